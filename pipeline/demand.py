@@ -1,0 +1,88 @@
+"""People per commune: from a raster (exact zonal sums), a CSV, or the boundary file's own column.
+
+Does not belong here: what people weigh in a priority (`prioritise.py`).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+
+from pipeline.errors import Fault, UserFault, fault
+
+RASTERS = (".tif", ".tiff", ".vrt")
+
+
+def people_per_commune(
+    communes: gpd.GeoDataFrame, path: Path, *, code_column: str, people_column: str, total: float | None
+) -> tuple[pd.Series, list[Fault]]:
+    """People by `commune_code` (float, NaN where unknown) and warnings.
+
+    Raster: sums of cells weighted by the part of each cell inside the commune (exactextract), nodata left out; `total`
+    rescales the weights to an official figure. CSV: `code_column`, `people_column`. Raises `UserFault`.
+    """
+    if not path.is_file():
+        raise fault("missing_file", path)
+    if path.suffix.lower() in RASTERS:
+        people = _from_raster(communes, path)
+    else:
+        people = _from_table(communes, path, code_column, people_column)
+    if total is not None and people.sum() > 0:
+        people = people * (total / people.sum())
+    unknown = people.index[people.isna()]
+    warnings = [Fault("no_population", path.name, values={"found": list(unknown)})] if len(unknown) else []
+    return people, warnings
+
+
+def _from_raster(communes: gpd.GeoDataFrame, path: Path) -> pd.Series:
+    import rasterio
+    from exactextract import exact_extract
+    from shapely.geometry import box
+
+    try:
+        with rasterio.open(path) as raster:
+            crs, bounds = raster.crs, raster.bounds
+    except rasterio.errors.RasterioIOError as error:
+        raise fault("unreadable_file", path.name, found=str(error)[:160], expected="GeoTIFF") from None
+    if crs is None:
+        raise fault("no_crs", path.name)
+    zones = communes[["commune_code", "geometry"]].to_crs(crs)
+    covered = zones.geometry.intersects(box(*bounds))
+    if not covered.any():
+        raise fault("raster_elsewhere", path.name, found=[round(b, 3) for b in bounds], expected=[round(float(b), 3) for b in zones.total_bounds])
+    # `count`: cells with a value; a commune that the raster does not reach has no figure, which is not zero people
+    sums = exact_extract(path, zones, ["sum", "count"], include_cols="commune_code", output="pandas")
+    people = pd.Series(
+        np.where(sums["count"] > 0, sums["sum"], np.nan), index=sums["commune_code"].astype("str"), dtype="float64"
+    )
+    if (people < 0).any():
+        raise fault("bad_population", path.name, found=f"{people.min():.1f} ({people.idxmin()})")
+    return people.reindex(communes["commune_code"])
+
+
+def _from_table(communes: gpd.GeoDataFrame, path: Path, code_column: str, people_column: str) -> pd.Series:
+    try:
+        table = pd.read_csv(path, dtype="str", encoding="utf-8-sig")
+    except (UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
+        raise fault("unreadable_file", path.name, found=str(error)[:160], expected="CSV, UTF-8") from None
+    missing = [c for c in (code_column, people_column) if c not in table.columns]
+    if missing:
+        raise UserFault(Fault("missing_column", path.name, 1, c, {"found": list(table.columns), "ours": "[population]"}) for c in missing)
+    people = pd.to_numeric(table[people_column], errors="coerce")
+    faults = [
+        Fault("bad_population", path.name, row + 2, people_column, {"found": table[people_column].iloc[row]})
+        for row in np.flatnonzero((people < 0) | (people.isna() & table[people_column].notna()))
+    ]
+    codes = table[code_column].str.strip()
+    faults += [
+        Fault("repeated_code", path.name, row + 2, code_column, {"found": codes.iloc[row]}) for row in np.flatnonzero(codes.duplicated())
+    ]
+    if faults:
+        raise UserFault(faults)
+    result = pd.Series(people.to_numpy(dtype="float64"), index=codes).reindex(communes["commune_code"])
+    if result.isna().all():
+        raise fault("no_code_met", path.name, column=code_column, found=list(codes[:3]), expected=list(communes["commune_code"][:3]))
+    return result

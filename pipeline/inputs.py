@@ -1,0 +1,198 @@
+"""The doors inward: opens what the settings name and hands over declared tables, with every fault of every file at once.
+
+Does not belong here: judging rows (`clean.py`), what is computed (`journey.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import pandas as pd
+
+from pipeline import boundaries, demand
+from pipeline.errors import Fault, UserFault
+from pipeline.periods import Period
+from pipeline.settings import Settings, Source
+from pipeline.sources import files, ispeed, ookla, table
+from pipeline.tables import TABLES, typed
+
+STRAY_SHARE = 0.001  # a month with a smaller share of the rows is never chosen by itself
+Progress = Callable[[str, float], None]  # (what is being done, share of it that is done)
+
+
+@dataclass(frozen=True)
+class Input:
+    """A file that was read: its role, name, hash and rows."""
+
+    role: str
+    name: str
+    sha256: str
+    row_count: int
+
+
+@dataclass
+class Inputs:
+    """Everything that a run reads."""
+
+    communes: gpd.GeoDataFrame
+    tests: pd.DataFrame
+    tiles: pd.DataFrame
+    read: list[Input]
+    warnings: list[Fault]
+    has_population: bool
+    file_counts: dict[str, int] = field(default_factory=dict)
+
+
+def read_inputs(settings: Settings, progress: Progress) -> Inputs:
+    """Read boundaries, people and every source. Raises `UserFault` with the faults of all of them."""
+    faults: list[Fault] = []
+    warnings: list[Fault] = []
+    read: list[Input] = []
+    communes = _caught(faults, lambda: _communes(settings, read, warnings))
+    tests, tiles, file_counts = _sources(settings, read, warnings, faults, progress)
+    if len(tests) and len(tiles):
+        faults.append(Fault("mixed_sources", values={"found": sorted({*tests["source"], *tiles["source"]})}))
+    if faults or communes is None:
+        raise UserFault(faults)
+    has_population = bool(communes["population"].notna().any())
+    if not has_population:
+        warnings.append(Fault("nobody_counted"))
+    return Inputs(communes, tests, tiles, read, warnings, has_population, file_counts)
+
+
+def _communes(settings: Settings, read: list[Input], warnings: list[Fault]) -> gpd.GeoDataFrame:
+    about, people = settings.boundaries, settings.population
+    if about.path is None:
+        raise UserFault([Fault("no_settings", values={"expected": "[boundaries] path", "option": "--boundaries"})])
+    communes, found = boundaries.read_communes(
+        about.path, **{name: getattr(about, name) for name in type(about).model_fields if name != "path"}
+    )
+    warnings += found
+    read.append(Input("boundaries", about.path.name, _sha256(about.path), len(communes)))
+    if people.path is not None:
+        counted, found = demand.people_per_commune(
+            communes, people.path, code_column=people.code_column, people_column=people.people_column, total=people.total
+        )
+        communes = communes.assign(population=counted.to_numpy())
+        warnings += found
+        read.append(Input("population", people.path.name, _sha256(people.path), len(counted)))
+    return communes
+
+
+def _sources(
+    settings: Settings, read: list[Input], warnings: list[Fault], faults: list[Fault], progress: Progress
+) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, int]]:
+    if not settings.sources:
+        faults.append(Fault("no_settings", values={"expected": "[sources.NAME] path", "option": "--measurements"}))
+    parts: dict[str, list[pd.DataFrame]] = {"tests": [], "tiles": []}
+    file_counts: dict[str, int] = {}
+    seen: dict[str, str] = {}
+    for name, source in settings.sources.items():
+        listed = _caught(faults, lambda source=source: files.deliveries(source.path)) or []  # type: ignore[misc]
+        file_counts[name] = len(listed)
+        for number, delivery in enumerate(listed):
+            progress(delivery.name, number / len(listed))
+            kind = "tiles" if source.format == "ookla" else "tests"
+            part = _caught(faults, lambda s=source, n=name, d=delivery: read_delivery(n, s, d, settings, warnings))  # type: ignore[misc]
+            if part is None:
+                continue
+            sha256 = delivery.sha256
+            if sha256 in seen:
+                warnings.append(Fault("same_content", delivery.name, values={"found": seen[sha256]}))
+            seen.setdefault(sha256, delivery.name)
+            read.append(Input(name, delivery.name, sha256, len(part)))
+            warnings += _unreadable(part, delivery.name)
+            parts[kind].append(part)
+    return _joined("tests", parts["tests"]), _joined("tiles", parts["tiles"]), file_counts
+
+
+def read_delivery(
+    name: str, source: Source, delivery: files.Delivery, settings: Settings, warnings: list[Fault]
+) -> pd.DataFrame:
+    """One file → `tests` or `tiles`; names that the settings do not know join the warnings. Raises `UserFault`."""
+    rows = files.read_rows(delivery, delimiter=source.delimiter, encoding=source.encoding, sheet=source.sheet)
+    if source.format == "ookla":
+        return ookla.read_tiles(name, delivery.name, delivery.path.as_posix(), rows)
+    rules, reading = rules_for(source, rows), _reading(source, settings)
+    tests = table.read_tests(name, delivery.name, rows, rules, reading)
+    for ours, read, code in (("operator", "operator_met", "unknown_names"), ("technology", "technology", "unknown_technologies")):
+        if names := table.names_not_met(rows, rules[ours], tests[read]):
+            warnings.append(Fault(code, delivery.name, None, rules[ours].column or "", {"found": names}))
+    return tests
+
+
+def rules_for(source: Source, rows: pd.DataFrame) -> dict[str, table.Rule]:
+    """The column map of a file: the settings' lines, and for `ispeed` the aliases for what they leave open."""
+    given = {ours: table.Rule(**rule.model_dump()) for ours, rule in source.columns.items()}
+    if source.format == "table":
+        return given
+    return ispeed.column_map([c for c in rows.columns if not str(c).startswith(files.OVERFLOW)], given)
+
+
+def _reading(source: Source, settings: Settings) -> table.Reading:
+    from zoneinfo import ZoneInfo
+
+    timezone = ZoneInfo(source.timezone) if source.timezone else settings.timezone
+    technologies: dict[str, tuple[str, ...]] = {str(ours): met for ours, met in settings.technologies.items()}
+    return table.Reading(timezone, source.decimal, settings.operators, technologies)
+
+
+def periods_in(inputs: Inputs, settings: Settings) -> list[str]:
+    """The months (or, of tiles, quarters) that the data hold, ascending."""
+    if len(inputs.tiles):
+        readable = inputs.tiles.loc[inputs.tiles["unreadable"].eq(""), "tile_period"]
+        return sorted(readable.unique())
+    local = inputs.tests["measured_at"].dropna().dt.tz_convert(settings.timezone)
+    months = local.dt.strftime("%Y-%m").value_counts(normalize=True)
+    # a phone with a wrong clock must not choose the report month
+    return sorted(months.index[months >= STRAY_SHARE])
+
+
+def chosen_period(inputs: Inputs, settings: Settings, wanted: str | None) -> Period:
+    """The period asked for, or the latest in the data. Raises `UserFault` where the data do not hold it."""
+    held = periods_in(inputs, settings)
+    if wanted is None:
+        if not held:
+            raise UserFault([Fault("no_time_at_all")])
+        return Period.parse(held[-1])
+    period = Period.parse(wanted)
+    if len(inputs.tiles):
+        if period.length != 3:
+            raise UserFault([Fault("not_a_quarter", values={"found": wanted, "expected": held})])
+        if str(period) not in held:
+            raise UserFault([Fault("no_such_period", values={"found": wanted, "expected": held})])
+    return period
+
+
+def _caught(faults: list[Fault], read: Callable[[], Any]) -> Any:
+    """What `read` gives; its faults are collected instead of ending the reading of the other files."""
+    try:
+        return read()
+    except UserFault as error:
+        faults += error.faults
+        return None
+
+
+def _unreadable(part: pd.DataFrame, file: str) -> list[Fault]:
+    lost = part["unreadable"].str.split(";").explode().value_counts().drop("", errors="ignore").sort_index()
+    return [Fault("unreadable_values", file, None, str(column), {"found": int(n)}) for column, n in lost.items()]
+
+
+def _joined(name: str, parts: list[pd.DataFrame]) -> pd.DataFrame:
+    if not parts:
+        return typed(name, pd.DataFrame({column: [] for column in TABLES[name]}))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _sha256(path: Path) -> str:
+    """Hash of a file; of a folder dataset (File Geodatabase), of its files' hashes in order of name."""
+    if path.is_file():
+        return files.Delivery(path, path.name).sha256
+    import hashlib
+
+    inner = sorted(p for p in path.rglob("*") if p.is_file())
+    return hashlib.sha256("".join(files.Delivery(p, p.name).sha256 for p in inner).encode()).hexdigest()

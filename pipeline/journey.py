@@ -1,0 +1,233 @@
+"""One period, from files to files. The only room that knows the order; what a step does stands in the step's room.
+
+    deliveries ─ sources ─► tests ─ hexes, locate, clean ─► marked tests ─ samples ─► device values
+    device values ─ statistics ─► figures ─ judge ─► commune_status ─► commune_summary, priorities, measure_first
+    tests ─ hexes, gaps ─► hex_status          everything ─ privacy, publish ─► OUT/PERIOD/
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+
+from pipeline import assemble, clean, fieldwork, hexes, locate, prioritise, privacy, samples, statistics
+from pipeline.errors import Fault
+from pipeline.inputs import Inputs, chosen_period, periods_in, read_inputs
+from pipeline.periods import Period
+from pipeline.publish.manifest import Journal
+from pipeline.settings import Settings
+from pipeline.sources import ookla
+from pipeline.tables import ALL
+
+Tell = Callable[..., None]  # tell(line key, **values): the run's log, in the words of texts.LINES
+Progress = Callable[[str, float], None]
+
+
+def silent(*_: object, **__: object) -> None:
+    """Tells nothing: for notebooks and tests."""
+
+
+@dataclass(frozen=True)
+class Month:
+    """Everything that a period's run finds out, before it is published."""
+
+    period: Period
+    window: list[str]
+    communes: gpd.GeoDataFrame
+    operators: list[str]
+    tables: Mapping[str, pd.DataFrame]  # declared tables by name
+    results: Mapping[str, Any]  # headline figures and the books
+    warnings: list[Fault]
+    device_ids: frozenset[str]  # never published: the privacy check looks for them
+
+
+def run(
+    settings: Settings,
+    *,
+    period: str | None,
+    out: Path,
+    parts: Collection[str],
+    tell: Tell = silent,
+    progress: Progress = silent,
+) -> Path:
+    """The whole job: read, judge, publish into `out/PERIOD`, which is returned. Raises `UserFault`."""
+    from pipeline.publish import publish_month
+
+    journal = Journal()
+    with journal.step("read"):
+        inputs = read_inputs(settings, progress)
+    chosen = chosen_period(inputs, settings, period)
+    month = judge_month(inputs, settings, chosen, journal, tell, progress)
+    return publish_month(month, inputs, settings, out, parts, journal, tell, progress)
+
+
+def judge_month(
+    inputs: Inputs, settings: Settings, period: Period, journal: Journal, tell: Tell = silent, progress: Progress = silent
+) -> Month:
+    """Tables of one period from inputs that were read: nothing is written, so this serves notebooks too."""
+    window = period.window(settings.evidence.window_months)
+    _tell_inputs(inputs, period, window, tell)
+    progress("clean", 0.2)
+    with journal.step("clean"):
+        evidence, rejects, books = _evidence_of(inputs, settings, period, window, tell)
+    progress("judge", 0.5)
+    with journal.step("judge"):
+        units, priors = _estimate(evidence, settings)
+        rows = assemble.judged(evidence, units, priors, inputs.communes, period, settings)
+        status, suppressed = assemble.commune_status(rows, settings.privacy.min_devices)
+        summary = assemble.commune_summary(rows, suppressed, inputs.communes, period, settings)
+    progress("hexes", 0.7)
+    with journal.step("hexes"):
+        hex_status = assemble.hex_status(evidence, priors, inputs.communes, period, settings)
+    progress("priorities", 0.8)
+    with journal.step("priorities"):
+        priorities, measure_first = _ranked(rows, suppressed, summary, inputs, evidence, priors, settings)
+    results = assemble.results(status, summary, hex_status, books)
+    _tell_results(results, evidence, hex_status, priorities, measure_first, inputs, tell)
+    journal.rows.update(results["rows"])
+    tables = {
+        "commune_status": status,
+        "commune_summary": summary,
+        "hex_status": hex_status,
+        "priorities": priorities,
+        "measure_first": measure_first,
+        "rejects": rejects[["source_file", "source_row", "reject_reason"]],
+        "rejects_summary": assemble.rejects_summary(rejects),
+    }
+    warnings = [*inputs.warnings, *assemble.warnings(inputs, rejects, books, window, periods_in(inputs, settings), period, settings)]
+    device_ids = frozenset(inputs.tests["device_id"].dropna().unique())
+    return Month(period, window, inputs.communes, evidence.operators, tables, results, warnings, device_ids)
+
+
+def _evidence_of(
+    inputs: Inputs, settings: Settings, period: Period, window: list[str], tell: Tell
+) -> tuple[assemble.Evidence, pd.DataFrame, pd.DataFrame]:
+    """(device values with their counts, rows set aside, books by source) from tests, or from tiles."""
+    if len(inputs.tiles):
+        return _evidence_of_tiles(inputs, settings, period, tell)
+    finest = settings.hexes.finest_resolution
+    tests = inputs.tests.assign(
+        hex9_id=hexes.cells_of_points(inputs.tests["latitude"], inputs.tests["longitude"], finest),
+        located_code=locate.communes_of_points(inputs.tests["latitude"], inputs.tests["longitude"], inputs.communes),
+    )
+    marked = clean.mark_tests(
+        tests,
+        months=window,
+        timezone=settings.timezone,
+        technology=settings.target.technology,
+        max_download_mbps=settings.quality.max_download_mbps,
+        max_accuracy_m=settings.quality.max_commune_accuracy_m,
+    )
+    books = clean.balance(marked)
+    for source, row in books.iterrows():
+        tell("clean", source=source, read=int(row["read_count"]), valid=int(row["valid_count"]), failed=int(row["failed_count"]), rejects=int(row["reject_count"]))
+    evidence = assemble.evidence_of_tests(marked, period, window, settings)
+    valid = int(books["valid_count"].sum())
+    assert evidence.valid_test_count == valid
+    tell("locate", valid=valid, placed=valid, communes=len(inputs.communes))
+    tell("samples", samples=len(evidence.samples), devices=int(evidence.samples["device_key"].nunique()))
+    return evidence, marked[marked["reject_reason"].notna()], books
+
+
+def _evidence_of_tiles(
+    inputs: Inputs, settings: Settings, period: Period, tell: Tell
+) -> tuple[assemble.Evidence, pd.DataFrame, pd.DataFrame]:
+    tiles = inputs.tiles
+    sound = tiles["unreadable"].eq("") & tiles["tile_period"].eq(str(period)) & ~tiles.duplicated(["quadkey", "tile_period"])
+    outlines = ookla.tile_outlines(tiles["quadkey"].where(sound, ""))
+    shares = locate.tile_shares(outlines[sound.to_numpy()], inputs.communes)
+    shares["tile"] = np.flatnonzero(sound.to_numpy())[shares["tile"]]
+    marked, books = assemble.mark_tiles(tiles, shares, period)
+    for source, row in books.iterrows():
+        tell("tiles", source=source, read=int(row["read_count"]), used=int(row["valid_count"]), rejects=int(row["reject_count"]), share=round(100 * float(row["placed_share"]), 2))
+    return assemble.evidence_of_tiles(marked, shares, outlines, settings), marked[marked["reject_reason"].notna()], books
+
+
+def _estimate(evidence: assemble.Evidence, settings: Settings) -> tuple[pd.DataFrame, dict[str, statistics.Prior | None]]:
+    rules = settings.evidence
+    units, priors = statistics.estimate(
+        evidence.devices, target=settings.target.download_mbps, confidence=rules.confidence, min_units=rules.eb_min_communes
+    )
+    further = statistics.devices_to_decide(
+        units,
+        priors,
+        target=settings.target.download_mbps,
+        confidence=rules.confidence,
+        least=rules.confirmed_min_devices,
+        most=rules.max_devices_to_decide,
+    )
+    return units.join(further), priors
+
+
+def _ranked(
+    rows: pd.DataFrame,
+    suppressed: pd.Series,
+    summary: pd.DataFrame,
+    inputs: Inputs,
+    evidence: assemble.Evidence,
+    priors: Mapping[str, statistics.Prior | None],
+    settings: Settings,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """(priorities, measure_first): gaps by need, undecided units by doubt."""
+    about = inputs.communes[["commune_code", "former_district", "population", "terrain"]]
+    found = summary[["commune_code", "gap_class", "operators_meeting", "operators_gap"]]
+    named = rows if not evidence.operators else rows[rows["operator"] != ALL]
+    named = named.merge(about, on="commune_code").merge(found, on="commune_code")
+    # facilities and roads join with their data; until a run is given them they are not known, and weigh nothing
+    named = named.assign(facility_count=np.nan, has_main_road=pd.array([None] * len(named), dtype="boolean"))
+    target, rules = settings.target.download_mbps, settings.priority
+    weights = prioritise.Weights(rules.total_gap_weight, rules.facility_weight, rules.facility_cap, rules.road_weight, rules.terrain_cost)
+    gaps = named[named["status"].isin(["confirmed_gap", "probable_gap"])].reset_index(drop=True)
+    scored = prioritise.score(gaps, target, weights)
+
+    def estimator(operator: str, m: np.ndarray, log_mean: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        prior = priors.get(operator)
+        if prior is None:
+            return np.full_like(m, np.nan), np.full_like(m, np.nan)
+        mean, gap_probability, _ = statistics.posterior(m, log_mean, prior, target)
+        return mean, gap_probability
+
+    units = evidence.devices.groupby(statistics.UNIT)["download_mbps"]
+    wanted = set(zip(gaps["commune_code"], gaps["operator"], strict=True))
+    log_values = {unit: np.log(x.to_numpy()) for unit, x in units if unit in wanted}
+    spread = prioritise.rank_spread(
+        scored, log_values, estimator, target=target, weights=weights, draws=rules.draws, seed=rules.seed
+    )
+    measure = privacy.without(named, suppressed.loc[named_index(named)].to_numpy(), ["devices_to_decide", "devices_to_decide_reason"])
+    return prioritise.priorities(scored.join(spread)), fieldwork.measure_first(measure)
+
+
+def named_index(rows: pd.DataFrame) -> pd.MultiIndex:
+    """The rows' (commune_code, operator), to look up what is kept by unit."""
+    return pd.MultiIndex.from_frame(rows[["commune_code", "operator"]])
+
+
+def _tell_inputs(inputs: Inputs, period: Period, window: list[str], tell: Tell) -> None:
+    communes = inputs.communes
+    tell("boundaries", count=len(communes), area=round(float(communes["area_km2"].sum())), vintage=communes["boundary_vintage"].iloc[0])
+    for table in (inputs.tests, inputs.tiles):
+        for source, count in table.groupby("source").size().items():
+            tell("read", source=source, count=int(count), files=inputs.file_counts[str(source)])
+    tell("period", period=str(period), window=f"{window[0]} – {window[-1]}")
+
+
+def _tell_results(
+    results: Mapping[str, Any],
+    evidence: assemble.Evidence,
+    hex_status: pd.DataFrame,
+    priorities: pd.DataFrame,
+    measure_first: pd.DataFrame,
+    inputs: Inputs,
+    tell: Tell,
+) -> None:
+    tell("judge", counts=[f"{name} {count}" for name, count in results["statuses"].items()])
+    low, high = (round(100 * share, 1) for share in results["everywhere_bounds"])
+    tell("classes", counts=[f"{name} {count}" for name, count in results["gap_classes"].items()], low=low, high=high)
+    tell("hexes", cells=int(hex_status["hex_id"].nunique()), weak=int(hex_status["is_weak"].sum()))
+    tell("priorities", gaps=len(priorities), measure=len(measure_first))

@@ -1,0 +1,165 @@
+"""The status rule, alone: a decision table (METHOD §4). It reads figures and gates, and computes nothing else.
+
+Does not belong here: statistics, priorities, anything with a file.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+
+from pipeline.tables import ALL
+
+
+@dataclass(frozen=True)
+class Gates:
+    """The thresholds of METHOD §4; the settings' `[evidence]` gives them."""
+
+    min_devices: int
+    min_samples: int
+    min_dates: int
+    confirmed_min_devices: int
+    confirmed_min_samples: int
+    confirmed_min_dates: int
+    min_hours_apart: float
+    max_q: float
+    probable_gap_probability: float
+    meets_gap_probability: float
+    official_test_count: int
+    heavy_tester_share: float
+    heavy_tester_shift: float
+    low_tail_share: float
+    one_place_share: float
+
+
+def passes_first_gate(rows: pd.DataFrame, gates: Gates) -> pd.Series:
+    """E1: enough devices, samples and dates to say anything. Tiles carry no dates: `is_tiles` waives that gate."""
+    return (
+        (rows["m"] >= gates.min_devices)
+        & (rows["sample_count"] >= gates.min_samples)
+        & ((rows["date_count"] >= gates.min_dates) | rows["is_tiles"])
+    )
+
+
+def assign_status(rows: pd.DataFrame, target: float, gates: Gates) -> pd.DataFrame:
+    """Rows of figures → `status`, `evidence`, `evidence_basis`, tried in METHOD §4's order.
+
+    Needs: m, sample_count, date_count, test_count, is_tiles, is_capped (no device ids, or tiles: at best probable),
+    mean_mbps, lo_mbps, hi_mbps, worst_hi_mbps, q_gap, q_meets, gap_probability, has_spread_between, slow_hours_apart.
+    A posterior that is empty or rests on tau² = 0 carries no verdict; direct evidence then still does.
+    """
+    first = passes_first_gate(rows, gates)
+    sizes = (
+        first
+        & (rows["m"] >= gates.confirmed_min_devices)
+        & (rows["sample_count"] >= gates.confirmed_min_samples)
+        & ((rows["date_count"] >= gates.confirmed_min_dates) | rows["is_tiles"])
+    )
+    below = rows["mean_mbps"] < target
+    apart = (rows["slow_hours_apart"] >= gates.min_hours_apart) | rows["is_tiles"]
+    sure_gap = (
+        sizes & below & apart & (rows["hi_mbps"] < target) & (rows["q_gap"] <= gates.max_q) & (rows["worst_hi_mbps"] < target)
+    )
+    sure_pass = sizes & ~below & (rows["lo_mbps"] >= target) & (rows["q_meets"] <= gates.max_q)
+    posterior = rows["gap_probability"].where(rows["has_spread_between"])
+    likely_gap = first & below & ((posterior >= gates.probable_gap_probability) | sure_gap)
+    likely_pass = first & ~below & ((posterior <= gates.meets_gap_probability) | (sure_pass & posterior.isna()))
+    capped = rows["is_capped"]
+    status = np.select(
+        [rows["test_count"] == 0, ~first, sure_gap & ~capped, likely_gap, likely_pass],
+        ["no_data", "insufficient_evidence", "confirmed_gap", "probable_gap", "meets_target"],
+        default="borderline",
+    )
+    confirmed = (status == "confirmed_gap") | ((status == "meets_target") & sure_pass & ~capped)
+    probable = (status == "probable_gap") | ((status == "meets_target") & ~confirmed)
+    return pd.DataFrame(
+        {
+            "status": pd.Series(status, index=rows.index, dtype="str"),
+            "evidence": pd.Series(np.select([confirmed, probable], ["confirmed", "probable"], default="none"), index=rows.index, dtype="str"),
+            "evidence_basis": pd.Series("direct", index=rows.index, dtype="str").where(rows["m"] > 0),
+        }
+    )
+
+
+def no_data_reason(rows: pd.DataFrame) -> pd.Series:
+    """Why a row without a valid test has none: failed tests, only 5G, only 3G/2G, or nobody tested."""
+    empty = rows["test_count"] == 0
+    reason = np.select(
+        [empty & (rows["failed_test_count"] > 0), empty & (rows["newer_test_count"] > 0), empty & (rows["older_test_count"] > 0), empty],
+        ["only_failed", "only_5g", "only_3g_2g", "no_test"],
+        default="",
+    )
+    return pd.Series(reason, index=rows.index, dtype="str").replace("", np.nan)
+
+
+def flags(rows: pd.DataFrame, target: float, gates: Gates) -> pd.Series:
+    """`;`-separated flags of each row. They never change a status."""
+    tests = rows["test_count"].where(rows["test_count"] > 0)
+    mean = rows["mean_mbps"]
+    holds = {
+        "official_300": rows["month_test_count"] >= gates.official_test_count,
+        "heavy_tester": (rows["largest_device_tests"] / tests > gates.heavy_tester_share)
+        & ((rows["raw_mean_mbps"] - mean).abs() > gates.heavy_tester_shift * mean),
+        "mean_median_conflict": ((mean >= target) & (rows["median_mbps"] < target)) | ((mean < target) & (rows["median_mbps"] >= target)),
+        "low_tail": rows["share_below_10_mbps"] >= gates.low_tail_share,
+        "no_device_id": rows["pseudo_count"] > 0,
+        "one_place": rows["largest_cell_samples"] / rows["sample_count"].where(rows["sample_count"] > 0) > gates.one_place_share,
+        "5g_masks_4g": (mean < target) & (rows["all_mobile_mean_mbps"] >= target),
+        "few_accurate_positions": (rows["accurate_count"] < 0.5 * tests),
+        "no_spread": (rows["m"] >= 2) & (rows["sd_mbps"] == 0),
+    }
+    table = pd.DataFrame({name: held.fillna(False).astype(bool) for name, held in holds.items()}, index=rows.index)
+    names = np.array(list(table.columns))
+    return pd.Series([";".join(names[row]) for row in table.to_numpy()], index=rows.index, dtype="str")
+
+
+def summarise(status: pd.DataFrame) -> pd.DataFrame:
+    """`commune_status` + `counts_here` (a device in the commune within 12 months) → `gap_class` and operator lists by commune.
+
+    insufficient_evidence is unknown; borderline is neither gap nor meets. Without named operators (tiles) the pooled row
+    speaks: a pooled gap means that at least one operator fails and leaves the rest unknown.
+    """
+    named = status[status["operator"] != ALL]
+    pooled_only = named.empty
+    rows = (status if pooled_only else named).sort_values(["commune_code", "operator"])
+    is_gap = rows["status"].isin(["confirmed_gap", "probable_gap"])
+    meets = rows["status"].eq("meets_target")
+    unknown = rows["counts_here"] & rows["status"].isin(["insufficient_evidence", "no_data"])
+    communes = pd.Index(status["commune_code"].unique(), name="commune_code").sort_values()
+
+    def listed(mask: pd.Series) -> pd.Series:
+        return rows[mask].groupby("commune_code")["operator"].agg(";".join).reindex(communes).fillna("").astype("str")
+
+    def count(mask: pd.Series) -> pd.Series:
+        return rows[mask].groupby("commune_code").size().reindex(communes, fill_value=0)
+
+    gaps, passes, unknowns = count(is_gap), count(meets), count(unknown)
+    if pooled_only:
+        unknowns = unknowns + gaps
+    gap_class = np.select(
+        [(gaps > 0) & (passes > 0), (gaps > 0) & (unknowns > 0), gaps > 0, passes > 0],
+        ["partial_gap", "gap_rest_unknown", "total_gap", "no_gap_found"],
+        default="unknown",
+    )
+    return pd.DataFrame(
+        {
+            "gap_class": pd.Series(gap_class, index=communes, dtype="str"),
+            "operators_gap": listed(is_gap),
+            "operators_meeting": listed(meets),
+            "operators_unknown": listed(unknown),
+        }
+    )
+
+
+def everywhere_bounds(gap_class: pd.Series, operators_meeting: pd.Series, status: pd.DataFrame) -> tuple[float, float]:
+    """The province's "everywhere" figure as a pair of shares of communes (METHOD §4): never a single percentage.
+
+    Lower: communes where some operator meets the target for sure and none has a gap. Upper: one minus those with a confirmed gap.
+    """
+    sure = status[(status["status"] == "meets_target") & (status["evidence"] == "confirmed")]["commune_code"].unique()
+    broken = status[status["status"] == "confirmed_gap"]["commune_code"].unique()
+    good = gap_class.eq("no_gap_found") & operators_meeting.ne("") & gap_class.index.isin(sure)
+    count = max(len(gap_class), 1)
+    return float(good.sum()) / count, 1 - len(broken) / count

@@ -1,0 +1,107 @@
+"""Tables → files, written aside and then swapped in. These rooms decide nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from pipeline import texts
+from pipeline.publish.manifest import Journal, write_manifest
+from pipeline.publish.swap import replacing
+from pipeline.sources import ookla
+
+if TYPE_CHECKING:
+    from pipeline.inputs import Inputs
+    from pipeline.journey import Month
+    from pipeline.settings import Settings
+
+
+def publish_month(
+    month: Month,
+    inputs: Inputs,
+    settings: Settings,
+    out: Path,
+    parts: Collection[str],
+    journal: Journal,
+    tell: Callable[..., None],
+    progress: Callable[[str, float], None],
+) -> Path:
+    """Write `out/PERIOD` as a whole: tables, map, manifest; examined for privacy before it replaces the former one."""
+    from pipeline.publish import guard
+    from pipeline.publish.tables import write_table
+
+    lang, notice = settings.publish.lang, settings.publish.notice
+    period = str(month.period)
+    licences = [ookla.LICENCE] if len(inputs.tiles) else []
+    with replacing(out, period) as folder:
+        if "tables" in parts:
+            with journal.step("publish tables"):
+                for number, (name, table) in enumerate(month.tables.items()):
+                    progress("tables", 0.85 + 0.05 * number / len(month.tables))
+                    write_table(folder / "tables", name, table, notice=notice, excel_vi=settings.publish.csv_dialect == "excel-vi")
+                for operator in month.operators:
+                    rows = month.tables["priorities"]
+                    own = rows[rows["operator"] == operator]
+                    write_table(folder / "tables", f"priorities_{file_name(operator)}", own, notice=notice, excel_vi=False)
+        if "map" in parts:
+            with journal.step("publish map"):
+                progress("map", 0.92)
+                _write_map(folder, month, settings, licences)
+        with journal.step("privacy check"):
+            progress("privacy", 0.97)
+            read = guard.examine(folder, device_ids=month.device_ids, min_devices=settings.privacy.min_devices)
+        tell("guard", files=read)
+        write_manifest(
+            folder,
+            journal,
+            period=period,
+            window=month.window,
+            inputs=[asdict(item) for item in inputs.read],
+            settings=without_paths(settings.model_dump(mode="json")),
+            results=month.results,
+            warnings=[texts.letter(w, lang) for w in month.warnings],
+            licences=licences,
+            notice=notice,
+        )
+    return out / period
+
+
+def _write_map(folder: Path, month: Month, settings: Settings, licences: list[str]) -> None:
+    from pipeline.publish.gap_map import write_map
+
+    lang = settings.publish.lang
+    about: dict[str, Any] = {
+        "area": settings.area.name,
+        "period": str(month.period),
+        "period_label": month.period.label(),
+        "window_label": f"{month.window[0]} – {month.window[-1]}" if not licences else month.period.label(),
+        "technology": settings.target.technology if month.operators else "mobile",
+        "target_mbps": settings.target.download_mbps,
+        "min_devices": settings.privacy.min_devices,
+        "bounds": month.results["everywhere_bounds"],
+        "notice": settings.publish.notice,
+        "licences": [*licences, f"{month.communes['boundary_vintage'].iloc[0]}", "folium (MIT)", "Leaflet (BSD-2)", "H3 (Apache-2.0)"],
+    }
+    write_map(folder / "maps" / "coverage_gaps.html", month.communes, month.tables, month.operators, about, lang)
+
+
+def file_name(operator: str) -> str:
+    """An operator's name as part of a file name: letters and digits of any script, the rest becomes `_`.
+
+    >>> file_name("Viettel"), file_name("../x y")
+    ('Viettel', '_x_y')
+    """
+    return "".join(c if c.isalnum() else "_" for c in operator).replace("__", "_").replace("__", "_")
+
+
+def without_paths(value: Any) -> Any:
+    """Settings for the manifest: files by their names, never a machine's folders."""
+    if isinstance(value, dict):
+        return {k: _names(v) if k == "path" else without_paths(v) for k, v in value.items()}
+    return [without_paths(v) for v in value] if isinstance(value, list) else value
+
+
+def _names(value: Any) -> Any:
+    return [Path(str(v)).name for v in value] if isinstance(value, list) else None if value is None else Path(str(value)).name

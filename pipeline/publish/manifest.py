@@ -1,0 +1,94 @@
+"""What went in, what came out, with which settings and versions: the run's own account, and the only place with a clock.
+
+Does not belong here: paths of the machine; files go by their names.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import platform
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+from pipeline import __version__
+
+PACKAGES = ("geopandas", "shapely", "h3", "folium", "pyproj", "pandas", "numpy", "scipy", "pyarrow", "pydantic", "pandera",
+            "django-js-lib-leaflet", "exactextract", "rasterio")  # fmt: skip
+TIMES = ("started_at", "finished_at", "seconds_by_step", "seconds")  # what may differ between two equal runs
+
+
+class Journal:
+    """Times and rows of each step, kept while a run goes on."""
+
+    def __init__(self) -> None:
+        self.started_at = datetime.now(UTC)
+        self.seconds: dict[str, float] = {}
+        self.rows: dict[str, Any] = {}
+        self._began = perf_counter()
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        """Time a step."""
+        began = perf_counter()
+        yield
+        self.seconds[name] = round(self.seconds.get(name, 0.0) + perf_counter() - began, 3)
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds since the journal was opened."""
+        return perf_counter() - self._began
+
+
+def write_manifest(
+    folder: Path,
+    journal: Journal,
+    *,
+    period: str,
+    window: list[str],
+    inputs: list[dict[str, Any]],
+    settings: Mapping[str, Any],
+    results: Mapping[str, Any],
+    warnings: list[str],
+    licences: list[str],
+    notice: str,
+) -> None:
+    """`manifest.json`, written last: hashes of every other file of the run stand in it."""
+    outputs = {p.relative_to(folder).as_posix(): _sha256(p) for p in sorted(folder.rglob("*")) if p.is_file()}
+    account = {
+        "notice": notice,
+        "lomsong": __version__,
+        "period": period,
+        "window_months": window,
+        "inputs": inputs,
+        "licences": licences,
+        "rows_by_step": journal.rows,
+        "results": results,
+        "warnings": warnings,
+        "settings": settings,
+        "versions": {"python": platform.python_version(), **{name: _version(name) for name in PACKAGES}},
+        "outputs": outputs,
+        "seconds_by_step": journal.seconds,
+        "seconds": round(journal.elapsed, 3),
+        "started_at": journal.started_at.isoformat(timespec="seconds"),
+        "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    text = json.dumps(account, ensure_ascii=False, indent=2, default=str)
+    (folder / "manifest.json").write_text(text + "\n", encoding="utf-8", newline="")
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "absent"
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -1,0 +1,79 @@
+"""Outputs are written aside and swapped in by two renames: a stopped or failed run leaves the former outputs whole.
+
+Does not belong here: what is written.
+"""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from filelock import FileLock, Timeout
+
+from pipeline.errors import fault
+
+COMPLETE = "manifest.json"  # written last: a folder that holds it is whole
+
+
+@contextmanager
+def replacing(out: Path, name: str) -> Iterator[Path]:
+    """Give an empty folder aside; on leaving without an error it becomes `out/name` as a whole.
+
+    Raises `UserFault`: another run is at work there, or the system refuses (a file held open on Windows, no permission).
+    """
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        lock = FileLock(out / f".{name}.lock", timeout=0)
+        lock.acquire()
+    except Timeout:
+        raise fault("output_busy", out / name) from None
+    except OSError as error:
+        raise fault("output_held", out / name, found=error.strerror or str(error)) from None
+    try:
+        mend(out, name)
+        aside = _aside(out, name)
+        shutil.rmtree(aside, ignore_errors=True)
+        aside.mkdir()
+        try:
+            yield aside
+            assert (aside / COMPLETE).is_file()
+            _swap(out, name)
+        except BaseException:
+            shutil.rmtree(aside, ignore_errors=True)
+            raise
+    finally:
+        lock.release()
+
+
+def mend(out: Path, name: str) -> None:
+    """Finish or undo what a killed run left: never is there a moment without a whole set of outputs to be had."""
+    target, aside, former = out / name, _aside(out, name), _former(out, name)
+    if former.exists() and not target.exists():
+        if (aside / COMPLETE).is_file():
+            aside.rename(target)
+        else:
+            former.rename(target)
+    shutil.rmtree(former, ignore_errors=True)
+
+
+def _swap(out: Path, name: str) -> None:
+    target, aside, former = out / name, _aside(out, name), _former(out, name)
+    try:
+        if target.exists():
+            target.rename(former)
+        aside.rename(target)
+    except OSError as error:
+        if former.exists() and not target.exists():
+            former.rename(target)
+        raise fault("output_held", target, found=error.strerror or str(error)) from None
+    shutil.rmtree(former, ignore_errors=True)
+
+
+def _aside(out: Path, name: str) -> Path:
+    return out / f".{name}.new"
+
+
+def _former(out: Path, name: str) -> Path:
+    return out / f".{name}.former"

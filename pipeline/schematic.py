@@ -1,0 +1,92 @@
+"""Communes drawn from centroids and areas alone: a power diagram whose cells have the right areas.
+
+For the demo, which ships no boundary file. Neighbours are roughly right, outlines are not: they say "schematic".
+Source: Aurenhammer, "Power diagrams", SIAM J. Comput. 16(1), 1987; the weights by the fixed-point iteration of
+Aurenhammer, Hoffmann & Aronov, "Minkowski-type theorems and least-squares clustering", Algorithmica 20, 1998.
+Does not belong here: speeds (`simulate.py`), files (`demo.py`).
+"""
+
+from __future__ import annotations
+
+import geopandas as gpd
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import shapely
+
+Floats = npt.NDArray[np.float64]
+_GRID = 160  # raster cells along the longer side while weights are sought
+_PRECISION_DEG = 1e-6
+
+
+def power_diagram(latitude: pd.Series, longitude: pd.Series, area_km2: pd.Series) -> gpd.GeoSeries:
+    """One polygon per site, EPSG:4326: an edge-matched coverage whose areas are near `area_km2` (equal-area, ± 2 %)."""
+    middle = (round(float(latitude.mean()), 2), round(float(longitude.mean()), 2))
+    crs = f"+proj=laea +lat_0={middle[0]} +lon_0={middle[1]} +datum=WGS84 +units=km"
+    sites_geo = gpd.GeoSeries(gpd.points_from_xy(longitude, latitude), crs="EPSG:4326").to_crs(crs)
+    sites = np.column_stack([sites_geo.x, sites_geo.y])
+    outline = _outline(sites, area_km2.to_numpy(dtype="float64"))
+    weights = _weights(sites, area_km2.to_numpy(dtype="float64"), outline)
+    cells = [_cell(sites, weights, i, outline) for i in range(len(sites))]
+    projected = gpd.GeoSeries(cells, crs=crs).to_crs("EPSG:4326")
+    return gpd.GeoSeries(_edge_matched(projected.to_numpy()), index=latitude.index, crs="EPSG:4326")
+
+
+def _outline(sites: Floats, areas: Floats) -> shapely.Geometry:
+    """Discs of the communes' areas, melted together and scaled to the sum of the areas."""
+    radius = np.sqrt(areas / np.pi)
+    discs = shapely.union_all(shapely.buffer(shapely.points(sites), 1.3 * radius))
+    melt = 2 * float(np.median(radius))
+    shape = discs.buffer(melt).buffer(-melt)
+    if shape.geom_type != "Polygon":  # far-flung sites (islands): join by the hull
+        shape = discs.convex_hull
+    shape = shapely.Polygon(shape.exterior).simplify(0.3)
+    factor = float(np.sqrt(areas.sum() / shape.area))
+    return shapely.affinity.scale(shape, factor, factor, origin="centroid")
+
+
+def _weights(sites: Floats, areas: Floats, outline: shapely.Geometry) -> Floats:
+    """Additive weights (km²) for which the cells' areas, counted on a raster, come near the wanted ones."""
+    west, south, east, north = outline.bounds
+    step = max(east - west, north - south) / _GRID
+    x, y = np.meshgrid(np.arange(west + step / 2, east, step), np.arange(south + step / 2, north, step))
+    inside = shapely.contains_xy(outline, x.ravel(), y.ravel())
+    points = np.column_stack([x.ravel()[inside], y.ravel()[inside]])
+    distance = ((points[:, None, :] - sites[None, :, :]) ** 2).sum(axis=2)
+    wanted = areas / areas.sum()
+    weights = np.zeros(len(sites))
+    scale = areas.sum() / np.pi
+    for turn in range(400):
+        owner = np.argmin(distance - weights, axis=1)
+        held = np.bincount(owner, minlength=len(sites)) / len(points)
+        error = wanted - held
+        if np.abs(error / wanted).max() < 0.01:
+            break
+        weights += (0.6 if turn < 200 else 0.2) * scale * error
+        weights -= weights.mean()
+    return weights
+
+
+def _cell(sites: Floats, weights: Floats, i: int, outline: shapely.Geometry) -> shapely.Geometry:
+    """The outline cut by one half-plane per other site: |p − s_i|² − w_i ≤ |p − s_j|² − w_j."""
+    cell, reach = outline, 4 * float(np.ptp(sites, axis=0).max() + 1)
+    for j in range(len(sites)):
+        if j == i:
+            continue
+        normal = sites[j] - sites[i]
+        length = float(np.hypot(*normal))
+        offset = (length**2 + weights[i] - weights[j]) / (2 * length)
+        unit = normal / length
+        foot, along = sites[i] + unit * offset, np.array([-unit[1], unit[0]])
+        corners = [foot + along * reach, foot - along * reach, foot - along * reach - unit * 2 * reach, foot + along * reach - unit * 2 * reach]
+        cell = cell.intersection(shapely.Polygon(corners))
+    return cell
+
+
+def _edge_matched(cells: npt.NDArray[np.object_]) -> npt.NDArray[np.object_]:
+    """The cells rebuilt from one noded net of lines, so that neighbours share their vertices to the last digit."""
+    lines = shapely.union_all(shapely.boundary(cells), grid_size=_PRECISION_DEG)
+    faces = shapely.get_parts(shapely.polygonize([lines]))
+    tree = shapely.STRtree(cells)
+    owner = tree.nearest(shapely.point_on_surface(faces))
+    return np.array([shapely.union_all(faces[owner == i]) for i in range(len(cells))], dtype=object)

@@ -1,0 +1,114 @@
+"""Ookla open data: tiles of zoom 16 with quarterly averages → `tiles`. Areas with averages, not tests (METHOD §2.6).
+
+Speeds come in kbit/s, without operator and technology; the quadkey is text. The schema drifts over the quarters: only the
+columns that this project needs are asked for. Data © Ookla, CC BY-NC-SA 4.0.
+Does not belong here: splitting a tile over communes (`locate.py`).
+"""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pandas as pd
+import shapely
+
+from pipeline.errors import Fault, UserFault
+from pipeline.periods import Period
+from pipeline.sources import values
+from pipeline.tables import checked, typed
+
+LICENCE = "Speedtest® by Ookla® Global Fixed and Mobile Network Performance Maps, CC BY-NC-SA 4.0"
+REQUIRED = ("quadkey", "avg_d_kbps", "tests", "devices")
+_IN_NAME = (
+    re.compile(r"(\d{4})-(01|04|07|10)-01_performance"),  # as published: 2024-07-01_performance_mobile_tiles.parquet
+    re.compile(r"year[=_](\d{4}).*quarter[=_]([1-4])"),
+    re.compile(r"(\d{4})[-_ ]?[qQ]([1-4])"),
+)
+
+
+def read_tiles(source: str, file: str, path: str, rows: pd.DataFrame) -> pd.DataFrame:
+    """Rows of one file → `tiles`. The quarter is a `quarter` column or stands in the file's name.
+
+    Raises `UserFault`: columns that are missing, a quarter that is nowhere to be found.
+    """
+    headings = [str(c) for c in rows.columns]
+    faults = [Fault("missing_column", file, 1, name, {"found": headings, "ours": name}) for name in REQUIRED if name not in rows]
+    period = _from_name(path)
+    if "quarter" not in rows and period is None:
+        faults.append(Fault("no_quarter", file))
+    if faults:
+        raise UserFault(faults)
+    quarter = rows["quarter"].astype("str").str.strip() if "quarter" in rows else pd.Series(period, index=rows.index, dtype="str")
+    quadkey = rows["quadkey"].astype("str").str.strip()
+    figures = {
+        "download_mbps": values.numbers(rows["avg_d_kbps"], ".") / 1000,
+        "upload_mbps": _optional(rows, "avg_u_kbps") / 1000,
+        "latency_ms": _optional(rows, "avg_lat_ms"),
+        "test_count": values.numbers(rows["tests"], "."),
+        "device_count": values.numbers(rows["devices"], "."),
+    }
+    tiles = pd.DataFrame(figures, index=rows.index)
+    faulty = {
+        "quadkey": ~quadkey.str.fullmatch(r"[0-3]{1,23}").fillna(False),
+        "quarter": ~quarter.str.fullmatch(r"\d{4}Q[1-4]").fillna(False),
+        "tests": ~(tiles["test_count"] > 0),
+        "devices": ~(tiles["device_count"] > 0),
+        "avg_d_kbps": ~(tiles["download_mbps"] > 0),
+    }
+    unreadable = pd.Series("", index=rows.index, dtype="str")
+    for name, bad in faulty.items():
+        unreadable = unreadable.where(~bad, unreadable + f";{name}")
+    tiles = tiles.assign(
+        source=source,
+        source_file=file,
+        source_row=rows.index,
+        quadkey=quadkey.fillna(""),
+        tile_period=quarter.fillna(""),
+        unreadable=unreadable.str.removeprefix(";"),
+    )
+    tiles[["test_count", "device_count"]] = tiles[["test_count", "device_count"]].clip(lower=0).fillna(0.0)
+    return checked("tiles", typed("tiles", tiles.reset_index(drop=True)))
+
+
+def tile_outlines(quadkeys: pd.Series) -> np.ndarray:
+    """Outlines of Bing tiles, EPSG:4326, as an array of shapely boxes; an unreadable quadkey gives an empty polygon.
+
+    Source: Bing Maps tile system (Web Mercator; digit = 1 for east + 2 for south, most significant first).
+
+    >>> tile_outlines(pd.Series(["0", "3"]))[1].bounds[:2]
+    (0.0, -85.05112877980659)
+    """
+    result = np.full(len(quadkeys), shapely.Polygon(), dtype=object)
+    readable = quadkeys.str.fullmatch(r"[0-3]{1,23}").fillna(False).to_numpy()
+    keys = quadkeys[readable]
+    if not len(keys):
+        return result
+    level = keys.str.len().to_numpy(dtype="int64")
+    x = np.zeros(len(keys), dtype="int64")
+    y = np.zeros(len(keys), dtype="int64")
+    for position in range(int(level.max())):
+        digit = pd.to_numeric(keys.str.slice(position, position + 1).replace("", "0")).to_numpy(dtype="int64")
+        within = position < level
+        x = np.where(within, 2 * x + (digit & 1), x)
+        y = np.where(within, 2 * y + (digit >> 1), y)
+    size = 2.0**level
+
+    def latitude(row: np.ndarray) -> np.ndarray:
+        return np.degrees(np.arctan(np.sinh(np.pi * (1 - 2 * row / size))))
+
+    west, east = x / size * 360 - 180, (x + 1) / size * 360 - 180
+    result[readable] = shapely.box(west, latitude(y + 1), east, latitude(y))
+    return result
+
+
+def _from_name(path: str) -> str | None:
+    for number, pattern in enumerate(_IN_NAME):
+        if match := pattern.search(path.replace("\\", "/")):
+            quarter = (int(match[2]) - 1) // 3 + 1 if number == 0 else int(match[2])
+            return str(Period.parse(f"{match[1]}Q{quarter}"))
+    return None
+
+
+def _optional(rows: pd.DataFrame, name: str) -> pd.Series:
+    return values.numbers(rows[name], ".") if name in rows else pd.Series(np.nan, index=rows.index)

@@ -1,0 +1,137 @@
+"""Any table with a column map → `tests`: our columns, our units, our names; every row comes through, readable or not.
+
+Does not belong here: guessing what a heading means (`ispeed.py`), deciding whether a row counts (`clean.py`).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+import pandas as pd
+
+from pipeline.errors import Fault, UserFault
+from pipeline.sources import values
+from pipeline.sources.files import OVERFLOW
+from pipeline.tables import checked, typed
+
+REQUIRED = ("measured_at", "latitude", "longitude", "operator", "technology", "download_mbps")
+OPTIONAL = ("test_id", "location_accuracy_m", "upload_mbps", "latency_ms", "jitter_ms", "signal_dbm", "device_id")
+_IN_HEADING = re.compile(r"[(\[]\s*([A-Za-z/]+)\s*[)\]]|_(kbps|mbps|kbit|ms|km|m|dbm)$", re.IGNORECASE)
+
+
+@dataclass(frozen=True)
+class Rule:
+    """Where one of our columns comes from: a foreign column or a constant, its unit and time format."""
+
+    column: str | None = None
+    value: str | None = None
+    unit: str | None = None
+    format: str | None = None
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How a source's text is to be understood."""
+
+    timezone: ZoneInfo
+    decimal: str | None
+    operators: Mapping[str, tuple[str, ...]]
+    technologies: Mapping[str, tuple[str, ...]]
+
+
+def map_faults(file: str, headings: list[str], rules: Mapping[str, Rule]) -> list[Fault]:
+    """Everything that is wrong with a column map against a file's headings."""
+    faults = []
+    for ours, rule in rules.items():
+        if ours not in (*REQUIRED, *OPTIONAL):
+            faults.append(Fault("unknown_our_column", file, None, ours, {"expected": [*REQUIRED, *OPTIONAL]}))
+        if rule.column is not None and rule.column not in headings:
+            faults.append(Fault("missing_column", file, 1, rule.column, {"found": headings, "ours": ours}))
+        known_units = values.UNITS.get(ours, {})
+        if rule.unit is not None and rule.unit.casefold() not in known_units:
+            faults.append(Fault("unknown_unit", file, None, ours, {"found": rule.unit, "expected": list(known_units)}))
+    faults += [
+        Fault("unmapped_column", file, 1, ours, {"found": headings}) for ours in REQUIRED if ours not in rules
+    ]
+    return faults
+
+
+def read_tests(
+    source: str, file: str, rows: pd.DataFrame, rules: Mapping[str, Rule], reading: Reading
+) -> pd.DataFrame:
+    """Rows of one file → `tests`. Raises `UserFault` with every fault of the column map.
+
+    `rows` is indexed by source_row. Without names in the settings the operators as met are the operators.
+    """
+    if faults := map_faults(file, [c for c in rows.columns if not str(c).startswith(OVERFLOW)], rules):
+        raise UserFault(faults)
+    result = pd.DataFrame(index=rows.index)
+    unreadable = _overflowing(rows)
+    for ours in (*REQUIRED, *OPTIONAL):
+        rule = rules.get(ours)
+        column = _column(rows, rule)
+        target = "operator_met" if ours == "operator" else ours
+        result[target] = _read(ours, column, rule, reading)
+        if ours not in ("operator", "technology"):
+            lost = values.present(column) & result[target].isna()
+            unreadable = unreadable.where(~lost, unreadable + f";{ours}")
+    result["unreadable"] = unreadable.str.removeprefix(";")
+    result["source"], result["source_file"], result["source_row"] = source, file, rows.index
+    return checked("tests", typed("tests", result.reset_index(drop=True)))
+
+
+def names_not_met(rows: pd.DataFrame, rule: Rule, read: pd.Series) -> list[str]:
+    """Names in a file that were not understood, the most frequent first: `read` is the column they were read into."""
+    met = _column(rows, rule).reset_index(drop=True)
+    return [str(name) for name in met[values.present(met) & read.isna()].value_counts().index[:20]]
+
+
+def _column(rows: pd.DataFrame, rule: Rule | None) -> pd.Series:
+    if rule is None:
+        return pd.Series(None, index=rows.index, dtype="str")
+    if rule.column is None:
+        return pd.Series(rule.value, index=rows.index, dtype="str")
+    return rows[rule.column]
+
+
+def _overflowing(rows: pd.DataFrame) -> pd.Series:
+    """`;row` where a row has more fields than the heading, or where an open quote swallowed the lines below it."""
+    broken = pd.Series(False, index=rows.index)
+    for name in rows.columns:
+        if str(name).startswith(OVERFLOW):
+            broken |= rows[name].notna()
+        elif isinstance(rows[name].dtype, pd.StringDtype):
+            broken |= rows[name].str.contains("\n", regex=False).fillna(False)
+    return pd.Series("", index=rows.index, dtype="str").where(~broken, ";row")
+
+
+def _read(ours: str, column: pd.Series, rule: Rule | None, reading: Reading) -> pd.Series:
+    if ours == "measured_at":
+        return values.times(column, reading.timezone, rule.format if rule else None)
+    if ours == "operator":
+        if reading.operators:
+            return values.renamed(column, reading.operators)
+        return column.where(values.present(column)).astype("str").str.strip()
+    if ours == "technology":
+        return values.technologies(column, reading.technologies)
+    if ours in ("test_id", "device_id"):
+        return column.where(values.present(column)).astype("str").str.strip()
+    factor = _factor(ours, rule)
+    read = values.numbers(column, reading.decimal)
+    return read if factor == 1 else read * factor
+
+
+def _factor(ours: str, rule: Rule | None) -> float:
+    """Unit → our unit: the rule's unit, else the one in the heading (`Download (kbps)`), else ours."""
+    known = values.UNITS.get(ours, {})
+    if rule is None:
+        return 1.0
+    if rule.unit is not None:
+        return known[rule.unit.casefold()]
+    if rule.column and (match := _IN_HEADING.search(rule.column.strip())):
+        unit = (match[1] or match[2]).casefold()
+        return known.get({"kbit": "kbit/s"}.get(unit, unit), 1.0)
+    return 1.0

@@ -1,0 +1,150 @@
+"""Foreign text → numbers, times and technologies. A text that cannot be read gives null and is reported, never guessed.
+
+Does not belong here: whether a value is believable (`clean.py`).
+"""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Mapping
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pandas as pd
+
+MISSING = frozenset({"", "-", "--", "n/a", "na", "nan", "null", "none", "không có", "không rõ", "unknown"})
+SPEED_UNITS = {"bps": 1e-6, "bit/s": 1e-6, "kbps": 1e-3, "kbit/s": 1e-3, "mbps": 1.0, "mbit/s": 1.0, "gbps": 1e3,
+               "gbit/s": 1e3, "kb/s": 8e-3, "mb/s": 8.0}  # fmt: skip
+TIME_UNITS = {"ms": 1.0, "s": 1e3, "us": 1e-3}
+LENGTH_UNITS = {"m": 1.0, "km": 1e3}
+UNITS: dict[str, dict[str, float]] = {
+    "download_mbps": SPEED_UNITS,
+    "upload_mbps": SPEED_UNITS,
+    "latency_ms": TIME_UNITS,
+    "jitter_ms": TIME_UNITS,
+    "location_accuracy_m": LENGTH_UNITS,
+    "signal_dbm": {"dbm": 1.0},
+}
+# As met in i-Speed, RTR-NetTest, G-NetTrack and Android's own names.
+TECHNOLOGY_NAMES: Mapping[str, tuple[str, ...]] = {
+    "2G": ("2g", "gsm", "gprs", "edge", "cdma", "1xrtt"),
+    "3G": ("3g", "umts", "wcdma", "hspa", "hspa+", "hspap", "hsdpa", "hsupa", "dc-hspa+", "td-scdma", "evdo"),
+    "4G": ("4g", "lte", "lte-a", "lte a", "lte ca", "lte_ca", "lte-ca", "lte+", "4g+", "4g lte", "4g/lte", "lte/4g", "lte advanced"),
+    "5G": ("5g", "nr", "5g nr", "5g sa", "5g nsa", "nr sa", "nr nsa", "nrnsa", "nrsa", "lte+nr", "endc", "en-dc", "5g+"),
+    "wifi": ("wifi", "wi-fi", "wlan", "wireless", "ethernet", "lan", "fttx", "fixed"),
+}  # fmt: skip
+# Tried in turn on what ISO 8601 does not read. Day before month: month-first files must say so in the settings.
+TIME_FORMATS = ("%d/%m/%Y %H:%M:%S", "%d/%m/%Y %H:%M", "%H:%M:%S %d/%m/%Y", "%H:%M %d/%m/%Y", "%d-%m-%Y %H:%M:%S",
+                "%d-%m-%Y %H:%M", "%d.%m.%Y %H:%M:%S", "%Y/%m/%d %H:%M:%S", "%Y/%m/%d %H:%M")  # fmt: skip
+_OFFSET = r"(?:[zZ]|[+-]\d{2}:?\d{2})$"
+_SINGLE_SPACE = re.compile(r"\s+")
+
+
+def folded(text: str) -> str:
+    """Text without accents, đ, case and punctuation: the form in which headings and names are compared.
+
+    >>> folded("Tốc độ tải xuống (Mbps)")
+    'toc do tai xuong mbps'
+    """
+    plain = unicodedata.normalize("NFD", text.replace("đ", "d").replace("Đ", "D"))
+    kept = "".join(c for c in plain if not unicodedata.combining(c)).casefold()
+    return _SINGLE_SPACE.sub(" ", re.sub(r"[^a-z0-9+]+", " ", kept)).strip()
+
+
+def name_key(text: str) -> str:
+    """A name without case and stray spaces, in one Unicode form; accents stay: `Mobifone ` meets `mobifone`."""
+    return _SINGLE_SPACE.sub(" ", unicodedata.normalize("NFC", text)).strip().casefold()
+
+
+def present(column: pd.Series) -> pd.Series:
+    """Which cells hold something."""
+    if pd.api.types.is_numeric_dtype(column) or pd.api.types.is_datetime64_any_dtype(column):
+        return column.notna()
+    return column.notna() & ~column.astype("str").str.strip().str.casefold().isin(MISSING)
+
+
+def numbers(column: pd.Series, decimal: str | None = None) -> pd.Series:
+    """Text → float64; what cannot be read is NaN.
+
+    With both separators the last one is decimal. A lone comma is decimal (as Vietnam writes) and a lone point too,
+    unless `decimal` says which one is; the other then separates thousands.
+
+    >>> numbers(pd.Series(["12,5", "1.234,5", "1,234.5", "7", "-", "x"])).tolist()
+    [12.5, 1234.5, 1234.5, 7.0, nan, nan]
+    >>> numbers(pd.Series(["12,500"]), decimal=".").tolist()
+    [12500.0]
+    """
+    if pd.api.types.is_numeric_dtype(column):
+        return column.astype("float64")
+    text = column.where(present(column)).astype("str").str.strip().str.replace("\u00a0", "").str.replace(" ", "")
+    if decimal == ",":
+        plain = text.str.replace(".", "", regex=False).str.replace(",", ".", regex=False)
+    elif decimal == ".":
+        plain = text.str.replace(",", "", regex=False)
+    else:
+        comma_last = text.str.rfind(",") > text.str.rfind(".")
+        european = text.str.replace(".", "", regex=False).str.replace(",", ".", regex=False)
+        plain = text.str.replace(",", "", regex=False).where(~comma_last.fillna(False), european)
+    read = pd.to_numeric(plain, errors="coerce").astype("float64")
+    return read.where(np.isfinite(read))
+
+
+def times(column: pd.Series, timezone: ZoneInfo, form: str | None = None) -> pd.Series:
+    """Text → UTC; what cannot be read is NaT. Times without an offset are local in `timezone`.
+
+    `form`: a strptime format, `unix_s` or `unix_ms`; absent: ISO 8601, then day-first forms. The hour that a clock
+    change repeats is taken as standard time, the one it skips moves forward.
+
+    >>> str(times(pd.Series(["05/10/2026 07:30"]), ZoneInfo("Asia/Ho_Chi_Minh"))[0])
+    '2026-10-05 00:30:00+00:00'
+    """
+    if pd.api.types.is_datetime64_any_dtype(column):
+        aware = getattr(column.dt, "tz", None) is not None
+        return column.dt.tz_convert("UTC").dt.as_unit("us") if aware else _localised(column, timezone)
+    if form in ("unix_s", "unix_ms"):
+        seconds = numbers(column) / (1e3 if form == "unix_ms" else 1)
+        believable = seconds.where(seconds.between(0, 253_402_300_799))  # 1970 to 9999
+        return pd.to_datetime(believable, unit="s", utc=True).dt.as_unit("us")
+    text = column.where(present(column)).astype("str").str.strip()
+    if form:
+        has_offset = pd.Series("%z" in form, index=text.index)
+        return _parsed(text, form, has_offset, timezone)
+    has_offset = text.str.contains(_OFFSET, regex=True).fillna(False) & text.str.contains(":", regex=False).fillna(False)
+    result = _parsed(text, "ISO8601", has_offset, timezone)
+    for candidate in TIME_FORMATS:
+        left = result.isna() & text.notna()
+        if not left.any():
+            break
+        result = result.where(~left, _parsed(text.where(left), candidate, pd.Series(False, index=text.index), timezone))
+    return result
+
+
+def _parsed(text: pd.Series, form: str, has_offset: pd.Series, timezone: ZoneInfo) -> pd.Series:
+    aware = pd.to_datetime(text.where(has_offset), format=form, errors="coerce", utc=True)
+    naive = pd.to_datetime(text.where(~has_offset), format=form, errors="coerce")
+    return aware.dt.as_unit("us").where(has_offset, _localised(naive, timezone))
+
+
+def _localised(naive: pd.Series, timezone: ZoneInfo) -> pd.Series:
+    standard = np.zeros(len(naive), dtype=bool)
+    local = naive.dt.tz_localize(timezone, ambiguous=standard, nonexistent="shift_forward")
+    return local.dt.tz_convert("UTC").dt.as_unit("us")
+
+
+def renamed(column: pd.Series, names: Mapping[str, tuple[str, ...]]) -> pd.Series:
+    """Names as met → ours, by `name_key`; a name that is not listed gives null. Ours is always understood as itself.
+
+    >>> renamed(pd.Series(["VIETTEL ", "452-04", "Digi"]), {"Viettel": ("452-04",)}).tolist()
+    ['Viettel', 'Viettel', nan]
+    """
+    known = {name_key(met): ours for ours, all_met in names.items() for met in (ours, *all_met)}
+    met = column.where(present(column)).astype("str")
+    distinct = {text: known.get(name_key(text)) for text in met.dropna().unique()}
+    return met.map(distinct).astype("str")
+
+
+def technologies(column: pd.Series, more: Mapping[str, tuple[str, ...]]) -> pd.Series:
+    """Names of radio technologies → 2G, 3G, 4G, 5G, wifi; null where the name is not known."""
+    names = {ours: (*met, *more.get(ours, ())) for ours, met in TECHNOLOGY_NAMES.items()}
+    return renamed(column, names)

@@ -1,0 +1,319 @@
+"""Every table that flows: its columns, dtypes, units, meanings and key, each declared once.
+
+A step promises a table by ending in `checked(NAME, frame)`; the doors (`sources/`, `publish/`) hold files to the same
+declarations. Stored positions are EPSG:4326. Does not belong here: computing, reading, writing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import pandas as pd
+import pandera.pandas as pa
+
+ALL = "all"  # the operator name of rows that pool every operator
+
+STATUSES = (
+    "confirmed_gap",
+    "probable_gap",
+    "borderline",
+    "meets_target",
+    "insufficient_evidence",
+    "no_data",
+)
+GAP_CLASSES = ("total_gap", "partial_gap", "gap_rest_unknown", "no_gap_found", "unknown")
+EVIDENCES = ("confirmed", "probable", "none")
+NO_DATA_REASONS = ("no_test", "only_failed", "only_5g", "only_3g_2g")
+TECHNOLOGIES = ("2G", "3G", "4G", "5G", "wifi")
+FLAGS = (
+    "official_300",
+    "heavy_tester",
+    "mean_median_conflict",
+    "low_tail",
+    "window_widened",
+    "no_device_id",
+    "one_place",
+    "5g_masks_4g",
+    "few_accurate_positions",
+    "no_spread",
+)
+# Why a row is set aside, in the order in which the reasons are tried: a row has exactly one.
+REJECT_REASONS = (
+    "bad_row",
+    "bad_time",
+    "outside_window",
+    "duplicate",
+    "bad_position",
+    "outside_area",
+    "inaccurate_position",
+    "unknown_technology",
+    "other_technology",
+    "unknown_operator",
+    "bad_value",
+)
+
+
+@dataclass(frozen=True)
+class Field:
+    """A column: pandas dtype, unit, meaning (shown in `docs` and file descriptions), and what values it may take."""
+
+    dtype: str
+    unit: str
+    meaning: str
+    nullable: bool = False
+    low: float | None = None
+    high: float | None = None
+    among: tuple[str, ...] | None = None
+
+    def column(self) -> pa.Column:
+        """The pandera column."""
+        checks = []
+        if self.low is not None:
+            checks.append(pa.Check.ge(self.low))
+        if self.high is not None:
+            checks.append(pa.Check.le(self.high))
+        if self.among is not None:
+            checks.append(pa.Check.isin(self.among))
+        return pa.Column(self.dtype, checks, nullable=self.nullable, description=self.meaning, metadata={"unit": self.unit})
+
+
+def _text(meaning: str, nullable: bool = False, among: tuple[str, ...] | None = None) -> Field:
+    return Field("str", "", meaning, nullable, among=among)
+
+
+def _count(meaning: str, unit: str = "1", nullable: bool = False) -> Field:
+    return Field("float64", unit, meaning, nullable, low=0)
+
+
+def _mbps(meaning: str) -> Field:
+    return Field("float64", "Mbit/s", meaning, nullable=True, low=0)
+
+
+def _share(meaning: str) -> Field:
+    return Field("float64", "1", meaning, nullable=True, low=0, high=1)
+
+
+def _rank(meaning: str) -> Field:
+    return Field("int64", "1", meaning, low=1)
+
+
+FIELDS: dict[str, Field] = {
+    # keys
+    "source": _text("name of the source in the settings"),
+    "source_file": _text("file name, with as much of its folder as makes it unique"),
+    "source_row": Field("int64", "1", "row as a spreadsheet counts: the heading is row 1", low=1),
+    "commune_code": _text("official code of the commune in its vintage"),
+    "located_code": _text("commune that holds the test's position; empty outside the area", nullable=True),
+    "commune_name": _text("name as the boundary file writes it"),
+    "former_district": _text("district before the 2025 reform", nullable=True),
+    "boundary_vintage": _text("vintage of the boundaries; part of the commune key, since codes were re-used"),
+    "operator": _text("mobile operator, or `all`"),
+    "period": _text("report period, YYYY-MM or YYYYQn"),
+    "hex_id": _text("H3 cell"),
+    "hex9_id": _text("H3 cell of the finest resolution that holds the test; empty without a position", nullable=True),
+    # tests
+    "test_id": _text("identifier of the test in its source", nullable=True),
+    "measured_at": Field("datetime64[us, UTC]", "UTC", "time of the test", nullable=True),
+    "latitude": Field("float64", "° WGS 84", "latitude", nullable=True),
+    "longitude": Field("float64", "° WGS 84", "longitude", nullable=True),
+    "location_accuracy_m": Field("float64", "m", "horizontal accuracy; empty = unknown", nullable=True),
+    "technology": _text("radio technology; empty = not understood", nullable=True, among=TECHNOLOGIES),
+    "operator_met": _text("operator after the settings' names; empty = not among them", nullable=True),
+    "download_mbps": Field("float64", "Mbit/s", "download speed; empty or 0 = failed", nullable=True),
+    "upload_mbps": Field("float64", "Mbit/s", "upload speed", nullable=True),
+    "latency_ms": Field("float64", "ms", "round-trip time", nullable=True),
+    "jitter_ms": Field("float64", "ms", "jitter", nullable=True),
+    "signal_dbm": Field("float64", "dBm", "received signal power (RSRP)", nullable=True),
+    "device_id": _text("device as its source names it", nullable=True),
+    "unreadable": _text("`;`-separated columns whose text could not be read; `row` = the row itself"),
+    "reject_reason": _text("why the row is set aside; empty = it counts", nullable=True, among=REJECT_REASONS),
+    "is_failed": Field("bool", "", "a test that counts as evidence of failure and has no speed"),
+    "local_date": _text("date in the area's time zone, YYYY-MM-DD"),
+    "local_hour": Field("float64", "h", "time of day in the area's time zone", low=0, high=24),
+    # tiles
+    "quadkey": _text("Bing tile of zoom 16"),
+    "tile_period": _text("period that the tile's averages cover"),
+    "device_key": _text("device, or pseudo-device (cell and date) where the source has no ids"),
+    "is_pseudo": Field("bool", "", "a pseudo-device"),
+    "tile_share": _share("share of the tile's area in the commune"),
+    # counts
+    "window_months": _count("months of evidence behind the row", "months"),
+    "test_count": _count("valid tests"),
+    "sample_count": _count("representative samples: one device, one cell, one date"),
+    "device_count": _count("devices"),
+    "date_count": _count("distinct local dates"),
+    "failed_test_count": _count("tests without a download speed"),
+    "month_test_count": _count("valid tests of the report month (of the quarter's last month)", nullable=True),
+    "reject_count": _count("rows set aside"),
+    # statistics
+    "month_mean_mbps": _mbps("official one-month mean: mean of the month's representative samples"),
+    "mean_mbps": _mbps("mean of device values"),
+    "median_mbps": _mbps("median of device values"),
+    "p10_mbps": _mbps("10th percentile of device values"),
+    "raw_mean_mbps": _mbps("mean over tests, as a naive reader would compute it"),
+    "lo_mbps": _mbps("lower limit of the 95 % envelope interval, direct evidence"),
+    "hi_mbps": _mbps("upper limit of the 95 % envelope interval, direct evidence"),
+    "eb_mean_mbps": _mbps("empirical Bayes mean"),
+    "gap_probability": _share("posterior probability that the mean is below the target"),
+    "p_gap": _share("one-sided p-value of mean >= target"),
+    "q_gap": _share("Benjamini–Hochberg q-value of p_gap"),
+    "q_meets": _share("Benjamini–Hochberg q-value of mean <= target"),
+    "information": _share("share of the spread that the data explain: 0 nothing known, 1 everything"),
+    "share_below_10_mbps": _share("share of devices below 10 Mbit/s"),
+    "devices_to_decide": _count("further devices that would decide the row at the present mean and spread", nullable=True),
+    "devices_to_decide_reason": _text("why no such number exists: near_target | skew", True, ("near_target", "skew")),
+    "upload_mean_mbps": _mbps("mean of device upload values"),
+    "latency_median_ms": Field("float64", "ms", "median of device latency values", nullable=True, low=0),
+    "all_mobile_mean_mbps": _mbps("mean of device values over every mobile technology"),
+    # verdicts
+    "status": _text("verdict of METHOD §4", among=STATUSES),
+    "evidence": _text("strength of the verdict", among=EVIDENCES),
+    "evidence_basis": _text("direct: from the row's own devices", nullable=True, among=("direct", "borrowed")),
+    "no_data_reason": _text("why there is no data", nullable=True, among=NO_DATA_REASONS),
+    "flags": _text("`;`-separated flags; they never change a status"),
+    "gap_class": _text("verdict over the commune's operators", among=GAP_CLASSES),
+    "operators_gap": _text("`;`-separated operators with a gap"),
+    "operators_meeting": _text("`;`-separated operators that meet the target"),
+    "operators_unknown": _text("`;`-separated operators of which that is not known"),
+    "meets_300": Field("bool", "", "the commune has the official 300 tests in the report month"),
+    "area_km2": _count("geodesic area", "km²"),
+    # priorities
+    "need_rank": _rank("rank by priority index"),
+    "rank_lo": _rank("5th percentile of the rank over the draws"),
+    "rank_hi": _rank("95th percentile of the rank over the draws"),
+    "efficiency_rank": _rank("rank by priority index over the cost of terrain"),
+    "measure_rank": _rank("where to test first"),
+    "population": _count("people", "people", nullable=True),
+    "depth": _share("relative distance below the target"),
+    "expected_person_gap": _count("population × depth × gap_probability", "people", nullable=True),
+    "priority_index": _count("expected_person_gap (without population: depth × gap_probability) × weights", "people"),
+    "facility_count": _count("schools, health posts, offices", nullable=True),
+    "has_main_road": Field("boolean", "", "a main road crosses weak hexes; empty = not known", nullable=True),
+    "terrain": _text("flat | hilly | mountainous; empty = not known, counted as flat", nullable=True),
+    "people_without_verdict": _count("population × (1 − information)", "people", nullable=True),
+    # hexes
+    "h3_resolution": Field("int64", "1", "H3 resolution of the cell", low=0, high=15),
+    "share_devices_below_target": _share("share of devices below the target"),
+    "is_weak": Field("bool", "", "more devices below the target than chance explains"),
+    "hex_commune_code": _text("commune that holds the cell's centre; empty outside the area", nullable=True),
+    "geometry": Field("geometry", "EPSG:4326", "outline"),
+}
+
+_SPEEDS = ("mean_mbps", "median_mbps", "p10_mbps", "raw_mean_mbps", "lo_mbps", "hi_mbps", "eb_mean_mbps")
+# Figures that are not published for fewer than the privacy gate's devices (METHOD §7). `information` is none of them: it
+# tells how many devices there are, not how fast they were.
+PRIVATE = (
+    *_SPEEDS,
+    "gap_probability",
+    "p_gap",
+    "q_gap",
+    "q_meets",
+    "share_below_10_mbps",
+    "share_devices_below_target",
+    "devices_to_decide",
+    "devices_to_decide_reason",
+    "upload_mean_mbps",
+    "latency_median_ms",
+)
+
+TABLES: dict[str, tuple[str, ...]] = {
+    "tests": (
+        "source", "source_file", "source_row", "test_id", "measured_at", "latitude", "longitude", "location_accuracy_m",
+        "operator_met", "technology", "download_mbps", "upload_mbps", "latency_ms", "jitter_ms", "signal_dbm", "device_id",
+        "unreadable",
+    ),
+    "tiles": (
+        "source", "source_file", "source_row", "quadkey", "tile_period", "download_mbps", "upload_mbps", "latency_ms",
+        "test_count", "device_count", "unreadable",
+    ),
+    "communes": (
+        "commune_code", "commune_name", "former_district", "boundary_vintage", "population", "terrain", "area_km2",
+        "geometry",
+    ),
+    "samples": (
+        "commune_code", "operator", "device_key", "hex9_id", "local_date", "is_pseudo", "local_hour", "test_count",
+        "download_mbps", "upload_mbps", "latency_ms",
+    ),
+    "device_values": (
+        "commune_code", "operator", "device_key", "download_mbps", "upload_mbps", "latency_ms", "test_count",
+        "sample_count", "is_pseudo",
+    ),
+    "commune_status": (
+        "commune_code", "commune_name", "boundary_vintage", "operator", "period", "window_months", "status", "evidence",
+        "evidence_basis", "no_data_reason", "flags", "test_count", "sample_count", "device_count", "date_count",
+        "failed_test_count", "month_test_count", "month_mean_mbps", *_SPEEDS, "gap_probability", "p_gap", "q_gap",
+        "q_meets", "information", "share_below_10_mbps", "devices_to_decide", "devices_to_decide_reason",
+        "upload_mean_mbps", "latency_median_ms",
+    ),
+    "commune_summary": (
+        "commune_code", "commune_name", "former_district", "boundary_vintage", "period", "gap_class", "operators_gap",
+        "operators_meeting", "operators_unknown", "month_test_count", "meets_300", "test_count", "device_count",
+        "all_mobile_mean_mbps", "mean_mbps", "population", "area_km2",
+    ),
+    "hex_status": (
+        "hex_id", "h3_resolution", "operator", "period", "window_months", "test_count", "device_count", "mean_mbps",
+        "median_mbps", "share_devices_below_target", "is_weak", "hex_commune_code", "geometry",
+    ),
+    "priorities": (
+        "need_rank", "rank_lo", "rank_hi", "efficiency_rank", "commune_code", "commune_name", "former_district",
+        "operator", "status", "evidence", "gap_class", "population", "depth", "gap_probability", "expected_person_gap",
+        "facility_count", "has_main_road", "terrain", "priority_index", "mean_mbps", "lo_mbps", "hi_mbps",
+        "eb_mean_mbps", "device_count", "test_count", "operators_meeting", "operators_gap",
+    ),
+    "measure_first": (
+        "measure_rank", "commune_code", "commune_name", "former_district", "operator", "status", "population",
+        "information", "people_without_verdict", "test_count", "sample_count", "device_count", "date_count",
+        "devices_to_decide", "devices_to_decide_reason",
+    ),
+    "rejects": ("source_file", "source_row", "reject_reason"),
+    "rejects_summary": ("source", "source_file", "reject_reason", "reject_count"),
+}  # fmt: skip
+
+KEYS: dict[str, tuple[str, ...]] = {
+    "tests": ("source_file", "source_row"),
+    "tiles": ("source_file", "source_row"),
+    "communes": ("commune_code",),
+    "samples": ("commune_code", "operator", "device_key", "hex9_id", "local_date"),
+    "device_values": ("commune_code", "operator", "device_key"),
+    "commune_status": ("commune_code", "boundary_vintage", "operator", "period"),
+    "commune_summary": ("commune_code", "boundary_vintage", "period"),
+    "hex_status": ("hex_id", "operator", "period"),
+    "priorities": ("commune_code", "operator"),
+    "measure_first": ("commune_code", "operator"),
+    "rejects": ("source_file", "source_row"),
+    "rejects_summary": ("source", "source_file", "reject_reason"),
+}
+
+# Columns that are published under another name than the one that tells them apart inside.
+PUBLISHED_AS = {"hex_commune_code": "commune_code"}
+
+
+def schema(table: str) -> pa.DataFrameSchema:
+    """The pandera schema of a declared table: closed, ordered, unique in its key."""
+    columns = {name: FIELDS[name].column() for name in TABLES[table] if name != "geometry"}
+    return pa.DataFrameSchema(columns, strict=False, unique=list(KEYS[table]), name=table)
+
+
+def checked(table: str, frame: pd.DataFrame) -> pd.DataFrame:
+    """The frame, held to the declaration: exactly its columns in its order, its dtypes, values and key.
+
+    A failure is ours to mend (an ordinary exception), never the user's: foreign data was examined at the doors.
+    """
+    missing = [name for name in TABLES[table] if name not in frame.columns]
+    assert not missing, f"{table} lacks {missing}"
+    frame = frame.loc[:, list(TABLES[table])]
+    schema(table).validate(frame, lazy=True)
+    return frame
+
+
+def typed(table: str, frame: pd.DataFrame) -> pd.DataFrame:
+    """The frame with the declared dtypes: for tables put together from parts, some of which may be empty.
+
+    >>> typed("rejects", pd.DataFrame({"source_file": [], "source_row": [], "reject_reason": []})).dtypes.astype(str).tolist()
+    ['str', 'int64', 'str']
+    """
+    kinds: dict[str, Any] = {
+        name: FIELDS[name].dtype for name in TABLES[table] if name != "geometry" and name in frame.columns
+    }
+    return frame.astype(kinds)

@@ -1,0 +1,187 @@
+"""Every sentence that people read, in Vietnamese and English. Code elsewhere names sentences, it does not write them.
+
+`FAULTS`: what a user can mend, with what was found, what was expected and how to mend it. `LINES`: the run's log.
+`WORDS`: names of statuses, classes and flags, the same on the map, in tables for people and in the report.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Literal
+
+from pipeline.errors import Fault
+
+Lang = Literal["vi", "en"]
+
+FAULTS: Mapping[str, tuple[str, str]] = {
+    "missing_file": ("không có tệp này; kiểm tra lại đường dẫn", "no such file; check the path"),
+    "empty_glob": ("không tệp nào khớp mẫu này; kiểm tra lại đường dẫn", "no file matches this pattern; check the path"),
+    "empty_file": ("tệp rỗng; cần một dòng tiêu đề và dữ liệu – xuất lại tệp", "the file is empty; a heading row and data were expected – export it again"),
+    "unknown_suffix": ("loại tệp {found} chưa đọc được; cần một trong: {expected}", "cannot read files of type {found}; expected one of: {expected}"),
+    "unreadable_file": ("không đọc được ({found}); cần {expected} – mở thử và xuất lại tệp", "cannot be read ({found}); expected {expected} – open it and export it again"),
+    "bad_encoding": ("không đọc được bằng bảng mã {found}; đặt `encoding` cho nguồn này", "cannot be decoded as {found}; set `encoding` for this source"),
+    "repeated_heading": ("tiêu đề lặp lại: {found}; mỗi cột cần một tên riêng", "repeated headings: {found}; every column needs a name of its own"),
+    "missing_column": ("không có cột này (cho {ours}); tệp có: {found}", "no such column (for {ours}); the file has: {found}"),
+    "unmapped_column": ("không tìm thấy cột nào cho mục bắt buộc này; tệp có: {found}. Khai báo trong [sources.TÊN.columns]; `lomsong check` in sẵn các dòng cần dán",
+                        "no column was found for this required field; the file has: {found}. Name it under [sources.NAME.columns]; `lomsong check` prints the lines to paste"),
+    "unknown_our_column": ("không phải tên cột của lomsong; cần một trong: {expected}", "not one of lomsong's columns; expected one of: {expected}"),
+    "unknown_unit": ("đơn vị {found} không biết; cần một trong: {expected}", "unknown unit {found}; expected one of: {expected}"),
+    "no_quarter": ("không có cột `quarter` và tên tệp không ghi quý; cần ví dụ 2024-07-01_performance_mobile_tiles.parquet", "no `quarter` column and no quarter in the file's name; expected e.g. 2024-07-01_performance_mobile_tiles.parquet"),
+    "bad_period": ("kỳ «{found}» không đúng; cần YYYY-MM (2026-10) hoặc YYYYQn (2024Q3)", "period “{found}” is not understood; expected YYYY-MM (2026-10) or YYYYQn (2024Q3)"),
+    "bad_part": ("không xuất được «{found}»; phiên bản này xuất: {expected}", "cannot publish “{found}”; this version publishes: {expected}"),
+    "settings_encoding": ("tệp cài đặt phải ở UTF-8 ({found})", "the settings must be UTF-8 ({found})"),
+    "settings_syntax": ("không đúng cú pháp TOML: {found}", "not valid TOML: {found}"),
+    "settings_key": ("không có mục này{near}; các mục: {known}", "no such setting{near}; known here: {known}"),
+    "settings_value": ("giá trị {found} không hợp lệ: {expected}", "value {found} is not valid: {expected}"),
+    "no_settings": ("chưa khai báo {expected}; ghi vào tệp cài đặt hoặc dùng tuỳ chọn {option}", "{expected} is not given; name it in the settings or with {option}"),
+    "no_crs": ("tệp không ghi hệ toạ độ; đặt `crs` trong [boundaries] (VN-2000 Lai Châu: EPSG:9205) – hệ toạ độ không bao giờ được đoán", "the file states no CRS; set `crs` under [boundaries] (VN-2000 Lai Châu: EPSG:9205) – a CRS is never guessed"),
+    "bad_crs": ("hệ toạ độ {found} không hợp lệ; cần ví dụ EPSG:4326", "CRS {found} is not valid; expected e.g. EPSG:4326"),
+    "commune_count": ("có {found} xã, cài đặt yêu cầu {expected}; kiểm tra tệp hoặc `expected_count`", "{found} communes, the settings expect {expected}; check the file or `expected_count`"),
+    "no_usual_column": ("không thấy cột mang tên thường gặp ({expected}); tệp có: {found}. Đặt mục này trong [boundaries]", "no column under a usual name ({expected}); the file has: {found}. Set it under [boundaries]"),
+    "blank_code": ("mã xã để trống; mỗi xã cần một mã", "the commune code is blank; every commune needs one"),
+    "repeated_code": ("mã {found} lặp lại; mỗi mã chỉ được một dòng – gộp các phần hoặc sửa mã", "code {found} is repeated; one row per code – merge the parts or mend the code"),
+    "no_polygon": ("xã {found} không có vùng (polygon); kiểm tra hình học", "commune {found} has no polygon; check its geometry"),
+    "bad_population": ("dân số {found} không hợp lệ; cần số không âm", "population {found} is not valid; expected a number that is not negative"),
+    "raster_elsewhere": ("ảnh dân số ({found}) không phủ khu vực ({expected}); kiểm tra tệp", "the raster ({found}) does not cover the area ({expected}); check the file"),
+    "no_code_met": ("không mã nào khớp với ranh giới: có {found}, cần như {expected}", "no code meets the boundaries: found {found}, expected such as {expected}"),
+    "unknown_province": ("không có tỉnh «{found}»; cần một trong: {expected}", "no province “{found}”; expected one of: {expected}"),
+    "mixed_sources": ("không trộn phép đo và ô Ookla trong một lần chạy; chạy riêng từng nguồn: {found}", "tests and Ookla tiles cannot be mixed in one run; run each by itself: {found}"),
+    "not_a_quarter": ("ô Ookla tính theo quý; cần kỳ YYYYQn, có {found}; trong dữ liệu: {expected}", "Ookla tiles come by quarter; expected a period YYYYQn, found {found}; in the data: {expected}"),
+    "no_such_period": ("dữ liệu không có kỳ {found}; có: {expected}", "the data hold nothing of {found}; they hold: {expected}"),
+    "no_time_at_all": ("không dòng nào có thời gian đọc được; đặt `format` cho measured_at, ví dụ { column = \"…\", format = \"%d/%m/%Y %H:%M\" }", "no row has a readable time; set `format` for measured_at, e.g. { column = \"…\", format = \"%d/%m/%Y %H:%M\" }"),
+    "output_busy": ("một lần chạy khác đang ghi vào thư mục này; chờ nó xong rồi chạy lại", "another run is writing into this folder; wait until it is done and run again"),
+    "output_held": ("không thay được thư mục kết quả ({found}); đóng tệp đang mở (Excel, QGIS) rồi chạy lại – kết quả cũ còn nguyên", "the output folder cannot be replaced ({found}); close the file that is open (Excel, QGIS) and run again – the former outputs are whole"),
+    # warnings: said, and the run goes on
+    "repaired_outline": ("đã sửa đường ranh giới tự cắt của các xã: {found}", "self-crossing outlines were repaired: {found}"),
+    "overlap": ("hai xã chồng lên nhau: {found}; điểm ở phần chung thuộc về mã nhỏ hơn", "two communes overlap: {found}; points in the common part go to the smaller code"),
+    "no_population": ("các xã chưa có số dân: {found}; xếp sau các xã khác", "communes without a population figure: {found}; they rank after the others"),
+    "nobody_counted": ("không có số dân: ưu tiên xếp theo độ sâu × xác suất lõm", "no population given: priorities rank by depth × gap probability"),
+    "months_missing": ("cửa sổ bằng chứng thiếu dữ liệu các tháng: {found}", "the evidence window lacks data of the months: {found}"),
+    "many_duplicates": ("{found} % số dòng trong kỳ là trùng lặp; nếu mã phép đo được đánh lại mỗi tháng, bỏ cột test_id khỏi nguồn này", "{found} % of the window's rows are duplicates; if test ids restart every month, leave test_id out of this source"),
+    "same_content": ("trùng nội dung với {found}: các dòng chỉ được tính một lần", "has the same content as {found}: its rows count once"),
+    "unreadable_values": ("{found} giá trị không đọc được, để trống", "{found} values could not be read and were left empty"),
+    "unknown_names": ("nhà mạng chưa khai báo trong [operators]: {found}; các dòng đó để riêng", "operators that [operators] does not list: {found}; their rows are set aside"),
+    "unknown_technologies": ("công nghệ không hiểu được: {found}; khai báo trong [technologies]", "technologies that are not understood: {found}; name them under [technologies]"),
+    "stray_months": ("các tháng có quá ít dòng nên không tự chọn làm kỳ báo cáo: {found}", "months with so few rows that they are not chosen as the report period: {found}"),
+    "no_usable": ("không còn phép đo hợp lệ nào sau khi làm sạch: mọi xã là no_data", "no valid test is left after cleaning: every commune is no_data"),
+    "target_dates": ("kỳ {found} nằm ngoài thời hạn của mục tiêu ({expected})", "period {found} lies outside the target's validity ({expected})"),
+}  # fmt: skip
+
+LINES: Mapping[str, tuple[str, str]] = {
+    "boundaries": ("ranh giới: {count} xã, {area} km², vintage {vintage}", "boundaries: {count} communes, {area} km², vintage {vintage}"),
+    "read": ("đọc {source}: {count} dòng từ {files} tệp", "read {source}: {count} rows from {files} files"),
+    "period": ("kỳ {period}, cửa sổ bằng chứng {window}", "period {period}, evidence window {window}"),
+    "clean": ("làm sạch {source}: {read} dòng = {valid} phép đo hợp lệ + {failed} phép đo hỏng + {rejects} để riêng", "clean {source}: {read} read = {valid} valid + {failed} failed + {rejects} set aside"),
+    "locate": ("định vị: {valid} phép đo hợp lệ = {placed} trong {communes} xã", "locate: {valid} valid tests = {placed} in {communes} communes"),
+    "tiles": ("chia ô: {read} ô = {used} dùng + {rejects} để riêng; đặt được {share} % số phép đo", "split tiles: {read} tiles = {used} used + {rejects} set aside; {share} % of their tests placed"),
+    "samples": ("mẫu đại diện: {samples} mẫu của {devices} thiết bị", "samples: {samples} representative samples of {devices} devices"),
+    "judge": ("kết luận xã × nhà mạng: {counts}", "judge commune × operator: {counts}"),
+    "classes": ("kết luận xã: {counts}; đạt khắp nơi: từ {low} % đến {high} % số xã", "judge communes: {counts}; target met everywhere: between {low} % and {high} % of communes"),
+    "hexes": ("ô lục giác: {cells} ô thích ứng, {weak} ô yếu", "hexes: {cells} adaptive cells, {weak} weak"),
+    "priorities": ("ưu tiên: {gaps} vùng lõm xã × nhà mạng; cần đo thêm: {measure}", "priorities: {gaps} commune × operator gaps; measure first: {measure}"),
+    "guard": ("kiểm tra riêng tư: {files} tệp, không lộ vị trí, thiết bị, tốc độ nhóm nhỏ", "privacy check: {files} files, no position, device or small group's speed in them"),
+    "done": ("xong sau {seconds} s", "done in {seconds} s"),
+    "warning": ("lưu ý", "note"),
+    "fault": ("lỗi", "fault"),
+    "row": ("dòng", "row"),
+    "column": ("cột", "column"),
+    "faults_left": ("{count} lỗi cần sửa; kết quả trước đó còn nguyên", "{count} faults to mend; the former outputs are untouched"),
+    "check_ok": ("đầu vào và cài đặt dùng được", "inputs and settings can be used"),
+    "headings": ("tiêu đề trong {file} và cách hiểu:", "headings of {file} and what they are taken for:"),
+    "paste": ("dán vào tệp cài đặt (sửa lại nếu đoán sai):", "paste into the settings (mend the guesses):"),
+    "not_used": ("(không dùng)", "(not used)"),
+    "guess": ("đoán: ", "guess: "),
+    "outputs": ("kết quả", "outputs"),
+}  # fmt: skip
+
+WORDS: Mapping[str, tuple[str, str]] = {
+    "confirmed_gap": ("Lõm – chắc chắn", "Gap – confirmed"),
+    "probable_gap": ("Lõm – nhiều khả năng", "Gap – probable"),
+    "borderline": ("Sát ngưỡng", "Borderline"),
+    "meets_target": ("Đạt", "Meets target"),
+    "meets_confirmed": ("Đạt – chắc chắn", "Meets – confirmed"),
+    "meets_probable": ("Đạt – nhiều khả năng", "Meets – probable"),
+    "insufficient_evidence": ("Chưa đủ bằng chứng", "Not enough evidence"),
+    "no_data": ("Không có dữ liệu", "No data"),
+    "total_gap": ("Lõm ở mọi nhà mạng", "Gap, no operator meets"),
+    "partial_gap": ("Lõm ở một số nhà mạng", "Gap, another operator meets"),
+    "gap_rest_unknown": ("Có lõm, còn lại chưa rõ", "Gap, the rest unknown"),
+    "no_gap_found": ("Chưa thấy lõm", "No gap found"),
+    "unknown": ("Chưa rõ", "Unknown"),
+    "all": ("Tất cả nhà mạng", "All operators"),
+    "official_300": ("đủ 300 phép đo/tháng", "official 300 tests a month"),
+    "heavy_tester": ("một thiết bị đo áp đảo", "one device dominates the tests"),
+    "mean_median_conflict": ("trung bình và trung vị trái nhau", "mean and median disagree"),
+    "low_tail": ("nhiều thiết bị dưới 10 Mbps", "many devices below 10 Mbps"),
+    "window_widened": ("đã nới cửa sổ", "window widened"),
+    "no_device_id": ("nguồn không có mã thiết bị", "no device ids in the source"),
+    "one_place": ("phần lớn mẫu ở một ô", "most samples in one cell"),
+    "5g_masks_4g": ("5G che lấp 4G", "5G masks 4G"),
+    "few_accurate_positions": ("ít vị trí chính xác", "few accurate positions"),
+    "no_spread": ("các thiết bị cho cùng một giá trị", "no spread between devices"),
+    "no_test": ("chưa ai đo", "nobody tested"),
+    "only_failed": ("chỉ có phép đo hỏng", "only failed tests"),
+    "only_5g": ("chỉ có phép đo 5G", "only 5G tests"),
+    "only_3g_2g": ("chỉ có phép đo 3G/2G", "only 3G/2G tests"),
+}  # fmt: skip
+
+
+def line(key: str, lang: Lang, **values: object) -> str:
+    """A sentence of the log.
+
+    >>> line("check_ok", "en")
+    'inputs and settings can be used'
+    """
+    return LINES[key][lang == "en"].format(**{name: _plain(value, lang) for name, value in values.items()})
+
+
+def word(key: str, lang: Lang) -> str:
+    """The name of a status, class, flag or reason."""
+    return WORDS[key][lang == "en"]
+
+
+def letter(fault: Fault, lang: Lang) -> str:
+    """A fault on one line: file, row, column, what was found and expected, how to mend it.
+
+    >>> letter(Fault("repeated_code", "communes.gpkg", 4, "code", {"found": "03388"}), "en")
+    'communes.gpkg, row 4, column code: code 03388 is repeated; one row per code – merge the parts or mend the code'
+    """
+    place = [fault.file] if fault.file else []
+    if fault.row is not None:
+        place.append(f"{LINES['row'][lang == 'en']} {fault.row}")
+    if fault.column:
+        place.append(f"{LINES['column'][lang == 'en']} {fault.column}")
+    values = {name: _plain(value, lang) for name, value in fault.values.items()}
+    if fault.code == "settings_key":
+        values["near"] = (" (ý bạn là {}?)", " (did you mean {}?)")[lang == "en"].format(values["near"]) if values.get("near") else ""
+    template = FAULTS[fault.code][lang == "en"]
+    # braces of TOML examples are literal: only declared values are filled in
+    sentence = template
+    for name, value in values.items():
+        sentence = sentence.replace("{" + name + "}", value)
+    return f"{', '.join(place)}: {sentence}" if place else sentence
+
+
+def number(value: float, lang: Lang, digits: int = 0) -> str:
+    """A number for people: 1.234,5 in Vietnamese, 1,234.5 in English.
+
+    >>> number(1234.5, "vi", 1), number(1234.5, "en", 1)
+    ('1.234,5', '1,234.5')
+    """
+    text = f"{value:,.{digits}f}"
+    return text.translate(str.maketrans(",.", ".,")) if lang == "vi" else text
+
+
+def _plain(value: object, lang: Lang) -> str:
+    if isinstance(value, bool) or value is None:
+        return str(value)
+    if isinstance(value, int):
+        return number(value, lang)
+    if isinstance(value, float):
+        return number(value, lang, 1)
+    if isinstance(value, str):
+        return value
+    if isinstance(value, Iterable):
+        items = [str(item) for item in value]
+        return ", ".join(items[:12]) + (f" … ({len(items)})" if len(items) > 12 else "")
+    return str(value)
