@@ -15,7 +15,7 @@ import shapely
 
 from pipeline import clean, gaps, hexes, judge, locate, privacy, samples, statistics
 from pipeline.errors import Fault
-from pipeline.inputs import Inputs
+from pipeline.inputs import Inputs, stray_months
 from pipeline.periods import Period
 from pipeline.settings import Settings
 from pipeline.tables import ALL, GAP_CLASSES, PRIVATE, STATUSES, checked, typed
@@ -47,7 +47,9 @@ def evidence_of_tests(marked: pd.DataFrame, period: Period, window: list[str], s
     drawn = samples.representative_samples(valid)
     devices = samples.device_values(drawn)
     report_month = period.months[-1]
-    counts = samples.evidence_counts(valid, drawn, report_month=report_month, max_hex_accuracy_m=quality.max_hex_accuracy_m)
+    counts = samples.evidence_counts(
+        valid, drawn, report_month=report_month, max_hex_accuracy_m=quality.max_hex_accuracy_m
+    )
     mobile = marked[clean.is_mobile(marked, quality.max_download_mbps)]
     mobile = mobile.assign(is_other=mobile["technology"].ne(settings.target.technology))
     other = marked[marked["reject_reason"].eq("other_technology") & marked["operator_met"].notna()]
@@ -58,7 +60,9 @@ def evidence_of_tests(marked: pd.DataFrame, period: Period, window: list[str], s
                 "slow_hours_apart": samples.slow_hours_apart(drawn, settings.target.download_mbps),
                 "failed_test_count": samples.with_all(failed).groupby(UNIT).size(),
                 "newer_test_count": samples.with_all(other[other["technology"] == "5G"]).groupby(UNIT).size(),
-                "older_test_count": samples.with_all(other[other["technology"].isin(["3G", "2G"])]).groupby(UNIT).size(),
+                "older_test_count": samples.with_all(other[other["technology"].isin(["3G", "2G"])])
+                .groupby(UNIT)
+                .size(),
             }
         ).join(samples.mobile_device_values(mobile), how="outer"),
         how="outer",
@@ -66,7 +70,9 @@ def evidence_of_tests(marked: pd.DataFrame, period: Period, window: list[str], s
     assert counts.loc[counts.index.get_level_values("operator") != ALL, "test_count"].sum() == len(valid)
     close = valid[~(valid["location_accuracy_m"] > quality.max_hex_accuracy_m)]
     operators = sorted(settings.operators) or sorted(valid["operator"].unique())
-    return Evidence(devices, counts, drawn, _hex_devices(close), operators, _present(marked, period), len(window), False, len(valid))
+    return Evidence(
+        devices, counts, drawn, _hex_devices(close), operators, _present(marked, period), len(window), False, len(valid)
+    )
 
 
 def _hex_devices(tests: pd.DataFrame) -> pd.DataFrame:
@@ -74,14 +80,18 @@ def _hex_devices(tests: pd.DataFrame) -> pd.DataFrame:
     drawn = samples.representative_samples(tests)
     keys = ["hex9_id", "operator", "device_key"]
     figures = drawn.groupby(keys).agg(
-        test_count=("test_count", "sum"), sample_count=("download_mbps", "size"), download_mbps=("download_mbps", "mean")
+        test_count=("test_count", "sum"),
+        sample_count=("download_mbps", "size"),
+        download_mbps=("download_mbps", "mean"),
     )
     return figures.reset_index().assign(device_weight=1.0)
 
 
 def _present(marked: pd.DataFrame, period: Period) -> set[tuple[str, str]]:
     """Operators that had a device in the commune within the 12 months that end with the period."""
-    seen = marked[marked["month"].isin(period.window(12)) & marked["located_code"].notna() & marked["operator_met"].notna()]
+    seen = marked[
+        marked["month"].isin(period.window(12)) & marked["located_code"].notna() & marked["operator_met"].notna()
+    ]
     return set(seen[["located_code", "operator_met"]].drop_duplicates().itertuples(index=False, name=None))
 
 
@@ -102,7 +112,9 @@ def mark_tiles(tiles: pd.DataFrame, shares: pd.DataFrame, period: Period) -> tup
         ["bad_position", "bad_time", "bad_value", "outside_window", "duplicate", "outside_area"],
         default="",
     )
-    marked = tiles.assign(reject_reason=pd.Series(reason, index=tiles.index, dtype="str").replace("", np.nan).astype("str"))
+    marked = tiles.assign(
+        reject_reason=pd.Series(reason, index=tiles.index, dtype="str").replace("", np.nan).astype("str")
+    )
     used = marked["reject_reason"].isna()
     asked = used | marked["reject_reason"].eq("outside_area")
     books = pd.DataFrame(
@@ -129,16 +141,34 @@ def evidence_of_tiles(marked: pd.DataFrame, shares: pd.DataFrame, outlines: np.n
     used = marked[marked["reject_reason"].isna()]
     centre = shapely.centroid(outlines[used.index.to_numpy()])
     cells = hexes.cells_of_points(
-        pd.Series(shapely.get_y(centre), index=used.index), pd.Series(shapely.get_x(centre), index=used.index), settings.hexes.finest_resolution
+        pd.Series(shapely.get_y(centre), index=used.index),
+        pd.Series(shapely.get_x(centre), index=used.index),
+        settings.hexes.finest_resolution,
     )
-    hex_devices = used.assign(hex9_id=cells, operator=ALL, device_key=used["quadkey"], device_weight=used["device_count"], sample_count=1.0)
+    hex_devices = used.assign(
+        hex9_id=cells, operator=ALL, device_key=used["quadkey"], device_weight=used["device_count"], sample_count=1.0
+    )
     present = {(code, ALL) for code in counts.index.get_level_values("commune_code")}
     drawn = pd.DataFrame({"device_key": devices["device_key"]})
     return Evidence(devices, counts, drawn, hex_devices, [], present, 3, True, float(counts["test_count"].sum()))
 
 
-_ZERO = ("test_count", "sample_count", "device_count", "date_count", "failed_test_count", "newer_test_count", "older_test_count",
-         "accurate_count", "pseudo_count", "month_test_count", "month_device_count", "other_device_count", "mobile_device_count", "m")  # fmt: skip
+_ZERO = (
+    "test_count",
+    "sample_count",
+    "device_count",
+    "date_count",
+    "failed_test_count",
+    "newer_test_count",
+    "older_test_count",
+    "accurate_count",
+    "pseudo_count",
+    "month_test_count",
+    "month_device_count",
+    "other_device_count",
+    "mobile_device_count",
+    "m",
+)
 _EMPTY = ("largest_device_tests", "largest_cell_samples", "month_mean_mbps", "all_mobile_mean_mbps", "slow_hours_apart")
 
 
@@ -175,12 +205,16 @@ def judged(
     rows = rows.join(judge.assign_status(rows, target, gates))
     rows["no_data_reason"] = judge.no_data_reason(rows)
     rows["flags"] = judge.flags(rows, target, gates)
-    undecided = rows["evidence"].ne("confirmed")
+    undecided = (
+        rows["evidence"].ne("confirmed") & ~rows["is_tiles"]
+    )  # of a tile's average one cannot ask for more devices
     for name in ("devices_to_decide", "devices_to_decide_reason"):
         rows[name] = rows[name].where(undecided)
     rows["counts_here"] = [unit in evidence.present for unit in rows.index]
-    return rows.reset_index().merge(communes[["commune_code", "commune_name", "boundary_vintage"]], on="commune_code").assign(
-        period=str(period), window_months=float(evidence.window_months)
+    return (
+        rows.reset_index()
+        .merge(communes[["commune_code", "commune_name", "boundary_vintage"]], on="commune_code")
+        .assign(period=str(period), window_months=float(evidence.window_months))
     )
 
 
@@ -205,15 +239,21 @@ def commune_summary(
     least = settings.privacy.min_devices
     # the all-mobile mean less the 4G mean would give away one or two devices of another technology
     lone = pooled["other_device_count"].gt(0) & pooled["other_device_count"].lt(least)
-    table = communes.set_index("commune_code").join(verdicts).join(
-        pd.DataFrame(
-            {
-                "month_test_count": pooled["month_test_count"],
-                "test_count": pooled["test_count"],
-                "device_count": pooled["device_count"],
-                "mean_mbps": pooled["mean_mbps"].where(~hidden),
-                "all_mobile_mean_mbps": pooled["all_mobile_mean_mbps"].where(~hidden & ~lone & pooled["mobile_device_count"].ge(least)),
-            }
+    table = (
+        communes.set_index("commune_code")
+        .join(verdicts)
+        .join(
+            pd.DataFrame(
+                {
+                    "month_test_count": pooled["month_test_count"],
+                    "test_count": pooled["test_count"],
+                    "device_count": pooled["device_count"],
+                    "mean_mbps": pooled["mean_mbps"].where(~hidden),
+                    "all_mobile_mean_mbps": pooled["all_mobile_mean_mbps"].where(
+                        ~hidden & ~lone & pooled["mobile_device_count"].ge(least)
+                    ),
+                }
+            )
         )
     )
     table["meets_300"] = table["month_test_count"].ge(settings.evidence.official_test_count)
@@ -222,7 +262,11 @@ def commune_summary(
 
 
 def hex_status(
-    evidence: Evidence, priors: dict[str, statistics.Prior | None], communes: gpd.GeoDataFrame, period: Period, settings: Settings
+    evidence: Evidence,
+    priors: dict[str, statistics.Prior | None],
+    communes: gpd.GeoDataFrame,
+    period: Period,
+    settings: Settings,
 ) -> gpd.GeoDataFrame:
     """Adaptive cells × operators: `hex_status` with outlines, small groups' speeds emptied."""
     rules, least = settings.hexes, settings.privacy.min_devices
@@ -230,9 +274,15 @@ def hex_status(
         evidence.hex_devices, coarsest=rules.coarsest_resolution, finest=rules.finest_resolution, min_devices=least
     )
     figures = hexes.cell_figures(evidence.hex_devices, shown, settings.target.download_mbps)
-    log_sd = figures["operator"].map({name: np.sqrt(prior.sw2) for name, prior in priors.items() if prior}).astype("float64")
+    log_sd = (
+        figures["operator"].map({name: np.sqrt(prior.sw2) for name, prior in priors.items() if prior}).astype("float64")
+    )
     weak = gaps.is_weak(
-        figures["below_count"], figures["value_count"], log_sd, min_devices=rules.weak_min_devices, significance=rules.weak_significance
+        figures["below_count"],
+        figures["value_count"],
+        log_sd,
+        min_devices=rules.weak_min_devices,
+        significance=rules.weak_significance,
     )
     # a tile is an average, not a device: counting tiles below the target tests nothing
     figures = figures.assign(is_weak=weak & (not evidence.is_tiles))
@@ -254,15 +304,23 @@ def hex_status(
 def rejects_summary(rejects: pd.DataFrame) -> pd.DataFrame:
     """Rows set aside, by source, file and reason."""
     keys = ["source", "source_file", "reject_reason"]
-    table = rejects.groupby(keys).size().rename("reject_count").reset_index() if len(rejects) else pd.DataFrame({k: [] for k in [*keys, "reject_count"]})
+    table = (
+        rejects.groupby(keys).size().rename("reject_count").reset_index()
+        if len(rejects)
+        else pd.DataFrame({k: [] for k in [*keys, "reject_count"]})
+    )
     return checked("rejects_summary", typed("rejects_summary", table))
 
 
-def results(status: pd.DataFrame, summary: pd.DataFrame, hex_status: pd.DataFrame, books: pd.DataFrame) -> dict[str, Any]:
+def results(
+    status: pd.DataFrame, summary: pd.DataFrame, hex_status: pd.DataFrame, books: pd.DataFrame
+) -> dict[str, Any]:
     """Headline figures: statuses of named operators' rows (of `all` where there are none), gap classes, bounds, books."""
     named = status[status["operator"] != ALL]
     rows = status if named.empty else named
-    low, high = judge.everywhere_bounds(summary.set_index("commune_code")["gap_class"], summary.set_index("commune_code")["operators_meeting"], rows)
+    low, high = judge.everywhere_bounds(
+        summary.set_index("commune_code")["gap_class"], summary.set_index("commune_code")["operators_meeting"], rows
+    )
     statuses, classes = rows["status"].value_counts(), summary["gap_class"].value_counts()
     return {
         "statuses": {name: int(statuses.get(name, 0)) for name in STATUSES},
@@ -274,14 +332,17 @@ def results(status: pd.DataFrame, summary: pd.DataFrame, hex_status: pd.DataFram
 
 
 def warnings(
-    inputs: Inputs, rejects: pd.DataFrame, books: pd.DataFrame, window: list[str], held: list[str], period: Period, settings: Settings
+    inputs: Inputs,
+    rejects: pd.DataFrame,
+    books: pd.DataFrame,
+    window: list[str],
+    held: list[str],
+    period: Period,
+    settings: Settings,
 ) -> list[Fault]:
     """What a careful colleague would point out about this run's data."""
     found = []
-    if not inputs.tiles.empty or inputs.tests.empty:
-        missing = []
-    else:
-        missing = [month for month in window if month not in held]
+    missing = [] if not inputs.tiles.empty or inputs.tests.empty else [month for month in window if month not in held]
     if missing:
         found.append(Fault("months_missing", values={"found": missing}))
     counts = rejects["reject_reason"].value_counts()
@@ -290,8 +351,17 @@ def warnings(
         found.append(Fault("many_duplicates", values={"found": round(100 * counts["duplicate"] / within)}))
     if int(books["valid_count"].sum()) == 0:
         found.append(Fault("no_usable"))
+    if stray := stray_months(inputs, settings):
+        found.append(Fault("stray_months", values={"found": stray}))
     about = settings.target
     months = period.months
-    if (about.valid_from and f"{about.valid_from:%Y-%m}" > months[-1]) or (about.valid_to and f"{about.valid_to:%Y-%m}" < months[0]):
-        found.append(Fault("target_dates", values={"found": str(period), "expected": f"{about.valid_from or '…'} – {about.valid_to or '…'}"}))
+    if (about.valid_from and f"{about.valid_from:%Y-%m}" > months[-1]) or (
+        about.valid_to and f"{about.valid_to:%Y-%m}" < months[0]
+    ):
+        found.append(
+            Fault(
+                "target_dates",
+                values={"found": str(period), "expected": f"{about.valid_from or '…'} – {about.valid_to or '…'}"},
+            )
+        )
     return found

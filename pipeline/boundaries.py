@@ -17,7 +17,19 @@ import shapely
 from pipeline.errors import Fault, UserFault, fault
 from pipeline.tables import checked, typed
 
-CODE_COLUMNS = ("commune_code", "code", "ma_xa", "maxa", "ma_dvhc", "madvhc", "ward_code", "wardcode", "ma", "gid_3", "iso_3166_2")
+CODE_COLUMNS = (
+    "commune_code",
+    "code",
+    "ma_xa",
+    "maxa",
+    "ma_dvhc",
+    "madvhc",
+    "ward_code",
+    "wardcode",
+    "ma",
+    "gid_3",
+    "iso_3166_2",
+)
 NAME_COLUMNS = ("commune_name", "fullname", "full_name", "ten_xa", "tenxa", "ten", "name", "ward", "ward_name")
 _SLIVER_SHARE = 1e-4  # overlaps below this share of the smaller commune are digitising noise
 
@@ -102,7 +114,9 @@ def _read(path: Path, layer: str | None) -> gpd.GeoDataFrame:
             raw = gpd.read_file(path, layer=layer) if layer else gpd.read_file(path)
     except Exception as error:
         found = (str(error).strip().splitlines() or [type(error).__name__])[0][:160]
-        raise fault("unreadable_file", path.name, found=found, expected="GeoJSON, GeoPackage, Shapefile, GeoParquet") from None
+        raise fault(
+            "unreadable_file", path.name, found=found, expected="GeoJSON, GeoPackage, Shapefile, GeoParquet"
+        ) from None
     if not isinstance(raw, gpd.GeoDataFrame) or not len(raw):
         raise fault("empty_file", path.name)
     return raw
@@ -177,7 +191,9 @@ def _sound(outlines: np.ndarray, codes: pd.Series, file: str) -> tuple[np.ndarra
     pairs = first < second
     shared = shapely.area(shapely.intersection(outlines[first[pairs]], outlines[second[pairs]]))
     smaller = np.minimum(shapely.area(outlines[first[pairs]]), shapely.area(outlines[second[pairs]]))
-    for one, other in zip(first[pairs][shared > _SLIVER_SHARE * smaller], second[pairs][shared > _SLIVER_SHARE * smaller], strict=True):
+    for one, other in zip(
+        first[pairs][shared > _SLIVER_SHARE * smaller], second[pairs][shared > _SLIVER_SHARE * smaller], strict=True
+    ):
         warnings.append(Fault("overlap", file, values={"found": f"{codes.iloc[one]}, {codes.iloc[other]}"}))
     return outlines, warnings
 
@@ -185,5 +201,6 @@ def _sound(outlines: np.ndarray, codes: pd.Series, file: str) -> tuple[np.ndarra
 def _polygonal(shapes: np.ndarray) -> np.ndarray:
     """The polygon parts of repaired shapes: `make_valid` may add points and lines where rings collapse."""
     return np.array(
-        [shapely.union_all([p for p in shapely.get_parts(s) if p.geom_type.endswith("Polygon")]) for s in shapes], dtype=object
+        [shapely.union_all([p for p in shapely.get_parts(s) if p.geom_type.endswith("Polygon")]) for s in shapes],
+        dtype=object,
     )

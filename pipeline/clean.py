@@ -48,7 +48,9 @@ def mark_tests(
         "unknown_technology": tests["technology"].isna(),
         "other_technology": tests["technology"].ne(technology),
         "unknown_operator": tests["operator_met"].isna(),
-        "bad_value": unreadable.str.contains(";download_mbps;", regex=False) | (download < 0) | (download > max_download_mbps),
+        "bad_value": unreadable.str.contains(";download_mbps;", regex=False)
+        | (download < 0)
+        | (download > max_download_mbps),
     }
     assert tuple(holds) == REJECT_REASONS
     reason = np.select([h.to_numpy(dtype=bool) for h in holds.values()], list(holds), default="")
@@ -72,7 +74,16 @@ def _repeats(tests: pd.DataFrame, candidates: pd.Series) -> pd.Series:
     rows = tests[candidates].sort_values(keys, kind="stable")
     named = rows["test_id"].notna()
     by_id = rows[named].duplicated(["source", "test_id"])
-    identity = ["device_id", "measured_at", "latitude", "longitude", "operator_met", "technology", "download_mbps", "upload_mbps"]
+    identity = [
+        "device_id",
+        "measured_at",
+        "latitude",
+        "longitude",
+        "operator_met",
+        "technology",
+        "download_mbps",
+        "upload_mbps",
+    ]
     by_content = rows[~named].duplicated(identity)
     return pd.concat([by_id, by_content]).reindex(tests.index, fill_value=False).astype(bool)
 

@@ -26,10 +26,11 @@ def people_per_commune(
     """
     if not path.is_file():
         raise fault("missing_file", path)
-    if path.suffix.lower() in RASTERS:
-        people = _from_raster(communes, path)
-    else:
-        people = _from_table(communes, path, code_column, people_column)
+    people = (
+        _from_raster(communes, path)
+        if path.suffix.lower() in RASTERS
+        else _from_table(communes, path, code_column, people_column)
+    )
     if total is not None and people.sum() > 0:
         people = people * (total / people.sum())
     unknown = people.index[people.isna()]
@@ -52,7 +53,12 @@ def _from_raster(communes: gpd.GeoDataFrame, path: Path) -> pd.Series:
     zones = communes[["commune_code", "geometry"]].to_crs(crs)
     covered = zones.geometry.intersects(box(*bounds))
     if not covered.any():
-        raise fault("raster_elsewhere", path.name, found=[round(b, 3) for b in bounds], expected=[round(float(b), 3) for b in zones.total_bounds])
+        raise fault(
+            "raster_elsewhere",
+            path.name,
+            found=[round(b, 3) for b in bounds],
+            expected=[round(float(b), 3) for b in zones.total_bounds],
+        )
     # `count`: cells with a value; a commune that the raster does not reach has no figure, which is not zero people
     sums = exact_extract(path, zones, ["sum", "count"], include_cols="commune_code", output="pandas")
     people = pd.Series(
@@ -70,19 +76,29 @@ def _from_table(communes: gpd.GeoDataFrame, path: Path, code_column: str, people
         raise fault("unreadable_file", path.name, found=str(error)[:160], expected="CSV, UTF-8") from None
     missing = [c for c in (code_column, people_column) if c not in table.columns]
     if missing:
-        raise UserFault(Fault("missing_column", path.name, 1, c, {"found": list(table.columns), "ours": "[population]"}) for c in missing)
+        raise UserFault(
+            Fault("missing_column", path.name, 1, c, {"found": list(table.columns), "ours": "[population]"})
+            for c in missing
+        )
     people = pd.to_numeric(table[people_column], errors="coerce")
     faults = [
-        Fault("bad_population", path.name, row + 2, people_column, {"found": table[people_column].iloc[row]})
+        Fault("bad_population", path.name, int(row) + 2, people_column, {"found": table[people_column].iloc[row]})
         for row in np.flatnonzero((people < 0) | (people.isna() & table[people_column].notna()))
     ]
     codes = table[code_column].str.strip()
     faults += [
-        Fault("repeated_code", path.name, row + 2, code_column, {"found": codes.iloc[row]}) for row in np.flatnonzero(codes.duplicated())
+        Fault("repeated_code", path.name, int(row) + 2, code_column, {"found": codes.iloc[row]})
+        for row in np.flatnonzero(codes.duplicated())
     ]
     if faults:
         raise UserFault(faults)
     result = pd.Series(people.to_numpy(dtype="float64"), index=codes).reindex(communes["commune_code"])
     if result.isna().all():
-        raise fault("no_code_met", path.name, column=code_column, found=list(codes[:3]), expected=list(communes["commune_code"][:3]))
+        raise fault(
+            "no_code_met",
+            path.name,
+            column=code_column,
+            found=list(codes[:3]),
+            expected=list(communes["commune_code"][:3]),
+        )
     return result

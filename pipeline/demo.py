@@ -48,10 +48,14 @@ def write_demo(out: Path, *, test_count: int, seed: int, province: str | None = 
     for number, month in enumerate(about["months"]):
         rows = drawn.rows[drawn.rows["measured_at"].dt.strftime("%Y-%m") == month]
         # offices differ: the last delivery is written as a Vietnamese Excel would write it
-        written.append(_write_rows(out / "raw" / month / "ispeed.csv", rows, vietnamese=number == len(about["months"]) - 1))
+        written.append(
+            _write_rows(out / "raw" / month / "ispeed.csv", rows, vietnamese=number == len(about["months"]) - 1)
+        )
     truth = drawn.truth.assign(is_gap=drawn.truth["true_mean_mbps"] < about["target_mbps"], notice=about["notice"])
     for file, table in (("commune_operator.csv", truth), ("places.csv", drawn.places.assign(notice=about["notice"]))):
-        written.append(_write_text(out / "truth" / file, table.to_csv(index=False, lineterminator="\n", float_format="%.4f")))
+        written.append(
+            _write_text(out / "truth" / file, table.to_csv(index=False, lineterminator="\n", float_format="%.4f"))
+        )
     written.append(_write_text(out / "settings.toml", _settings(name, communes, operators, about)))
     return written
 
@@ -62,9 +66,15 @@ def invented_communes(province: str, seed: int) -> tuple[str, gpd.GeoDataFrame]:
 
     from pipeline.sources.values import folded
 
-    units = pd.DataFrame(get_data(["province", "provinceShort", "provinceCode", "ward", "wardCode", "wardLat", "wardLon", "wardAreaKm2"]))
+    units = pd.DataFrame(
+        get_data(["province", "provinceShort", "provinceCode", "ward", "wardCode", "wardLat", "wardLon", "wardAreaKm2"])
+    )
     wanted = folded(province)
-    met = units[units["province"].map(folded).eq(wanted) | units["provinceShort"].map(folded).eq(wanted) | units["provinceCode"].eq(province)]
+    met = units[
+        units["province"].map(folded).eq(wanted)
+        | units["provinceShort"].map(folded).eq(wanted)
+        | units["provinceCode"].eq(province)
+    ]
     met = met[met["wardCode"].notna()].sort_values("wardCode", ignore_index=True)
     if met.empty:
         raise fault("unknown_province", found=province, expected=sorted(units["provinceShort"].unique()))
@@ -93,11 +103,15 @@ def _write_boundaries(path: Path, communes: gpd.GeoDataFrame, notice: str) -> Pa
 
 
 def _write_rows(path: Path, rows: pd.DataFrame, *, vietnamese: bool) -> Path:
-    table = rows.assign(measured_at=rows["measured_at"].dt.strftime("%d/%m/%Y %H:%M:%S" if vietnamese else "%Y-%m-%d %H:%M:%S"))
+    table = rows.assign(
+        measured_at=rows["measured_at"].dt.strftime("%d/%m/%Y %H:%M:%S" if vietnamese else "%Y-%m-%d %H:%M:%S")
+    )
     if vietnamese:
         for name in table.columns.drop(["test_id", "measured_at", "operator", "technology", "device_id"]):
             table[name] = table[name].map(lambda cell: "" if pd.isna(cell) else str(cell).replace(".", ","))
-    text = table.rename(columns=HEADINGS).to_csv(index=False, sep=";" if vietnamese else ",", lineterminator="\r\n" if vietnamese else "\n")
+    text = table.rename(columns=HEADINGS).to_csv(
+        index=False, sep=";" if vietnamese else ",", lineterminator="\r\n" if vietnamese else "\n"
+    )
     return _write_text(path, ("\ufeff" if vietnamese else "") + text)
 
 
@@ -107,9 +121,11 @@ def _write_text(path: Path, text: str) -> Path:
     return path
 
 
-def _settings(name: str, communes: gpd.GeoDataFrame, operators: dict[str, simulate.Operator], about: dict[str, Any]) -> str:
-    quote = lambda texts: json.dumps(list(texts), ensure_ascii=False)  # noqa: E731 - TOML strings are JSON strings here
-    names = "\n".join(f"{operator} = {quote(o.names)}" for operator, o in operators.items())
+def _settings(
+    name: str, communes: gpd.GeoDataFrame, operators: dict[str, simulate.Operator], about: dict[str, Any]
+) -> str:
+    # strings and lists of TOML are written as in JSON
+    names = "\n".join(f"{operator} = {json.dumps(o.names, ensure_ascii=False)}" for operator, o in operators.items())
     return f"""# Settings of the demo province: every speed, person and outline in it is invented.
 [area]
 name = "{name}"

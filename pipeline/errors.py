@@ -32,9 +32,7 @@ class UserFault(Exception):
         super().__init__("; ".join(f"{f.code} {f.file} {f.column} {f.values}" for f in self.faults))
 
 
-def fault(
-    code: str, file: object = "", *, row: int | None = None, column: str = "", **values: object
-) -> UserFault:
+def fault(code: str, file: object = "", *, row: int | None = None, column: str = "", **values: object) -> UserFault:
     """A `UserFault` that holds a single fault, ready to be raised.
 
     >>> fault("missing_file", "tests.csv").faults[0].code

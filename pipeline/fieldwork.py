@@ -20,7 +20,10 @@ def measure_first(rows: pd.DataFrame) -> pd.DataFrame:
     undecided = rows[rows["status"].isin(UNDECIDED)].copy()
     doubt = 1 - undecided["information"].fillna(0.0)
     undecided["people_without_verdict"] = undecided["population"] * doubt
-    undecided["unknown"], undecided["doubt"] = undecided["population"].isna(), -undecided["people_without_verdict"].fillna(doubt)
+    undecided["unknown"], undecided["doubt"] = (
+        undecided["population"].isna(),
+        -undecided["people_without_verdict"].fillna(doubt),
+    )
     ordered = undecided.sort_values(["unknown", "doubt", "commune_code", "operator"], ignore_index=True)
     ordered["measure_rank"] = ordered.index + 1
     return checked("measure_first", typed("measure_first", ordered))

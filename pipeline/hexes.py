@@ -23,7 +23,9 @@ def cells_of_points(latitude: pd.Series, longitude: pd.Series, resolution: int) 
     '89406460d63ffff'
     """
     known = latitude.between(-90, 90) & longitude.between(-180, 180)
-    cells = [h3.latlng_to_cell(lat, lon, resolution) for lat, lon in zip(latitude[known], longitude[known], strict=True)]
+    cells = [
+        h3.latlng_to_cell(lat, lon, resolution) for lat, lon in zip(latitude[known], longitude[known], strict=True)
+    ]
     return pd.Series(cells, index=latitude.index[known], dtype="str").reindex(latitude.index)
 
 
@@ -89,10 +91,17 @@ def cell_figures(devices: pd.DataFrame, shown: pd.Series, target_mbps: float) ->
     download_mbps (mean of the device's samples there), sample_count. A device that tested in several finest cells of one
     adaptive cell has one vote there.
     """
-    rows = devices.assign(hex_id=devices["hex9_id"].map(shown), total=devices["download_mbps"] * devices["sample_count"])
+    rows = devices.assign(
+        hex_id=devices["hex9_id"].map(shown), total=devices["download_mbps"] * devices["sample_count"]
+    )
     by_device = (
         rows.groupby(["hex_id", "operator", "device_key"])
-        .agg(total=("total", "sum"), samples=("sample_count", "sum"), test_count=("test_count", "sum"), device_weight=("device_weight", "max"))
+        .agg(
+            total=("total", "sum"),
+            samples=("sample_count", "sum"),
+            test_count=("test_count", "sum"),
+            device_weight=("device_weight", "max"),
+        )
         .reset_index()
     )
     by_device["value"] = by_device["total"] / by_device["samples"]

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +76,11 @@ def _communes(settings: Settings, read: list[Input], warnings: list[Fault]) -> g
     read.append(Input("boundaries", about.path.name, _sha256(about.path), len(communes)))
     if people.path is not None:
         counted, found = demand.people_per_commune(
-            communes, people.path, code_column=people.code_column, people_column=people.people_column, total=people.total
+            communes,
+            people.path,
+            code_column=people.code_column,
+            people_column=people.people_column,
+            total=people.total,
         )
         communes = communes.assign(population=counted.to_numpy())
         warnings += found
@@ -92,12 +97,12 @@ def _sources(
     file_counts: dict[str, int] = {}
     seen: dict[str, str] = {}
     for name, source in settings.sources.items():
-        listed = _caught(faults, lambda source=source: files.deliveries(source.path)) or []  # type: ignore[misc]
+        listed = _caught(faults, partial(files.deliveries, source.path)) or []
         file_counts[name] = len(listed)
         for number, delivery in enumerate(listed):
             progress(delivery.name, number / len(listed))
             kind = "tiles" if source.format == "ookla" else "tests"
-            part = _caught(faults, lambda s=source, n=name, d=delivery: read_delivery(n, s, d, settings, warnings))  # type: ignore[misc]
+            part = _caught(faults, partial(read_delivery, name, source, delivery, settings, warnings))
             if part is None:
                 continue
             sha256 = delivery.sha256
@@ -114,15 +119,22 @@ def read_delivery(
     name: str, source: Source, delivery: files.Delivery, settings: Settings, warnings: list[Fault]
 ) -> pd.DataFrame:
     """One file → `tests` or `tiles`; names that the settings do not know join the warnings. Raises `UserFault`."""
-    rows = files.read_rows(delivery, delimiter=source.delimiter, encoding=source.encoding, sheet=source.sheet)
+    rows = _rows(source, delivery)
     if source.format == "ookla":
         return ookla.read_tiles(name, delivery.name, delivery.path.as_posix(), rows)
     rules, reading = rules_for(source, rows), _reading(source, settings)
     tests = table.read_tests(name, delivery.name, rows, rules, reading)
-    for ours, read, code in (("operator", "operator_met", "unknown_names"), ("technology", "technology", "unknown_technologies")):
+    for ours, read, code in (
+        ("operator", "operator_met", "unknown_names"),
+        ("technology", "technology", "unknown_technologies"),
+    ):
         if names := table.names_not_met(rows, rules[ours], tests[read]):
             warnings.append(Fault(code, delivery.name, None, rules[ours].column or "", {"found": names}))
     return tests
+
+
+def _rows(source: Source, delivery: files.Delivery) -> pd.DataFrame:
+    return files.read_rows(delivery, delimiter=source.delimiter, encoding=source.encoding, sheet=source.sheet)
 
 
 def rules_for(source: Source, rows: pd.DataFrame) -> dict[str, table.Rule]:
@@ -131,6 +143,47 @@ def rules_for(source: Source, rows: pd.DataFrame) -> dict[str, table.Rule]:
     if source.format == "table":
         return given
     return ispeed.column_map([c for c in rows.columns if not str(c).startswith(files.OVERFLOW)], given)
+
+
+@dataclass(frozen=True)
+class Headings:
+    """What a file's headings are taken for, what the others may mean, and the settings lines that would say so."""
+
+    taken_for: dict[str, str]
+    guesses: dict[str, str | None]
+    lines: list[str]
+
+
+def headings(settings: Settings) -> list[tuple[str, Headings]]:
+    """For each distinct set of headings of the `ispeed` and `table` sources: the first file's name and its reading.
+
+    Files that cannot be read are passed over: reading the inputs reports them.
+    """
+    found: list[tuple[str, Headings]] = []
+    for name, source in settings.sources.items():
+        met: set[tuple[str, ...]] = set()
+        listed = [] if source.format == "ookla" else _caught([], partial(files.deliveries, source.path)) or []
+        for delivery in listed:
+            rows = _caught([], partial(_rows, source, delivery))
+            if rows is None or tuple(rows.columns) in met:
+                continue
+            met.add(tuple(rows.columns))
+            known = [c for c in rows.columns if not str(c).startswith(files.OVERFLOW)]
+            rules = rules_for(source, rows)
+            used = {rule.column: ours for ours, rule in rules.items() if rule.column in known}
+            others = [c for c in known if c not in used]
+            guessed = ispeed.guesses(others, rules)
+            missing = any(ours not in rules for ours in table.REQUIRED)
+            lines = ispeed.settings_lines(name, guessed, rules) if missing else []
+            found.append(
+                (
+                    delivery.name,
+                    Headings(
+                        {c: used[c] for c in known if c in used}, guessed if missing else dict.fromkeys(others), lines
+                    ),
+                )
+            )
+    return found
 
 
 def _reading(source: Source, settings: Settings) -> table.Reading:
@@ -150,6 +203,14 @@ def periods_in(inputs: Inputs, settings: Settings) -> list[str]:
     months = local.dt.strftime("%Y-%m").value_counts(normalize=True)
     # a phone with a wrong clock must not choose the report month
     return sorted(months.index[months >= STRAY_SHARE])
+
+
+def stray_months(inputs: Inputs, settings: Settings) -> list[str]:
+    """Months with too few rows to be chosen as the report period by themselves."""
+    if len(inputs.tiles):
+        return []
+    local = inputs.tests["measured_at"].dropna().dt.tz_convert(settings.timezone)
+    return sorted(set(local.dt.strftime("%Y-%m").unique()) - set(periods_in(inputs, settings)))
 
 
 def chosen_period(inputs: Inputs, settings: Settings, wanted: str | None) -> Period:

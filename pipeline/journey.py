@@ -1,8 +1,8 @@
 """One period, from files to files. The only room that knows the order; what a step does stands in the step's room.
 
-    deliveries ─ sources ─► tests ─ hexes, locate, clean ─► marked tests ─ samples ─► device values
-    device values ─ statistics ─► figures ─ judge ─► commune_status ─► commune_summary, priorities, measure_first
-    tests ─ hexes, gaps ─► hex_status          everything ─ privacy, publish ─► OUT/PERIOD/
+deliveries ─ sources ─► tests ─ hexes, locate, clean ─► marked tests ─ samples ─► device values
+device values ─ statistics ─► figures ─ judge ─► commune_status ─► commune_summary, priorities, measure_first
+tests ─ hexes, gaps ─► hex_status          everything ─ privacy, publish ─► OUT/PERIOD/
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
-from pipeline import assemble, clean, fieldwork, hexes, locate, prioritise, privacy, samples, statistics
+from pipeline import assemble, clean, fieldwork, hexes, locate, prioritise, privacy, statistics
 from pipeline.errors import Fault
 from pipeline.inputs import Inputs, chosen_period, periods_in, read_inputs
 from pipeline.periods import Period
@@ -68,7 +68,12 @@ def run(
 
 
 def judge_month(
-    inputs: Inputs, settings: Settings, period: Period, journal: Journal, tell: Tell = silent, progress: Progress = silent
+    inputs: Inputs,
+    settings: Settings,
+    period: Period,
+    journal: Journal,
+    tell: Tell = silent,
+    progress: Progress = silent,
 ) -> Month:
     """Tables of one period from inputs that were read: nothing is written, so this serves notebooks too."""
     window = period.window(settings.evidence.window_months)
@@ -100,7 +105,12 @@ def judge_month(
         "rejects": rejects[["source_file", "source_row", "reject_reason"]],
         "rejects_summary": assemble.rejects_summary(rejects),
     }
-    warnings = [*inputs.warnings, *assemble.warnings(inputs, rejects, books, window, periods_in(inputs, settings), period, settings)]
+    warnings = [
+        *inputs.warnings,
+        *assemble.warnings(inputs, rejects, books, window, periods_in(inputs, settings), period, settings),
+    ]
+    for warning in warnings:
+        tell("warning", fault=warning)
     device_ids = frozenset(inputs.tests["device_id"].dropna().unique())
     return Month(period, window, inputs.communes, evidence.operators, tables, results, warnings, device_ids)
 
@@ -126,7 +136,14 @@ def _evidence_of(
     )
     books = clean.balance(marked)
     for source, row in books.iterrows():
-        tell("clean", source=source, read=int(row["read_count"]), valid=int(row["valid_count"]), failed=int(row["failed_count"]), rejects=int(row["reject_count"]))
+        tell(
+            "clean",
+            source=source,
+            read=int(row["read_count"]),
+            valid=int(row["valid_count"]),
+            failed=int(row["failed_count"]),
+            rejects=int(row["reject_count"]),
+        )
     evidence = assemble.evidence_of_tests(marked, period, window, settings)
     valid = int(books["valid_count"].sum())
     assert evidence.valid_test_count == valid
@@ -139,20 +156,40 @@ def _evidence_of_tiles(
     inputs: Inputs, settings: Settings, period: Period, tell: Tell
 ) -> tuple[assemble.Evidence, pd.DataFrame, pd.DataFrame]:
     tiles = inputs.tiles
-    sound = tiles["unreadable"].eq("") & tiles["tile_period"].eq(str(period)) & ~tiles.duplicated(["quadkey", "tile_period"])
+    sound = (
+        tiles["unreadable"].eq("")
+        & tiles["tile_period"].eq(str(period))
+        & ~tiles.duplicated(["quadkey", "tile_period"])
+    )
     outlines = ookla.tile_outlines(tiles["quadkey"].where(sound, ""))
     shares = locate.tile_shares(outlines[sound.to_numpy()], inputs.communes)
     shares["tile"] = np.flatnonzero(sound.to_numpy())[shares["tile"]]
     marked, books = assemble.mark_tiles(tiles, shares, period)
     for source, row in books.iterrows():
-        tell("tiles", source=source, read=int(row["read_count"]), used=int(row["valid_count"]), rejects=int(row["reject_count"]), share=round(100 * float(row["placed_share"]), 2))
-    return assemble.evidence_of_tiles(marked, shares, outlines, settings), marked[marked["reject_reason"].notna()], books
+        tell(
+            "tiles",
+            source=source,
+            read=int(row["read_count"]),
+            used=int(row["valid_count"]),
+            rejects=int(row["reject_count"]),
+            share=round(100 * float(row["placed_share"]), 2),
+        )
+    return (
+        assemble.evidence_of_tiles(marked, shares, outlines, settings),
+        marked[marked["reject_reason"].notna()],
+        books,
+    )
 
 
-def _estimate(evidence: assemble.Evidence, settings: Settings) -> tuple[pd.DataFrame, dict[str, statistics.Prior | None]]:
+def _estimate(
+    evidence: assemble.Evidence, settings: Settings
+) -> tuple[pd.DataFrame, dict[str, statistics.Prior | None]]:
     rules = settings.evidence
     units, priors = statistics.estimate(
-        evidence.devices, target=settings.target.download_mbps, confidence=rules.confidence, min_units=rules.eb_min_communes
+        evidence.devices,
+        target=settings.target.download_mbps,
+        confidence=rules.confidence,
+        min_units=rules.eb_min_communes,
     )
     further = statistics.devices_to_decide(
         units,
@@ -182,7 +219,9 @@ def _ranked(
     # facilities and roads join with their data; until a run is given them they are not known, and weigh nothing
     named = named.assign(facility_count=np.nan, has_main_road=pd.array([None] * len(named), dtype="boolean"))
     target, rules = settings.target.download_mbps, settings.priority
-    weights = prioritise.Weights(rules.total_gap_weight, rules.facility_weight, rules.facility_cap, rules.road_weight, rules.terrain_cost)
+    weights = prioritise.Weights(
+        rules.total_gap_weight, rules.facility_weight, rules.facility_cap, rules.road_weight, rules.terrain_cost
+    )
     gaps = named[named["status"].isin(["confirmed_gap", "probable_gap"])].reset_index(drop=True)
     scored = prioritise.score(gaps, target, weights)
 
@@ -199,7 +238,9 @@ def _ranked(
     spread = prioritise.rank_spread(
         scored, log_values, estimator, target=target, weights=weights, draws=rules.draws, seed=rules.seed
     )
-    measure = privacy.without(named, suppressed.loc[named_index(named)].to_numpy(), ["devices_to_decide", "devices_to_decide_reason"])
+    measure = privacy.without(
+        named, suppressed.loc[named_index(named)].to_numpy(), ["devices_to_decide", "devices_to_decide_reason"]
+    )
     return prioritise.priorities(scored.join(spread)), fieldwork.measure_first(measure)
 
 
@@ -210,7 +251,12 @@ def named_index(rows: pd.DataFrame) -> pd.MultiIndex:
 
 def _tell_inputs(inputs: Inputs, period: Period, window: list[str], tell: Tell) -> None:
     communes = inputs.communes
-    tell("boundaries", count=len(communes), area=round(float(communes["area_km2"].sum())), vintage=communes["boundary_vintage"].iloc[0])
+    tell(
+        "boundaries",
+        count=len(communes),
+        area=round(float(communes["area_km2"].sum())),
+        vintage=communes["boundary_vintage"].iloc[0],
+    )
     for table in (inputs.tests, inputs.tiles):
         for source, count in table.groupby("source").size().items():
             tell("read", source=source, count=int(count), files=inputs.file_counts[str(source)])

@@ -60,7 +60,12 @@ def assign_status(rows: pd.DataFrame, target: float, gates: Gates) -> pd.DataFra
     below = rows["mean_mbps"] < target
     apart = (rows["slow_hours_apart"] >= gates.min_hours_apart) | rows["is_tiles"]
     sure_gap = (
-        sizes & below & apart & (rows["hi_mbps"] < target) & (rows["q_gap"] <= gates.max_q) & (rows["worst_hi_mbps"] < target)
+        sizes
+        & below
+        & apart
+        & (rows["hi_mbps"] < target)
+        & (rows["q_gap"] <= gates.max_q)
+        & (rows["worst_hi_mbps"] < target)
     )
     sure_pass = sizes & ~below & (rows["lo_mbps"] >= target) & (rows["q_meets"] <= gates.max_q)
     posterior = rows["gap_probability"].where(rows["has_spread_between"])
@@ -77,7 +82,11 @@ def assign_status(rows: pd.DataFrame, target: float, gates: Gates) -> pd.DataFra
     return pd.DataFrame(
         {
             "status": pd.Series(status, index=rows.index, dtype="str"),
-            "evidence": pd.Series(np.select([confirmed, probable], ["confirmed", "probable"], default="none"), index=rows.index, dtype="str"),
+            "evidence": pd.Series(
+                np.select([confirmed, probable], ["confirmed", "probable"], default="none"),
+                index=rows.index,
+                dtype="str",
+            ),
             "evidence_basis": pd.Series("direct", index=rows.index, dtype="str").where(rows["m"] > 0),
         }
     )
@@ -87,7 +96,12 @@ def no_data_reason(rows: pd.DataFrame) -> pd.Series:
     """Why a row without a valid test has none: failed tests, only 5G, only 3G/2G, or nobody tested."""
     empty = rows["test_count"] == 0
     reason = np.select(
-        [empty & (rows["failed_test_count"] > 0), empty & (rows["newer_test_count"] > 0), empty & (rows["older_test_count"] > 0), empty],
+        [
+            empty & (rows["failed_test_count"] > 0),
+            empty & (rows["newer_test_count"] > 0),
+            empty & (rows["older_test_count"] > 0),
+            empty,
+        ],
         ["only_failed", "only_5g", "only_3g_2g", "no_test"],
         default="",
     )
@@ -102,12 +116,14 @@ def flags(rows: pd.DataFrame, target: float, gates: Gates) -> pd.Series:
         "official_300": rows["month_test_count"] >= gates.official_test_count,
         "heavy_tester": (rows["largest_device_tests"] / tests > gates.heavy_tester_share)
         & ((rows["raw_mean_mbps"] - mean).abs() > gates.heavy_tester_shift * mean),
-        "mean_median_conflict": ((mean >= target) & (rows["median_mbps"] < target)) | ((mean < target) & (rows["median_mbps"] >= target)),
+        "mean_median_conflict": ((mean >= target) & (rows["median_mbps"] < target))
+        | ((mean < target) & (rows["median_mbps"] >= target)),
         "low_tail": rows["share_below_10_mbps"] >= gates.low_tail_share,
         "no_device_id": rows["pseudo_count"] > 0,
-        "one_place": rows["largest_cell_samples"] / rows["sample_count"].where(rows["sample_count"] > 0) > gates.one_place_share,
+        "one_place": rows["largest_cell_samples"] / rows["sample_count"].where(rows["sample_count"] > 0)
+        > gates.one_place_share,
         "5g_masks_4g": (mean < target) & (rows["all_mobile_mean_mbps"] >= target),
-        "few_accurate_positions": (rows["accurate_count"] < 0.5 * tests),
+        "few_accurate_positions": (rows["accurate_count"] < 0.5 * tests) & ~rows["is_tiles"],
         "no_spread": (rows["m"] >= 2) & (rows["sd_mbps"] == 0),
     }
     table = pd.DataFrame({name: held.fillna(False).astype(bool) for name, held in holds.items()}, index=rows.index)

@@ -44,7 +44,9 @@ def tile_shares(outlines: np.ndarray, communes: gpd.GeoDataFrame) -> pd.DataFram
     zones = communes.geometry.to_crs(crs).to_numpy()
     commune, tile = shapely.STRtree(tiles).query(zones, predicate="intersects")
     share = shapely.area(shapely.intersection(tiles[tile], zones[commune])) / shapely.area(tiles[tile])
-    parts = pd.DataFrame({"tile": tile, "commune_code": communes["commune_code"].to_numpy()[commune], "tile_share": share})
+    parts = pd.DataFrame(
+        {"tile": tile, "commune_code": communes["commune_code"].to_numpy()[commune], "tile_share": share}
+    )
     parts = parts[parts["tile_share"] > 1e-9].sort_values(["tile", "commune_code"], ignore_index=True)
     total = parts.groupby("tile")["tile_share"].transform("sum")
     return parts.assign(tile_share=parts["tile_share"] / total.clip(lower=1.0))

@@ -35,7 +35,9 @@ def depth(mean_mbps: pd.Series, target: float) -> pd.Series:
     return ((target - mean_mbps) / target).clip(0, 1)
 
 
-def weight(rows: pd.DataFrame, total_gap: Floats | float, facility: Floats | float, road: Floats | float, cap: int) -> pd.Series:
+def weight(
+    rows: pd.DataFrame, total_gap: Floats | float, facility: Floats | float, road: Floats | float, cap: int
+) -> pd.Series:
     """Product of the factors 1 + excess; what is not known (facilities, roads) weighs 1."""
     return (
         (1 + total_gap * rows["gap_class"].eq("total_gap"))
@@ -74,7 +76,14 @@ def terrain_costs(rows: pd.DataFrame, weights: Weights) -> pd.Series:
 
 def rank(rows: pd.DataFrame, index: pd.Series) -> pd.Series:
     """1 = largest; rows without people after those with; ties by commune code and operator."""
-    ordered = pd.DataFrame({"unknown": rows["population"].isna(), "index": -index, "code": rows["commune_code"], "operator": rows["operator"]})
+    ordered = pd.DataFrame(
+        {
+            "unknown": rows["population"].isna(),
+            "index": -index,
+            "code": rows["commune_code"],
+            "operator": rows["operator"],
+        }
+    )
     position = ordered.sort_values(["unknown", "index", "code", "operator"]).index
     return pd.Series(np.arange(1, len(rows) + 1), index=position).reindex(rows.index).astype("int64")
 
@@ -95,11 +104,15 @@ def rank_spread(
     the prior and the set of gaps held fixed. `log_values`: natural logs of the device values by (commune_code, operator).
     """
     if rows.empty:
-        return pd.DataFrame({"rank_lo": pd.Series(dtype="int64"), "rank_hi": pd.Series(dtype="int64")}, index=rows.index)
+        return pd.DataFrame(
+            {"rank_lo": pd.Series(dtype="int64"), "rank_hi": pd.Series(dtype="int64")}, index=rows.index
+        )
     generator = np.random.default_rng(seed)
     factor = generator.uniform(0.5, 1.5, size=(draws, 3))
     base = np.empty((draws, len(rows)))
-    for i, (code, operator, people) in enumerate(zip(rows["commune_code"], rows["operator"], rows["population"], strict=True)):
+    for i, (code, operator, people) in enumerate(
+        zip(rows["commune_code"], rows["operator"], rows["population"], strict=True)
+    ):
         logs = log_values[code, operator]
         drawn = generator.choice(logs, size=(draws, len(logs)))
         mean, gap_probability = estimator(operator, np.full(draws, float(len(logs))), drawn.mean(axis=1))
@@ -109,16 +122,21 @@ def rank_spread(
     ranks = np.empty_like(base)
     unknown = rows["population"].isna().to_numpy()
     for d in range(draws):
-        weighted = base[d] * weight(
-            rows,
-            weights.total_gap_weight * factor[d, 0],
-            weights.facility_weight * factor[d, 1],
-            weights.road_weight * factor[d, 2],
-            weights.facility_cap,
-        ).to_numpy()
+        weighted = (
+            base[d]
+            * weight(
+                rows,
+                weights.total_gap_weight * factor[d, 0],
+                weights.facility_weight * factor[d, 1],
+                weights.road_weight * factor[d, 2],
+                weights.facility_cap,
+            ).to_numpy()
+        )
         ranks[d, np.lexsort((-weighted, unknown))] = np.arange(1, len(rows) + 1)
     lo, hi = np.percentile(ranks, [5, 95], axis=0)
-    return pd.DataFrame({"rank_lo": np.floor(lo).astype("int64"), "rank_hi": np.ceil(hi).astype("int64")}, index=rows.index)
+    return pd.DataFrame(
+        {"rank_lo": np.floor(lo).astype("int64"), "rank_hi": np.ceil(hi).astype("int64")}, index=rows.index
+    )
 
 
 def priorities(scored: pd.DataFrame) -> pd.DataFrame:

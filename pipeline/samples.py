@@ -67,7 +67,9 @@ def with_all(rows: pd.DataFrame) -> pd.DataFrame:
     return pd.concat([rows, rows.assign(operator=ALL)], ignore_index=True)
 
 
-def evidence_counts(tests: pd.DataFrame, samples: pd.DataFrame, *, report_month: str, max_hex_accuracy_m: float) -> pd.DataFrame:
+def evidence_counts(
+    tests: pd.DataFrame, samples: pd.DataFrame, *, report_month: str, max_hex_accuracy_m: float
+) -> pd.DataFrame:
     """By commune × operator (and `all`): counts and raw figures that no inference is made on, index `UNIT`.
 
     Columns: test_count, raw_mean_mbps, date_count, sample_count, largest_device_tests, largest_cell_samples, accurate_count,
@@ -102,7 +104,11 @@ def slow_hours_apart(samples: pd.DataFrame, target_mbps: float) -> pd.Series:
     """
     slow = with_all(samples[samples["download_mbps"] < target_mbps])
     widest = {unit: _widest(hours.to_numpy()) for unit, hours in slow.groupby(UNIT)["local_hour"] if len(hours) > 1}
-    index = pd.MultiIndex.from_tuples(list(widest), names=UNIT) if widest else pd.MultiIndex.from_arrays([[], []], names=UNIT)
+    index = (
+        pd.MultiIndex.from_tuples(list(widest), names=UNIT)
+        if widest
+        else pd.MultiIndex.from_arrays([[], []], names=UNIT)
+    )
     return pd.Series(list(widest.values()), index=index, dtype="float64")
 
 
@@ -147,7 +153,9 @@ def tile_values(parts: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     )
     shared["weighted"] = shared["test_part"] * shared["download_mbps"]
     sums = shared.groupby(UNIT)[["test_part", "device_part", "weighted"]].sum()
-    home = shared.sort_values(["quadkey", "tile_share", "commune_code"], ascending=[True, False, True]).drop_duplicates("quadkey")
+    home = shared.sort_values(["quadkey", "tile_share", "commune_code"], ascending=[True, False, True]).drop_duplicates(
+        "quadkey"
+    )
     devices = home.rename(columns={"quadkey": "device_key"}).assign(sample_count=1.0, is_pseudo=True)
     devices = devices.sort_values([*UNIT, "device_key"], ignore_index=True)
     counts = pd.DataFrame(

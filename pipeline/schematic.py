@@ -78,7 +78,12 @@ def _cell(sites: Floats, weights: Floats, i: int, outline: shapely.Geometry) -> 
         offset = (length**2 + weights[i] - weights[j]) / (2 * length)
         unit = normal / length
         foot, along = sites[i] + unit * offset, np.array([-unit[1], unit[0]])
-        corners = [foot + along * reach, foot - along * reach, foot - along * reach - unit * 2 * reach, foot + along * reach - unit * 2 * reach]
+        corners = [
+            foot + along * reach,
+            foot - along * reach,
+            foot - along * reach - unit * 2 * reach,
+            foot + along * reach - unit * 2 * reach,
+        ]
         cell = cell.intersection(shapely.Polygon(corners))
     return cell
 

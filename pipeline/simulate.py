@@ -35,6 +35,7 @@ class Spread:
     noise_log_sd: float = 0.35
     evening_factor: float = 0.75  # 19–22 h against the rest of the day
     tests_per_device: float = 7.0
+    repeat_share: float = 0.35  # tests that follow another of the same sitting
     heavy_share: float = 0.004  # devices that test a hundred times
     copied_share: float = 0.012
     failed_share: float = 0.015
@@ -81,7 +82,9 @@ def draw_province(
     generator = np.random.default_rng(seed)
     places = _places(communes, generator, spread)
     truth, means = _truth(communes, operators, places, generator, spread)
-    devices = _devices(communes, operators, places, truth, generator, max(8, int(test_count / (spread.tests_per_device + 0.5))), spread)
+    devices = _devices(
+        communes, operators, places, truth, generator, max(8, int(test_count / (spread.tests_per_device + 0.5))), spread
+    )
     rows = _tests(devices, places, means, months, test_count, generator, spread)
     rows = _dirtied(rows, communes, operators, generator, spread)
     drawn = devices.groupby(["commune_code", "operator"]).size().rename("drawn_device_count")
@@ -120,7 +123,11 @@ def _places(communes: gpd.GeoDataFrame, generator: np.random.Generator, spread: 
 
 
 def _truth(
-    communes: gpd.GeoDataFrame, operators: Mapping[str, Operator], places: pd.DataFrame, generator: np.random.Generator, spread: Spread
+    communes: gpd.GeoDataFrame,
+    operators: Mapping[str, Operator],
+    places: pd.DataFrame,
+    generator: np.random.Generator,
+    spread: Spread,
 ) -> tuple[pd.DataFrame, pd.Series]:
     codes = communes["commune_code"].to_numpy()
     level = np.exp(generator.normal(np.log(spread.median_mbps), spread.commune_log_sd, len(codes)))
@@ -147,7 +154,7 @@ def _devices(
     commune = generator.choice(len(communes), size=count, p=keen / keen.sum())
     share = np.array([o.share for o in operators.values()])
     operator = generator.choice(len(operators), size=count, p=share / share.sum())
-    by_commune = {code: rows for code, rows in places.groupby("commune_code")}
+    by_commune = dict(places.groupby("commune_code"))
     codes = communes["commune_code"].to_numpy()[commune]
     place = np.array([generator.choice(len(by_commune[c]), p=by_commune[c]["share"].to_numpy()) for c in codes])
     eager = generator.gamma(0.8, 1 / 0.8, count)
@@ -167,30 +174,53 @@ def _devices(
 
 
 def _tests(
-    devices: pd.DataFrame, places: pd.DataFrame, means: pd.Series, months: Sequence[str], count: int, generator: np.random.Generator, spread: Spread
+    devices: pd.DataFrame,
+    places: pd.DataFrame,
+    means: pd.Series,
+    months: Sequence[str],
+    count: int,
+    generator: np.random.Generator,
+    spread: Spread,
 ) -> pd.DataFrame:
+    follows = generator.random(count) < spread.repeat_share  # a further test of the same sitting, minutes later
+    follows[0] = False
+    sitting = np.cumsum(~follows) - 1
+    sittings = int(sitting[-1]) + 1
     eager = devices["eager"].to_numpy()
     # every phone tests once, the rest falls on the eager ones
-    tester = np.r_[np.arange(len(devices)), generator.choice(len(devices), max(0, count - len(devices)), p=eager / eager.sum())][:count]
-    rows = devices.iloc[tester].reset_index(drop=True)
-    away = generator.random(count) < 0.15  # tests made at the commune's first place instead of at home
-    place = np.where(away, 0, rows["place"])
+    tester = np.r_[
+        np.arange(len(devices)), generator.choice(len(devices), max(0, sittings - len(devices)), p=eager / eager.sum())
+    ][:sittings]
+    rows = devices.iloc[tester[sitting]].reset_index(drop=True)
+    away = generator.random(sittings) < 0.15  # tests made at the commune's first place instead of at home
+    place = np.where(away[sitting], 0, rows["place"])
     spots = places.set_index(["commune_code", "place"]).loc[list(zip(rows["commune_code"], place, strict=True))]
-    day = generator.integers(0, 28, count) + np.where(generator.random(count) < 0.1, 0, 1)
-    month = generator.choice(len(months), count, p=np.arange(2, 2 + len(months)) / np.arange(2, 2 + len(months)).sum())
-    hour = np.where(generator.random(count) < 0.45, generator.normal(20.3, 1.2, count), generator.uniform(6, 22, count)) % 24
+    day = (generator.integers(0, 28, sittings) + np.where(generator.random(sittings) < 0.1, 0, 1))[sitting]
+    month = generator.choice(
+        len(months), sittings, p=np.arange(2, 2 + len(months)) / np.arange(2, 2 + len(months)).sum()
+    )[sitting]
+    start_hour = (
+        np.where(
+            generator.random(sittings) < 0.45, generator.normal(20.3, 1.2, sittings), generator.uniform(6, 22, sittings)
+        )
+        % 24
+    )
+    turn = np.arange(count) - np.flatnonzero(~follows)[sitting]
+    hour = np.minimum(start_hour[sitting] + turn * 0.06, 23.99)
     busy = (hour >= 19) & (hour < 22)
     load = np.where(busy, spread.evening_factor, 1.0)
     load = load / load.mean()
     mean = means.loc[list(zip(rows["commune_code"], rows["operator"], strict=True))].to_numpy()
-    speed = mean * spots["factor"].to_numpy() * rows["factor"] * load * _unit_mean(generator, spread.noise_log_sd, count)
+    speed = (
+        mean * spots["factor"].to_numpy() * rows["factor"] * load * _unit_mean(generator, spread.noise_log_sd, count)
+    )
     start = pd.to_datetime([f"{months[m]}-01" for m in month]) + pd.to_timedelta(day - (day > 27), unit="D")
     accuracy = np.clip(generator.lognormal(2.9, 0.9, count), 3, 900)
     return pd.DataFrame(
         {
             "measured_at": start + pd.to_timedelta(np.floor(hour * 3600), unit="s"),
-            "latitude": spots["latitude"].to_numpy() + generator.normal(0, 0.0025, count),
-            "longitude": spots["longitude"].to_numpy() + generator.normal(0, 0.0025, count),
+            "latitude": spots["latitude"].to_numpy() + generator.normal(0, 0.0025, sittings)[sitting],
+            "longitude": spots["longitude"].to_numpy() + generator.normal(0, 0.0025, sittings)[sitting],
             "location_accuracy_m": np.where(generator.random(count) < 0.06, np.nan, accuracy.round(1)),
             "operator": rows["operator"],
             "technology": "4G",
@@ -198,7 +228,9 @@ def _tests(
             "upload_mbps": (speed * 0.32 * _unit_mean(generator, 0.4, count)).clip(0.02, 150),
             "latency_ms": 28 + 600 / (speed + 8) + generator.gamma(2, 6, count),
             "jitter_ms": generator.gamma(1.5, 5, count),
-            "signal_dbm": np.clip(-112 + 7 * np.log(spots["factor"].to_numpy() * mean) + generator.normal(0, 6, count), -125, -65).round(),
+            "signal_dbm": np.clip(
+                -112 + 7 * np.log(spots["factor"].to_numpy() * mean) + generator.normal(0, 6, count), -125, -65
+            ).round(),
             "device_id": rows["device_id"],
             "is_5g": rows["is_5g"],
         }
@@ -206,7 +238,11 @@ def _tests(
 
 
 def _dirtied(
-    rows: pd.DataFrame, communes: gpd.GeoDataFrame, operators: Mapping[str, Operator], generator: np.random.Generator, spread: Spread
+    rows: pd.DataFrame,
+    communes: gpd.GeoDataFrame,
+    operators: Mapping[str, Operator],
+    generator: np.random.Generator,
+    spread: Spread,
 ) -> pd.DataFrame:
     """What real deliveries hold: other technologies, failures, bad positions, foreign names, copies, wrong units."""
     count = len(rows)
@@ -218,7 +254,10 @@ def _dirtied(
     pick = generator.random(count)
     rows["operator"] = [n[0] if p < 0.7 else n[int((p - 0.7) / 0.3 * len(n))] for n, p in zip(names, pick, strict=True)]
     fast = rows["is_5g"] & some(spread.nr_share * 4)
-    rows.loc[fast, "technology"], rows.loc[fast, "download_mbps"] = "5G", (rows.loc[fast, "download_mbps"] * 6).clip(upper=900)
+    rows.loc[fast, "technology"], rows.loc[fast, "download_mbps"] = (
+        "5G",
+        (rows.loc[fast, "download_mbps"] * 6).clip(upper=900),
+    )
     older = some(spread.older_share)
     rows.loc[older, "technology"] = np.where(generator.random(int(older.sum())) < 0.8, "3G", "2G")
     rows.loc[older, "download_mbps"] *= 0.15
@@ -237,10 +276,12 @@ def _dirtied(
     texts = rows.drop(columns="is_5g").round(
         {"latitude": 6, "longitude": 6, "download_mbps": 2, "upload_mbps": 2, "latency_ms": 1, "jitter_ms": 1}
     )
-    texts["download_mbps"] = texts["download_mbps"].astype("object")
+    texts["download_mbps"] = texts["download_mbps"].astype("object")  # as a file holds it: numbers and words
     texts.loc[some(spread.unreadable_share), "download_mbps"] = "lỗi"
     copies = np.flatnonzero(some(spread.copied_share))[: count // 4]
-    kept = np.setdiff1d(np.arange(count), generator.choice(np.setdiff1d(np.arange(count), copies), len(copies), replace=False))
+    kept = np.setdiff1d(
+        np.arange(count), generator.choice(np.setdiff1d(np.arange(count), copies), len(copies), replace=False)
+    )
     texts = texts.iloc[np.sort(np.r_[kept, copies])]
     ordered = texts.sort_values(["measured_at", "device_id"], kind="stable", ignore_index=True)
     # a copied row is the row again, its id too

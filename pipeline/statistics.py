@@ -49,7 +49,9 @@ def cox_error(log_var: Floats, m: Floats) -> Floats:
     return np.sqrt(log_var / m + log_var**2 / (2 * (m - 1)))
 
 
-def envelope(mean: Floats, sd: Floats, log_mean: Floats, log_var: Floats, m: Floats, confidence: float) -> tuple[Floats, Floats]:
+def envelope(
+    mean: Floats, sd: Floats, log_mean: Floats, log_var: Floats, m: Floats, confidence: float
+) -> tuple[Floats, Floats]:
     """Outer limits of the t interval and the modified Cox interval, Mbit/s; NaN for m < 2.
 
     >>> x = np.array([21.0, 30.5, 35.2]); y = np.log(x)
@@ -66,7 +68,9 @@ def envelope(mean: Floats, sd: Floats, log_mean: Floats, log_var: Floats, m: Flo
     return np.where(m >= 2, np.maximum(lo, 0.0), np.nan), np.where(m >= 2, hi, np.nan)
 
 
-def p_values(mean: Floats, sd: Floats, log_mean: Floats, log_var: Floats, m: Floats, target: float) -> tuple[Floats, Floats]:
+def p_values(
+    mean: Floats, sd: Floats, log_mean: Floats, log_var: Floats, m: Floats, target: float
+) -> tuple[Floats, Floats]:
     """(p_gap, p_meets): the larger of the t and Cox one-sided p-values of mean ≥ T and of mean ≤ T.
 
     NaN for m < 2; 1 and 1 where the devices show no spread, since then there is nothing to test with.
@@ -98,7 +102,12 @@ def worst_without_one(devices: pd.DataFrame, confidence: float) -> pd.Series:
         var = (spread["dxx"].to_numpy() - dx**2 * m / left) / (left - 1)
         log_var = (spread["dyy"].to_numpy() - dy**2 * m / left) / (left - 1)
         _, hi = envelope(
-            mean - dx / left, np.sqrt(np.maximum(var, 0)), log_mean - dy / left, np.maximum(log_var, 0), left, confidence
+            mean - dx / left,
+            np.sqrt(np.maximum(var, 0)),
+            log_mean - dy / left,
+            np.maximum(log_var, 0),
+            left,
+            confidence,
         )
     return pd.Series(np.where(m >= 3, hi, np.nan), index=devices.index).groupby([devices[k] for k in UNIT]).max()
 
@@ -169,16 +178,18 @@ def posterior(m: Floats, log_mean: Floats, prior: Prior, target: float) -> tuple
     return np.exp(theta + half), np.asarray(stats.norm.cdf(score)), shrink
 
 
-def estimate(devices: pd.DataFrame, *, target: float, confidence: float, min_units: int) -> tuple[pd.DataFrame, dict[str, Prior | None]]:
+def estimate(
+    devices: pd.DataFrame, *, target: float, confidence: float, min_units: int
+) -> tuple[pd.DataFrame, dict[str, Prior | None]]:
     """`device_values` → every figure of METHOD §3 but the q-values, by unit; and the priors by operator.
 
     Columns: those of `describe`, lo_mbps, hi_mbps, p_gap, p_meets, worst_hi_mbps (leave-one-out), eb_mean_mbps,
     gap_probability, information, has_spread_between (tau² > 0: only then may a probable status rest on the posterior).
     """
     units = describe(devices)
-    figures = tuple(units[c].to_numpy() for c in ("mean_mbps", "sd_mbps", "log_mean", "log_var", "m"))
-    lo, hi = envelope(*figures, confidence)
-    p_gap, p_meets = p_values(*figures, target)
+    mean, sd, log_mean, log_var, m = (units[c].to_numpy() for c in ("mean_mbps", "sd_mbps", "log_mean", "log_var", "m"))
+    lo, hi = envelope(mean, sd, log_mean, log_var, m, confidence)
+    p_gap, p_meets = p_values(mean, sd, log_mean, log_var, m, target)
     units = units.assign(lo_mbps=lo, hi_mbps=hi, p_gap=p_gap, p_meets=p_meets)
     units["worst_hi_mbps"] = worst_without_one(devices, confidence).reindex(units.index)
     priors = fit_priors(units, min_units)
@@ -189,7 +200,9 @@ def estimate(devices: pd.DataFrame, *, target: float, confidence: float, min_uni
         if prior is None:
             continue
         rows = units.index.get_level_values("operator") == name
-        mean, gap, information = posterior(units.loc[rows, "m"].to_numpy(), units.loc[rows, "log_mean"].to_numpy(), prior, target)
+        mean, gap, information = posterior(
+            units.loc[rows, "m"].to_numpy(), units.loc[rows, "log_mean"].to_numpy(), prior, target
+        )
         units.loc[rows, "eb_mean_mbps"], units.loc[rows, "gap_probability"] = mean, gap
         units.loc[rows, "information"], units.loc[rows, "has_spread_between"] = information, prior.tau2 > 0
     return units, priors
@@ -203,7 +216,11 @@ def devices_to_decide(
     Columns devices_to_decide, devices_to_decide_reason (`near_target`, or `skew` where the mean and the Cox mean lie on
     different sides of the target). Units with fewer than 5 devices take their operator's pooled spread. Empty without one.
     """
-    sw2 = units.index.get_level_values("operator").map(lambda o: p.sw2 if (p := priors.get(o)) else np.nan).to_numpy(dtype="float64")
+    sw2 = (
+        units.index.get_level_values("operator")
+        .map(lambda o: p.sw2 if (p := priors.get(o)) else np.nan)
+        .to_numpy(dtype="float64")
+    )
     m, mean, log_mean = (units[c].to_numpy() for c in ("m", "mean_mbps", "log_mean"))
     few = m < 5
     log_var = np.where(few, sw2, units["log_var"].to_numpy())
@@ -221,7 +238,9 @@ def devices_to_decide(
     return pd.DataFrame(
         {
             "devices_to_decide": np.where(known, needed - m, np.nan),
-            "devices_to_decide_reason": pd.Series(np.where(never, reason, ""), index=units.index, dtype="str").replace("", np.nan),
+            "devices_to_decide_reason": pd.Series(np.where(never, reason, ""), index=units.index, dtype="str").replace(
+                "", np.nan
+            ),
         },
         index=units.index,
     )

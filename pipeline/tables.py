@@ -75,7 +75,9 @@ class Field:
             checks.append(pa.Check.le(self.high))
         if self.among is not None:
             checks.append(pa.Check.isin(self.among))
-        return pa.Column(self.dtype, checks, nullable=self.nullable, description=self.meaning, metadata={"unit": self.unit})
+        return pa.Column(
+            self.dtype, checks, nullable=self.nullable, description=self.meaning, metadata={"unit": self.unit}
+        )
 
 
 def _text(meaning: str, nullable: bool = False, among: tuple[str, ...] | None = None) -> Field:
@@ -161,7 +163,9 @@ FIELDS: dict[str, Field] = {
     "q_meets": _share("Benjamini–Hochberg q-value of mean <= target"),
     "information": _share("share of the spread that the data explain: 0 nothing known, 1 everything"),
     "share_below_10_mbps": _share("share of devices below 10 Mbit/s"),
-    "devices_to_decide": _count("further devices that would decide the row at the present mean and spread", nullable=True),
+    "devices_to_decide": _count(
+        "further devices that would decide the row at the present mean and spread", nullable=True
+    ),
     "devices_to_decide_reason": _text("why no such number exists: near_target | skew", True, ("near_target", "skew")),
     "upload_mean_mbps": _mbps("mean of device upload values"),
     "latency_median_ms": Field("float64", "ms", "median of device latency values", nullable=True, low=0),

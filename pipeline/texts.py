@@ -91,6 +91,8 @@ LINES: Mapping[str, tuple[str, str]] = {
     "paste": ("dán vào tệp cài đặt (sửa lại nếu đoán sai):", "paste into the settings (mend the guesses):"),
     "not_used": ("(không dùng)", "(not used)"),
     "guess": ("đoán: ", "guess: "),
+    "file": ("tệp {name} ({role}): {count} dòng", "file {name} ({role}): {count} rows"),
+    "held": ("dữ liệu có các kỳ: {periods}", "the data hold the periods: {periods}"),
     "outputs": ("kết quả", "outputs"),
 }  # fmt: skip
 
@@ -153,7 +155,11 @@ def letter(fault: Fault, lang: Lang) -> str:
         place.append(f"{LINES['column'][lang == 'en']} {fault.column}")
     values = {name: _plain(value, lang) for name, value in fault.values.items()}
     if fault.code == "settings_key":
-        values["near"] = (" (ý bạn là {}?)", " (did you mean {}?)")[lang == "en"].format(values["near"]) if values.get("near") else ""
+        values["near"] = (
+            (" (ý bạn là {}?)", " (did you mean {}?)")[lang == "en"].format(values["near"])
+            if values.get("near")
+            else ""
+        )
     template = FAULTS[fault.code][lang == "en"]
     # braces of TOML examples are literal: only declared values are filled in
     sentence = template

@@ -30,7 +30,7 @@ def publish_month(
 ) -> Path:
     """Write `out/PERIOD` as a whole: tables, map, manifest; examined for privacy before it replaces the former one."""
     from pipeline.publish import guard
-    from pipeline.publish.tables import write_table
+    from pipeline.publish.tables import write_csv, write_table
 
     lang, notice = settings.publish.lang, settings.publish.notice
     period = str(month.period)
@@ -40,11 +40,21 @@ def publish_month(
             with journal.step("publish tables"):
                 for number, (name, table) in enumerate(month.tables.items()):
                     progress("tables", 0.85 + 0.05 * number / len(month.tables))
-                    write_table(folder / "tables", name, table, notice=notice, excel_vi=settings.publish.csv_dialect == "excel-vi")
+                    write_table(
+                        folder / "tables",
+                        name,
+                        table,
+                        notice=notice,
+                        excel_vi=settings.publish.csv_dialect == "excel-vi",
+                    )
+                rows = month.tables["priorities"]
                 for operator in month.operators:
-                    rows = month.tables["priorities"]
-                    own = rows[rows["operator"] == operator]
-                    write_table(folder / "tables", f"priorities_{file_name(operator)}", own, notice=notice, excel_vi=False)
+                    write_csv(
+                        folder / "tables",
+                        f"priorities_{file_name(operator)}",
+                        rows[rows["operator"] == operator],
+                        notice=notice,
+                    )
         if "map" in parts:
             with journal.step("publish map"):
                 progress("map", 0.92)
@@ -82,7 +92,13 @@ def _write_map(folder: Path, month: Month, settings: Settings, licences: list[st
         "min_devices": settings.privacy.min_devices,
         "bounds": month.results["everywhere_bounds"],
         "notice": settings.publish.notice,
-        "licences": [*licences, f"{month.communes['boundary_vintage'].iloc[0]}", "folium (MIT)", "Leaflet (BSD-2)", "H3 (Apache-2.0)"],
+        "licences": [
+            *licences,
+            f"{month.communes['boundary_vintage'].iloc[0]}",
+            "folium (MIT)",
+            "Leaflet (BSD-2)",
+            "H3 (Apache-2.0)",
+        ],
     }
     write_map(folder / "maps" / "coverage_gaps.html", month.communes, month.tables, month.operators, about, lang)
 
@@ -104,4 +120,10 @@ def without_paths(value: Any) -> Any:
 
 
 def _names(value: Any) -> Any:
-    return [Path(str(v)).name for v in value] if isinstance(value, list) else None if value is None else Path(str(value)).name
+    return (
+        [Path(str(v)).name for v in value]
+        if isinstance(value, list)
+        else None
+        if value is None
+        else Path(str(value)).name
+    )

@@ -70,6 +70,8 @@ def _page(name: str, page: str, min_devices: int) -> list[str]:
     for kind in ("communes", "cells"):
         for row in data[kind]:
             for operator, figures in row["by"].items():
-                if 0 < figures["devices"] < min_devices and any(figures.get(k) is not None for k in ("mean", "median", "lo", "hi")):
+                if 0 < figures["devices"] < min_devices and any(
+                    figures.get(k) is not None for k in ("mean", "median", "lo", "hi")
+                ):
                     found.append(f"{name}: speed of {operator} in {row['id']} from fewer than {min_devices} devices")
     return found

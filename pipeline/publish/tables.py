@@ -22,18 +22,26 @@ def write_table(folder: Path, name: str, table: pd.DataFrame, *, notice: str, ex
     `notice`, where given, stands in a last column of every row. `excel_vi` adds a copy with `;` and decimal comma.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    _labelled(table, notice).to_parquet(folder / f"{name}.parquet", index=False)
+    if not isinstance(table, gpd.GeoDataFrame):
+        write_csv(folder, name, table, notice=notice)
+        if excel_vi:
+            (folder / "excel-vi").mkdir(exist_ok=True)
+            write_csv(folder / "excel-vi", name, table, notice=notice, separator=";", decimal=",")
+
+
+def write_csv(
+    folder: Path, name: str, table: pd.DataFrame, *, notice: str, separator: str = ",", decimal: str = "."
+) -> None:
+    """Write `NAME.csv`: UTF-8 with BOM, safe for spreadsheets."""
+    plain = spreadsheet_safe(_labelled(table, notice))
+    text = plain.to_csv(index=False, sep=separator, decimal=decimal, lineterminator="\r\n")
+    (folder / f"{name}.csv").write_text(text, encoding="utf-8-sig", newline="")
+
+
+def _labelled(table: pd.DataFrame, notice: str) -> pd.DataFrame:
     table = table.rename(columns=PUBLISHED_AS)
-    if notice:
-        table = table.assign(notice=notice)
-    if isinstance(table, gpd.GeoDataFrame):
-        table.to_parquet(folder / f"{name}.parquet", index=False)
-        return
-    table.to_parquet(folder / f"{name}.parquet", index=False)
-    plain = spreadsheet_safe(table)
-    _write_csv(plain, folder / f"{name}.csv", ",", ".")
-    if excel_vi:
-        (folder / "excel-vi").mkdir(exist_ok=True)
-        _write_csv(plain, folder / "excel-vi" / f"{name}.csv", ";", ",")
+    return table.assign(notice=notice) if notice else table
 
 
 def spreadsheet_safe(table: pd.DataFrame) -> pd.DataFrame:
@@ -50,11 +58,10 @@ def spreadsheet_safe(table: pd.DataFrame) -> pd.DataFrame:
             result[name] = column.where(~unsafe, "'" + column.fillna(""))
         elif pd.api.types.is_float_dtype(column):
             whole = column.dropna().mod(1).eq(0).all() and not column.isna().all()
-            counted = name in FIELDS and FIELDS[name].unit in ("1", "months", "people") and name.endswith(("_count", "_months", "population", "_decide"))
+            counted = (
+                name in FIELDS
+                and FIELDS[name].unit in ("1", "months", "people")
+                and name.endswith(("_count", "_months", "population", "_decide"))
+            )
             result[name] = column.astype("Int64") if whole and counted else column.round(_DIGITS)
     return result
-
-
-def _write_csv(table: pd.DataFrame, path: Path, separator: str, decimal: str) -> None:
-    text = table.to_csv(index=False, sep=separator, decimal=decimal, lineterminator="\r\n")
-    path.write_text(text, encoding="utf-8-sig", newline="")

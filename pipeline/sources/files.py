@@ -176,7 +176,9 @@ def _delimited(delivery: Delivery, delimiter: str | None, encoding: str | None) 
             skipinitialspace=True,
         )
     except pd.errors.ParserError as error:
-        raise fault("unreadable_file", delivery.name, found=_first_line(error), expected=f"{len(names)} fields") from None
+        raise fault(
+            "unreadable_file", delivery.name, found=_first_line(error), expected=f"{len(names)} fields"
+        ) from None
     return frame.drop(columns=[c for c in frame if str(c).startswith(OVERFLOW) and frame[c].isna().all()])
 
 

@@ -88,7 +88,7 @@ def settings_lines(source: str, guessed: Mapping[str, str | None], rules: Mappin
     ['[sources.ispeed.columns]', 'operator = "Nha mang di dong cua toi"']
     """
     lines = [f"[sources.{source}.columns]"]
-    proposed = {ours: heading for heading, ours in reversed(guessed.items()) if ours is not None}
+    proposed = {ours: heading for heading, ours in reversed(list(guessed.items())) if ours is not None}
     for ours in (*REQUIRED, *OPTIONAL):
         if ours in rules:
             continue

@@ -33,13 +33,21 @@ def read_tiles(source: str, file: str, path: str, rows: pd.DataFrame) -> pd.Data
     Raises `UserFault`: columns that are missing, a quarter that is nowhere to be found.
     """
     headings = [str(c) for c in rows.columns]
-    faults = [Fault("missing_column", file, 1, name, {"found": headings, "ours": name}) for name in REQUIRED if name not in rows]
+    faults = [
+        Fault("missing_column", file, 1, name, {"found": headings, "ours": name})
+        for name in REQUIRED
+        if name not in rows
+    ]
     period = _from_name(path)
     if "quarter" not in rows and period is None:
         faults.append(Fault("no_quarter", file))
     if faults:
         raise UserFault(faults)
-    quarter = rows["quarter"].astype("str").str.strip() if "quarter" in rows else pd.Series(period, index=rows.index, dtype="str")
+    quarter = (
+        rows["quarter"].astype("str").str.strip()
+        if "quarter" in rows
+        else pd.Series(period, index=rows.index, dtype="str")
+    )
     quadkey = rows["quadkey"].astype("str").str.strip()
     figures = {
         "download_mbps": values.numbers(rows["avg_d_kbps"], ".") / 1000,
@@ -95,7 +103,7 @@ def tile_outlines(quadkeys: pd.Series) -> np.ndarray:
     size = 2.0**level
 
     def latitude(row: np.ndarray) -> np.ndarray:
-        return np.degrees(np.arctan(np.sinh(np.pi * (1 - 2 * row / size))))
+        return np.asarray(np.degrees(np.arctan(np.sinh(np.pi * (1 - 2 * row / size)))))
 
     west, east = x / size * 360 - 180, (x + 1) / size * 360 - 180
     result[readable] = shapely.box(west, latitude(y + 1), east, latitude(y))

@@ -53,15 +53,11 @@ def map_faults(file: str, headings: list[str], rules: Mapping[str, Rule]) -> lis
         known_units = values.UNITS.get(ours, {})
         if rule.unit is not None and rule.unit.casefold() not in known_units:
             faults.append(Fault("unknown_unit", file, None, ours, {"found": rule.unit, "expected": list(known_units)}))
-    faults += [
-        Fault("unmapped_column", file, 1, ours, {"found": headings}) for ours in REQUIRED if ours not in rules
-    ]
+    faults += [Fault("unmapped_column", file, 1, ours, {"found": headings}) for ours in REQUIRED if ours not in rules]
     return faults
 
 
-def read_tests(
-    source: str, file: str, rows: pd.DataFrame, rules: Mapping[str, Rule], reading: Reading
-) -> pd.DataFrame:
+def read_tests(source: str, file: str, rows: pd.DataFrame, rules: Mapping[str, Rule], reading: Reading) -> pd.DataFrame:
     """Rows of one file → `tests`. Raises `UserFault` with every fault of the column map.
 
     `rows` is indexed by source_row. Without names in the settings the operators as met are the operators.

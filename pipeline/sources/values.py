@@ -110,7 +110,9 @@ def times(column: pd.Series, timezone: ZoneInfo, form: str | None = None) -> pd.
     if form:
         has_offset = pd.Series("%z" in form, index=text.index)
         return _parsed(text, form, has_offset, timezone)
-    has_offset = text.str.contains(_OFFSET, regex=True).fillna(False) & text.str.contains(":", regex=False).fillna(False)
+    has_offset = text.str.contains(_OFFSET, regex=True).fillna(False) & text.str.contains(":", regex=False).fillna(
+        False
+    )
     result = _parsed(text, "ISO8601", has_offset, timezone)
     for candidate in TIME_FORMATS:
         left = result.isna() & text.notna()

@@ -46,10 +46,19 @@ def write_map(
 
 
 def _markup(data: dict[str, Any], about: Mapping[str, Any], text: dict[str, str], lang: texts.Lang) -> str:
-    environment = jinja2.Environment(autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True)
+    environment = jinja2.Environment(
+        autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
     environment.filters["number"] = lambda value, digits=0: "–" if value is None else texts.number(value, lang, digits)
     template = environment.from_string(_file("template.html"))
-    return template.render(about=about, t=text, operators=data["operators"], top=data["top"][:TOP], word=lambda key: texts.word(key, lang), outside=palette.OUTSIDE)
+    return template.render(
+        about=about,
+        t=text,
+        operators=data["operators"],
+        top=data["top"][:TOP],
+        word=lambda key: texts.word(key, lang),
+        outside=palette.OUTSIDE,
+    )
 
 
 def _json(data: dict[str, Any]) -> str:

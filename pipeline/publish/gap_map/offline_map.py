@@ -35,7 +35,7 @@ def leaflet() -> tuple[str, str, str]:
     folder = files("js_lib_leaflet").joinpath("static/js_lib_leaflet")
     script = folder.joinpath("leaflet.js").read_text(encoding="utf-8")
     found = hashlib.sha256(script.encode()).hexdigest()
-    assert found == LEAFLET_SHA256, f"leaflet.js has hash {found}, expected db49d009c841f5ca34a888c96511ae936fd9f5533e90d8b2c4d57596f4e5641a: install the version in constraints.txt"
+    assert found == LEAFLET_SHA256, f"leaflet.js has another hash ({found}): install the version in constraints.txt"
     script = re.sub(r"//# sourceMappingURL=.*", "", script)
     style = folder.joinpath("leaflet.css").read_text(encoding="utf-8")
     # pictures of controls and markers that this map does not use, and a behaviour of Internet Explorer
@@ -82,7 +82,9 @@ class OfflineMap(folium.Map):
     default_css: list[tuple[str, str]] = []
     _template = Template(
         """
-{% macro html(this, kwargs) %}<div id="{{ this.get_name() }}" class="map" role="application" aria-label="{{ this.label|e }}"></div>{% endmacro %}
+{% macro html(this, kwargs) %}
+<div id="{{ this.get_name() }}" class="map" role="application" aria-label="{{ this.label|e }}"></div>
+{% endmacro %}
 {% macro script(this, kwargs) %}
 var {{ this.get_name() }} = L.map({{ this.get_name()|tojson }}, {{ this.map_options|tojson }});
 {{ this.get_name() }}.attributionControl.setPrefix(false);
@@ -106,7 +108,9 @@ var {{ this.get_name() }} = L.map({{ this.get_name()|tojson }}, {{ this.map_opti
         Page(lang, title).add_child(self)
         script, style, licence = leaflet()
         header = self.get_root().header
-        header.add_child(Element(f"<style>\n{style}\n.map{{background:{palette.OUTSIDE}}}\n</style>"), name="leaflet_css")
+        header.add_child(
+            Element(f"<style>\n{style}\n.map{{background:{palette.OUTSIDE}}}\n</style>"), name="leaflet_css"
+        )
         header.add_child(Element(f"<script>\n/*\n{licence}\n*/\n{script}\n</script>"), name="leaflet_js")
 
     def text(self) -> str:
@@ -129,7 +133,8 @@ class CommuneLayer(folium.GeoJson):
 
     _template = Template(
         """{% macro script(this, kwargs) %}
-var {{ this.get_name() }} = L.geoJson({{ this.data|tojson }}, {smoothFactor: 0, style: {{ this.constant_style|tojson }}}).addTo(map_lomsong);
+var {{ this.get_name() }} = L.geoJson({{ this.data|tojson }},
+  {smoothFactor: 0, style: {{ this.constant_style|tojson }}}).addTo(map_lomsong);
 {% endmacro %}"""
     )
 

@@ -64,7 +64,9 @@ _PAGE_TEXTS: Mapping[str, tuple[str, str]] = {
 def page_texts(lang: texts.Lang) -> dict[str, str]:
     """The page's own words and the names of statuses, classes, flags and reasons."""
     words = (*palette.STATUS_PAINT, *palette.CLASS_PAINT, *FLAGS, *NO_DATA_REASONS, ALL)
-    return {key: pair[lang == "en"] for key, pair in _PAGE_TEXTS.items()} | {key: texts.word(key, lang) for key in words}
+    return {key: pair[lang == "en"] for key, pair in _PAGE_TEXTS.items()} | {
+        key: texts.word(key, lang) for key in words
+    }
 
 
 def page_data(
@@ -83,7 +85,10 @@ def page_data(
         "communes": _communes(communes, tables["commune_status"], tables["commune_summary"]),
         "cells": _cells(tables["hex_status"]),
         "top": _top(tables["priorities"]),
-        "paint": {key: {"fill": p.fill, "pattern": p.pattern} for key, p in (palette.STATUS_PAINT | palette.CLASS_PAINT).items()},
+        "paint": {
+            key: {"fill": p.fill, "pattern": p.pattern}
+            for key, p in (palette.STATUS_PAINT | palette.CLASS_PAINT).items()
+        },
         "statuses": list(palette.STATUS_PAINT),
         "classes": list(palette.CLASS_PAINT),
         "speed_breaks": palette.SPEED_BREAKS_MBPS,
@@ -110,7 +115,12 @@ def _rounded(shape: shapely.Geometry) -> dict[str, Any]:
     def ring(coordinates: Any) -> list[list[float]]:
         return [[round(x, _DIGITS_DEG), round(y, _DIGITS_DEG)] for x, y in coordinates]
 
-    polygons = [[ring(r) for r in polygon] for polygon in shapely.geometry.mapping(shapely.MultiPolygon(shapely.get_parts([shape]).tolist()))["coordinates"]]
+    polygons = [
+        [ring(r) for r in polygon]
+        for polygon in shapely.geometry.mapping(shapely.MultiPolygon(shapely.get_parts([shape]).tolist()))[
+            "coordinates"
+        ]
+    ]
     return {"type": "MultiPolygon", "coordinates": polygons}
 
 
@@ -151,7 +161,10 @@ def _communes(communes: gpd.GeoDataFrame, status: pd.DataFrame, summary: pd.Data
 def _cells(hex_status: pd.DataFrame) -> list[dict[str, Any]]:
     cells: dict[str, dict[str, Any]] = {}
     for row in hex_status.to_dict("records"):
-        cell = cells.setdefault(row["hex_id"], {"id": row["hex_id"], "res": row["h3_resolution"], "rings": _rings(row["geometry"]), "by": {}})
+        cell = cells.setdefault(
+            row["hex_id"],
+            {"id": row["hex_id"], "res": row["h3_resolution"], "rings": _rings(row["geometry"]), "by": {}},
+        )
         cell["by"][row["operator"]] = {
             "devices": _number(row["device_count"], 1),
             "tests": _number(row["test_count"], 1),
@@ -163,7 +176,10 @@ def _cells(hex_status: pd.DataFrame) -> list[dict[str, Any]]:
 
 
 def _rings(shape: shapely.Geometry) -> list[list[list[float]]]:
-    return [[[round(y, _DIGITS_DEG), round(x, _DIGITS_DEG)] for x, y in part.exterior.coords[:-1]] for part in shapely.get_parts([shape])]
+    return [
+        [[round(y, _DIGITS_DEG), round(x, _DIGITS_DEG)] for x, y in part.exterior.coords[:-1]]
+        for part in shapely.get_parts([shape])
+    ]
 
 
 def _top(priorities: pd.DataFrame) -> list[dict[str, Any]]:

@@ -94,7 +94,9 @@
     onAdd: function (on) {
       this._canvas = L.DomUtil.create('canvas', 'leaflet-zoom-hide');
       this._canvas.style.pointerEvents = 'none';
-      on.getPanes().overlayPane.appendChild(this._canvas);
+      on.createPane('cells').style.zIndex = 450;
+      on.getPane('cells').style.pointerEvents = 'none';
+      on.getPane('cells').appendChild(this._canvas);
       on.on('moveend zoomend resize viewreset', this.draw, this);
       this.draw();
     },
@@ -176,21 +178,24 @@
       if (f.reason) notes.unshift(t[f.reason]);
       if (f.mean === null && f.devices > 0) notes.push(t.few.replace('{n}', data.min_devices));
       if (f.further !== null && f.further > 0) notes.push(t.further + ': ' + number(f.further));
-      return node('tr', {'class': name === state.operator ? 'chosen' : '', 'data-operator': name}, [
-        node('td', {text: name === 'all' ? t.all : name}),
-        node('td', {}, [node('div', {text: t[f.verdict]}), node('div', {'class': 'flags', text: notes.join('; ')})]),
-        node('td', {'class': 'number', text: number(f.mean, 1)}), node('td', {'class': 'number', text: number(f.median, 1)}),
-        node('td', {'class': 'number', text: f.lo === null ? MISSING : number(f.lo, 1) + ' – ' + number(f.hi, 1)}),
-        node('td', {'class': 'number', text: number(f.devices)}), node('td', {'class': 'number', text: number(f.tests)})]);
+      notes.unshift(t.median + ' ' + number(f.median, 1) + ' · ' + t.tests + ' ' + number(f.tests));
+      var chosen = name === state.operator ? 'chosen' : '';
+      return [
+        node('tr', {'class': chosen, 'data-operator': name}, [
+          node('td', {}, [node('div', {text: name === 'all' ? t.all : name}), node('div', {'class': 'verdict'}, [swatch(fillOf(f.verdict)), node('span', {text: t[f.verdict]})])]),
+          node('td', {'class': 'number', text: number(f.mean, 1)}),
+          node('td', {'class': 'number', text: f.lo === null ? MISSING : number(f.lo, 1) + ' – ' + number(f.hi, 1)}),
+          node('td', {'class': 'number', text: number(f.devices)})]),
+        node('tr', {'class': 'notes'}, [node('td', {colspan: 4, text: notes.join(' · ')})])];
     };
-    var heads = [t.operator, t.status, t.mean, t.median, t.interval, t.devices, t.tests];
+    var heads = [t.operator, t.mean, t.interval, t.devices];
     put('card', [
       node('h2', {}, [node('span', {text: commune.name}), node('button', {type: 'button', text: t.close, click: function () { choose(null, false); }})]),
       node('p', {'class': 'small', text: [t.code + ' ' + commune.id, data.operators.length > 1 ? t[commune['class']] : null, commune.people === null ? null : t.people + ' ' + number(commune.people),
         commune.tests_month === null ? null : t.tests_month + ' ' + number(commune.tests_month)].filter(Boolean).join(' · ')}),
-      node('div', {'class': 'wide', tabindex: 0}, [node('table', {}, [
-        node('thead', {}, [node('tr', {}, heads.map(function (head, i) { return node('th', {text: head, 'class': i > 1 ? 'number' : '', scope: 'col'}); }))]),
-        node('tbody', {}, data.operators.slice(1).concat(data.operators.slice(0, 1)).map(row))])])]);
+      node('table', {}, [
+        node('thead', {}, [node('tr', {}, heads.map(function (head, i) { return node('th', {text: head, 'class': i > 0 ? 'number' : '', scope: 'col'}); }))]),
+        node('tbody', {}, data.operators.slice(1).concat(data.operators.slice(0, 1)).reduce(function (all, name) { return all.concat(row(name)); }, []))])]);
   };
 
   var draw = function () { paintCommunes(); cells.draw(); legend(); topGaps(); card(); };

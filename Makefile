@@ -1,0 +1,40 @@
+# make run    the whole job on the embedded demo province, into outputs/PERIOD/
+# make test   everything that is checked: style, types, tests in a real browser, notebooks
+# make bundle a folder of wheels for a machine without internet
+# Needs Python 3.11 or newer with pip and venv, and make. Windows: README.md has the same in commands to type.
+
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+DEMO   ?= data/demo
+OUT    ?= outputs
+BUNDLE ?= dist/lomsong-bundle
+
+.PHONY: run test bundle clean
+.DELETE_ON_ERROR:
+
+run: $(VENV)/.run
+	$(BIN)/lomsong demo --out $(DEMO)
+	$(BIN)/lomsong run --settings $(DEMO)/settings.toml --out $(OUT)
+
+test: $(VENV)/.test
+	sh tools/install_browser.sh
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/pytest -n auto
+
+bundle: $(VENV)/.run
+	PYTHON=$(BIN)/python sh tools/make_bundle.sh $(BUNDLE)
+
+$(VENV)/.run: pyproject.toml constraints.txt
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e .
+	touch $@
+
+$(VENV)/.test: $(VENV)/.run
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[test]"
+	touch $@
+
+clean:
+	rm -rf $(VENV) $(DEMO) dist build *.egg-info .pytest_cache .mypy_cache .ruff_cache .hypothesis

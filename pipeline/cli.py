@@ -1,0 +1,313 @@
+"""`lomsong`: the only room that prints, draws progress bars and sets exit codes.
+
+Exit 0: done. Exit 2: the user's to mend, one line per fault. Exit 1: ours, with a traceback.
+Heavy rooms are imported inside the commands, so that `--help` answers at once.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from pipeline import __version__, texts
+from pipeline.errors import Fault, UserFault, fault
+
+if TYPE_CHECKING:
+    from pipeline.settings import Settings
+
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+    help="Where is 4G too slow, how sure are we, and where should operators invest first?\n\n"
+    "4G chậm ở đâu, chắc chắn đến mức nào, và nhà mạng nên đầu tư vào đâu trước?",
+)
+
+
+class Format(StrEnum):
+    """Formats of measurements."""
+
+    ispeed = "ispeed"
+    ookla = "ookla"
+    table = "table"
+
+
+class Lang(StrEnum):
+    """Languages of outputs and messages."""
+
+    vi = "vi"
+    en = "en"
+
+
+SettingsFile = Annotated[
+    Path | None, typer.Option("--settings", help="Settings file (TOML); default: ./settings.toml where there is one.")
+]
+PeriodText = Annotated[
+    str | None,
+    typer.Option(
+        "--period", help="Month YYYY-MM or quarter YYYYQn; default: the latest in the data. `all`: every one."
+    ),
+]
+Measurements = Annotated[
+    list[str] | None, typer.Option("--measurements", help="Files, folders or globs of speed tests; more may follow.")
+]
+More = Annotated[list[str] | None, typer.Argument(help="More measurement files.", show_default=False)]
+FormatName = Annotated[Format | None, typer.Option("--format", help="Format of --measurements; default: ispeed.")]
+BoundaryFile = Annotated[
+    Path | None, typer.Option("--boundaries", help="Commune polygons: GeoJSON, GeoPackage, Shapefile …")
+]
+PopulationFile = Annotated[
+    Path | None, typer.Option("--population", help="People: GeoTIFF, or CSV commune_code,population.")
+]
+OutFolder = Annotated[Path, typer.Option("--out", help="Folder for outputs; the period's own folder is made inside.")]
+LangName = Annotated[Lang | None, typer.Option("--lang", help="Language of outputs and messages; default: vi.")]
+Parts = Annotated[str, typer.Option("--publish", help="What to publish, with commas: tables,map.")]
+
+
+@app.callback(invoke_without_command=True)
+def _root(
+    version: Annotated[bool, typer.Option("--version", help="Print the version and stop.", is_eager=True)] = False,
+) -> None:
+    if version:
+        typer.echo(f"lomsong {__version__}")
+        raise typer.Exit
+
+
+@app.command(epilog="Example: [bold]lomsong run --settings settings.toml --period 2026-10[/bold]")
+def run(
+    settings: SettingsFile = None,
+    period: PeriodText = None,
+    measurements: Measurements = None,
+    more: More = None,
+    format: FormatName = None,  # noqa: A002 - the option's name is the interface
+    boundaries: BoundaryFile = None,
+    population: PopulationFile = None,
+    out: OutFolder = Path("outputs"),
+    lang: LangName = None,
+    publish: Parts = "tables,map",
+) -> None:
+    """The whole job: tests and boundaries in; map, tables and manifest out.
+
+    Cả tháng trong một lệnh: đọc, làm sạch, kết luận, xuất bản đồ và bảng ưu tiên vào OUT/KỲ/.
+    """
+    language = _language(settings, lang)
+    with _letters(language), _progress(language) as (tell, progress):
+        chosen = _settings(settings, measurements, more, format, boundaries, population, lang)
+        parts = _parts(publish)
+        from pipeline import journey
+        from pipeline.inputs import periods_in, read_inputs
+
+        periods = [period]
+        if period == "all":
+            periods = list(periods_in(read_inputs(chosen, progress), chosen))
+        for one in periods:
+            folder = journey.run(chosen, period=one, out=out, parts=parts, tell=tell, progress=progress)
+            typer.echo(f"{texts.line('outputs', language)}: {folder}")
+            for path in sorted(
+                p
+                for p in folder.rglob("*")
+                if p.suffix in (".html", ".json")
+                or p.name in ("commune_status.csv", "priorities.csv", "measure_first.csv")
+            ):
+                typer.echo(f"  {path}")
+
+
+@app.command(epilog="Example: [bold]lomsong check --measurements export.xlsx --boundaries communes.gpkg[/bold]")
+def check(
+    settings: SettingsFile = None,
+    period: PeriodText = None,
+    measurements: Measurements = None,
+    more: More = None,
+    format: FormatName = None,  # noqa: A002
+    boundaries: BoundaryFile = None,
+    population: PopulationFile = None,
+    out: OutFolder = Path("outputs"),
+    lang: LangName = None,
+    publish: Parts = "tables,map",
+) -> None:
+    """Examine inputs and settings, compute nothing, list every fault; on unknown headings print guesses and settings lines.
+
+    Kiểm tra đầu vào và cài đặt, không tính gì; gặp tiêu đề lạ thì in cách hiểu và các dòng cài đặt cần dán.
+    """
+    language = _language(settings, lang)
+    with _letters(language), _progress(language) as (tell, progress):
+        chosen = _settings(settings, measurements, more, format, boundaries, population, lang)
+        _parts(publish)
+        from pipeline import inputs as doors
+
+        for name, reading in doors.headings(chosen):
+            typer.echo(texts.line("headings", language, file=name))
+            for heading, meaning in reading.taken_for.items():
+                typer.echo(f"  {heading} → {meaning}")
+            for heading, guess in reading.guesses.items():
+                shown = texts.line("guess", language) + guess if guess else texts.line("not_used", language)
+                typer.echo(f"  {heading} → {shown}")
+            if reading.lines:
+                typer.echo(texts.line("paste", language))
+                for text in reading.lines:
+                    typer.echo(f"  {text}")
+        read = doors.read_inputs(chosen, progress)
+        held = doors.periods_in(read, chosen)
+        when = doors.chosen_period(read, chosen, None if period == "all" else period)
+        tell(
+            "boundaries",
+            count=len(read.communes),
+            area=round(float(read.communes["area_km2"].sum())),
+            vintage=read.communes["boundary_vintage"].iloc[0],
+        )
+        for item in read.read:
+            tell("file", name=item.name, role=item.role, count=item.row_count)
+        tell("held", periods=held)
+        tell(
+            "period",
+            period=str(when),
+            window=" – ".join({(w := when.window(chosen.evidence.window_months))[0]: 0, w[-1]: 0}),
+        )
+        _say_warnings(read.warnings, language)
+        typer.echo(texts.line("check_ok", language))
+
+
+@app.command(
+    epilog="Example: [bold]lomsong demo --out data/demo && lomsong run --settings data/demo/settings.toml[/bold]"
+)
+def demo(
+    out: Annotated[Path, typer.Option("--out", help="Folder for the demo's files.")] = Path("data/demo"),
+    tests: Annotated[int, typer.Option("--tests", min=100, help="Rows to draw.")] = 30_000,
+    seed: Annotated[int, typer.Option("--seed", min=0, help="Another seed, another province.")] = 1,
+    province: Annotated[
+        str | None, typer.Option("--province", help="Names and areas of another Vietnamese province.")
+    ] = None,
+    lang: LangName = None,
+) -> None:
+    """Write an invented province: measurements, schematic boundaries, settings, and the truth they were drawn from.
+
+    Tạo một tỉnh giả lập: số liệu đo, ranh giới sơ đồ, cài đặt, và sự thật đứng sau.
+    """
+    language: texts.Lang = "en" if lang is Lang.en else "vi"
+    with _letters(language):
+        from pipeline.demo import write_demo
+
+        for path in write_demo(out, test_count=tests, seed=seed, province=province):
+            typer.echo(str(path))
+
+
+def main() -> None:
+    """The command `lomsong`."""
+    for stream in (sys.stdout, sys.stderr):  # Vietnamese on a Windows console with an old code page
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(encoding="utf-8", errors="replace")
+    app()
+
+
+def _settings(
+    path: Path | None,
+    measurements: list[str] | None,
+    more: list[str] | None,
+    format_name: Format | None,
+    boundaries: Path | None,
+    population: Path | None,
+    lang: Lang | None,
+) -> Settings:
+    """The settings file with the options laid over it."""
+    from pipeline.settings import Source, read_settings
+
+    chosen = read_settings(_settings_file(path))
+    update: dict[str, Any] = {}
+    if paths := (*(measurements or ()), *(more or ())):
+        single = next(iter(chosen.sources.items())) if len(chosen.sources) == 1 else None
+        name, former = single or ("measurements", Source(path=paths))
+        changes: dict[str, Any] = {"path": paths} | ({"format": format_name.value} if format_name else {})
+        update["sources"] = {name: former.model_copy(update=changes)}
+    elif format_name:
+        update["sources"] = {n: s.model_copy(update={"format": format_name.value}) for n, s in chosen.sources.items()}
+    if boundaries:
+        update["boundaries"] = chosen.boundaries.model_copy(update={"path": boundaries})
+    if population:
+        update["population"] = chosen.population.model_copy(update={"path": population})
+    if lang:
+        update["publish"] = chosen.publish.model_copy(update={"lang": lang.value})
+    return chosen.model_copy(update=update)
+
+
+def _settings_file(path: Path | None) -> Path | None:
+    usual = Path("settings.toml")
+    return path if path is not None else usual if usual.is_file() else None
+
+
+def _language(path: Path | None, lang: Lang | None) -> texts.Lang:
+    """The option's language, else the settings', else Vietnamese: needed before the settings are known to be sound."""
+    if lang:
+        return "en" if lang is Lang.en else "vi"
+    from pipeline.settings import read_settings
+
+    try:
+        return read_settings(_settings_file(path)).publish.lang
+    except UserFault:
+        return "vi"
+
+
+def _parts(publish: str) -> tuple[str, ...]:
+    from pipeline.settings import PARTS
+
+    parts = tuple(part.strip() for part in publish.split(",") if part.strip())
+    if wrong := [part for part in parts if part not in PARTS]:
+        raise UserFault(
+            Fault("bad_part", "--publish", values={"found": part, "expected": list(PARTS)}) for part in wrong
+        )
+    if not parts:
+        raise fault("bad_part", "--publish", found="", expected=list(PARTS))
+    return parts
+
+
+@contextmanager
+def _letters(lang: texts.Lang) -> Iterator[None]:
+    """Faults of the user become one line each on stderr and exit 2; anything else is ours and keeps its traceback."""
+    try:
+        yield
+    except UserFault as error:
+        for one in error.faults:
+            typer.echo(f"{texts.line('fault', lang)}: {texts.letter(one, lang)}", err=True)
+        typer.echo(texts.line("faults_left", lang, count=len(error.faults)), err=True)
+        raise typer.Exit(2) from None
+
+
+def _say_warnings(warnings: list[Fault], lang: texts.Lang) -> None:
+    for warning in warnings:
+        typer.echo(f"{texts.line('warning', lang)}: {texts.letter(warning, lang)}", err=True)
+
+
+@contextmanager
+def _progress(lang: texts.Lang) -> Iterator[tuple[Any, Any]]:
+    """(tell, progress): log lines on stderr; a bar there too when it is a terminal."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
+
+    console = Console(stderr=True, highlight=False, soft_wrap=True)
+    columns = (
+        BarColumn(),
+        TextColumn("{task.percentage:3.0f} %"),
+        TimeElapsedColumn(),
+        TextColumn("{task.description}"),
+    )
+    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+        task = bar.add_task("", total=1.0)
+
+        def tell(key: str, **values: object) -> None:
+            if key == "warning":
+                text = f"{texts.line('warning', lang)}: {texts.letter(values['fault'], lang)}"  # type: ignore[arg-type]
+            else:
+                text = texts.line(key, lang, **values)
+            if bar.disable:
+                typer.echo(text, err=True)
+            else:
+                bar.console.print(text, markup=False)
+
+        yield tell, lambda what, share: bar.update(task, completed=share, description=what)
