@@ -79,7 +79,8 @@ def invented_communes(province: str, seed: int) -> tuple[str, gpd.GeoDataFrame]:
     if met.empty:
         raise fault("unknown_province", found=province, expected=sorted(units["provinceShort"].unique()))
     generator = np.random.default_rng([seed, 1])
-    area = met["wardAreaKm2"].astype("float64")
+    # small islands stand in the package without an area: a square kilometre makes them visible
+    area = met["wardAreaKm2"].astype("float64").fillna(1.0).clip(lower=1.0)
     people = 90 * np.sqrt(area) * np.exp(generator.normal(2.0, 0.5, len(met)))
     communes = gpd.GeoDataFrame(
         {

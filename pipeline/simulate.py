@@ -154,7 +154,7 @@ def _devices(
     commune = generator.choice(len(communes), size=count, p=keen / keen.sum())
     share = np.array([o.share for o in operators.values()])
     operator = generator.choice(len(operators), size=count, p=share / share.sum())
-    by_commune = dict(places.groupby("commune_code"))
+    by_commune = dict(iter(places.groupby("commune_code")))
     codes = communes["commune_code"].to_numpy()[commune]
     place = np.array([generator.choice(len(by_commune[c]), p=by_commune[c]["share"].to_numpy()) for c in codes])
     eager = generator.gamma(0.8, 1 / 0.8, count)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Collection
 from dataclasses import asdict
 from pathlib import Path
@@ -109,7 +110,7 @@ def file_name(operator: str) -> str:
     >>> file_name("Viettel"), file_name("../x y")
     ('Viettel', '_x_y')
     """
-    return "".join(c if c.isalnum() else "_" for c in operator).replace("__", "_").replace("__", "_")
+    return re.sub(r"[\W_]+", "_", operator)
 
 
 def without_paths(value: Any) -> Any:

@@ -1,0 +1,136 @@
+"""Small worlds whose figures can be checked in one's head."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+
+from pipeline.settings import Evidence
+from pipeline.tables import checked, typed
+
+SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
+HEADINGS = "measured_at,latitude,longitude,location_accuracy_m,operator,technology,download_mbps,upload_mbps,latency_ms,device_id"
+
+
+def squares(
+    columns: int = 4, rows: int = 4, side: float = 0.1, west: float = 103.0, south: float = 22.0
+) -> gpd.GeoDataFrame:
+    """A box of equal squares, coded `r<row>c<column>` from the south-west."""
+    shapes, codes = [], []
+    for r in range(rows):
+        for c in range(columns):
+            x, y = west + c * side, south + r * side
+            shapes.append(shapely.box(round(x, 6), round(y, 6), round(x + side, 6), round(y + side, 6)))
+            codes.append(f"r{r}c{c}")
+    frame = pd.DataFrame(
+        {
+            "commune_code": codes,
+            "commune_name": [f"Xã {code}" for code in codes],
+            "former_district": None,
+            "boundary_vintage": "test",
+            "population": 1000.0,
+            "terrain": None,
+            "area_km2": 114.0,
+            "geometry": shapes,
+        }
+    )
+    return gpd.GeoDataFrame(checked("communes", typed("communes", frame)), geometry="geometry", crs="EPSG:4326")
+
+
+def write_boundaries(path: Path, communes: gpd.GeoDataFrame | None = None) -> Path:
+    """The squares as a GeoJSON file with the columns `code`, `name`, `population`."""
+    communes = squares() if communes is None else communes
+    plain = gpd.GeoDataFrame(
+        {
+            "code": communes["commune_code"],
+            "name": communes["commune_name"],
+            "population": communes["population"].astype(int),
+        },
+        geometry=communes.geometry.to_numpy(),
+        crs="EPSG:4326",
+    )
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(plain.to_json(drop_id=True), encoding="utf-8")
+    return path
+
+
+def centre(code: str, communes: gpd.GeoDataFrame | None = None) -> tuple[float, float]:
+    """(latitude, longitude) of a square's centre."""
+    communes = squares() if communes is None else communes
+    point = communes.set_index("commune_code").geometry[code].centroid
+    return point.y, point.x
+
+
+def month_of_tests(
+    month: str, plan: dict[tuple[str, str], list[float]], *, per_device: int = 3, technology: str = "4G"
+) -> str:
+    """CSV text: for each (commune, operator) one device per speed, which tests on `per_device` days at alternating hours."""
+    lines = [HEADINGS]
+    for (code, operator), speeds in plan.items():
+        latitude, longitude = centre(code)
+        for number, speed in enumerate(speeds):
+            for day in range(per_device):
+                hour = 8 if (number + day) % 2 else 20
+                lines.append(
+                    f"{month}-{day + 1:02d} {hour:02d}:{number % 60:02d}:00,{latitude + number * 1e-4:.6f},{longitude:.6f},10,"
+                    f"{operator},{technology},{speed},{speed / 3:.2f},40,device-{code}-{operator}-{number:03d}"
+                )
+    return "\n".join(lines) + "\n"
+
+
+def write_world(folder: Path, months: dict[str, str], settings: str = "") -> Path:
+    """Boundaries, one delivery per month, and a settings file, as a user keeps them. Gives the settings file."""
+    write_boundaries(folder / "boundaries.geojson")
+    for month, text in months.items():
+        path = folder / "raw" / month / "tests.csv"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    file = folder / "settings.toml"
+    file.write_text(
+        f"""[area]
+name = "Bốn ô"
+[boundaries]
+path = "boundaries.geojson"
+population_column = "population"
+[sources.ispeed]
+path = "raw"
+{settings}""",
+        encoding="utf-8",
+    )
+    return file
+
+
+def device_frame(groups: dict[tuple[str, str], list[float]]) -> pd.DataFrame:
+    """`device_values` with the given speeds by (commune, operator)."""
+    rows = [
+        (code, operator, f"{code}{operator}{i}", speed, np.nan, np.nan, 3.0, 3.0, False)
+        for (code, operator), speeds in groups.items()
+        for i, speed in enumerate(speeds)
+    ]
+    columns = [
+        "commune_code",
+        "operator",
+        "device_key",
+        "download_mbps",
+        "upload_mbps",
+        "latency_ms",
+        "test_count",
+        "sample_count",
+        "is_pseudo",
+    ]
+    return pd.DataFrame(rows, columns=columns)
+
+
+def read_page(path: Path) -> dict:
+    """The data block of a map."""
+    text = path.read_text(encoding="utf-8")
+    start = text.index('id="lomsong-data">') + len('id="lomsong-data">')
+    return json.loads(text[start : text.index("</script>", start)])
+
+
+RULES = Evidence.model_validate({})

@@ -1,0 +1,187 @@
+"""The status rule as a decision table: each gate seen to decide."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipeline import judge
+from tests.test_method import GATES, T
+
+SURE_GAP = dict(
+    m=12, sample_count=36, date_count=5, test_count=40, month_test_count=20, is_tiles=False, is_capped=False, mean_mbps=22.0,
+    lo_mbps=16.0, hi_mbps=31.0, worst_hi_mbps=33.0, q_gap=0.01, q_meets=1.0, gap_probability=0.95, has_spread_between=True,
+    slow_hours_apart=6.0,
+)  # fmt: skip
+SURE_PASS = SURE_GAP | dict(
+    mean_mbps=63.0, lo_mbps=54.0, hi_mbps=72.0, worst_hi_mbps=74.0, q_gap=1.0, q_meets=0.001, gap_probability=0.001
+)
+NAN = float("nan")
+
+TABLE = [
+    # changed from SURE_GAP, status, evidence
+    (SURE_GAP, {}, "confirmed_gap", "confirmed"),
+    (SURE_GAP, {"m": 10, "sample_count": 30, "date_count": 3, "slow_hours_apart": 4.0, "q_gap": 0.05}, "confirmed_gap", "confirmed"),
+    (SURE_GAP, {"m": 9}, "probable_gap", "probable"),
+    (SURE_GAP, {"sample_count": 29}, "probable_gap", "probable"),
+    (SURE_GAP, {"date_count": 2}, "probable_gap", "probable"),
+    (SURE_GAP, {"slow_hours_apart": 3.9}, "probable_gap", "probable"),
+    (SURE_GAP, {"slow_hours_apart": NAN}, "probable_gap", "probable"),
+    (SURE_GAP, {"hi_mbps": 40.0}, "probable_gap", "probable"),
+    (SURE_GAP, {"q_gap": 0.0501}, "probable_gap", "probable"),
+    (SURE_GAP, {"q_gap": NAN}, "probable_gap", "probable"),
+    (SURE_GAP, {"worst_hi_mbps": 40.0}, "probable_gap", "probable"),
+    (SURE_GAP, {"q_gap": 0.06, "gap_probability": 0.80}, "probable_gap", "probable"),
+    (SURE_GAP, {"q_gap": 0.06, "gap_probability": 0.79}, "borderline", "none"),
+    (SURE_GAP, {"q_gap": 0.06, "gap_probability": NAN}, "borderline", "none"),
+    (SURE_GAP, {"q_gap": 0.06, "has_spread_between": False}, "borderline", "none"),
+    (SURE_GAP, {"gap_probability": NAN}, "confirmed_gap", "confirmed"),
+    (SURE_GAP, {"has_spread_between": False}, "confirmed_gap", "confirmed"),
+    (SURE_GAP, {"is_capped": True}, "probable_gap", "probable"),
+    (SURE_GAP, {"is_capped": True, "gap_probability": NAN}, "probable_gap", "probable"),
+    (SURE_GAP, {"m": 4}, "insufficient_evidence", "none"),
+    (SURE_GAP, {"sample_count": 19}, "insufficient_evidence", "none"),
+    (SURE_GAP, {"date_count": 1}, "insufficient_evidence", "none"),
+    (SURE_GAP, {"date_count": 0, "is_tiles": True, "is_capped": True, "slow_hours_apart": NAN}, "probable_gap", "probable"),
+    (SURE_GAP, {"test_count": 0, "m": 0, "sample_count": 0}, "no_data", "none"),
+    (SURE_PASS, {}, "meets_target", "confirmed"),
+    (SURE_PASS, {"mean_mbps": 40.0, "lo_mbps": 40.0}, "meets_target", "confirmed"),
+    (SURE_PASS, {"lo_mbps": 39.9}, "meets_target", "probable"),
+    (SURE_PASS, {"q_meets": 0.06}, "meets_target", "probable"),
+    (SURE_PASS, {"m": 9}, "meets_target", "probable"),
+    (SURE_PASS, {"is_capped": True}, "meets_target", "probable"),
+    (SURE_PASS, {"gap_probability": 0.20}, "meets_target", "confirmed"),
+    (SURE_PASS, {"gap_probability": 0.21}, "borderline", "none"),
+    (SURE_PASS, {"gap_probability": NAN}, "meets_target", "confirmed"),
+    (SURE_PASS, {"gap_probability": NAN, "lo_mbps": 39.0}, "borderline", "none"),
+    (SURE_PASS, {"m": 4}, "insufficient_evidence", "none"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("base", "change", "status", "evidence"), TABLE)
+def test_status(base, change, status, evidence):
+    row = judge.assign_status(pd.DataFrame([base | change]), T, GATES).iloc[0]
+    assert (row["status"], row["evidence"]) == (status, evidence)
+
+
+def test_evidence_basis_is_direct_wherever_there_are_devices():
+    rows = pd.DataFrame([SURE_GAP, SURE_GAP | {"m": 0, "test_count": 0, "sample_count": 0}])
+    basis = judge.assign_status(rows, T, GATES)["evidence_basis"]
+    assert basis.iloc[0] == "direct"
+    assert pd.isna(basis.iloc[1])
+
+
+FLAG_BASE = dict(
+    test_count=100, month_test_count=100, mean_mbps=45.0, median_mbps=44.0, raw_mean_mbps=45.0, share_below_10_mbps=0.0,
+    largest_device_tests=10, pseudo_count=0, largest_cell_samples=5, sample_count=50, all_mobile_mean_mbps=60.0,
+    accurate_count=100, is_tiles=False, m=10, sd_mbps=5.0,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("change", "flags"),
+    [
+        ({}, ""),
+        ({"month_test_count": 299}, ""),
+        ({"month_test_count": 300}, "official_300"),
+        ({"largest_device_tests": 26, "raw_mean_mbps": 35.9}, "heavy_tester"),
+        ({"largest_device_tests": 26, "raw_mean_mbps": 36.1}, ""),
+        ({"largest_device_tests": 25, "raw_mean_mbps": 20.0}, ""),
+        ({"median_mbps": 39.9}, "mean_median_conflict"),
+        (
+            {"mean_mbps": 39.9, "median_mbps": 40.0, "raw_mean_mbps": 39.9, "all_mobile_mean_mbps": 39.9},
+            "mean_median_conflict",
+        ),
+        ({"share_below_10_mbps": 0.10}, "low_tail"),
+        ({"share_below_10_mbps": 0.099}, ""),
+        ({"pseudo_count": 1}, "no_device_id"),
+        ({"largest_cell_samples": 26}, "one_place"),
+        ({"largest_cell_samples": 25}, ""),
+        ({"mean_mbps": 39.0, "median_mbps": 38.0, "raw_mean_mbps": 39.0}, "5g_masks_4g"),
+        ({"accurate_count": 49}, "few_accurate_positions"),
+        ({"accurate_count": 50}, ""),
+        ({"sd_mbps": 0.0}, "no_spread"),
+        (
+            {"test_count": 0, "sample_count": 0, "m": 0, "mean_mbps": NAN, "month_test_count": 0, "accurate_count": 0},
+            "",
+        ),
+    ],
+)
+def test_flags(change, flags):
+    assert judge.flags(pd.DataFrame([FLAG_BASE | change]), T, GATES).iloc[0] == flags
+
+
+@pytest.mark.parametrize(
+    ("tests", "failed", "newer", "older", "reason"),
+    [
+        (0, 1, 1, 1, "only_failed"),
+        (0, 0, 2, 1, "only_5g"),
+        (0, 0, 0, 1, "only_3g_2g"),
+        (0, 0, 0, 0, "no_test"),
+        (1, 0, 0, 0, None),
+    ],
+)
+def test_no_data_reason(tests, failed, newer, older, reason):
+    rows = pd.DataFrame(
+        [dict(test_count=tests, failed_test_count=failed, newer_test_count=newer, older_test_count=older)]
+    )
+    found = judge.no_data_reason(rows).iloc[0]
+    assert (None if pd.isna(found) else found) == reason
+
+
+G, P, M, B, U, N = "confirmed_gap", "probable_gap", "meets_target", "borderline", "insufficient_evidence", "no_data"
+
+
+@pytest.mark.parametrize(
+    ("statuses", "gap_class"),
+    [
+        ([G, P], "total_gap"),
+        ([G, B], "total_gap"),
+        ([P, M], "partial_gap"),
+        ([G, M, U], "partial_gap"),
+        ([G, U], "gap_rest_unknown"),
+        ([M, U], "no_gap_found"),
+        ([M, B], "no_gap_found"),
+        ([B, U], "unknown"),
+        ([U, U], "unknown"),
+        ([N, N], "unknown"),
+    ],
+)
+def test_gap_class(statuses, gap_class):
+    rows = pd.DataFrame(
+        {
+            "commune_code": "a",
+            "operator": [f"o{i}" for i in range(len(statuses))],
+            "status": statuses,
+            "counts_here": True,
+        }
+    )
+    assert judge.summarise(rows)["gap_class"].iloc[0] == gap_class
+
+
+def test_an_operator_without_devices_there_within_a_year_does_not_count():
+    rows = pd.DataFrame({"commune_code": "a", "operator": ["x", "y"], "status": [G, N], "counts_here": [True, False]})
+    assert judge.summarise(rows)["gap_class"].iloc[0] == "total_gap"
+    assert judge.summarise(rows.assign(counts_here=True))["gap_class"].iloc[0] == "gap_rest_unknown"
+
+
+def test_a_pooled_gap_leaves_the_rest_unknown():
+    rows = pd.DataFrame({"commune_code": ["a", "b"], "operator": "all", "status": [P, M], "counts_here": True})
+    assert judge.summarise(rows)["gap_class"].tolist() == ["gap_rest_unknown", "no_gap_found"]
+
+
+def test_everywhere_is_a_pair_of_bounds():
+    status = pd.DataFrame(
+        {
+            "commune_code": list("abcd"),
+            "operator": "x",
+            "status": [M, M, G, U],
+            "evidence": ["confirmed", "probable", "confirmed", "none"],
+            "counts_here": True,
+        }
+    )
+    summary = judge.summarise(status)
+    low, high = judge.everywhere_bounds(summary["gap_class"], summary["operators_meeting"], status)
+    assert (low, high) == (0.25, 0.75)
+    assert not np.isnan(low)

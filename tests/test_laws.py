@@ -1,0 +1,155 @@
+"""What must hold whatever the data: hypothesis looks for a month in which it does not."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import pandas as pd
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from pipeline import assemble, statistics
+from pipeline.inputs import Inputs, chosen_period
+from pipeline.journey import judge_month
+from pipeline.publish.manifest import Journal
+from pipeline.settings import Settings
+from pipeline.tables import TABLES, typed
+from tests.builders import centre, device_frame, squares
+
+COMMUNES = squares()
+CODES = ["r0c0", "r0c1", "r1c0"]
+PLACES = {code: centre(code) for code in CODES}
+
+
+def table_of(rows: list[tuple[str, str, int, int, int, float]], *, files: int = 1) -> pd.DataFrame:
+    """(commune, operator, device, day, hour, speed) → `tests`."""
+    frame = pd.DataFrame(
+        [
+            {
+                "source": "s",
+                "source_file": f"f{i % files}",
+                "source_row": i + 2,
+                "measured_at": pd.Timestamp(f"2026-10-{day:02d}T{hour:02d}:00:00Z") + pd.Timedelta(seconds=i % 3000),
+                "latitude": PLACES[code][0] + device * 1e-4,
+                "longitude": PLACES[code][1],
+                "location_accuracy_m": 10.0,
+                "operator_met": operator,
+                "technology": "4G",
+                "download_mbps": speed,
+                "device_id": f"{code}-{operator}-{device}",
+                "unreadable": "",
+            }
+            for i, (code, operator, device, day, hour, speed) in enumerate(rows)
+        ]
+    )
+    return typed("tests", frame.reindex(columns=list(TABLES["tests"])))
+
+
+def judged(tests: pd.DataFrame, **change) -> Mapping[str, pd.DataFrame]:
+    rules = Settings.model_validate({"priority": {"draws": 20}} | change)
+    tiles = typed("tiles", pd.DataFrame({c: [] for c in TABLES["tiles"]}))
+    inputs = Inputs(COMMUNES, tests, tiles, [], [], True, {"s": 1})
+    return judge_month(inputs, rules, chosen_period(inputs, rules, "2026-10"), Journal()).tables
+
+
+row = st.tuples(
+    st.sampled_from(CODES),
+    st.sampled_from(["V", "M"]),
+    st.integers(0, 14),
+    st.integers(1, 9),
+    st.integers(0, 16),
+    st.floats(2, 150).map(lambda x: round(x, 2)),
+)
+months = st.lists(row, min_size=40, max_size=160)
+few = settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+
+
+@few
+@given(months, st.integers(1, 7), st.randoms(use_true_random=False))
+def test_order_and_files_never_matter(rows, files, random):
+    base = judged(table_of(rows))
+    split = table_of(rows, files=files)
+    order = list(range(len(rows)))
+    random.shuffle(order)
+    other = judged(split.iloc[order].reset_index(drop=True))
+    for name in ("commune_status", "commune_summary", "hex_status", "priorities", "measure_first"):
+        pd.testing.assert_frame_equal(pd.DataFrame(base[name]), pd.DataFrame(other[name]), check_exact=False, rtol=1e-9)
+
+
+@few
+@given(months, st.sampled_from([0.1, 0.5, 2.0, 3.0]))
+def test_scaling_every_speed_and_the_target_leaves_the_statuses(rows, factor):
+    base = judged(table_of(rows))["commune_status"]
+    scaled = table_of([(c, o, d, day, h, v * factor) for c, o, d, day, h, v in rows])
+    other = judged(scaled, target={"download_mbps": 40 * factor}, quality={"max_download_mbps": 600 * factor})[
+        "commune_status"
+    ]
+    assert base[["status", "evidence"]].equals(other[["status", "evidence"]])
+
+
+@few
+@given(months)
+def test_counts_add_up_and_small_groups_show_no_speed(rows):
+    tables = judged(table_of(rows))
+    status = tables["commune_status"]
+    named, pooled = status[status["operator"] != "all"], status[status["operator"] == "all"]
+    rejects = len(tables["rejects"])
+    assert named["test_count"].sum() == pooled["test_count"].sum() == len(rows) - rejects
+    assert tables["rejects_summary"]["reject_count"].sum() == rejects
+    few_devices = status[status["device_count"].between(1, 2)]
+    assert few_devices[["mean_mbps", "lo_mbps", "raw_mean_mbps", "gap_probability", "q_gap"]].isna().all(axis=None)
+    cells = tables["hex_status"]
+    assert cells[cells["device_count"].lt(3)][["mean_mbps", "median_mbps"]].isna().all(axis=None)
+    both = (status["lo_mbps"] <= status["mean_mbps"]) & (status["mean_mbps"] <= status["hi_mbps"])
+    assert both[status["lo_mbps"].notna()].all()
+
+
+@few
+@given(st.floats(2, 39), st.integers(1, 12))
+def test_one_device_repeated_a_thousand_times_never_confirms_anything(speed, days):
+    rows = [("r0c0", "V", 0, 1 + i % days, i % 17, speed) for i in range(1000)]
+    status = judged(table_of(rows))["commune_status"]
+    assert set(status["status"]) <= {"insufficient_evidence", "no_data"}
+
+
+speeds = st.lists(st.floats(5, 200), min_size=5, max_size=25)
+
+
+@settings(max_examples=80, deadline=None)
+@given(speeds, st.floats(40, 300), st.floats(0.05, 0.6))
+def test_another_device_above_the_target_never_turns_a_pass_into_a_gap(values, added, tau):
+    prior = statistics.Prior(float(np.log(38)), tau**2, 0.25, 0.0)
+
+    def is_gap_or_pass(x: list[float]) -> tuple[bool, bool]:
+        units = statistics.describe(device_frame({("a", "V"): x}))
+        gap_probability = statistics.posterior(units["m"].to_numpy(), units["log_mean"].to_numpy(), prior, 40.0)[1][0]
+        mean = units["mean_mbps"].iloc[0]
+        return mean < 40 and gap_probability >= 0.8, mean >= 40 and gap_probability <= 0.2
+
+    _, passes = is_gap_or_pass(values)
+    gap, _ = is_gap_or_pass([*values, added])
+    assert not (passes and gap)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=60), st.data())
+def test_q_values_keep_the_order_and_never_fall_below_p(p, data):
+    family = data.draw(st.lists(st.booleans(), min_size=len(p), max_size=len(p)))
+    series, passes = pd.Series(p), pd.Series(family)
+    q = statistics.q_values(series, passes)
+    assert q[~passes].isna().all()
+    inside = pd.DataFrame({"p": series[passes], "q": q[passes]}).sort_values("p")
+    assert (inside["q"] >= inside["p"] - 1e-12).all()
+    assert inside["q"].is_monotonic_increasing or np.allclose(inside["q"], inside["q"].cummax())
+
+
+def test_months_of_the_window_that_the_data_lack_are_told():
+    rules = Settings()
+    tests = table_of([("r0c0", "V", 0, 1, 3, 10.0)])
+    tiles = typed("tiles", pd.DataFrame({c: [] for c in TABLES["tiles"]}))
+    inputs = Inputs(COMMUNES, tests, tiles, [], [], True, {"s": 1})
+    month = judge_month(inputs, rules, chosen_period(inputs, rules, None), Journal())
+    assert [w.values["found"] for w in month.warnings if w.code == "months_missing"] == [["2026-08", "2026-09"]]
+    assert isinstance(month.tables["commune_status"], pd.DataFrame)
+    assert assemble.UNIT == ["commune_code", "operator"]

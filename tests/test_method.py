@@ -1,0 +1,306 @@
+"""METHOD.md's own figures: worked examples, the BH check, the EB check, k*, the worked priorities. To the printed digits."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats
+
+from pipeline import gaps, judge, prioritise, statistics
+from pipeline.judge import Gates
+from tests.builders import RULES, device_frame
+
+T = 40.0
+PRIOR = statistics.Prior(mu=float(np.log(38)), tau2=0.45**2, sw2=0.70**2, var_mu=0.0)
+GATES = Gates(**{name: getattr(RULES, name) for name in Gates.__dataclass_fields__})
+
+
+def quantiles() -> list[float]:
+    raw = np.exp(0.75 * stats.norm.ppf((np.arange(1, 121) - 0.5) / 120))
+    return list(raw * 41.2 / raw.mean())
+
+
+HEAVY_TESTS = [12.0] * 17 + [13.0] * 17 + [14.0] * 16 + [x for v in (55, 62, 71, 48, 80, 66, 58) for x in (v, v)]
+# speeds, samples, tests, raw mean, share of the busiest device, then what METHOD.md prints
+EXAMPLES = {
+    "confirmed gap": (
+        [8.1, 12.4, 15.0, 17.2, 18.8, 20.5, 22.3, 24.0, 26.9, 29.5, 33.0, 41.6], 36, 36, None, 3,
+        dict(mean=22.44, sd=9.33, median=21.40, t=(16.52, 28.37), cox=(16.87, 30.76), p_gap=0.00084, eb=29.16, P=0.957),
+        ("confirmed_gap", "confirmed", ""),
+    ),
+    "heavy tester": (
+        [12.98, 55, 62, 71, 48, 80, 66, 58], 24, 64, 23.89, 50,
+        dict(mean=56.62, sd=20.19, median=60.00, t=(39.74, 73.50), cox=(35.66, 101.76), p_gap=0.974, eb=60.91, P=0.026),
+        ("meets_target", "probable", "heavy_tester"),
+    ),
+    "three devices": (
+        [21.0, 30.5, 35.2], 5, 5, None, 2,
+        dict(mean=28.90, sd=7.23, median=30.50, t=(10.93, 46.87), cox=(14.83, 57.77), p_gap=0.093, eb=41.20, P=0.461),
+        ("insufficient_evidence", "none", ""),
+    ),
+    "probable gap": (
+        [9.5, 14.2, 18.0, 21.7, 24.9, 27.3, 31.8, 52.0], 24, 26, None, 4,
+        dict(mean=24.93, sd=13.08, median=23.30, t=(13.99, 35.86), cox=(15.96, 40.41), p_gap=0.027, eb=32.15, P=0.843),
+        ("probable_gap", "probable", "low_tail"),
+    ),
+    "borderline": (
+        quantiles(), 310, 310, None, 3,
+        dict(mean=41.20, sd=34.38, median=31.26, t=(34.98, 47.42), cox=(35.49, 48.24), p_gap=0.669, eb=40.09, P=0.487),
+        ("borderline", "none", "official_300;mean_median_conflict"),
+    ),
+    "skewed": (
+        [3.1, 4.0, 5.2, 6.5, 9.0, 11.5, 14.0, 18.2, 22.0, 26.5, 31.0, 36.0, 44.0, 58.0, 75.0, 88.0, 97.0, 110.0, 125.0, 156.2],
+        60, 60, None, 3,
+        dict(mean=47.01, sd=46.04, median=28.75, t=(25.46, 68.56), cox=(25.79, 117.33), p_gap=0.805, eb=34.97, P=0.818),
+        ("borderline", "none", "mean_median_conflict;low_tail"),
+    ),
+    "meets": (
+        [44.0, 47.5, 51.2, 55.0, 57.3, 60.1, 62.8, 66.4, 70.9, 75.5, 81.2, 88.0], 40, 40, None, 4,
+        dict(mean=63.32, sd=13.59, median=61.45, t=(54.69, 71.96), cox=(55.29, 72.81), p_gap=0.99999, eb=72.98, P=0.001),
+        ("meets_target", "confirmed", ""),
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_worked_example(name):
+    speeds, samples, tests, raw_mean, busiest, printed, (status, evidence, flags) = EXAMPLES[name]
+    devices = device_frame({("a", "V"): speeds})
+    units, _ = statistics.estimate(devices, target=T, confidence=0.95, min_units=8)
+    row = units.iloc[0]
+    assert row["mean_mbps"] == pytest.approx(printed["mean"], abs=0.0051)
+    assert row["sd_mbps"] == pytest.approx(printed["sd"], abs=0.0051)
+    assert row["median_mbps"] == pytest.approx(printed["median"], abs=0.0051)
+    assert row["lo_mbps"] == pytest.approx(min(printed["t"][0], printed["cox"][0]), abs=0.0051)
+    assert row["hi_mbps"] == pytest.approx(max(printed["t"][1], printed["cox"][1]), abs=0.0051)
+    assert row["p_gap"] == pytest.approx(printed["p_gap"], abs=0.0005 if printed["p_gap"] > 0.001 else 5e-6)
+    mean, gap_probability, _ = statistics.posterior(units["m"].to_numpy(), units["log_mean"].to_numpy(), PRIOR, T)
+    assert mean[0] == pytest.approx(printed["eb"], abs=0.0051)
+    assert gap_probability[0] == pytest.approx(printed["P"], abs=0.0005)
+    # date, hour and BH conditions met, as METHOD.md says
+    units = units.assign(
+        gap_probability=gap_probability,
+        has_spread_between=True,
+        q_gap=units["p_gap"].clip(upper=0.05) if printed["p_gap"] < 0.05 else units["p_gap"],
+        q_meets=0.0,
+        sample_count=samples,
+        date_count=3,
+        test_count=tests,
+        month_test_count=tests,
+        is_tiles=False,
+        is_capped=False,
+        slow_hours_apart=6.0,
+        raw_mean_mbps=raw_mean if raw_mean is not None else row["mean_mbps"],
+        largest_device_tests=busiest,
+        largest_cell_samples=0,
+        pseudo_count=0,
+        accurate_count=tests,
+        all_mobile_mean_mbps=np.nan,
+    )
+    verdict = judge.assign_status(units, T, GATES).iloc[0]
+    assert (verdict["status"], verdict["evidence"]) == (status, evidence)
+    assert judge.flags(units, T, GATES).iloc[0] == flags
+
+
+def test_raw_mean_of_the_heavy_tester():
+    assert np.mean(HEAVY_TESTS) == pytest.approx(23.89, abs=0.005)
+    assert np.mean([12.0] * 17 + [13.0] * 17 + [14.0] * 16) == pytest.approx(12.98)
+
+
+def test_leave_one_out_of_the_first_example():
+    devices = device_frame({("a", "V"): EXAMPLES["confirmed gap"][0]})
+    assert statistics.worst_without_one(devices, 0.95).iloc[0] == pytest.approx(32.62, abs=0.005)
+
+
+def test_leave_one_out_equals_brute_force():
+    speeds = EXAMPLES["skewed"][0]
+    brute = []
+    for i in range(len(speeds)):
+        units = statistics.describe(device_frame({("a", "V"): speeds[:i] + speeds[i + 1 :]}))
+        mean, sd, ly, lv, m = (units[c].to_numpy() for c in ("mean_mbps", "sd_mbps", "log_mean", "log_var", "m"))
+        brute.append(statistics.envelope(mean, sd, ly, lv, m, 0.95)[1][0])
+    assert statistics.worst_without_one(device_frame({("a", "V"): speeds}), 0.95).iloc[0] == pytest.approx(max(brute))
+
+
+def test_bh_check():
+    p = pd.Series([.0004, .003, .011, .019, .024, .031, .048, .12, .2, .31, .45, .6, .7, .81, .9, .95, .97, .98, .99, .995])  # fmt: skip
+    q = statistics.q_values(p, pd.Series(True, index=p.index))
+    assert q.iloc[:7].round(3).tolist() == [0.008, 0.030, 0.073, 0.095, 0.096, 0.103, 0.137]
+    assert (q <= 0.05).sum() == 2
+    assert (p < 0.05).sum() == 7
+
+
+def test_eb_check():
+    groups = [
+        EXAMPLES["confirmed gap"][0], [55, 62, 71, 48, 80, 66, 58], [21.0, 30.5, 35.2], EXAMPLES["probable gap"][0],
+        EXAMPLES["meets"][0], [33, 61, 27, 44, 90], [12, 70, 38, 25], [52, 41],
+    ]  # fmt: skip
+    logs = [np.log(np.array(g, dtype=float)) for g in groups]
+    m = np.array([len(y) for y in logs], dtype=float)
+    means, variances = np.array([y.mean() for y in logs]), np.array([y.var(ddof=1) for y in logs])
+    prior = statistics.fit_prior(m, means, variances, 8)
+    assert prior is not None
+    assert round(prior.mu, 4) == 3.5964
+    assert round(prior.tau2**0.5, 4) == 0.4938
+    assert round(prior.sw2**0.5, 4) == 0.4085
+    assert round(prior.var_mu, 5) == 0.03475
+    gap_probability = statistics.posterior(m, means, prior, T)[1]
+    assert gap_probability.round(3).tolist() == [1.000, 0.001, 0.843, 1.000, 0.000, 0.120, 0.826, 0.256]
+    assert statistics.fit_prior(m[:7], means[:7], variances[:7], 8) is None
+
+
+def test_least_weak_counts():
+    table = {8: 8, 9: 9, 10: 10, 12: 11, 15: 14, 20: 17, 25: 21, 30: 25, 40: 32, 50: 39, 60: 46, 80: 60, 100: 74}
+    n = np.array(list(table), dtype=float)
+    assert gaps.least_weak_count(n, np.full(len(n), 0.8), 0.05).tolist() == list(table.values())
+    for count, k in table.items():
+        p0 = stats.norm.cdf(0.4)
+        assert stats.binom.sf(k - 1, count, p0) <= 0.05 < stats.binom.sf(k - 2, count, p0)
+
+
+def test_no_count_is_weak_without_a_prior_or_below_eight_devices():
+    weak = gaps.is_weak(
+        pd.Series([8, 7, 8]), pd.Series([8, 7, 8]), pd.Series([0.8, 0.8, np.nan]), min_devices=8, significance=0.05
+    )
+    assert weak.tolist() == [True, False, False]
+
+
+def priority_rows(terrain: tuple[str, str, str]) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "commune_code": ["A", "B", "C"],
+            "operator": "V",
+            "gap_class": ["total_gap", "partial_gap", "total_gap"],
+            "population": [5200.0, 14800.0, 3100.0],
+            "eb_mean_mbps": [22.4, 33.0, 12.0],
+            "mean_mbps": [22.4, 33.0, 12.0],
+            "gap_probability": [0.998, 0.86, 0.97],
+            "p_gap": 0.01,
+            "facility_count": [4.0, 6.0, 2.0],
+            "has_main_road": pd.array([False, False, None], dtype="boolean"),
+            "terrain": list(terrain),
+        }
+    )
+
+
+WEIGHTS = prioritise.Weights(0.5, 0.10, 5, 0.10, {"flat": 1.0, "hilly": 2.0, "mountainous": 3.0})
+
+
+def test_worked_priorities():
+    rows = prioritise.score(priority_rows(("hilly", "flat", "mountainous")), T, WEIGHTS)
+    assert rows["depth"].round(3).tolist() == [0.440, 0.175, 0.700]
+    assert rows["expected_person_gap"].round().tolist() == [2283, 2227, 2105]
+    assert rows["priority_index"].round().tolist() == [4795, 3341, 3789]
+    assert rows.sort_values("need_rank")["commune_code"].tolist() == ["A", "C", "B"]
+    assert rows.sort_values("efficiency_rank")["commune_code"].tolist() == ["B", "A", "C"]
+
+
+def test_without_people_depth_times_probability_ranks_and_unknown_people_come_last():
+    rows = priority_rows(("flat", "flat", "flat"))
+    none = prioritise.score(rows.assign(population=np.nan), T, WEIGHTS)
+    assert none["expected_person_gap"].isna().all()
+    assert none.sort_values("need_rank")["commune_code"].tolist() == ["C", "A", "B"]
+    some = prioritise.score(rows.assign(population=[np.nan, 14800.0, 3100.0]), T, WEIGHTS)
+    assert some.sort_values("need_rank")["commune_code"].tolist() == ["C", "B", "A"]
+
+
+def test_empty_posterior_falls_back_to_p_value_and_mean():
+    rows = priority_rows(("flat",) * 3).assign(gap_probability=np.nan, eb_mean_mbps=np.nan)
+    scored = prioritise.score(rows, T, WEIGHTS)
+    assert scored["gap_probability"].tolist() == [0.99] * 3
+    assert scored["depth"].round(3).tolist() == [0.440, 0.175, 0.700]
+
+
+def test_a_main_road_raises_the_index_by_a_tenth():
+    rows = priority_rows(("flat",) * 3)
+    without = prioritise.score(rows, T, WEIGHTS)["priority_index"]
+    with_road = prioritise.score(rows.assign(has_main_road=pd.array([True] * 3, dtype="boolean")), T, WEIGHTS)[
+        "priority_index"
+    ]
+    assert np.allclose(with_road / without, 1.1)
+
+
+def spread_of(draws_seed: int) -> pd.DataFrame:
+    rows = prioritise.score(priority_rows(("flat",) * 3), T, WEIGHTS)
+    generator = np.random.default_rng(5)
+    logs = {(c, "V"): np.log(generator.lognormal(3.2, 0.5, 12)) for c in "ABC"}
+
+    def estimator(_operator, m, log_mean):
+        mean, gap_probability, _ = statistics.posterior(m, log_mean, PRIOR, T)
+        return mean, gap_probability
+
+    return prioritise.rank_spread(rows, logs, estimator, target=T, weights=WEIGHTS, draws=200, seed=draws_seed)
+
+
+def test_rank_spread_is_seeded_and_holds_plausible_ranks():
+    one, same = spread_of(1), spread_of(1)
+    pd.testing.assert_frame_equal(one, same)
+    assert (one["rank_lo"] <= one["rank_hi"]).all()
+    assert one["rank_lo"].min() == 1
+    assert one["rank_hi"].max() == 3
+    assert (one["rank_lo"] < one["rank_hi"]).any(), "resampling the devices must move ranks"
+
+
+def test_devices_to_decide_is_the_smallest_number_that_decides():
+    speeds = EXAMPLES["probable gap"][0]
+    units, _ = statistics.estimate(device_frame({("a", "V"): speeds}), target=T, confidence=0.95, min_units=8)
+    further = statistics.devices_to_decide(units, {"V": None}, target=T, confidence=0.95, least=10, most=5000)
+    needed = int(further["devices_to_decide"].iloc[0])
+    mean, sd, ly, lv, m = (units[c].to_numpy() for c in ("mean_mbps", "sd_mbps", "log_mean", "log_var", "m"))
+
+    def decides(total: float) -> bool:
+        lo, hi = statistics.envelope(mean, sd, ly, lv, np.array([total]), 0.95)
+        return bool(hi[0] < T or lo[0] > T)
+
+    assert decides(m[0] + needed)
+    assert m[0] + needed == 10 or not decides(m[0] + needed - 1)
+
+
+@pytest.mark.parametrize(
+    ("speeds", "reason"),
+    [
+        (quantiles()[:60] + [v * 1.02 for v in quantiles()[60:]], None),
+        ([39.99, 40.0, 40.01, 40.0, 40.0], "near_target"),
+        (EXAMPLES["skewed"][0], None),
+    ],
+)
+def test_devices_to_decide_reason(speeds, reason):
+    units, _ = statistics.estimate(device_frame({("a", "V"): speeds}), target=T, confidence=0.95, min_units=8)
+    further = statistics.devices_to_decide(units, {"V": None}, target=T, confidence=0.95, least=10, most=5000).iloc[0]
+    cox_side = np.sign(units["log_mean"].iloc[0] + units["log_var"].iloc[0] / 2 - np.log(T))
+    if reason is None and pd.isna(further["devices_to_decide"]):
+        reason = "skew" if cox_side * np.sign(units["mean_mbps"].iloc[0] - T) < 0 else "near_target"
+    assert (
+        further["devices_to_decide_reason"] if isinstance(further["devices_to_decide_reason"], str) else None
+    ) == reason
+
+
+def test_few_devices_take_the_operators_spread():
+    units, _ = statistics.estimate(device_frame({("a", "V"): [20.0]}), target=T, confidence=0.95, min_units=8)
+    known = statistics.devices_to_decide(units, {"V": PRIOR}, target=T, confidence=0.95, least=10, most=5000)
+    assert known["devices_to_decide"].iloc[0] >= 9
+    unknown = statistics.devices_to_decide(units, {"V": None}, target=T, confidence=0.95, least=10, most=5000)
+    assert unknown["devices_to_decide"].isna().all()
+    assert unknown["devices_to_decide_reason"].isna().all()
+
+
+def test_one_device_has_no_interval_and_equal_devices_no_p_value():
+    units, _ = statistics.estimate(
+        device_frame({("a", "V"): [20.0], ("b", "V"): [20.0, 20.0, 20.0]}), target=T, confidence=0.95, min_units=8
+    )
+    one, equal = units.loc[("a", "V")], units.loc[("b", "V")]
+    assert one[["lo_mbps", "hi_mbps", "p_gap", "p_meets"]].isna().all()
+    assert (equal["p_gap"], equal["p_meets"]) == (1.0, 1.0)
+
+
+def test_too_few_communes_pool_the_operators_and_all_stands_by_itself():
+    generator = np.random.default_rng(3)
+    groups = {(f"c{i}", o): list(generator.lognormal(3.5, 0.5, 6)) for i in range(5) for o in ("V", "M", "all")}
+    units = statistics.describe(device_frame(groups))
+    priors = statistics.fit_priors(units, 8)
+    assert priors["V"] == priors["M"] is not None
+    assert priors["all"] is None
+    own = statistics.fit_priors(units, 5)
+    assert own["V"] != own["M"]
+    assert own["all"] is not None

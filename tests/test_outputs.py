@@ -1,0 +1,248 @@
+"""Files that people receive: safe, private, swapped in as a whole."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from filelock import FileLock
+
+from pipeline import privacy
+from pipeline.errors import UserFault
+from pipeline.publish import file_name, without_paths
+from pipeline.publish.guard import PrivacyBreach, examine
+from pipeline.publish.swap import mend, replacing
+from pipeline.publish.tables import write_csv
+from tests.builders import month_of_tests, write_world
+
+# --- CSV
+
+
+def test_texts_that_a_spreadsheet_would_calculate_are_quoted_in_csv_and_raw_in_parquet(tmp_path):
+    from pipeline.publish.tables import write_table
+
+    table = pd.DataFrame(
+        {
+            "operator": ["=HYPERLINK(1)", "+84", "-x", "@a", "Viettel", None],
+            "mean_mbps": [1.5, 2.0, -3.0, 4.0, 5.0, 6.0],
+        }
+    )
+    write_table(tmp_path, "t", table, notice="", excel_vi=True)
+    raw = (tmp_path / "t.csv").read_bytes()
+    assert raw.startswith(b"\xef\xbb\xbf")
+    read = pd.read_csv(tmp_path / "t.csv")
+    assert read["operator"].tolist()[:5] == ["'=HYPERLINK(1)", "'+84", "'-x", "'@a", "Viettel"]
+    assert read["mean_mbps"].tolist() == [1.5, 2.0, -3.0, 4.0, 5.0, 6.0], "numbers are not texts"
+    assert pd.read_parquet(tmp_path / "t.parquet")["operator"].tolist()[0] == "=HYPERLINK(1)"
+    assert "1,5" in (tmp_path / "excel-vi" / "t.csv").read_text(encoding="utf-8-sig")
+
+
+def test_counts_have_no_decimals_codes_stay_text_and_the_notice_stands_in_every_row(tmp_path):
+    table = pd.DataFrame(
+        {"commune_code": ["03388"], "test_count": [12.0], "devices_to_decide": [float("nan")], "mean_mbps": [1 / 3]}
+    )
+    write_csv(tmp_path, "t", table, notice="INVENTED")
+    assert (tmp_path / "t.csv").read_text(encoding="utf-8-sig").splitlines()[1] == "03388,12,,0.333333,INVENTED"
+
+
+# --- privacy
+
+
+def suppressed(counts: dict[str, int]) -> dict[str, bool]:
+    rows = pd.DataFrame({"commune_code": "a", "operator": list(counts), "device_count": list(counts.values())})
+    return dict(zip(counts, privacy.is_suppressed(rows, "commune_code", "device_count", 3), strict=True))
+
+
+@pytest.mark.parametrize(
+    ("counts", "hidden"),
+    [
+        ({"x": 5, "y": 4, "all": 9}, set()),
+        ({"x": 5, "y": 2, "all": 7}, {"y", "all"}),
+        ({"x": 5, "y": 1, "z": 2, "all": 8}, {"y", "z"}),
+        ({"x": 5, "y": 0, "all": 5}, set()),
+        ({"x": 2, "all": 2}, {"x", "all"}),
+        ({"x": 0, "all": 0}, set()),
+    ],
+)
+def test_who_is_suppressed(counts, hidden):
+    assert {name for name, flag in suppressed(counts).items() if flag} == hidden
+
+
+def published(tmp_path: Path, **change) -> Path:
+    table = pd.DataFrame(
+        {"commune_code": ["a", "a"], "operator": ["x", "all"], "device_count": [5, 5], "mean_mbps": [10.0, 10.0]}
+    )
+    (tmp_path / "tables").mkdir(exist_ok=True)
+    table.assign(**change).to_csv(tmp_path / "tables" / "t.csv", index=False)
+    return tmp_path
+
+
+def test_the_guard_passes_clean_files(tmp_path):
+    assert examine(published(tmp_path), device_ids=["7f5906464aaa"], min_devices=3) == 1
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"device_count": [2, 5]},
+        {"device_count": [2, 5], "mean_mbps": [float("nan"), 10.0]},  # by subtraction
+        {"latitude": 22.1},
+        {"device_key": "x"},
+        {"flags": "seen 7f5906464aaa there"},
+    ],
+)
+def test_the_guard_fires_on_finished_files(tmp_path, change):
+    with pytest.raises(PrivacyBreach):
+        examine(published(tmp_path, **change), device_ids=["7f5906464aaa"], min_devices=3)
+
+
+def page(tmp_path: Path, devices: int, mean: float | None) -> Path:
+    data = {"communes": [{"id": "a", "by": {"x": {"devices": devices, "mean": mean}}}], "cells": []}
+    (tmp_path / "m.html").write_text(f'<script type="application/json" id="lomsong-data">{json.dumps(data)}</script>')
+    return tmp_path
+
+
+def test_the_guard_reads_the_map(tmp_path):
+    assert examine(page(tmp_path, 2, None), device_ids=[], min_devices=3) == 1
+    with pytest.raises(PrivacyBreach):
+        examine(page(tmp_path, 2, 10.0), device_ids=[], min_devices=3)
+    (tmp_path / "m.html").write_text("<html></html>")
+    with pytest.raises(PrivacyBreach):
+        examine(tmp_path, device_ids=[], min_devices=3)
+
+
+def test_a_breach_leaves_the_former_outputs(tmp_path, lomsong, monkeypatch):
+    settings = write_world(tmp_path, {"2026-10": month_of_tests("2026-10", {("r0c0", "V"): [10.0] * 4})})
+    assert lomsong("run", "--settings", settings)[0] == 0
+    before = (tmp_path / "outputs/2026-10/manifest.json").read_bytes()
+    monkeypatch.setattr("pipeline.privacy.is_suppressed", lambda rows, *_: rows["device_count"].lt(0))
+    monkeypatch.setattr("pipeline.settings.Privacy.model_fields", {})
+    settings.write_text(settings.read_text() + "[privacy]\nmin_devices = 5\n")
+    with pytest.raises(PrivacyBreach):
+        lomsong("run", "--settings", settings)
+    assert (tmp_path / "outputs/2026-10/manifest.json").read_bytes() == before
+
+
+def test_settings_in_the_manifest_hold_no_folders():
+    assert without_paths({"a": {"path": "/x/y/b.gpkg"}, "s": {"path": ["/x/c.csv"]}, "n": [1]}) == {
+        "a": {"path": "b.gpkg"},
+        "s": {"path": ["c.csv"]},
+        "n": [1],
+    }
+    assert file_name("../../x") == "_x"
+
+
+# --- swapping
+
+
+def write(out: Path, text: str) -> None:
+    with replacing(out, "2026-10") as folder:
+        (folder / "a.txt").write_text(text)
+        (folder / "manifest.json").write_text("{}")
+
+
+def content(out: Path) -> str:
+    return (out / "2026-10" / "a.txt").read_text()
+
+
+def test_a_run_replaces_the_folder_as_a_whole(tmp_path):
+    write(tmp_path, "one")
+    (tmp_path / "2026-10" / "stale.txt").write_text("x")
+    write(tmp_path, "two")
+    assert content(tmp_path) == "two"
+    assert sorted(p.name for p in (tmp_path / "2026-10").iterdir()) == ["a.txt", "manifest.json"]
+    assert [p.name for p in tmp_path.iterdir() if not p.name.endswith(".lock")] == ["2026-10"]
+
+
+def test_a_failed_run_leaves_the_former_outputs_and_nothing_aside(tmp_path):
+    write(tmp_path, "one")
+
+    def fail_half_way() -> None:
+        with replacing(tmp_path, "2026-10") as folder:
+            (folder / "a.txt").write_text("half")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail_half_way()
+    assert content(tmp_path) == "one"
+    assert not (tmp_path / ".2026-10.new").exists()
+
+
+def broken(out: Path, *, whole: bool) -> None:
+    """What a run killed between its two renames leaves."""
+    write(out, "former")
+    (out / "2026-10").rename(out / ".2026-10.former")
+    (out / ".2026-10.new").mkdir()
+    (out / ".2026-10.new" / "a.txt").write_text("new")
+    if whole:
+        (out / ".2026-10.new" / "manifest.json").write_text("{}")
+
+
+def test_the_next_start_finishes_a_swap_whose_new_folder_is_whole(tmp_path):
+    broken(tmp_path, whole=True)
+    mend(tmp_path, "2026-10")
+    assert content(tmp_path) == "new"
+    assert not (tmp_path / ".2026-10.former").exists()
+
+
+def test_the_next_start_undoes_a_swap_whose_new_folder_is_not_whole(tmp_path):
+    broken(tmp_path, whole=False)
+    mend(tmp_path, "2026-10")
+    assert content(tmp_path) == "former"
+
+
+def test_two_runs_at_once_are_a_fault(tmp_path):
+    with FileLock(tmp_path / ".2026-10.lock"), pytest.raises(UserFault, match="output_busy"):
+        write(tmp_path, "x")
+
+
+def test_a_folder_that_the_system_holds_is_a_fault_and_stays(tmp_path, monkeypatch):
+    write(tmp_path, "one")
+    rename = Path.rename
+
+    def refuse(self, target):
+        if self.name == ".2026-10.new":
+            raise PermissionError(13, "in use")
+        return rename(self, target)
+
+    monkeypatch.setattr(Path, "rename", refuse)
+    with pytest.raises(UserFault, match="output_held"):
+        write(tmp_path, "two")
+    assert content(tmp_path) == "one"
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL is a matter of Unix")
+def test_a_run_killed_half_way_leaves_the_former_outputs_whole(tmp_path):
+    """A real process, killed by itself with SIGKILL right after the map was written: no handler can run."""
+    settings = write_world(tmp_path, {"2026-10": month_of_tests("2026-10", {("r0c0", "V"): [10.0] * 4})})
+    code = (
+        "import os, signal, pipeline.publish.guard as g\n"
+        "if os.environ.get('KILL'): g.examine = lambda *a, **k: os.kill(os.getpid(), signal.SIGKILL)\n"
+        "from pipeline.cli import app; app(['run', '--settings', 'settings.toml'])"
+    )
+
+    def run(kill: str) -> int:
+        return subprocess.run(
+            [sys.executable, "-c", code],
+            cwd=tmp_path,
+            env=os.environ | {"KILL": kill},
+            capture_output=True,
+            check=False,
+        ).returncode
+
+    assert run("") == 0
+    before = {p.relative_to(tmp_path): p.read_bytes() for p in (tmp_path / "outputs/2026-10").rglob("*") if p.is_file()}
+    settings.write_text(settings.read_text().replace("Bốn ô", "Khác"))
+    assert run("yes") == -signal.SIGKILL
+    after = {p.relative_to(tmp_path): p.read_bytes() for p in (tmp_path / "outputs/2026-10").rglob("*") if p.is_file()}
+    assert after == before
+    assert (tmp_path / "outputs/.2026-10.new/maps").is_dir(), "the killed run had come that far"
+    assert run("") == 0
+    assert "Khác" in (tmp_path / "outputs/2026-10/maps/coverage_gaps.html").read_text(encoding="utf-8")
+    assert not (tmp_path / "outputs/.2026-10.new").exists()

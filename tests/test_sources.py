@@ -1,0 +1,331 @@
+"""Foreign files → our tables: encodings, separators, numbers, times, names; every row comes through."""
+
+from __future__ import annotations
+
+import gzip
+from zoneinfo import ZoneInfo
+
+import numpy as np
+import pandas as pd
+import pytest
+import shapely
+
+from pipeline.errors import UserFault
+from pipeline.sources import files, ispeed, ookla, table, values
+
+HANOI = ZoneInfo("Asia/Ho_Chi_Minh")
+READING = table.Reading(HANOI, None, {}, {})
+CSV = 'Thời gian đo,Vĩ độ,Kinh độ,Nhà mạng,Công nghệ,Tốc độ tải xuống (Mbps)\n2026-10-01 08:00:00,22.1,103.1,Viettel,4G,"12,5"\n'
+SEMICOLONS = CSV.split("\n")[0].replace(",", ";") + "\n2026-10-01 08:00:00;22,1;103,1;Viettel;4G;12,5\n"
+
+
+def delivery(path, content: bytes) -> files.Delivery:
+    path.write_bytes(content)
+    return files.Delivery(path, path.name)
+
+
+def read(path, content: bytes, **how) -> pd.DataFrame:
+    rows = files.read_rows(delivery(path, content), **how)
+    return table.read_tests("s", path.name, rows, ispeed.column_map(list(rows.columns), {}), READING)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        CSV.encode(),
+        CSV.encode("utf-8-sig"),
+        CSV.encode("utf-16"),
+        CSV.encode("utf-16-le"),
+        CSV.replace("\n", "\r\n").encode(),
+        SEMICOLONS.encode(),
+        CSV.replace(",", "\t").replace('"12\t5"', "12.5").encode(),
+    ],
+    ids=["utf-8", "bom", "utf-16", "utf-16-le without bom", "crlf", "semicolons", "tabs"],
+)  # fmt: skip
+def test_encodings_and_separators_give_the_same_test(tmp_path, content):
+    tests = read(tmp_path / "a.csv", content)
+    assert len(tests) == 1
+    row = tests.iloc[0]
+    assert (row["latitude"], row["longitude"], row["download_mbps"], row["operator_met"]) == (
+        22.1,
+        103.1,
+        12.5,
+        "Viettel",
+    )
+    assert str(row["measured_at"]) == "2026-10-01 01:00:00+00:00"
+    assert row["source_row"] == 2
+
+
+def test_windows_1258(tmp_path):
+    text = "time,lat,lon,operator,technology,download\n2026-10-01 08:00,22,103,Mạng đô,4G,5\n"
+    decomposed = text.replace("ạ", "a\u0323").encode("cp1258")
+    assert read(tmp_path / "a.csv", decomposed)["operator_met"].iloc[0].startswith("M")
+
+
+def test_gzip_xlsx_and_parquet_give_the_same_test(tmp_path):
+    frame = pd.DataFrame(
+        {
+            "Time": [pd.Timestamp("2026-10-01 08:00:00")],
+            "Lat": [22.1],
+            "Lon": [103.1],
+            "Operator": ["Viettel"],
+            "Technology": ["LTE"],
+            "Download (kbps)": [12500],
+            "Test ID": [77.0],
+        }
+    )
+    frame.to_excel(tmp_path / "a.xlsx", index=False)
+    frame.to_parquet(tmp_path / "a.parquet")
+    (tmp_path / "a.csv.gz").write_bytes(gzip.compress(frame.to_csv(index=False).encode()))
+    for name in ("a.xlsx", "a.parquet", "a.csv.gz"):
+        found = read(tmp_path / name, (tmp_path / name).read_bytes())
+        row = found.iloc[0]
+        assert (row["download_mbps"], row["technology"], str(row["measured_at"])) == (
+            12.5,
+            "4G",
+            "2026-10-01 01:00:00+00:00",
+        ), name
+
+
+def test_a_row_with_more_fields_than_the_heading_is_marked_not_shifted(tmp_path):
+    content = (
+        "time,lat,lon,operator,technology,download\n2026-10-01 08:00,22,103,V,4G,5\n2026-10-01 08:00,22,103,V,4G,5,6\n"
+    )
+    tests = read(tmp_path / "a.csv", content.encode())
+    assert tests["unreadable"].tolist() == ["", "row"]
+    assert len(tests) == 2
+
+
+def test_an_open_quote_that_swallows_lines_is_marked(tmp_path):
+    content = (
+        'time,lat,lon,operator,technology,download\n2026-10-01 08:00,22,103,"V,4G,5\n2026-10-01 09:00,22,103,V",4G,5\n'
+    )
+    assert read(tmp_path / "a.csv", content.encode())["unreadable"].str.contains("row").tolist() == [True]
+
+
+def test_unreadable_values_are_named_and_empty_ones_are_not(tmp_path):
+    content = "time,lat,lon,operator,technology,download,upload\n2026-10-01 08:00,22,103,V,4G,abc,xyz\n2026-10-01 08:00,22,103,V,4G,-,\n"
+    tests = read(tmp_path / "a.csv", content.encode())
+    assert tests["unreadable"].tolist() == ["download_mbps;upload_mbps", ""]
+    assert tests["download_mbps"].isna().all()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "code"),
+    [
+        ("a.csv", b"", "empty_file"),
+        ("a.csv", b"\n\n", "empty_file"),
+        ("a.pdf", b"x", "unknown_suffix"),
+        ("a.parquet", b"not parquet", "unreadable_file"),
+        ("a.xlsx", b"not xlsx", "unreadable_file"),
+        ("a.csv.gz", b"not gzip", "unreadable_file"),
+        ("a.csv", b"a,a\n1,2\n", "repeated_heading"),
+        ("a.csv", b'a,b\n"1,2\n', "unreadable_file"),
+    ],
+)
+def test_files_that_cannot_be_read(tmp_path, name, content, code):
+    with pytest.raises(UserFault) as caught:
+        files.read_rows(delivery(tmp_path / name, content))
+    assert [f.code for f in caught.value.faults] == [code]
+    assert caught.value.faults[0].file == name
+
+
+def test_wrong_encoding_is_a_fault(tmp_path):
+    with pytest.raises(UserFault, match="bad_encoding"):
+        files.read_rows(delivery(tmp_path / "a.csv", "ạ".encode()), encoding="ascii")
+
+
+def test_deliveries_carry_as_much_of_their_folder_as_makes_them_unique(tmp_path):
+    for name in ("2026-09/a.csv", "2026-10/a.csv", "2026-10/b.csv", "2026-10/~$a.xlsx", "2026-10/note.pdf"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("x")
+    assert [d.name for d in files.deliveries((str(tmp_path),))] == ["2026-09/a.csv", "2026-10/a.csv", "b.csv"]
+    assert [d.name for d in files.deliveries((str(tmp_path / "*" / "a.csv"),))] == ["2026-09/a.csv", "2026-10/a.csv"]
+    with pytest.raises(UserFault) as caught:
+        files.deliveries((str(tmp_path / "absent.csv"), str(tmp_path / "*.xyz")))
+    assert [f.code for f in caught.value.faults] == ["missing_file", "empty_glob"]
+
+
+@pytest.mark.parametrize(
+    ("text", "form", "utc"),
+    [
+        ("2026-10-01T08:00:00+07:00", None, "2026-10-01 01:00:00+00:00"),
+        ("2026-10-01T01:00:00Z", None, "2026-10-01 01:00:00+00:00"),
+        ("2026-10-01 08:00:00.250", None, "2026-10-01 01:00:00.250000+00:00"),
+        ("2026-10-01", None, "2026-09-30 17:00:00+00:00"),
+        ("01/10/2026 08:00:00", None, "2026-10-01 01:00:00+00:00"),
+        ("08:00 01/10/2026", None, "2026-10-01 01:00:00+00:00"),
+        ("2025.07.18_22.12.09", "%Y.%m.%d_%H.%M.%S", "2025-07-18 15:12:09+00:00"),
+        ("1790816400", "unix_s", "2026-10-01 01:00:00+00:00"),
+        ("1790816400000", "unix_ms", "2026-10-01 01:00:00+00:00"),
+        ("31/02/2026 08:00", None, "NaT"),
+        ("yesterday", None, "NaT"),
+    ],
+)
+def test_times(text, form, utc):
+    assert str(values.times(pd.Series([text]), HANOI, form)[0]) == utc
+
+
+def test_mixed_times_in_one_column_are_each_read():
+    mixed = pd.Series(["2026-10-01T08:00:00+07:00", "2026-10-01 08:00", "01/10/2026 08:00", None])
+    assert values.times(mixed, HANOI).astype("str").tolist()[:3] == ["2026-10-01 01:00:00+00:00"] * 3
+
+
+@pytest.mark.parametrize(
+    ("name", "ours"),
+    [
+        ("LTE", "4G"),
+        ("lte-a", "4G"),
+        ("4G", "4G"),
+        ("NR NSA", "5G"),
+        ("HSPA+", "3G"),
+        ("Edge", "2G"),
+        ("Wi-Fi", "wifi"),
+        ("6G", None),
+    ],
+)
+def test_technologies(name, ours):
+    found = values.technologies(pd.Series([name]), {}).iloc[0]
+    assert (None if pd.isna(found) else found) == ours
+    assert values.technologies(pd.Series(["6G"]), {"5G": ("6g",)}).iloc[0] == "5G"
+
+
+def test_column_map_of_the_drive_test_log():
+    given = {
+        "measured_at": table.Rule("Timestamp", format="%Y.%m.%d_%H.%M.%S"),
+        "download_mbps": table.Rule("TESTDOWNLINK", unit="kbps"),
+    }
+    rows = pd.DataFrame(
+        {
+            "Timestamp": ["2025.07.18_22.12.09"],
+            "Longitude": ["103.4"],
+            "Latitude": ["22.4"],
+            "Operatorname": ["VIETTEL"],
+            "NetworkTech": ["4G"],
+            "Level": ["-98"],
+            "TESTDOWNLINK": ["35400"],
+            "PINGAVG": ["-"],
+        },
+        index=pd.RangeIndex(2, 3),
+    )
+    tests = table.read_tests("log", "x.txt", rows, ispeed.column_map(list(rows.columns), given), READING)
+    row = tests.iloc[0]
+    assert (row["download_mbps"], row["signal_dbm"], row["technology"]) == (35.4, -98.0, "4G")
+    assert pd.isna(row["latency_ms"])
+    assert row["unreadable"] == ""
+
+
+def test_every_fault_of_a_column_map_at_once():
+    rows = pd.DataFrame({"a": ["1"]}, index=[2])
+    rules = {
+        "download_mbps": table.Rule("b", unit="furlong"),
+        "speed": table.Rule("a"),
+        "operator": table.Rule(value="V"),
+    }
+    with pytest.raises(UserFault) as caught:
+        table.read_tests("s", "x.csv", rows, rules, READING)
+    codes = [f.code for f in caught.value.faults]
+    assert codes == ["missing_column", "unknown_unit", "unknown_our_column", *["unmapped_column"] * 4]
+
+
+def test_guesses_and_the_lines_to_paste():
+    headings = [
+        "Ngay gio thuc hien do kiem",
+        "vi do",
+        "kinh do",
+        "Ten nha mang di dong",
+        "cong nghe",
+        "Toc do download binh quan",
+    ]
+    rules = ispeed.column_map(headings, {})
+    guessed = ispeed.guesses(headings, rules)
+    assert guessed["vi do"] == "latitude"
+    assert guessed["Ten nha mang di dong"] == "operator"
+    assert guessed["Toc do download binh quan"] == "download_mbps"
+    lines = ispeed.settings_lines(
+        "ispeed", {h: g for h, g in guessed.items() if h not in {r.column for r in rules.values()}}, rules
+    )
+    assert lines[0] == "[sources.ispeed.columns]"
+    assert 'operator = "Ten nha mang di dong"' in lines
+    assert 'download_mbps = "Toc do download binh quan"' in lines
+
+
+def test_operators_as_met_without_settings_and_ours_with_them():
+    rows = pd.DataFrame(
+        {
+            "time": ["2026-10-01"] * 3,
+            "lat": "22",
+            "lon": "103",
+            "operator": ["VIETTEL ", "452-04", "Digi"],
+            "technology": "4G",
+            "download": "5",
+        },
+        index=[2, 3, 4],
+    )
+    rules = ispeed.column_map(list(rows.columns), {})
+    assert table.read_tests("s", "f", rows, rules, READING)["operator_met"].tolist() == ["VIETTEL", "452-04", "Digi"]
+    named = table.Reading(HANOI, None, {"Viettel": ("452-04",)}, {})
+    tests = table.read_tests("s", "f", rows, rules, named)
+    assert tests["operator_met"].tolist()[:2] == ["Viettel", "Viettel"]
+    assert table.names_not_met(rows, rules["operator"], tests["operator_met"]) == ["Digi"]
+
+
+# --- Ookla tiles
+
+
+def tile_rows(**columns) -> pd.DataFrame:
+    base = {"quadkey": ["0230", "123"], "avg_d_kbps": ["5634", "2176"], "avg_u_kbps": ["1", "2"], "avg_lat_ms": ["27", "22"],
+            "tests": ["2", "3"], "devices": ["1", "2"], "quarter": ["2019Q2", "2019Q2"]}  # fmt: skip
+    return pd.DataFrame({k: v for k, v in (base | columns).items() if v is not None}, index=[2, 3])
+
+
+def test_tiles_are_read_with_text_quadkeys_and_megabits():
+    tiles = ookla.read_tiles("o", "t.csv", "t.csv", tile_rows())
+    assert tiles["quadkey"].tolist() == ["0230", "123"]
+    assert tiles["download_mbps"].tolist() == [5.634, 2.176]
+    assert tiles["unreadable"].tolist() == ["", ""]
+
+
+def test_columns_that_this_project_does_not_need_may_drift_away():
+    tiles = ookla.read_tiles("o", "t.csv", "t.csv", tile_rows(avg_u_kbps=None, avg_lat_ms=None))
+    assert tiles[["upload_mbps", "latency_ms"]].isna().all(axis=None)
+
+
+@pytest.mark.parametrize(
+    ("path", "quarter"),
+    [
+        ("raw/2024-07-01_performance_mobile_tiles.parquet", "2024Q3"),
+        ("raw/type=mobile/year=2023/quarter=4/x.parquet", "2023Q4"),
+        ("raw/mobile_2022Q1.csv", "2022Q1"),
+    ],
+)
+def test_the_quarter_may_stand_in_the_files_name(path, quarter):
+    assert ookla.read_tiles("o", "t", path, tile_rows(quarter=None))["tile_period"].tolist() == [quarter] * 2
+
+
+def test_tile_faults():
+    with pytest.raises(UserFault) as caught:
+        ookla.read_tiles("o", "t.csv", "t.csv", tile_rows(quarter=None, devices=None))
+    assert [f.code for f in caught.value.faults] == ["missing_column", "no_quarter"]
+    bad = ookla.read_tiles(
+        "o",
+        "t",
+        "t",
+        tile_rows(quadkey=["4", "123"], tests=["2", "0"], avg_d_kbps=["x", "0"], quarter=["Q2", "2019Q2"]),
+    )
+    assert bad["unreadable"].tolist() == ["quadkey;quarter;avg_d_kbps", "tests;avg_d_kbps"]
+
+
+def test_tile_outlines_against_the_published_centres(shared):
+    rows = pd.read_csv(shared / "measurements/ookla_mobile_tiles_armenia.csv", dtype=str).dropna(subset=["tile_x"])
+    centres = shapely.centroid(ookla.tile_outlines(rows["quadkey"]))
+    assert np.abs(shapely.get_x(centres) - rows["tile_x"].astype(float)).max() < 1e-4
+    assert np.abs(shapely.get_y(centres) - rows["tile_y"].astype(float)).max() < 1e-4
+
+
+def test_outlines_of_the_four_quarters_of_the_world_tile_it():
+    boxes = ookla.tile_outlines(pd.Series(["0", "1", "2", "3"]))
+    assert shapely.union_all(boxes).bounds == pytest.approx((-180, -85.0511287798, 180, 85.0511287798))
+    assert boxes[0].bounds[0] == -180
+    assert boxes[0].bounds[1] == pytest.approx(0, abs=1e-9)
+    assert boxes[3].bounds[2] == 180
