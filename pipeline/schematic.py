@@ -65,26 +65,21 @@ def _weights(sites: Floats, areas: Floats, outline: shapely.Geometry) -> Floats:
     distance = ((points[:, None, :] - sites[None, :, :]) ** 2).sum(axis=2)
     wanted = areas / areas.sum()
     weights = np.zeros(len(sites))
+    best, least = weights, np.inf
     scale = areas.sum() / np.pi
     for turn in range(400):
         owner = np.argmin(distance - weights, axis=1)
         held = np.bincount(owner, minlength=len(sites)) / len(points)
         error = wanted - held
+        # a commune without ground would be no commune: that weighs more than any area
+        badness = float(np.abs(error).sum()) + 10 * int((held == 0).sum())
+        if badness < least:
+            best, least = weights.copy(), badness
         if np.abs(error / wanted).max() < 0.01:
             break
         weights += (0.6 if turn < 200 else 0.2) * scale * error
         weights -= weights.mean()
-    return _kept_at_home(weights, sites)
-
-
-def _kept_at_home(weights: Floats, sites: Floats) -> Floats:
-    """Weights lowered until every site lies in its own cell: w_i − w_j < |s_i − s_j|² for every pair."""
-    apart = 0.95 * ((sites[:, None, :] - sites[None, :, :]) ** 2).sum(axis=2)
-    while True:
-        lowered = np.min(weights[None, :] + apart, axis=1)
-        if np.allclose(lowered, weights):
-            return weights
-        weights = lowered
+    return best
 
 
 def _cell(sites: Floats, weights: Floats, i: int, outline: shapely.Geometry) -> shapely.Geometry:
