@@ -1,0 +1,138 @@
+"""The house keeps its order: who may import whom, sizes, words, no addresses."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from pipeline import tables, texts
+
+ROOT = Path(__file__).resolve().parents[1]
+ROOMS = sorted((ROOT / "pipeline").rglob("*.py"))
+
+# what a room may import of this package, beside its own parts
+BELOW = {"tables", "errors"}
+MAY = {
+    "errors": set(),
+    "periods": {"errors"},
+    "texts": {"errors"},
+    "tables": {"errors"},
+    "settings": {"errors"},
+    "sources": {"tables", "errors", "periods"},
+    "inputs": {"boundaries", "demand", "errors", "periods", "settings", "sources", "tables"},
+    "assemble": {"clean", "errors", "gaps", "hexes", "inputs", "judge", "locate", "periods", "privacy", "samples", "settings", "statistics", "tables"},
+    "demo": {"schematic", "simulate", "errors", "sources"},
+    # late or for types only: the shapes that it is handed
+    "publish": {"tables", "errors", "texts", "sources", "inputs", "journey", "settings", "__version__"},
+    "journey": {"assemble", "clean", "errors", "fieldwork", "hexes", "inputs", "locate", "periods", "prioritise", "privacy", "publish", "settings", "sources", "statistics", "tables"},
+    "cli": {"errors", "settings", "texts", "journey", "inputs", "demo", "__version__"},
+    "__main__": {"cli"},
+    "__init__": set(),
+}  # fmt: skip
+
+
+def imported(path: Path) -> set[str]:
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "pipeline":
+            parts = node.module.split(".")
+            found |= {parts[1]} if len(parts) > 1 else {alias.name for alias in node.names}
+        elif isinstance(node, ast.Import):
+            found |= {a.name.split(".")[1] for a in node.names if a.name.startswith("pipeline.")}
+    return found
+
+
+@pytest.mark.parametrize("path", ROOMS, ids=lambda p: str(p.relative_to(ROOT)))
+def test_rooms_import_only_what_lies_below(path):
+    room = path.relative_to(ROOT / "pipeline").parts[0].removesuffix(".py")
+    assert imported(path) - {room} <= MAY.get(room, BELOW)
+
+
+@pytest.mark.parametrize("path", ROOMS, ids=lambda p: str(p.relative_to(ROOT)))
+def test_files_stay_readable(path):
+    text = path.read_text(encoding="utf-8")
+    assert text.count("\n") <= 400
+    assert ast.get_docstring(ast.parse(text)), "a room says what it is for"
+
+
+def test_only_the_command_prints():
+    printing = [
+        p.name for p in ROOMS if re.search(r"^\s*print\(|typer\.echo\(", p.read_text(encoding="utf-8"), re.MULTILINE)
+    ]
+    assert printing == ["cli.py"]
+
+
+def test_every_fault_has_words_in_both_languages_and_every_word_a_use():
+    code = "\n".join(p.read_text(encoding="utf-8") for p in ROOMS if p.name != "texts.py")
+    used = set(re.findall(r"""(?:Fault|fault)\(\s*["'](\w+)["']""", code)) | {
+        "missing_file",
+        "empty_glob",
+        "unknown_names",
+        "unknown_technologies",
+    }
+    assert used == set(texts.FAULTS)
+    for vietnamese, english in texts.FAULTS.values():
+        holes = re.compile(r"\{(\w+)\}")
+        assert set(holes.findall(vietnamese)) == set(holes.findall(english))
+        assert vietnamese != english
+    lines = set(re.findall(r"""(?:tell|texts\.line)\(\s*["'](\w+)["']""", code))
+    assert lines <= set(texts.LINES)
+
+
+def test_every_status_flag_and_class_has_a_name():
+    for key in (*tables.STATUSES, *tables.GAP_CLASSES, *tables.FLAGS, *tables.NO_DATA_REASONS):
+        assert texts.word(key, "vi") != texts.word(key, "en")
+
+
+def test_every_declared_table_uses_declared_columns_and_has_a_key():
+    for name, columns in tables.TABLES.items():
+        assert set(columns) <= set(tables.FIELDS), name
+        assert set(tables.KEYS[name]) <= set(columns), name
+        assert len(set(columns)) == len(columns), name
+
+
+def tracked() -> list[Path]:
+    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=False)
+    if listed.returncode:
+        pytest.skip("not a git checkout")
+    return [ROOT / name for name in listed.stdout.split("\0") if name]
+
+
+def test_no_library_file_and_no_address_of_a_package_index_is_committed():
+    for path in tracked():
+        assert not path.name.endswith((".whl", ".map", ".min.js")), path
+        if path.suffix in (".txt", ".toml", ".md", ".py", ".sh") and path.is_file():
+            text = path.read_text(encoding="utf-8")
+            assert not re.search(
+                r"--(?:extra-)?index-url|files\.pythonhosted",
+                text.replace("|files\\.pythonhosted", "").replace("(?:extra-)?index-url", ""),
+            ), path
+
+
+def test_nothing_of_the_first_province_is_in_the_code():
+    for path in ROOMS:
+        text = path.read_text(encoding="utf-8")
+        words = ("Lai Châu", "03388", "Mường Tè")
+        if path.name != "texts.py":  # a letter names the province's CRS as its example
+            assert not any(word in text for word in words), path.name
+
+
+def test_the_guards_on_tables_fire():
+    import pandas as pd
+
+    good = pd.DataFrame({"source_file": ["a"], "source_row": [2], "reject_reason": ["duplicate"]})
+    assert len(tables.checked("rejects", tables.typed("rejects", good))) == 1
+    with pytest.raises(AssertionError, match="lacks"):
+        tables.checked("rejects", good.drop(columns="reject_reason"))
+    for bad in (
+        good.assign(reject_reason="because"),
+        good.assign(source_row=0),
+        pd.concat([good, good], ignore_index=True),
+        good.assign(source_row="2"),
+    ):
+        with pytest.raises(Exception, match=r"(?i)schema|isin|greater|unique|dtype"):
+            tables.checked("rejects", bad)

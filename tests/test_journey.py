@@ -1,0 +1,379 @@
+"""The whole month on small and on real files: golden tables, balanced books, equal bytes, figures by hand."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipeline import cli, tables
+from pipeline.demo import write_demo
+from tests.builders import SHARED, month_of_tests, read_page, squares, write_world
+
+GOLDEN = Path(__file__).parent / "golden"
+
+
+def run(lomsong, settings: Path, out: Path, *more: str) -> tuple[Path, str]:
+    code, text = lomsong("run", "--settings", settings, "--out", out, "--lang", "en", *more)
+    assert code == 0, text
+    return next(p for p in out.iterdir() if not p.name.startswith(".")), text
+
+
+def files_of(folder: Path) -> dict[str, bytes]:
+    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+
+
+# --- golden month: a box of sixteen squares, two operators, every status
+
+
+def golden_world(folder: Path) -> Path:
+    slow = [8.1, 12.4, 15.0, 17.2, 18.8, 20.5, 22.3, 24.0, 26.9, 29.5, 33.0, 38.6]
+    fast = [44.0, 47.5, 51.2, 55.0, 57.3, 60.1, 62.8, 66.4, 70.9, 75.5, 81.2, 88.0]
+    mixed = [9.5, 14.2, 18.0, 21.7, 24.9, 27.3, 31.8, 52.0]
+    plan = {("r0c0", "A"): slow, ("r0c0", "B"): fast, ("r0c1", "A"): slow, ("r0c1", "B"): slow[:10], ("r0c2", "A"): mixed, ("r0c2", "B"): [20.0],
+            ("r1c0", "A"): fast, ("r1c1", "A"): [35.0, 38.0, 44.0, 39.0, 52.0, 41.0, 36.0], ("r1c2", "B"): [10.0, 12.0], ("r1c3", "A"): fast[:7],
+            ("r2c0", "B"): [30.0, 70.0, 20.0, 90.0, 45.0, 15.0, 33.0], ("r2c1", "B"): mixed, ("r2c2", "A"): fast[:6], ("r2c2", "B"): mixed}  # fmt: skip
+    return write_world(
+        folder,
+        {m: month_of_tests(m, plan, per_device=2) for m in ("2026-09", "2026-10")},
+        "[operators]\nA = []\nB = []\n",
+    )
+
+
+def test_golden_month(lomsong, tmp_path):
+    """To renew after a change that is meant: GOLDEN=renew make test, then read the difference in git."""
+    folder, _ = run(lomsong, golden_world(tmp_path), tmp_path / "out")
+    for name in ("commune_status", "commune_summary", "priorities", "measure_first"):
+        made, kept = folder / "tables" / f"{name}.csv", GOLDEN / f"{name}.csv"
+        if os.environ.get("GOLDEN") == "renew":
+            kept.write_bytes(made.read_bytes())
+        pd.testing.assert_frame_equal(pd.read_csv(made), pd.read_csv(kept), rtol=1e-6)
+    statuses = set(pd.read_csv(folder / "tables/commune_status.csv")["status"])
+    assert statuses == set(tables.STATUSES), "the golden month holds every status"
+
+
+def test_published_columns_are_the_declared_ones(demo_outputs):
+    for name in ("commune_status", "commune_summary", "priorities", "measure_first", "rejects", "rejects_summary"):
+        declared = [tables.PUBLISHED_AS.get(c, c) for c in tables.TABLES[name]]
+        assert list(pd.read_csv(demo_outputs / f"tables/{name}.csv").columns) == [*declared, "notice"]
+        assert list(pd.read_parquet(demo_outputs / f"tables/{name}.parquet").columns) == [*declared, "notice"]
+
+
+INTERFACE_STATUS = [
+    "commune_code",
+    "commune_name",
+    "boundary_vintage",
+    "operator",
+    "period",
+    "window_months",
+    "status",
+    "evidence",
+    "evidence_basis",
+    "no_data_reason",
+    "flags",
+    "test_count",
+    "sample_count",
+    "device_count",
+    "date_count",
+    "failed_test_count",
+    "month_test_count",
+    "month_mean_mbps",
+    "mean_mbps",
+    "median_mbps",
+    "p10_mbps",
+    "raw_mean_mbps",
+    "lo_mbps",
+    "hi_mbps",
+    "eb_mean_mbps",
+    "gap_probability",
+    "p_gap",
+    "q_gap",
+    "q_meets",
+    "share_below_10_mbps",
+    "devices_to_decide",
+    "devices_to_decide_reason",
+    "upload_mean_mbps",
+    "latency_median_ms",
+]
+
+
+def test_the_columns_that_others_rely_on_are_there():
+    assert set(INTERFACE_STATUS) <= set(tables.TABLES["commune_status"])
+
+
+# --- the demo
+
+
+def test_every_commune_and_operator_has_a_row_and_all_figures_agree(demo_outputs):
+    status = pd.read_csv(demo_outputs / "tables/commune_status.csv", dtype={"commune_code": str})
+    assert len(status) == 38 * 5
+    manifest = json.loads((demo_outputs / "manifest.json").read_text(encoding="utf-8"))
+    named = status[status["operator"] != "all"]
+    books = manifest["rows_by_step"]["ispeed"]
+    assert named["test_count"].sum() == status[status["operator"] == "all"]["test_count"].sum() == books["valid_count"]
+    assert named["failed_test_count"].sum() == books["failed_count"]
+    rejects = pd.read_csv(demo_outputs / "tables/rejects.csv")
+    assert len(rejects) == books["reject_count"]
+    assert books["read_count"] == 30_000 == books["valid_count"] + books["failed_count"] + books["reject_count"]
+    assert not rejects.duplicated(["source_file", "source_row"]).any()
+    summary = pd.read_csv(demo_outputs / "tables/rejects_summary.csv")
+    assert summary["reject_count"].sum() == len(rejects)
+    page = read_page(demo_outputs / "maps/coverage_gaps.html")
+    for commune in page["communes"]:
+        for operator, figures in commune["by"].items():
+            row = status[(status["commune_code"] == commune["id"]) & (status["operator"] == operator)].iloc[0]
+            assert figures["tests"] == row["test_count"]
+            assert figures["devices"] == row["device_count"]
+            assert (figures["mean"] is None) == pd.isna(row["mean_mbps"])
+            if figures["mean"] is not None:
+                assert figures["mean"] == pytest.approx(row["mean_mbps"], abs=0.00501)
+    priorities = pd.read_csv(demo_outputs / "tables/priorities.csv", dtype={"commune_code": str})
+    gaps = named[named["status"].isin(["confirmed_gap", "probable_gap"])]
+    assert set(zip(priorities["commune_code"], priorities["operator"], strict=True)) == set(
+        zip(gaps["commune_code"], gaps["operator"], strict=True)
+    )
+    assert [g["rank"] for g in page["top"]] == priorities["need_rank"].tolist() == list(range(1, len(gaps) + 1))
+    by_operator = [pd.read_csv(p) for p in sorted((demo_outputs / "tables").glob("priorities_*.csv"))]
+    assert sum(map(len, by_operator)) == len(priorities)
+
+
+def test_the_demo_is_labelled_as_invented_everywhere(demo, demo_outputs):
+    notice = "SỐ LIỆU GIẢ LẬP"
+    for path in [*demo_outputs.rglob("*"), *demo.rglob("*")]:
+        if path.suffix == ".parquet":
+            assert pd.read_parquet(path, columns=["notice"])["notice"].str.startswith(notice).all()
+        elif path.is_file() and "raw" not in path.parts:
+            assert notice in path.read_text(encoding="utf-8-sig"), path.name
+
+
+def test_the_demos_rows_are_what_was_promised(demo):
+    rows = pd.concat(
+        [pd.read_csv(p, sep=None, engine="python", dtype=str) for p in sorted((demo / "raw").rglob("*.csv"))]
+    )
+    assert len(rows) == 30_000
+    assert 3500 <= rows["Mã thiết bị"].nunique() <= 4500
+    assert rows.duplicated().sum() > 100, "copied rows"
+    truth = pd.read_csv(demo / "truth/commune_operator.csv")
+    assert len(truth) == 38 * 4
+
+
+def test_confirmed_verdicts_agree_with_the_truth_they_were_drawn_from(demo, demo_outputs):
+    truth = pd.read_csv(demo / "truth/commune_operator.csv", dtype={"commune_code": str})
+    status = pd.read_csv(demo_outputs / "tables/commune_status.csv", dtype={"commune_code": str})
+    both = status.merge(truth, on=["commune_code", "operator"])
+    confirmed = both[both["evidence"] == "confirmed"]
+    assert len(confirmed) > 20
+    wrong = confirmed["status"].eq("confirmed_gap") != confirmed["is_gap"]
+    assert wrong.mean() <= 0.05
+    known = both["lo_mbps"].notna()
+    assert both[known].eval("lo_mbps <= true_mean_mbps <= hi_mbps").mean() >= 0.94
+
+
+def test_the_same_run_twice_gives_equal_bytes(lomsong, tmp_path, demo, demo_outputs):
+    again, _ = run(lomsong, demo / "settings.toml", tmp_path / "again", "--lang", "vi")
+    one, two = files_of(demo_outputs), files_of(again)
+    manifests = [json.loads(f.pop("manifest.json")) for f in (one, two)]
+    assert one == two
+    for manifest in manifests:
+        for clock in ("started_at", "finished_at", "seconds", "seconds_by_step"):
+            del manifest[clock]
+    assert manifests[0] == manifests[1]
+
+
+def test_the_same_demo_twice_gives_equal_bytes_and_another_seed_others(tmp_path):
+    for name, seed in (("a", 3), ("b", 3), ("c", 4)):
+        write_demo(tmp_path / name, test_count=800, seed=seed)
+    assert files_of(tmp_path / "a") == files_of(tmp_path / "b") != files_of(tmp_path / "c")
+
+
+def test_no_path_of_the_machine_and_no_device_leaves(demo, demo_outputs):
+    rows = pd.read_csv(demo / "raw/2026-09/ispeed.csv", dtype=str)
+    text = "".join(content.decode(errors="replace") for content in files_of(demo_outputs).values())
+    assert str(demo) not in text
+    assert not any(device in text for device in rows["Mã thiết bị"].unique()[:300])
+
+
+# --- other shapes of data
+
+
+def test_sources_without_device_ids_end_at_probable(lomsong, tmp_path):
+    plan = {("r0c0", "V"): [10.0, 12.0, 14.0, 9.0, 11.0] * 4}
+    text = (
+        "\n".join(line.rsplit(",", 1)[0] for line in month_of_tests("2026-10", plan, per_device=6).splitlines()) + "\n"
+    )
+    folder, _ = run(lomsong, write_world(tmp_path, {"2026-10": text}), tmp_path / "out")
+    row = pd.read_csv(folder / "tables/commune_status.csv").query("commune_code == 'r0c0' and operator == 'V'").iloc[0]
+    assert "no_device_id" in row["flags"]
+    assert row["evidence"] != "confirmed"
+    with_ids, _ = run(
+        lomsong,
+        write_world(tmp_path / "ids", {"2026-10": month_of_tests("2026-10", plan, per_device=6)}),
+        tmp_path / "out2",
+    )
+    assert pd.read_csv(with_ids / "tables/commune_status.csv").query("commune_code == 'r0c0' and operator == 'V'")[
+        "status"
+    ].tolist() == ["confirmed_gap"]
+
+
+def test_5g_beside_4g_is_flagged_and_never_averaged_in(lomsong, tmp_path):
+    text = month_of_tests("2026-10", {("r0c0", "V"): [30.0] * 3 + [28.0] * 4})
+    nr = month_of_tests("2026-10", {("r0c0", "V"): [400.0] * 5}, technology="5G").replace("device-", "nr-")
+    folder, _ = run(
+        lomsong, write_world(tmp_path, {"2026-10": text + "\n".join(nr.splitlines()[1:]) + "\n"}), tmp_path / "out"
+    )
+    row = pd.read_csv(folder / "tables/commune_status.csv").query("commune_code == 'r0c0' and operator == 'V'").iloc[0]
+    assert row["mean_mbps"] == pytest.approx((90 + 112) / 7)
+    assert "5g_masks_4g" in row["flags"]
+    summary = pd.read_csv(folder / "tables/commune_summary.csv").query("commune_code == 'r0c0'").iloc[0]
+    assert summary["all_mobile_mean_mbps"] == pytest.approx((90 + 112 + 2000) / 12)
+
+
+def test_one_or_two_5g_phones_cannot_be_had_by_subtraction(lomsong, tmp_path):
+    text = month_of_tests("2026-10", {("r0c0", "V"): [30.0] * 7})
+    nr = month_of_tests("2026-10", {("r0c0", "V"): [400.0] * 2}, technology="5G").replace("device-", "nr-")
+    folder, _ = run(
+        lomsong, write_world(tmp_path, {"2026-10": text + "\n".join(nr.splitlines()[1:]) + "\n"}), tmp_path / "out"
+    )
+    summary = pd.read_csv(folder / "tables/commune_summary.csv").query("commune_code == 'r0c0'").iloc[0]
+    assert summary["mean_mbps"] == pytest.approx(30)
+    assert pd.isna(summary["all_mobile_mean_mbps"])
+
+
+def test_a_hostile_name_is_text_everywhere(lomsong, tmp_path):
+    evil = "</script><img src=x onerror=alert(1)>"
+    settings = golden_world(tmp_path)
+    path = tmp_path / "boundaries.geojson"
+    document = json.loads(path.read_text())
+    for feature, name in zip(document["features"], (evil, "=1+1"), strict=False):
+        feature["properties"]["name"] = name
+    path.write_text(json.dumps(document), encoding="utf-8")
+    text = settings.read_text(encoding="utf-8").replace("A = []", f'"{evil}" = ["A"]')
+    settings.write_text(text, encoding="utf-8")
+    folder, _ = run(lomsong, settings, tmp_path / "out")
+    page = (folder / "maps/coverage_gaps.html").read_text(encoding="utf-8")
+    assert "<img src=x" not in page
+    assert read_page(folder / "maps/coverage_gaps.html")["communes"][0]["name"] == evil
+    assert "'=1+1" in (folder / "tables/commune_status.csv").read_text(encoding="utf-8-sig")
+
+
+def test_many_months_may_lie_there_and_the_latest_is_taken(lomsong, tmp_path):
+    months = {m: month_of_tests(m, {("r0c0", "V"): [10.0] * 6}) for m in ("2025-11", "2026-01", "2026-02", "2026-03")}
+    folder, text = run(lomsong, write_world(tmp_path, months), tmp_path / "out")
+    assert folder.name == "2026-03"
+    assert "72 read = 54 valid + 0 failed + 18 set aside" in text
+    rejects = pd.read_csv(folder / "tables/rejects.csv")
+    assert set(rejects["reject_reason"]) == {"outside_window"}
+    assert set(rejects["source_file"]) == {"2025-11/tests.csv"}
+
+
+# --- real files
+
+
+@pytest.fixture(scope="module")
+def armenia(shared, tmp_path_factory) -> Path:
+    """The example of docs/examples with the real files' places."""
+    example = (Path(__file__).resolve().parents[1] / "docs/examples/armenia_ookla.toml").read_text(encoding="utf-8")
+    text = example.replace("../../data/boundaries", (SHARED / "boundaries").as_posix()).replace(
+        "../../data/raw", (SHARED / "measurements").as_posix()
+    )
+    path = tmp_path_factory.mktemp("armenia") / "armenia.toml"
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def test_armenia_every_quarter_is_a_period_of_its_own(armenia, tmp_path, lomsong):
+    code, text = lomsong("run", "--settings", armenia, "--period", "all", "--out", tmp_path / "out")
+    assert code == 0, text
+    quarters = sorted(p.name for p in (tmp_path / "out").iterdir() if not p.name.startswith("."))
+    counts = (
+        pd.read_csv(SHARED / "measurements/ookla_mobile_tiles_armenia.csv", dtype=str)["quarter"]
+        .value_counts()
+        .sort_index()
+    )
+    assert quarters == list(counts.index)
+    assert len(quarters) == 14
+    for quarter in quarters:
+        manifest = json.loads((tmp_path / "out" / quarter / "manifest.json").read_text(encoding="utf-8"))
+        books = manifest["rows_by_step"]["ookla"]
+        assert books["read_count"] == 34_492 == books["valid_count"] + books["reject_count"]
+        rejects = pd.read_csv(tmp_path / "out" / quarter / "tables/rejects.csv")["reject_reason"].value_counts()
+        assert rejects["outside_window"] == 34_492 - counts[quarter]
+        assert manifest["licences"] == [
+            "Speedtest® by Ookla® Global Fixed and Mobile Network Performance Maps, CC BY-NC-SA 4.0"
+        ]
+        status = pd.read_csv(tmp_path / "out" / quarter / "tables/commune_status.csv")
+        assert set(status["operator"]) == {"all"}
+        assert "confirmed" not in set(status["evidence"])
+
+
+def test_armenia_2024q3_places_99_67_per_cent_of_the_tests(armenia, tmp_path, lomsong):
+    folder, text = run(lomsong, armenia, tmp_path / "out", "--period", "2024Q3")
+    books = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["rows_by_step"]["ookla"]
+    assert round(100 * books["placed_share"], 2) == 99.67
+    status = pd.read_csv(folder / "tables/commune_status.csv")
+    assert status["test_count"].sum() == pytest.approx(books["placed_tests"])
+    assert "https" not in text
+
+
+def test_tiles_want_a_quarter(armenia, tmp_path, lomsong):
+    for period, part in (("2024-09", "expected a period YYYYQn"), ("2021Q1", "the data hold nothing of 2021Q1")):
+        code, text = lomsong("run", "--settings", armenia, "--period", period, "--out", tmp_path / "out")
+        assert code == 2
+        assert part in text
+
+
+def test_real_communes_with_the_demos_measurements(shared, demo, tmp_path, lomsong):
+    settings = tmp_path / "real.toml"
+    text = (demo / "settings.toml").read_text(encoding="utf-8")
+    text = text.replace(
+        'path = "boundaries/communes.geojson"',
+        f'path = "{(shared / "boundaries/laichau_communes_2025.geojson").as_posix()}"',
+    )
+    text = text.replace('path = "raw"', f'path = "{(demo / "raw").as_posix()}"')
+    text = "\n".join(line for line in text.splitlines() if "_column" not in line)
+    text += (
+        f'\n[population]\npath = "{(shared / "population/laichau_worldpop_2020_1km.tif").as_posix()}"\ntotal = 460196\n'
+    )
+    settings.write_text(text, encoding="utf-8")
+    folder, log = run(lomsong, settings, tmp_path / "out")
+    books = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["rows_by_step"]["ispeed"]
+    status = pd.read_csv(folder / "tables/commune_status.csv", dtype={"commune_code": str})
+    assert status["commune_code"].nunique() == 38
+    assert status[status["operator"] != "all"]["test_count"].sum() == books["valid_count"]
+    assert f"{books['valid_count']:,} valid tests = {books['valid_count']:,} in 38 communes" in log
+    summary = pd.read_csv(folder / "tables/commune_summary.csv")
+    assert summary["population"].sum() == pytest.approx(460_196, abs=1)
+    assert summary["population"].gt(0).all()
+
+
+def test_unions_of_sources_and_their_mixture_with_tiles(lomsong, tmp_path):
+    settings = write_world(tmp_path, {"2026-10": month_of_tests("2026-10", {("r0c0", "V"): [10.0] * 6})})
+    (tmp_path / "log").mkdir()
+    log = "Timestamp\tLongitude\tLatitude\tOperatorname\tNetworkTech\tTESTDOWNLINK\n2026.10.05_09.00.00\t103.05\t22.05\tV\t4G\t25000\n"
+    (tmp_path / "log/x_datatest.txt").write_text(log)
+    drive = '[sources.drive]\npath = "log"\nformat = "table"\n[sources.drive.columns]\nmeasured_at = { column = "Timestamp", format = "%Y.%m.%d_%H.%M.%S" }\nlatitude = "Latitude"\nlongitude = "Longitude"\noperator = "Operatorname"\ntechnology = "NetworkTech"\ndownload_mbps = { column = "TESTDOWNLINK", unit = "kbps" }\n'
+    settings.write_text(settings.read_text() + drive)
+    folder, text = run(lomsong, settings, tmp_path / "out")
+    assert "clean drive: 1 read = 1 valid" in text
+    assert "clean ispeed: 18 read = 18 valid" in text
+    (tmp_path / "tiles.csv").write_text("quadkey,avg_d_kbps,tests,devices,quarter\n1323,1,1,1,2026Q4\n")
+    settings.write_text(settings.read_text() + '[sources.o]\npath = "tiles.csv"\nformat = "ookla"\n')
+    code, text = lomsong("run", "--settings", settings, "--lang", "en")
+    assert code == 2
+    assert "tests and Ookla tiles cannot be mixed" in text
+    assert folder.is_dir()
+
+
+def test_help_starts_without_the_heavy_rooms():
+    """Late imports keep the command quick: no pandas behind --help."""
+    import subprocess
+    import sys
+
+    code = "import sys, pipeline.cli; sys.exit(any(m in sys.modules for m in ('pandas', 'geopandas', 'scipy', 'folium', 'numpy')))"
+    assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+    assert cli.app is not None
+    assert np.isfinite(squares()["area_km2"]).all()
