@@ -327,7 +327,7 @@ def results(
         "gap_classes": {name: int(classes.get(name, 0)) for name in GAP_CLASSES},
         "everywhere_bounds": [low, high],
         "cells": int(hex_status["hex_id"].nunique()),
-        "rows": {str(source): {str(k): v for k, v in row.items()} for source, row in books.to_dict("index").items()},
+        "books": {str(source): {str(k): v for k, v in row.items()} for source, row in books.to_dict("index").items()},
     }
 
 
@@ -349,6 +349,9 @@ def warnings(
     within = int(books["read_count"].sum() - counts.get("outside_window", 0))
     if within and counts.get("duplicate", 0) / within > 0.2:
         found.append(Fault("many_duplicates", values={"found": round(100 * counts["duplicate"] / within)}))
+    astray = counts.get("outside_area", 0) + counts.get("bad_position", 0)
+    if within and astray / within > 0.5:
+        found.append(Fault("mostly_outside", values={"found": round(100 * astray / within)}))
     if int(books["valid_count"].sum()) == 0:
         found.append(Fault("no_usable"))
     if stray := stray_months(inputs, settings):

@@ -119,7 +119,7 @@ def _read(path: Path, layer: str | None) -> gpd.GeoDataFrame:
         ) from None
     if not isinstance(raw, gpd.GeoDataFrame) or not len(raw):
         raise fault("empty_file", path.name)
-    return raw
+    return raw.set_geometry(shapely.force_2d(raw.geometry.to_numpy()), crs=raw.crs)
 
 
 def _chosen(

@@ -20,7 +20,7 @@ def cells_of_points(latitude: pd.Series, longitude: pd.Series, resolution: int) 
     """H3 cell of each point (EPSG:4326), null where a coordinate is missing or off the globe.
 
     >>> cells_of_points(pd.Series([22.396]), pd.Series([103.458]), 9)[0]
-    '89406460d63ffff'
+    '894066941abffff'
     """
     known = latitude.between(-90, 90) & longitude.between(-180, 180)
     cells = [

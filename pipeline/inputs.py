@@ -134,7 +134,13 @@ def read_delivery(
 
 
 def _rows(source: Source, delivery: files.Delivery) -> pd.DataFrame:
-    return files.read_rows(delivery, delimiter=source.delimiter, encoding=source.encoding, sheet=source.sheet)
+    return files.read_rows(
+        delivery,
+        delimiter=source.delimiter,
+        encoding=source.encoding,
+        sheet=source.sheet,
+        heading_row=source.heading_row,
+    )
 
 
 def rules_for(source: Source, rows: pd.DataFrame) -> dict[str, table.Rule]:

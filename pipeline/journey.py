@@ -95,7 +95,6 @@ def judge_month(
         priorities, measure_first = _ranked(rows, suppressed, summary, inputs, evidence, priors, settings)
     results = assemble.results(status, summary, hex_status, books)
     _tell_results(results, evidence, hex_status, priorities, measure_first, inputs, tell)
-    journal.rows.update(results["rows"])
     tables = {
         "commune_status": status,
         "commune_summary": summary,
@@ -104,6 +103,13 @@ def judge_month(
         "measure_first": measure_first,
         "rejects": rejects[["source_file", "source_row", "reject_reason"]],
         "rejects_summary": assemble.rejects_summary(rejects),
+    }
+    journal.rows = {
+        "read": {item.name: item.row_count for item in inputs.read},
+        "clean": results["books"],
+        "samples": len(evidence.samples),
+        "devices": int(evidence.samples["device_key"].nunique()),
+        **{name: len(table) for name, table in tables.items()},
     }
     warnings = [
         *inputs.warnings,

@@ -102,7 +102,8 @@ class Source(Section):
     delimiter: str | None = None
     encoding: str | None = None
     decimal: Literal[".", ","] | None = None  # absent: both are understood, a lone comma is decimal
-    sheet: str | int = 0
+    sheet: str | int = 0  # name, or number from 0
+    heading_row: int = Field(1, ge=1)  # where the headings stand, for exports that begin with a title
     columns: dict[str, ColumnRule] = {}
     _tz = field_validator("timezone")(_check_timezone)
 
@@ -221,6 +222,13 @@ class Settings(Section):
     priority: Priority = Priority()
     privacy: Privacy = Privacy()
     publish: Publish = Publish()
+
+    @field_validator("operators")
+    @classmethod
+    def _no_pooled_name(cls, value: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+        if any(name.casefold() == "all" for name in value):
+            raise ValueError("`all` is the name of all operators together; name the operator otherwise")
+        return value
 
     @property
     def timezone(self) -> ZoneInfo:

@@ -113,7 +113,7 @@ def test_every_commune_and_operator_has_a_row_and_all_figures_agree(demo_outputs
     assert len(status) == 38 * 5
     manifest = json.loads((demo_outputs / "manifest.json").read_text(encoding="utf-8"))
     named = status[status["operator"] != "all"]
-    books = manifest["rows_by_step"]["ispeed"]
+    books = manifest["rows_by_step"]["clean"]["ispeed"]
     assert named["test_count"].sum() == status[status["operator"] == "all"]["test_count"].sum() == books["valid_count"]
     assert named["failed_test_count"].sum() == books["failed_count"]
     rejects = pd.read_csv(demo_outputs / "tables/rejects.csv")
@@ -298,7 +298,7 @@ def test_armenia_every_quarter_is_a_period_of_its_own(armenia, tmp_path, lomsong
     assert len(quarters) == 14
     for quarter in quarters:
         manifest = json.loads((tmp_path / "out" / quarter / "manifest.json").read_text(encoding="utf-8"))
-        books = manifest["rows_by_step"]["ookla"]
+        books = manifest["rows_by_step"]["clean"]["ookla"]
         assert books["read_count"] == 34_492 == books["valid_count"] + books["reject_count"]
         rejects = pd.read_csv(tmp_path / "out" / quarter / "tables/rejects.csv")["reject_reason"].value_counts()
         assert rejects["outside_window"] == 34_492 - counts[quarter]
@@ -312,7 +312,7 @@ def test_armenia_every_quarter_is_a_period_of_its_own(armenia, tmp_path, lomsong
 
 def test_armenia_2024q3_places_99_67_per_cent_of_the_tests(armenia, tmp_path, lomsong):
     folder, text = run(lomsong, armenia, tmp_path / "out", "--period", "2024Q3")
-    books = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["rows_by_step"]["ookla"]
+    books = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["rows_by_step"]["clean"]["ookla"]
     assert round(100 * books["placed_share"], 2) == 99.67
     status = pd.read_csv(folder / "tables/commune_status.csv")
     assert status["test_count"].sum() == pytest.approx(books["placed_tests"])
@@ -340,7 +340,7 @@ def test_real_communes_with_the_demos_measurements(shared, demo, tmp_path, lomso
     )
     settings.write_text(text, encoding="utf-8")
     folder, log = run(lomsong, settings, tmp_path / "out")
-    books = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["rows_by_step"]["ispeed"]
+    books = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["rows_by_step"]["clean"]["ispeed"]
     status = pd.read_csv(folder / "tables/commune_status.csv", dtype={"commune_code": str})
     assert status["commune_code"].nunique() == 38
     assert status[status["operator"] != "all"]["test_count"].sum() == books["valid_count"]
@@ -377,3 +377,16 @@ def test_help_starts_without_the_heavy_rooms():
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
     assert cli.app is not None
     assert np.isfinite(squares()["area_km2"]).all()
+
+
+def test_an_operator_called_all_is_not_taken_for_the_pooled_rows(lomsong, tmp_path):
+    text = month_of_tests("2026-10", {("r0c0", "V"): [10.0] * 4, ("r0c1", "All"): [10.0] * 4})
+    folder, log = run(lomsong, write_world(tmp_path, {"2026-10": text}), tmp_path / "out")
+    assert "24 read = 12 valid + 0 failed + 12 set aside" in log
+    assert set(pd.read_csv(folder / "tables/rejects.csv")["reject_reason"]) == {"unknown_operator"}
+
+
+def test_swapped_coordinates_are_pointed_out(lomsong, tmp_path):
+    text = month_of_tests("2026-10", {("r0c0", "V"): [10.0] * 4}).replace("latitude,longitude", "longitude,latitude")
+    _, log = run(lomsong, write_world(tmp_path, {"2026-10": text}), tmp_path / "out")
+    assert "100 % of the window's rows lie outside the area; check whether latitude and longitude are swapped" in log

@@ -15,7 +15,7 @@ from filelock import FileLock
 
 from pipeline import privacy
 from pipeline.errors import UserFault
-from pipeline.publish import file_name, without_paths
+from pipeline.publish import file_names, without_paths
 from pipeline.publish.guard import PrivacyBreach, examine
 from pipeline.publish.swap import mend, replacing
 from pipeline.publish.tables import write_csv
@@ -135,7 +135,7 @@ def test_settings_in_the_manifest_hold_no_folders():
         "s": {"path": ["c.csv"]},
         "n": [1],
     }
-    assert file_name("../../x") == "_x"
+    assert file_names(["../../x"]) == {"../../x": "_x"}
 
 
 # --- swapping

@@ -110,6 +110,42 @@ def test_unreadable_values_are_named_and_empty_ones_are_not(tmp_path):
     assert tests["download_mbps"].isna().all()
 
 
+def test_rows_are_numbered_as_a_spreadsheet_counts_past_titles_and_blank_lines(tmp_path):
+    text = "Báo cáo i-Speed\n\ntime,lat,lon,operator,technology,download\n2026-10-01 08:00,22,103,V,4G,5\n\n2026-10-01 09:00,22,103,V,4G,6\n,,,,,\n"
+    rows = files.read_rows(delivery(tmp_path / "a.csv", text.encode()), heading_row=3)
+    assert rows.index.tolist() == [4, 6]
+    frame = pd.read_csv(tmp_path / "a.csv", header=None, names=range(6), skip_blank_lines=False)
+    frame.to_excel(tmp_path / "a.xlsx", header=False, index=False)
+    same = files.read_rows(delivery(tmp_path / "a.xlsx", (tmp_path / "a.xlsx").read_bytes()), heading_row=3)
+    assert same.index.tolist() == [4, 6]
+    assert list(same.columns) == list(rows.columns)
+
+
+def test_numbers_of_devices_are_the_same_text_in_every_format(tmp_path):
+    frame = pd.DataFrame(
+        {
+            "time": ["2026-10-01", "2026-10-02"],
+            "lat": 22.0,
+            "lon": 103.0,
+            "operator": "V",
+            "technology": "4G",
+            "download": 5.0,
+            "device_id": [77, None],
+        }
+    )
+    frame.to_parquet(tmp_path / "a.parquet")
+    frame.to_excel(tmp_path / "a.xlsx", index=False)
+    frame.astype({"device_id": "Int64"}).to_csv(tmp_path / "a.csv", index=False)
+    for name in ("a.parquet", "a.xlsx", "a.csv"):
+        assert read(tmp_path / name, (tmp_path / name).read_bytes())["device_id"].tolist()[0] == "77", name
+
+
+def test_a_phones_model_and_a_rows_number_are_not_taken_for_ids():
+    rules = ispeed.column_map(["ID", "Thiết bị", "Device", "Mã thiết bị"], {})
+    assert rules["device_id"].column == "Mã thiết bị"
+    assert "test_id" not in rules
+
+
 @pytest.mark.parametrize(
     ("name", "content", "code"),
     [

@@ -49,12 +49,9 @@ def publish_month(
                         excel_vi=settings.publish.csv_dialect == "excel-vi",
                     )
                 rows = month.tables["priorities"]
-                for operator in month.operators:
+                for operator, name in file_names(month.operators).items():
                     write_csv(
-                        folder / "tables",
-                        f"priorities_{file_name(operator)}",
-                        rows[rows["operator"] == operator],
-                        notice=notice,
+                        folder / "tables", f"priorities_{name}", rows[rows["operator"] == operator], notice=notice
                     )
         if "map" in parts:
             with journal.step("publish map"):
@@ -104,13 +101,21 @@ def _write_map(folder: Path, month: Month, settings: Settings, licences: list[st
     write_map(folder / "maps" / "coverage_gaps.html", month.communes, month.tables, month.operators, about, lang)
 
 
-def file_name(operator: str) -> str:
-    """An operator's name as part of a file name: letters and digits of any script, the rest becomes `_`.
+def file_names(operators: list[str]) -> dict[str, str]:
+    """Operators' names as parts of file names: letters and digits of any script, the rest `_`; a number where two would clash.
 
-    >>> file_name("Viettel"), file_name("../x y")
-    ('Viettel', '_x_y')
+    >>> file_names(["Viettel", "A/B", "../A B"])
+    {'Viettel': 'Viettel', 'A/B': 'A_B', '../A B': '_A_B'}
+    >>> file_names(["A/B", "A B"])
+    {'A/B': 'A_B', 'A B': 'A_B_2'}
     """
-    return re.sub(r"[\W_]+", "_", operator)
+    names: dict[str, str] = {}
+    for operator in operators:
+        plain = re.sub(r"[\W_]+", "_", operator)
+        taken = {name.casefold() for name in names.values()}
+        numbered = (plain if n == 1 else f"{plain}_{n}" for n in range(1, len(operators) + 2))
+        names[operator] = next(name for name in numbered if name.casefold() not in taken)
+    return names
 
 
 def without_paths(value: Any) -> Any:

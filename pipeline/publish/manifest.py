@@ -68,7 +68,7 @@ def write_manifest(
         "inputs": inputs,
         "licences": licences,
         "rows_by_step": journal.rows,
-        "results": results,
+        "results": {key: value for key, value in results.items() if key != "books"},
         "warnings": warnings,
         "settings": settings,
         "versions": {"python": platform.python_version(), **{name: _version(name) for name in PACKAGES}},

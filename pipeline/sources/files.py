@@ -86,12 +86,18 @@ def _unique_names(paths: list[Path]) -> list[str]:
 
 
 def read_rows(
-    delivery: Delivery, *, delimiter: str | None = None, encoding: str | None = None, sheet: str | int = 0
+    delivery: Delivery,
+    *,
+    delimiter: str | None = None,
+    encoding: str | None = None,
+    sheet: str | int = 0,
+    heading_row: int = 1,
 ) -> pd.DataFrame:
-    """The file's rows under its own headings, indexed by `source_row` (heading = 1).
+    """The file's rows under its own headings, indexed by `source_row` as a spreadsheet counts; blank rows are no rows.
 
-    CSV, TSV, TXT and XLSX come as text (missing = null); Parquet keeps its types. Fields beyond the heading stand in
-    columns that start with `OVERFLOW`. Raises `UserFault`: unknown suffix, empty file, unreadable content.
+    `heading_row`: where the headings stand (exports may begin with a title). CSV, TSV, TXT and XLSX come as text (missing =
+    null); Parquet keeps its types. Fields beyond the heading stand in columns that start with `OVERFLOW`.
+    Raises `UserFault`: unknown suffix, empty file, repeated headings, unreadable content.
     """
     path, suffix = delivery.path, _suffix(delivery.path)
     if suffix not in SUFFIXES:
@@ -99,16 +105,30 @@ def read_rows(
     if path.stat().st_size == 0:
         raise fault("empty_file", delivery.name)
     if suffix == ".parquet":
-        frame = _parquet(delivery)
-    elif suffix == ".xlsx":
-        frame = _xlsx(delivery, sheet)
+        return _numbered(_parquet(delivery), 2)
+    if suffix == ".xlsx":
+        names, frame = _xlsx(delivery, sheet, heading_row)
     else:
-        frame = _delimited(delivery, delimiter or ("\t" if suffix == ".tsv" else None), encoding)
-    frame.columns = [str(c).strip() for c in frame.columns]
-    if repeated := [name for name, n in Counter(frame.columns).items() if n > 1]:
-        raise fault("repeated_heading", delivery.name, row=1, found=", ".join(repeated))
-    frame.index = pd.RangeIndex(2, 2 + len(frame), name="source_row")
+        names, frame = _delimited(delivery, delimiter or ("\t" if suffix == ".tsv" else None), encoding, heading_row)
+    if repeated := [name for name, n in Counter(names).items() if n > 1]:
+        raise fault("repeated_heading", delivery.name, row=heading_row, found=", ".join(repeated))
+    beyond = [f"{OVERFLOW}{i}" for i in range(frame.shape[1] - len(names))]
+    frame.columns = pd.Index([*names, *beyond])
+    frame = _numbered(frame.drop(columns=[c for c in beyond if frame[c].isna().all()]), heading_row + 1)
+    return frame[frame.notna().any(axis=1)]
+
+
+def _numbered(frame: pd.DataFrame, first: int) -> pd.DataFrame:
+    frame.index = pd.RangeIndex(first, first + len(frame), name="source_row")
     return frame
+
+
+def _headings(cells: list[Any]) -> list[str]:
+    """Headings as text; nameless columns get a name, nameless ones at the end are none."""
+    texts = ["" if cell is None or (isinstance(cell, float) and pd.isna(cell)) else str(cell).strip() for cell in cells]
+    while texts and not texts[-1]:
+        texts.pop()
+    return [text or f"column_{i}" for i, text in enumerate(texts, start=1)]
 
 
 def _parquet(delivery: Delivery) -> pd.DataFrame:
@@ -121,17 +141,18 @@ def _parquet(delivery: Delivery) -> pd.DataFrame:
         raise fault("unreadable_file", delivery.name, found=_first_line(error), expected="Parquet") from None
 
 
-def _xlsx(delivery: Delivery, sheet: str | int) -> pd.DataFrame:
+def _xlsx(delivery: Delivery, sheet: str | int, heading_row: int) -> tuple[list[str], pd.DataFrame]:
     source: Any = delivery.path
     try:
         if delivery.path.name.lower().endswith(".gz"):
             source = io.BytesIO(gzip.decompress(delivery.path.read_bytes()))
-        frame = pd.read_excel(source, sheet_name=sheet, engine="calamine", dtype=object)
+        cells = pd.read_excel(source, sheet_name=sheet, engine="calamine", dtype=object, header=None)
     except Exception as error:
         raise fault("unreadable_file", delivery.name, found=_first_line(error), expected="XLSX") from None
-    if not len(frame.columns):
+    if len(cells) < heading_row or not (names := _headings(cells.iloc[heading_row - 1].tolist())):
         raise fault("empty_file", delivery.name)
-    return pd.DataFrame({name: _excel_text(frame[name]) for name in frame.columns})
+    body = cells.iloc[heading_row:].reset_index(drop=True)
+    return names, pd.DataFrame({name: _excel_text(body[name]) for name in body.columns}, index=body.index)
 
 
 def _excel_text(column: pd.Series) -> pd.Series:
@@ -147,39 +168,42 @@ def _excel_text(column: pd.Series) -> pd.Series:
     return column.map(text).astype("str")
 
 
-def _delimited(delivery: Delivery, delimiter: str | None, encoding: str | None) -> pd.DataFrame:
+def _delimited(
+    delivery: Delivery, delimiter: str | None, encoding: str | None, heading_row: int
+) -> tuple[list[str], pd.DataFrame]:
     content = delivery.path.read_bytes()
     if delivery.path.name.lower().endswith(".gz"):
         try:
             content = gzip.decompress(content)
         except (OSError, EOFError) as error:
             raise fault("unreadable_file", delivery.name, found=_first_line(error), expected="gzip") from None
-    text = _decoded(content, encoding, delivery)
-    heading = text.lstrip("\r\n").split("\n", 1)[0].rstrip("\r")
-    if not heading.strip():
+    text = _decoded(content, encoding, delivery).replace("\r\n", "\n").replace("\r", "\n")
+    above = text.split("\n", heading_row)
+    if len(above) <= heading_row - 1 or not above[heading_row - 1].strip():
         raise fault("empty_file", delivery.name)
+    heading, body = above[heading_row - 1], above[heading_row] if len(above) > heading_row else ""
     delimiter = delimiter or _delimiter(heading)
-    names = next(csv.reader([heading], delimiter=delimiter))
-    names = [name if name.strip() else f"column_{i}" for i, name in enumerate(names, start=1)]
-    if repeated := [name for name, n in Counter(name.strip() for name in names).items() if n > 1]:
-        raise fault("repeated_heading", delivery.name, row=1, found=", ".join(repeated))
+    names = _headings(next(csv.reader([heading], delimiter=delimiter)))
     try:
         frame = pd.read_csv(
-            io.StringIO(text),
+            io.StringIO(body),
             sep=delimiter,
-            names=[*names, *(f"{OVERFLOW}{i}" for i in range(_OVERFLOW_COUNT))],
-            skiprows=1,
+            names=range(len(names) + _OVERFLOW_COUNT),
+            header=None,
             dtype="str",
             na_values=[""],
             keep_default_na=False,
             index_col=False,
             skipinitialspace=True,
+            skip_blank_lines=False,  # row numbers count them
         )
+    except pd.errors.EmptyDataError:
+        return names, pd.DataFrame({i: pd.Series(dtype="str") for i in range(len(names))})
     except pd.errors.ParserError as error:
         raise fault(
             "unreadable_file", delivery.name, found=_first_line(error), expected=f"{len(names)} fields"
         ) from None
-    return frame.drop(columns=[c for c in frame if str(c).startswith(OVERFLOW) and frame[c].isna().all()])
+    return names, frame
 
 
 def _decoded(content: bytes, encoding: str | None, delivery: Delivery) -> str:

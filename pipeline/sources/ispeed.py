@@ -12,9 +12,10 @@ from collections.abc import Mapping, Sequence
 from pipeline.sources.table import OPTIONAL, REQUIRED, Rule
 from pipeline.sources.values import folded
 
+# What may mean a phone's model (`device`, `thiết bị`) or a row's number (`id`) is not among them: one device is one vote.
 # In folded form (no accents, no case, no punctuation); units in headings are dropped before comparing.
 ALIASES: Mapping[str, tuple[str, ...]] = {
-    "test_id": ("test id", "testid", "id", "ma phep do", "ma do", "ma mau", "id phep do", "uuid", "open test uuid", "ma ket qua"),
+    "test_id": ("test id", "testid", "ma phep do", "ma do", "ma mau", "id phep do", "uuid", "open test uuid", "ma ket qua"),
     "measured_at": ("measured at", "thoi gian", "thoi gian do", "thoi diem", "thoi diem do", "ngay gio", "ngay do", "ngay gio do",
                     "time", "timestamp", "datetime", "date time", "test time", "test date", "created at", "time utc", "start time"),
     "latitude": ("latitude", "lat", "vi do", "vido", "toa do vi do", "y"),
@@ -32,7 +33,7 @@ ALIASES: Mapping[str, tuple[str, ...]] = {
     "latency_ms": ("latency", "do tre", "ping", "rtt", "thoi gian tre", "tre", "do tre ping", "pingavg"),
     "jitter_ms": ("jitter", "do bien dong tre", "bien dong tre", "do rung pha", "bien thien do tre"),
     "signal_dbm": ("signal", "rsrp", "muc tin hieu", "cuong do tin hieu", "signal strength", "level", "lte rsrp", "muc thu"),
-    "device_id": ("device id", "deviceid", "device", "ma thiet bi", "thiet bi", "id thiet bi", "installation id", "open uuid", "imei hash"),
+    "device_id": ("device id", "deviceid", "ma thiet bi", "id thiet bi", "installation id", "open uuid", "imei hash"),
 }  # fmt: skip
 _UNIT_WORDS = frozenset({"mbps", "kbps", "mbit", "kbit", "s", "ms", "m", "km", "dbm", "gps", "wgs84", "wgs", "84"})
 
@@ -84,8 +85,8 @@ def guesses(headings: Sequence[str], rules: Mapping[str, Rule]) -> dict[str, str
 def settings_lines(source: str, guessed: Mapping[str, str | None], rules: Mapping[str, Rule]) -> list[str]:
     """The lines to paste into the settings: guesses filled in, required columns without a guess left to be named.
 
-    >>> settings_lines("ispeed", {"Nha mang di dong cua toi": "operator"}, {})[:2]
-    ['[sources.ispeed.columns]', 'operator = "Nha mang di dong cua toi"']
+    >>> [line for line in settings_lines("ispeed", {"Mạng của tôi": "operator"}, {}) if not line.startswith("#")]
+    ['[sources.ispeed.columns]', 'operator = "Mạng của tôi"']
     """
     lines = [f"[sources.{source}.columns]"]
     proposed = {ours: heading for heading, ours in reversed(list(guessed.items())) if ours is not None}

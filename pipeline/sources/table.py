@@ -15,7 +15,7 @@ import pandas as pd
 from pipeline.errors import Fault, UserFault
 from pipeline.sources import values
 from pipeline.sources.files import OVERFLOW
-from pipeline.tables import checked, typed
+from pipeline.tables import ALL, checked, typed
 
 REQUIRED = ("measured_at", "latitude", "longitude", "operator", "technology", "download_mbps")
 OPTIONAL = ("test_id", "location_accuracy_m", "upload_mbps", "latency_ms", "jitter_ms", "signal_dbm", "device_id")
@@ -110,11 +110,13 @@ def _read(ours: str, column: pd.Series, rule: Rule | None, reading: Reading) -> 
     if ours == "operator":
         if reading.operators:
             return values.renamed(column, reading.operators)
-        return column.where(values.present(column)).astype("str").str.strip()
+        # `all` is the name of the pooled rows and no operator's
+        column = column.where(column.astype("str").str.strip().str.casefold().ne(ALL))
+        return values.names(column)
     if ours == "technology":
         return values.technologies(column, reading.technologies)
     if ours in ("test_id", "device_id"):
-        return column.where(values.present(column)).astype("str").str.strip()
+        return values.names(column)
     factor = _factor(ours, rule)
     read = values.numbers(column, reading.decimal)
     return read if factor == 1 else read * factor

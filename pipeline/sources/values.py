@@ -134,6 +134,17 @@ def _localised(naive: pd.Series, timezone: ZoneInfo) -> pd.Series:
     return local.dt.tz_convert("UTC").dt.as_unit("us")
 
 
+def names(column: pd.Series) -> pd.Series:
+    """Names and identifiers as text; whole numbers without `.0`, whatever type a file gave them.
+
+    >>> names(pd.Series([77.0, None])).tolist(), names(pd.Series([" a ", "-"])).tolist()
+    (['77', nan], ['a', nan])
+    """
+    if pd.api.types.is_float_dtype(column) and column.dropna().mod(1).eq(0).all():
+        column = column.astype("Int64")
+    return column.where(present(column)).astype("str").str.strip()
+
+
 def renamed(column: pd.Series, names: Mapping[str, tuple[str, ...]]) -> pd.Series:
     """Names as met → ours, by `name_key`; a name that is not listed gives null. Ours is always understood as itself.
 
