@@ -15,7 +15,6 @@ import shapely
 
 from pipeline import clean, gaps, hexes, judge, locate, privacy, samples, statistics
 from pipeline.errors import Fault
-from pipeline.inputs import Inputs, stray_months
 from pipeline.periods import Period
 from pipeline.settings import Settings
 from pipeline.tables import ALL, GAP_CLASSES, PRIVATE, STATUSES, checked, typed
@@ -331,20 +330,9 @@ def results(
     }
 
 
-def warnings(
-    inputs: Inputs,
-    rejects: pd.DataFrame,
-    books: pd.DataFrame,
-    window: list[str],
-    held: list[str],
-    period: Period,
-    settings: Settings,
-) -> list[Fault]:
-    """What a careful colleague would point out about this run's data."""
+def warnings(rejects: pd.DataFrame, books: pd.DataFrame) -> list[Fault]:
+    """What a careful colleague would point out about the rows that were set aside."""
     found = []
-    missing = [] if not inputs.tiles.empty or inputs.tests.empty else [month for month in window if month not in held]
-    if missing:
-        found.append(Fault("months_missing", values={"found": missing}))
     counts = rejects["reject_reason"].value_counts()
     within = int(books["read_count"].sum() - counts.get("outside_window", 0))
     if within and counts.get("duplicate", 0) / within > 0.2:
@@ -354,17 +342,4 @@ def warnings(
         found.append(Fault("mostly_outside", values={"found": round(100 * astray / within)}))
     if int(books["valid_count"].sum()) == 0:
         found.append(Fault("no_usable"))
-    if stray := stray_months(inputs, settings):
-        found.append(Fault("stray_months", values={"found": stray}))
-    about = settings.target
-    months = period.months
-    if (about.valid_from and f"{about.valid_from:%Y-%m}" > months[-1]) or (
-        about.valid_to and f"{about.valid_to:%Y-%m}" < months[0]
-    ):
-        found.append(
-            Fault(
-                "target_dates",
-                values={"found": str(period), "expected": f"{about.valid_from or '…'} – {about.valid_to or '…'}"},
-            )
-        )
     return found

@@ -166,12 +166,10 @@ def check(
         for item in read.read:
             tell("file", name=item.name, role=item.role, count=item.row_count)
         tell("held", periods=held)
-        tell(
-            "period",
-            period=str(when),
-            window=" – ".join({(w := when.window(chosen.evidence.window_months))[0]: 0, w[-1]: 0}),
-        )
-        _say_warnings(read.warnings, language)
+        window = when.window(chosen.evidence.window_months)
+        tell("period", period=str(when), window=f"{window[0]} – {window[-1]}")
+        for warning in (*read.warnings, *doors.period_warnings(read, chosen, when, window)):
+            tell("warning", fault=warning)
         typer.echo(texts.line("check_ok", language))
 
 
@@ -277,11 +275,6 @@ def _letters(lang: texts.Lang) -> Iterator[None]:
             typer.echo(f"{texts.line('fault', lang)}: {texts.letter(one, lang)}", err=True)
         typer.echo(texts.line("faults_left", lang, count=len(error.faults)), err=True)
         raise typer.Exit(2) from None
-
-
-def _say_warnings(warnings: list[Fault], lang: texts.Lang) -> None:
-    for warning in warnings:
-        typer.echo(f"{texts.line('warning', lang)}: {texts.letter(warning, lang)}", err=True)
 
 
 @contextmanager

@@ -211,14 +211,6 @@ def periods_in(inputs: Inputs, settings: Settings) -> list[str]:
     return sorted(months.index[months >= STRAY_SHARE])
 
 
-def stray_months(inputs: Inputs, settings: Settings) -> list[str]:
-    """Months with too few rows to be chosen as the report period by themselves."""
-    if len(inputs.tiles):
-        return []
-    local = inputs.tests["measured_at"].dropna().dt.tz_convert(settings.timezone)
-    return sorted(set(local.dt.strftime("%Y-%m").unique()) - set(periods_in(inputs, settings)))
-
-
 def chosen_period(inputs: Inputs, settings: Settings, wanted: str | None) -> Period:
     """The period asked for, or the latest in the data. Raises `UserFault` where the data do not hold it."""
     held = periods_in(inputs, settings)
@@ -233,6 +225,25 @@ def chosen_period(inputs: Inputs, settings: Settings, wanted: str | None) -> Per
         if str(period) not in held:
             raise UserFault([Fault("no_such_period", values={"found": wanted, "expected": held})])
     return period
+
+
+def period_warnings(inputs: Inputs, settings: Settings, period: Period, window: list[str]) -> list[Fault]:
+    """What the data lack for the period: months of the window; months passed over; a target that is not valid then."""
+    found = []
+    if len(inputs.tests):
+        held = periods_in(inputs, settings)
+        local = inputs.tests["measured_at"].dropna().dt.tz_convert(settings.timezone)
+        if missing := [month for month in window if month not in held]:
+            found.append(Fault("months_missing", values={"found": missing}))
+        if stray := sorted(set(local.dt.strftime("%Y-%m").unique()) - set(held)):
+            found.append(Fault("stray_months", values={"found": stray}))
+    about, months = settings.target, period.months
+    early = about.valid_from is not None and f"{about.valid_from:%Y-%m}" > months[-1]
+    late = about.valid_to is not None and f"{about.valid_to:%Y-%m}" < months[0]
+    if early or late:
+        validity = f"{about.valid_from or '…'} – {about.valid_to or '…'}"
+        found.append(Fault("target_dates", values={"found": str(period), "expected": validity}))
+    return found
 
 
 def _caught(faults: list[Fault], read: Callable[[], Any]) -> Any:

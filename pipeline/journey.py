@@ -18,7 +18,7 @@ import pandas as pd
 
 from pipeline import assemble, clean, fieldwork, hexes, locate, prioritise, privacy, statistics
 from pipeline.errors import Fault
-from pipeline.inputs import Inputs, chosen_period, periods_in, read_inputs
+from pipeline.inputs import Inputs, chosen_period, period_warnings, read_inputs
 from pipeline.periods import Period
 from pipeline.publish.manifest import Journal
 from pipeline.settings import Settings
@@ -113,7 +113,8 @@ def judge_month(
     }
     warnings = [
         *inputs.warnings,
-        *assemble.warnings(inputs, rejects, books, window, periods_in(inputs, settings), period, settings),
+        *period_warnings(inputs, settings, period, window),
+        *assemble.warnings(rejects, books),
     ]
     for warning in warnings:
         tell("warning", fault=warning)

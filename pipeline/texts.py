@@ -16,6 +16,7 @@ Lang = Literal["vi", "en"]
 FAULTS: Mapping[str, tuple[str, str]] = {
     "missing_file": ("không có tệp này; kiểm tra lại đường dẫn", "no such file; check the path"),
     "empty_glob": ("không tệp nào khớp mẫu này; kiểm tra lại đường dẫn", "no file matches this pattern; check the path"),
+    "empty_folder": ("thư mục không có tệp đo nào ({expected}); chép tệp vào hoặc sửa đường dẫn", "the folder holds no measurement file ({expected}); put one in or mend the path"),
     "empty_file": ("tệp rỗng; cần một dòng tiêu đề và dữ liệu – xuất lại tệp", "the file is empty; a heading row and data were expected – export it again"),
     "unknown_suffix": ("loại tệp {found} chưa đọc được; cần một trong: {expected}", "cannot read files of type {found}; expected one of: {expected}"),
     "unreadable_file": ("không đọc được ({found}); cần {expected} – mở thử và xuất lại tệp", "cannot be read ({found}); expected {expected} – open it and export it again"),

@@ -254,3 +254,12 @@ def test_the_demo_serves_any_province(lomsong, tmp_path):
     code, text = lomsong("run", "--settings", "d/settings.toml")
     assert code == 0, text
     assert "Cà Mau" in (tmp_path / "outputs/2026-10/maps/coverage_gaps.html").read_text(encoding="utf-8")
+
+
+def test_a_target_that_was_not_valid_then_is_pointed_out(lomsong, tmp_path):
+    settings = write_world(tmp_path, ONE_MONTH, "[target]\nvalid_to = 2025-12-31\n")
+    for command in ("check", "run"):
+        code, text = lomsong(command, "--settings", settings, "--lang", "en")
+        assert code == 0
+        assert "note: period 2026-10 lies outside the target's validity (… – 2025-12-31)" in text
+        assert "note: the evidence window lacks data of the months: 2026-08, 2026-09" in text

@@ -24,7 +24,7 @@ MAY = {
     "settings": {"errors"},
     "sources": {"tables", "errors", "periods"},
     "inputs": {"boundaries", "demand", "errors", "periods", "settings", "sources", "tables"},
-    "assemble": {"clean", "errors", "gaps", "hexes", "inputs", "judge", "locate", "periods", "privacy", "samples", "settings", "statistics", "tables"},
+    "assemble": {"clean", "errors", "gaps", "hexes", "judge", "locate", "periods", "privacy", "samples", "settings", "statistics", "tables"},
     "demo": {"schematic", "simulate", "errors", "sources"},
     # late or for types only: the shapes that it is handed
     "publish": {"tables", "errors", "texts", "sources", "inputs", "journey", "settings", "__version__"},
@@ -71,6 +71,7 @@ def test_every_fault_has_words_in_both_languages_and_every_word_a_use():
     used = set(re.findall(r"""(?:Fault|fault)\(\s*["'](\w+)["']""", code)) | {
         "missing_file",
         "empty_glob",
+        "empty_folder",
         "unknown_names",
         "unknown_technologies",
     }

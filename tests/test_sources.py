@@ -180,6 +180,9 @@ def test_deliveries_carry_as_much_of_their_folder_as_makes_them_unique(tmp_path)
     with pytest.raises(UserFault) as caught:
         files.deliveries((str(tmp_path / "absent.csv"), str(tmp_path / "*.xyz")))
     assert [f.code for f in caught.value.faults] == ["missing_file", "empty_glob"]
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UserFault, match="empty_folder"):
+        files.deliveries((str(tmp_path / "empty"),))
 
 
 @pytest.mark.parametrize(

@@ -7,6 +7,9 @@ rm -rf "$bundle"
 mkdir -p "$bundle/wheels"
 "$python" -m pip wheel --quiet --disable-pip-version-check -c constraints.txt -w "$bundle/wheels" .
 cp constraints.txt settings.toml README.md LICENSE "$bundle/"
+mkdir -p "$bundle/project"
+cp -r pipeline docs notebooks tests tools pyproject.toml Makefile constraints.txt settings.toml README.md CHANGELOG.md LICENSE "$bundle/project/"
+find "$bundle/project" -name __pycache__ -prune -exec rm -rf {} +
 cat > "$bundle/INSTALL.txt" <<'TEXT'
 Lõm Sóng – cài đặt không cần internet / installing without internet
 

@@ -45,7 +45,14 @@ def deliveries(patterns: tuple[str, ...]) -> list[Delivery]:
     for pattern in patterns:
         found = _expand(pattern)
         if not found:
-            faults.append(Fault("missing_file" if not glob.has_magic(pattern) else "empty_glob", pattern))
+            code = (
+                "empty_folder"
+                if Path(pattern).is_dir()
+                else "empty_glob"
+                if glob.has_magic(pattern)
+                else "missing_file"
+            )
+            faults.append(Fault(code, pattern, values={"expected": SUFFIXES}))
         paths.update(found)
     if faults:
         raise UserFault(faults)
