@@ -55,7 +55,6 @@ def evidence_of_tests(marked: pd.DataFrame, period: Period, window: list[str], s
     counts = counts.join(
         pd.DataFrame(
             {
-                "device_count": devices.groupby(UNIT).size(),
                 "slow_hours_apart": samples.slow_hours_apart(drawn, settings.target.download_mbps),
                 "failed_test_count": samples.with_all(failed).groupby(UNIT).size(),
                 "newer_test_count": samples.with_all(other[other["technology"] == "5G"]).groupby(UNIT).size(),

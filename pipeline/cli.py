@@ -69,6 +69,7 @@ PopulationFile = Annotated[
 ]
 OutFolder = Annotated[Path, typer.Option("--out", help="Folder for outputs; the period's own folder is made inside.")]
 LangName = Annotated[Lang | None, typer.Option("--lang", help="Language of outputs and messages; default: vi.")]
+EngineName = Annotated[str, typer.Option("--engine", help="Where the steps run: local.")]
 Parts = Annotated[str, typer.Option("--publish", help="What to publish, with commas: tables,map.")]
 
 
@@ -91,6 +92,7 @@ def run(
     boundaries: BoundaryFile = None,
     population: PopulationFile = None,
     out: OutFolder = Path("outputs"),
+    engine: EngineName = "local",
     lang: LangName = None,
     publish: Parts = "tables,map",
 ) -> None:
@@ -101,7 +103,7 @@ def run(
     language = _language(settings, lang)
     with _letters(language), _progress(language) as (tell, progress):
         chosen = _settings(settings, measurements, more, format, boundaries, population, lang)
-        parts = _parts(publish)
+        parts = _parts(publish, engine)
         from pipeline import journey
         from pipeline.inputs import periods_in, read_inputs
 
@@ -130,6 +132,7 @@ def check(
     boundaries: BoundaryFile = None,
     population: PopulationFile = None,
     out: OutFolder = Path("outputs"),
+    engine: EngineName = "local",
     lang: LangName = None,
     publish: Parts = "tables,map",
 ) -> None:
@@ -140,7 +143,7 @@ def check(
     language = _language(settings, lang)
     with _letters(language), _progress(language) as (tell, progress):
         chosen = _settings(settings, measurements, more, format, boundaries, population, lang)
-        _parts(publish)
+        _parts(publish, engine)
         from pipeline import inputs as doors
 
         for name, reading in doors.headings(chosen):
@@ -252,8 +255,11 @@ def _language(path: Path | None, lang: Lang | None) -> texts.Lang:
         return "vi"
 
 
-def _parts(publish: str) -> tuple[str, ...]:
-    from pipeline.settings import PARTS
+def _parts(publish: str, engine: str) -> tuple[str, ...]:
+    from pipeline.settings import ENGINES, PARTS
+
+    if engine not in ENGINES:
+        raise fault("bad_engine", "--engine", found=engine, expected=ENGINES)
 
     parts = tuple(part.strip() for part in publish.split(",") if part.strip())
     if wrong := [part for part in parts if part not in PARTS]:

@@ -109,10 +109,16 @@ def cell_figures(devices: pd.DataFrame, shown: pd.Series, target_mbps: float) ->
     named = by_device[by_device["operator"] != ALL]
     pooled = by_device if named.empty else pd.concat([named, named.assign(operator=ALL)], ignore_index=True)
     cells = pooled.groupby(["hex_id", "operator"])
+    # a phone with two operators' SIM cards has two values under `all` and is one device
+    people = (
+        pooled.drop_duplicates(["hex_id", "operator", "device_key"])
+        .groupby(["hex_id", "operator"])["device_weight"]
+        .sum()
+    )
     return pd.DataFrame(
         {
             "test_count": cells["test_count"].sum(),
-            "device_count": cells["device_weight"].sum(),
+            "device_count": people,
             "value_count": cells.size(),
             "below_count": cells["is_below"].sum(),
             "mean_mbps": cells["value"].mean(),

@@ -95,10 +95,12 @@ def _sources(
         faults.append(Fault("no_settings", values={"expected": "[sources.NAME] path", "option": "--measurements"}))
     parts: dict[str, list[pd.DataFrame]] = {"tests": [], "tiles": []}
     file_counts: dict[str, int] = {}
-    seen: dict[str, str] = {}
+    seen: dict[str, tuple[str, str]] = {}  # hash → (source, file)
     for name, source in settings.sources.items():
         listed = _caught(faults, partial(files.deliveries, source.path)) or []
         file_counts[name] = len(listed)
+        if others := files.passed_over(source.path):
+            warnings.append(Fault("passed_over", name, values={"found": others, "expected": files.SUFFIXES}))
         for number, delivery in enumerate(listed):
             progress(delivery.name, number / len(listed))
             kind = "tiles" if source.format == "ookla" else "tests"
@@ -106,9 +108,11 @@ def _sources(
             if part is None:
                 continue
             sha256 = delivery.sha256
-            if sha256 in seen:
-                warnings.append(Fault("same_content", delivery.name, values={"found": seen[sha256]}))
-            seen.setdefault(sha256, delivery.name)
+            former_source, former_file = seen.setdefault(sha256, (name, delivery.name))
+            if former_source != name:  # repeats are looked for within a source
+                faults.append(Fault("read_twice", delivery.name, values={"found": [former_source, name]}))
+            elif former_file != delivery.name:
+                warnings.append(Fault("same_content", delivery.name, values={"found": former_file}))
             read.append(Input(name, delivery.name, sha256, len(part)))
             warnings += _unreadable(part, delivery.name)
             parts[kind].append(part)

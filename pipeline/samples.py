@@ -72,17 +72,21 @@ def evidence_counts(
 ) -> pd.DataFrame:
     """By commune × operator (and `all`): counts and raw figures that no inference is made on, index `UNIT`.
 
-    Columns: test_count, raw_mean_mbps, date_count, sample_count, largest_device_tests, largest_cell_samples, accurate_count,
+    `device_count` counts devices, of `all` too, where a phone with two operators' SIM cards has two values (m).
+    Columns: test_count, device_count, raw_mean_mbps, date_count, sample_count, largest_device_tests, largest_cell_samples, accurate_count,
     pseudo_count, month_test_count, month_device_count, month_mean_mbps.
     """
     tests, samples = with_all(tests), with_all(samples)
-    by_test = tests.assign(accurate=tests["location_accuracy_m"] <= max_hex_accuracy_m).groupby(UNIT)
+    # phones write 0 or −1 where they do not know their accuracy
+    accurate = tests["location_accuracy_m"].gt(0) & tests["location_accuracy_m"].le(max_hex_accuracy_m)
+    by_test = tests.assign(accurate=accurate).groupby(UNIT)
     by_sample = samples.groupby(UNIT)
     month_tests = tests[tests["month"] == report_month].groupby(UNIT)
     month_samples = samples[samples["local_date"].str.startswith(report_month)].groupby(UNIT)
     return pd.DataFrame(
         {
             "test_count": by_test.size(),
+            "device_count": by_test["device_key"].nunique(),
             "raw_mean_mbps": by_test["download_mbps"].mean(),
             "date_count": by_test["local_date"].nunique(),
             "accurate_count": by_test["accurate"].sum(),

@@ -19,6 +19,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from pipeline.errors import Fault, UserFault, fault
 
 Share = Field(ge=0, le=1)
+ENGINES = ("local",)  # `dask` joins with its room
 PARTS = ("tables", "map")  # what this version publishes; `gis` and `report` join with their rooms
 
 

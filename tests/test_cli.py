@@ -53,6 +53,30 @@ def test_parts_can_be_published_alone(lomsong, tmp_path):
     assert "cannot publish “posters”; this version publishes: tables, map" in text
 
 
+def test_only_what_there_is_can_be_asked_for(lomsong, tmp_path):
+    settings = write_world(tmp_path, ONE_MONTH)
+    assert lomsong("run", "--settings", settings, "--engine", "local")[0] == 0
+    code, text = lomsong("run", "--settings", settings, "--engine", "dask", "--lang", "en")
+    assert code == 2
+    assert "this version has no engine “dask”; it has: local" in text
+
+
+def test_a_file_that_two_sources_read_is_a_fault(lomsong, tmp_path):
+    settings = write_world(tmp_path, ONE_MONTH, '[sources.again]\npath = "raw/2026-10/tests.csv"\n')
+    code, text = lomsong("run", "--settings", settings, "--lang", "en")
+    assert code == 2
+    assert "is read by two sources: ispeed, again" in text
+
+
+def test_files_of_other_types_are_not_passed_over_in_silence(lomsong, tmp_path):
+    settings = write_world(tmp_path, ONE_MONTH)
+    (tmp_path / "raw/2026-10/old.xls").write_bytes(b"x")
+    (tmp_path / "raw/README.md").write_text("x")
+    code, text = lomsong("run", "--settings", settings, "--lang", "en")
+    assert code == 0
+    assert "files of other types were passed over: old.xls" in text
+
+
 def test_options_override_the_settings(lomsong, tmp_path):
     settings = write_world(tmp_path, ONE_MONTH)
     (tmp_path / "a.csv").write_text(month_of_tests("2026-09", {("r2c2", "V"): [20.0] * 6}))

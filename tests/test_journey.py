@@ -12,7 +12,7 @@ import pytest
 
 from pipeline import cli, tables
 from pipeline.demo import write_demo
-from tests.builders import SHARED, month_of_tests, read_page, squares, write_world
+from tests.builders import SHARED, month_of_tests, read_page, squares, write_boundaries, write_world
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -390,3 +390,43 @@ def test_swapped_coordinates_are_pointed_out(lomsong, tmp_path):
     text = month_of_tests("2026-10", {("r0c0", "V"): [10.0] * 4}).replace("latitude,longitude", "longitude,latitude")
     _, log = run(lomsong, write_world(tmp_path, {"2026-10": text}), tmp_path / "out")
     assert "100 % of the window's rows lie outside the area; check whether latitude and longitude are swapped" in log
+
+
+def test_two_phones_with_two_sim_cards_each_are_two_devices_and_show_no_speed(lomsong, tmp_path):
+    both = month_of_tests("2026-10", {("r0c0", "V"): [10.0, 12.0], ("r0c0", "M"): [20.0, 22.0]})
+    text = both.replace("device-r0c0-V-", "phone-").replace("device-r0c0-M-", "phone-")
+    folder, _ = run(lomsong, write_world(tmp_path, {"2026-10": text}), tmp_path / "out")
+    row = (
+        pd.read_csv(folder / "tables/commune_status.csv").query("commune_code == 'r0c0' and operator == 'all'").iloc[0]
+    )
+    assert row["device_count"] == 2
+    assert pd.isna(row["mean_mbps"])
+    cells = pd.read_parquet(folder / "tables/hex_status.parquet")
+    assert cells["device_count"].eq(2).all()
+    assert cells["mean_mbps"].isna().all()
+
+
+def test_tiles_that_all_lie_elsewhere_give_no_data(lomsong, tmp_path):
+    settings = write_world(tmp_path, {"2026-10": ""})
+    (tmp_path / "tiles.csv").write_text("quadkey,avg_d_kbps,tests,devices,quarter\n0230102122203301,9000,1,1,2026Q3\n")
+    code, text = lomsong(
+        "run", "--settings", settings, "--measurements", "tiles.csv", "--format", "ookla", "--lang", "en"
+    )
+    assert code == 0, text
+    assert "no valid test is left" in text
+    status = pd.read_csv(tmp_path / "outputs/2026Q3/tables/commune_status.csv")
+    assert set(status["status"]) == {"no_data"}
+    assert set(status["operator"]) == {"all"}
+
+
+def test_one_commune_alone_is_a_province_too(lomsong, tmp_path):
+    settings = write_world(
+        tmp_path, {"2026-10": month_of_tests("2026-10", {("r0c0", "V"): [10.0, 14.0, 12.0, 9.0] * 4})}
+    )
+    write_boundaries(tmp_path / "boundaries.geojson", squares(1, 1))
+    folder, _ = run(lomsong, settings, tmp_path / "out")
+    status = pd.read_csv(folder / "tables/commune_status.csv").set_index("operator")
+    assert status.loc["V", "status"] == "confirmed_gap"
+    assert pd.isna(status.loc["V", "gap_probability"]), "no prior from one commune: direct evidence decides"
+    priorities = pd.read_csv(folder / "tables/priorities.csv")
+    assert priorities["depth"].iloc[0] == pytest.approx((40 - 11.25) / 40)

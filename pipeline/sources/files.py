@@ -60,6 +60,13 @@ def deliveries(patterns: tuple[str, ...]) -> list[Delivery]:
     return [Delivery(path, name) for path, name in zip(ordered, _unique_names(ordered), strict=True)]
 
 
+def passed_over(patterns: tuple[str, ...]) -> list[str]:
+    """Names of files in a source's folders that are of no readable type: nothing is passed over in silence."""
+    folders = [Path(p) for p in patterns if Path(p).is_dir()]
+    files = [p for folder in folders for p in folder.rglob("*") if p.is_file() and not _is_scratch(p)]
+    return sorted(p.name for p in files if _suffix(p) not in (*SUFFIXES, ".md"))
+
+
 def _expand(pattern: str) -> list[Path]:
     path = Path(pattern)
     if path.is_file():
