@@ -19,6 +19,7 @@ from pipeline import __version__, texts
 from pipeline.errors import Fault, UserFault, fault
 
 if TYPE_CHECKING:
+    from pipeline.inputs import Headings
     from pipeline.settings import Settings
 
 app = typer.Typer(
@@ -101,25 +102,18 @@ def run(
     Cả tháng trong một lệnh: đọc, làm sạch, kết luận, xuất bản đồ và bảng ưu tiên vào OUT/KỲ/.
     """
     language = _language(settings, lang)
-    with _letters(language), _progress(language) as (tell, progress):
+    with _letters(language):
         chosen = _settings(settings, measurements, more, format, boundaries, population, lang)
         parts = _parts(publish, engine)
         from pipeline import journey
-        from pipeline.inputs import periods_in, read_inputs
 
-        periods = [period]
-        if period == "all":
-            periods = list(periods_in(read_inputs(chosen, progress), chosen))
-        for one in periods:
-            folder = journey.run(chosen, period=one, out=out, parts=parts, tell=tell, progress=progress)
-            typer.echo(f"{texts.line('outputs', language)}: {folder}")
-            for path in sorted(
-                p
-                for p in folder.rglob("*")
-                if p.suffix in (".html", ".json")
-                or p.name in ("commune_status.csv", "priorities.csv", "measure_first.csv")
-            ):
-                typer.echo(f"  {path}")
+        with _progress(language) as (tell, progress):
+            folders = journey.run(chosen, period=period, out=out, parts=parts, tell=tell, progress=progress)
+    for folder in folders:
+        typer.echo(f"{texts.line('outputs', language)}: {folder}")
+        for name in ("maps/coverage_gaps.html", "tables", "manifest.json"):
+            if (folder / name).exists():
+                typer.echo(f"  {folder / name}")
 
 
 @app.command(epilog="Example: [bold]lomsong check --measurements export.xlsx --boundaries communes.gpkg[/bold]")
@@ -141,39 +135,37 @@ def check(
     Kiểm tra đầu vào và cài đặt, không tính gì; gặp tiêu đề lạ thì in cách hiểu và các dòng cài đặt cần dán.
     """
     language = _language(settings, lang)
-    with _letters(language), _progress(language) as (tell, progress):
+    with _letters(language):
         chosen = _settings(settings, measurements, more, format, boundaries, population, lang)
         _parts(publish, engine)
         from pipeline import inputs as doors
 
         for name, reading in doors.headings(chosen):
-            typer.echo(texts.line("headings", language, file=name))
-            for heading, meaning in reading.taken_for.items():
-                typer.echo(f"  {heading} → {meaning}")
-            for heading, guess in reading.guesses.items():
-                shown = texts.line("guess", language) + guess if guess else texts.line("not_used", language)
-                typer.echo(f"  {heading} → {shown}")
-            if reading.lines:
-                typer.echo(texts.line("paste", language))
-                for text in reading.lines:
-                    typer.echo(f"  {text}")
-        read = doors.read_inputs(chosen, progress)
-        held = doors.periods_in(read, chosen)
-        when = doors.chosen_period(read, chosen, None if period == "all" else period)
-        tell(
-            "boundaries",
-            count=len(read.communes),
-            area=round(float(read.communes["area_km2"].sum())),
-            vintage=read.communes["boundary_vintage"].iloc[0],
-        )
-        for item in read.read:
-            tell("file", name=item.name, role=item.role, count=item.row_count)
-        tell("held", periods=held)
-        window = when.window(chosen.evidence.window_months)
-        tell("period", period=str(when), window=f"{window[0]} – {window[-1]}")
-        for warning in (*read.warnings, *doors.period_warnings(read, chosen, when, window)):
-            tell("warning", fault=warning)
+            typer.echo("\n".join(_heading_lines(name, reading, language)))
+        with _progress(language) as (tell, progress):
+            read = doors.read_inputs(chosen, progress)
+            when = doors.chosen_period(read, chosen, None if period == "all" else period)
+            area, vintage = read.communes["area_km2"].sum(), read.communes["boundary_vintage"].iloc[0]
+            tell("boundaries", count=len(read.communes), area=round(float(area)), vintage=vintage)
+            for item in read.read:
+                tell("file", name=item.name, role=item.role, count=item.row_count)
+            tell("held", periods=doors.periods_in(read, chosen))
+            window = when.window(chosen.evidence.window_months)
+            tell("period", period=str(when), window=f"{window[0]} – {window[-1]}")
+            for warning in (*read.warnings, *doors.period_warnings(read, chosen, when, window)):
+                tell("warning", fault=warning)
         typer.echo(texts.line("check_ok", language))
+
+
+def _heading_lines(name: str, reading: Headings, lang: texts.Lang) -> list[str]:
+    """What a file's headings are taken for, guesses for the others, and the settings lines to paste."""
+    lines = [texts.line("headings", lang, file=name)]
+    lines += [f"  {heading} → {meaning}" for heading, meaning in reading.taken_for.items()]
+    for heading, guess in reading.guesses.items():
+        lines.append(f"  {heading} → {texts.line('guess', lang) + guess if guess else texts.line('not_used', lang)}")
+    if reading.lines:
+        lines += [texts.line("paste", lang), *(f"  {text}" for text in reading.lines)]
+    return lines
 
 
 @app.command(

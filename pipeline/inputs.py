@@ -102,7 +102,7 @@ def _sources(
         if others := files.passed_over(source.path):
             warnings.append(Fault("passed_over", name, values={"found": others, "expected": files.SUFFIXES}))
         for number, delivery in enumerate(listed):
-            progress(delivery.name, number / len(listed))
+            progress(delivery.name, 0.2 * number / len(listed))
             kind = "tiles" if source.format == "ookla" else "tests"
             part = _caught(faults, partial(read_delivery, name, source, delivery, settings, warnings))
             if part is None:

@@ -18,7 +18,7 @@ import pandas as pd
 
 from pipeline import assemble, clean, fieldwork, hexes, locate, prioritise, privacy, statistics
 from pipeline.errors import Fault
-from pipeline.inputs import Inputs, chosen_period, period_warnings, read_inputs
+from pipeline.inputs import Inputs, chosen_period, period_warnings, periods_in, read_inputs
 from pipeline.periods import Period
 from pipeline.publish.manifest import Journal
 from pipeline.settings import Settings
@@ -55,16 +55,23 @@ def run(
     parts: Collection[str],
     tell: Tell = silent,
     progress: Progress = silent,
-) -> Path:
-    """The whole job: read, judge, publish into `out/PERIOD`, which is returned. Raises `UserFault`."""
+) -> list[Path]:
+    """The whole job: read, judge, publish. Gives the folders `out/PERIOD` that were made. Raises `UserFault`.
+
+    `period`: a month, a quarter, `all` that the data hold, or None for the latest.
+    """
     from pipeline.publish import publish_month
 
-    journal = Journal()
-    with journal.step("read"):
+    reading = Journal()
+    with reading.step("read"):
         inputs = read_inputs(settings, progress)
-    chosen = chosen_period(inputs, settings, period)
-    month = judge_month(inputs, settings, chosen, journal, tell, progress)
-    return publish_month(month, inputs, settings, out, parts, journal, tell, progress)
+    wanted = list(periods_in(inputs, settings)) if period == "all" else [period]
+    folders = []
+    for one in [chosen_period(inputs, settings, text) for text in wanted]:
+        journal = Journal(reading.seconds)
+        month = judge_month(inputs, settings, one, journal, tell, progress)
+        folders.append(publish_month(month, inputs, settings, out, parts, journal, tell, progress))
+    return folders
 
 
 def judge_month(

@@ -26,9 +26,9 @@ TIMES = ("started_at", "finished_at", "seconds_by_step", "seconds")  # what may 
 class Journal:
     """Times and rows of each step, kept while a run goes on."""
 
-    def __init__(self) -> None:
+    def __init__(self, seconds: Mapping[str, float] | None = None) -> None:
         self.started_at = datetime.now(UTC)
-        self.seconds: dict[str, float] = {}
+        self.seconds: dict[str, float] = dict(seconds or {})  # of steps that were done before
         self.rows: dict[str, Any] = {}
         self._began = perf_counter()
 
