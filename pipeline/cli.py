@@ -6,6 +6,7 @@ Heavy rooms are imported inside the commands, so that `--help` answers at once.
 
 from __future__ import annotations
 
+import errno
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -21,6 +22,9 @@ from pipeline.errors import Fault, UserFault, fault
 if TYPE_CHECKING:
     from pipeline.inputs import Headings
     from pipeline.settings import Settings
+
+# what a system refuses for reasons that its user can mend
+THEIRS = (errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EROFS, errno.EDQUOT, errno.ENOTDIR, errno.EISDIR, errno.EEXIST)
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -269,10 +273,17 @@ def _letters(lang: texts.Lang) -> Iterator[None]:
     try:
         yield
     except UserFault as error:
-        for one in error.faults:
-            typer.echo(f"{texts.line('fault', lang)}: {texts.letter(one, lang)}", err=True)
-        typer.echo(texts.line("faults_left", lang, count=len(error.faults)), err=True)
-        raise typer.Exit(2) from None
+        faults = error.faults
+    except OSError as error:
+        if error.errno not in THEIRS:
+            raise
+        faults = (Fault("system", str(error.filename or ""), values={"found": error.strerror}),)
+    else:
+        return
+    for one in faults:
+        typer.echo(f"{texts.line('fault', lang)}: {texts.letter(one, lang)}", err=True)
+    typer.echo(texts.line("faults_left", lang, count=len(faults)), err=True)
+    raise typer.Exit(2)
 
 
 @contextmanager

@@ -52,6 +52,7 @@ FAULTS: Mapping[str, tuple[str, str]] = {
     "not_a_quarter": ("ô Ookla tính theo quý; cần kỳ YYYYQn, có {found}; trong dữ liệu: {expected}", "Ookla tiles come by quarter; expected a period YYYYQn, found {found}; in the data: {expected}"),
     "no_such_period": ("dữ liệu không có kỳ {found}; có: {expected}", "the data hold nothing of {found}; they hold: {expected}"),
     "no_time_at_all": ("không dòng nào có thời gian đọc được; đặt `format` cho measured_at, ví dụ { column = \"…\", format = \"%d/%m/%Y %H:%M\" }", "no row has a readable time; set `format` for measured_at, e.g. { column = \"…\", format = \"%d/%m/%Y %H:%M\" }"),
+    "system": ("hệ thống từ chối ({found}); kiểm tra quyền truy cập, dung lượng đĩa và đường dẫn", "the system refuses ({found}); check permissions, disk space and the path"),
     "output_busy": ("một lần chạy khác đang ghi vào thư mục này; chờ nó xong rồi chạy lại", "another run is writing into this folder; wait until it is done and run again"),
     "output_held": ("không thay được thư mục kết quả ({found}); đóng tệp đang mở (Excel, QGIS) rồi chạy lại – kết quả cũ còn nguyên", "the output folder cannot be replaced ({found}); close the file that is open (Excel, QGIS) and run again – the former outputs are whole"),
     # warnings: said, and the run goes on
@@ -116,6 +117,7 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "no_gap_found": ("Chưa thấy lõm", "No gap found"),
     "unknown": ("Chưa rõ", "Unknown"),
     "all": ("Tất cả nhà mạng", "All operators"),
+    "boundaries": ("ranh giới", "boundaries"),
     "official_300": ("đủ 300 phép đo/tháng", "official 300 tests a month"),
     "heavy_tester": ("một thiết bị đo áp đảo", "one device dominates the tests"),
     "mean_median_conflict": ("trung bình và trung vị trái nhau", "mean and median disagree"),

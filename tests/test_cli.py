@@ -6,6 +6,8 @@ import re
 
 import pandas as pd
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
 from pipeline import __version__
 from tests.builders import SHARED, month_of_tests, write_boundaries, write_world
@@ -287,3 +289,56 @@ def test_a_target_that_was_not_valid_then_is_pointed_out(lomsong, tmp_path):
         assert code == 0
         assert "note: period 2026-10 lies outside the target's validity (… – 2025-12-31)" in text
         assert "note: the evidence window lacks data of the months: 2026-08, 2026-09" in text
+
+
+def test_what_the_system_refuses_is_a_letter(lomsong, tmp_path):
+    (tmp_path / "taken").write_text("a file, no folder")
+    code, text = lomsong("demo", "--out", "taken/demo", "--tests", "200", "--lang", "en")
+    assert code == 2
+    assert "the system refuses (Not a directory)" in text
+    code, text = lomsong("run", "--settings", write_world(tmp_path, ONE_MONTH), "--out", "taken", "--lang", "en")
+    assert code == 2
+    assert "former outputs are" in text
+
+
+CELLS = st.one_of(
+    st.sampled_from(
+        [
+            "",
+            "-",
+            "0",
+            "-1",
+            "1e9",
+            "12,5",
+            "1.234,5",
+            "nan",
+            "inf",
+            "22.05",
+            "103.05",
+            "2026-10-05 08:00",
+            "05/10/2026 20:00",
+            "4G",
+            "5G",
+            "V",
+            '"',
+            "=1",
+        ]
+    ),
+    st.text(alphabet=st.characters(codec="utf-8", exclude_characters="\r\n\x00"), max_size=12),
+)
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.lists(CELLS, min_size=1, max_size=11), min_size=0, max_size=12))
+def test_whatever_stands_in_a_file_the_command_ends_with_tables_or_letters(lomsong, tmp_path, rows):
+    text = ONE_MONTH["2026-10"] + "".join(",".join(row) + "\n" for row in rows)
+    world = write_world(tmp_path, {"2026-10": text})
+    code, output = lomsong("run", "--settings", world, "--publish", "tables,map", "--period", "2026-10", "--lang", "en")
+    assert code in (0, 2), output
+    if code == 0:
+        books = re.search(
+            r"clean ispeed: ([\d,]+) read = ([\d,]+) valid \+ ([\d,]+) failed \+ ([\d,]+) set aside", output
+        )
+        read, *parts = (int(n.replace(",", "")) for n in books.groups())
+        assert read == sum(parts)
+        assert len(pd.read_csv(tmp_path / "outputs/2026-10/tables/rejects.csv")) == parts[2]

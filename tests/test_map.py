@@ -117,6 +117,10 @@ def test_a_click_on_a_commune_opens_its_card_with_the_tables_figures(opened, dem
         if pd.notna(row["mean_mbps"]):
             assert f"{row['mean_mbps']:.1f}".replace(".", ",") in text
         assert f"{int(row['device_count'])}" in text
+    wide = opened.page.evaluate(
+        "(() => { const p = document.getElementById('panel'); return p.scrollWidth - p.clientWidth; })()"
+    )
+    assert wide == 0, "the card fits its panel"
 
 
 @pytest.mark.browser
@@ -153,6 +157,14 @@ def test_the_hash_keeps_the_choice(browser, demo_outputs):
     seen = Seen(browser, demo_outputs / "maps/coverage_gaps.html", "#operator=VinaPhone&commune=03434").ready()
     assert seen.page.is_checked('input[value="VinaPhone"]')
     assert seen.page.inner_text("#card h2 span") == "Xã Nậm Hàng"
+    assert seen.complaints == []
+    seen.context.close()
+
+
+@pytest.mark.browser
+def test_a_broken_link_still_opens_the_map(browser, demo_outputs):
+    seen = Seen(browser, demo_outputs / "maps/coverage_gaps.html", "#operator=%E0%A4%A&commune=nowhere&&=").ready()
+    assert seen.page.is_checked('input[value="all"]')
     assert seen.complaints == []
     seen.context.close()
 

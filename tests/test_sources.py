@@ -146,6 +146,14 @@ def test_a_phones_model_and_a_rows_number_are_not_taken_for_ids():
     assert "test_id" not in rules
 
 
+def test_minus_one_is_not_a_latency(tmp_path):
+    content = "time,lat,lon,operator,technology,download,upload,ping\n2026-10-01 08:00,22,103,V,4G,-5,-1,-1\n"
+    row = read(tmp_path / "a.csv", content.encode()).iloc[0]
+    assert row["download_mbps"] == -5, "clean judges it"
+    assert row[["upload_mbps", "latency_ms"]].isna().all()
+    assert row["unreadable"] == "upload_mbps;latency_ms"
+
+
 @pytest.mark.parametrize(
     ("name", "content", "code"),
     [

@@ -92,7 +92,7 @@ def _write_map(folder: Path, month: Month, settings: Settings, licences: list[st
         "notice": settings.publish.notice,
         "licences": [
             *licences,
-            f"{month.communes['boundary_vintage'].iloc[0]}",
+            f"{texts.word('boundaries', lang)} {month.communes['boundary_vintage'].iloc[0]}",
             "folium (MIT)",
             "Leaflet (BSD-2)",
             "H3 (Apache-2.0)",

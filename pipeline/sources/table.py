@@ -19,6 +19,11 @@ from pipeline.tables import ALL, checked, typed
 
 REQUIRED = ("measured_at", "latitude", "longitude", "operator", "technology", "download_mbps")
 OPTIONAL = ("test_id", "location_accuracy_m", "upload_mbps", "latency_ms", "jitter_ms", "signal_dbm", "device_id")
+NEVER_NEGATIVE = (
+    "upload_mbps",
+    "latency_ms",
+    "jitter_ms",
+)  # −1 stands for "not measured"; download is judged in `clean`
 _IN_HEADING = re.compile(r"[(\[]\s*([A-Za-z/]+)\s*[)\]]|_(kbps|mbps|kbit|ms|km|m|dbm)$", re.IGNORECASE)
 
 
@@ -72,6 +77,8 @@ def read_tests(source: str, file: str, rows: pd.DataFrame, rules: Mapping[str, R
         target = "operator_met" if ours == "operator" else ours
         result[target] = _read(ours, column, rule, reading)
         if ours not in ("operator", "technology"):
+            if ours in NEVER_NEGATIVE:
+                result[target] = result[target].where(~(result[target] < 0))
             lost = values.present(column) & result[target].isna()
             unreadable = unreadable.where(~lost, unreadable + f";{ours}")
     result["unreadable"] = unreadable.str.removeprefix(";")

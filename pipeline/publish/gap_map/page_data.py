@@ -5,6 +5,7 @@ Does not belong here: HTML, colours' choice, anything that was suppressed (it is
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -125,7 +126,8 @@ def _rounded(shape: shapely.Geometry) -> dict[str, Any]:
 
 
 def _number(value: Any, digits: int = 2) -> float | None:
-    return None if pd.isna(value) else round(float(value), digits)
+    # an interval of very few, very unlike values may have no upper end
+    return round(float(value), digits) if pd.notna(value) and math.isfinite(value) else None
 
 
 def _communes(communes: gpd.GeoDataFrame, status: pd.DataFrame, summary: pd.DataFrame) -> list[dict[str, Any]]:

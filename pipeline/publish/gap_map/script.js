@@ -182,11 +182,13 @@
       var chosen = name === state.operator ? 'chosen' : '';
       return [
         node('tr', {'class': chosen, 'data-operator': name}, [
-          node('td', {}, [node('div', {text: name === 'all' ? t.all : name}), node('div', {'class': 'verdict'}, [swatch(fillOf(f.verdict)), node('span', {text: t[f.verdict]})])]),
+          node('td', {text: name === 'all' ? t.all : name}),
           node('td', {'class': 'number', text: number(f.mean, 1)}),
           node('td', {'class': 'number', text: f.lo === null ? MISSING : number(f.lo, 1) + ' – ' + number(f.hi, 1)}),
           node('td', {'class': 'number', text: number(f.devices)})]),
-        node('tr', {'class': 'notes'}, [node('td', {colspan: 4, text: notes.join(' · ')})])];
+        node('tr', {'class': 'notes'}, [node('td', {colspan: 4}, [
+          node('div', {'class': 'verdict'}, [swatch(fillOf(f.verdict)), node('span', {text: t[f.verdict]})]),
+          node('div', {text: notes.join(' · ')})])])];
     };
     var heads = [t.operator, t.mean, t.interval, t.devices];
     put('card', [
@@ -211,7 +213,7 @@
   };
   var fromHash = function () {
     var wanted = {};
-    location.hash.slice(1).split('&').forEach(function (part) { var pair = part.split('='); wanted[pair[0]] = decodeURIComponent(pair[1] || ''); });
+    location.hash.slice(1).split('&').forEach(function (part) { var pair = part.split('='); try { wanted[pair[0]] = decodeURIComponent(pair[1] || ''); } catch (broken) { wanted[pair[0]] = ''; } });
     if (data.operators.indexOf(wanted.operator) >= 0) state.operator = wanted.operator;
     state.commune = byId[wanted.commune] ? wanted.commune : null;
     document.querySelectorAll('input[name=operator]').forEach(function (radio) { radio.checked = radio.value === state.operator; });

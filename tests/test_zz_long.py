@@ -1,0 +1,344 @@
+"""The command as users meet it: exit codes, letters, untouched outputs."""
+
+from __future__ import annotations
+
+import re
+
+import pandas as pd
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from pipeline import __version__
+from tests.builders import SHARED, month_of_tests, write_boundaries, write_world
+
+ONE_MONTH = {
+    "2026-10": month_of_tests(
+        "2026-10", {("r0c0", "V"): [10.0, 12.0, 14.0, 9.0, 11.0, 13.0] * 2, ("r1c1", "V"): [80.0, 90.0, 70.0] * 4}
+    )
+}
+
+
+def test_version_and_help_with_examples(lomsong):
+    assert lomsong("--version") == (0, f"lomsong {__version__}\n")
+    for command in ("run", "check", "demo"):
+        code, text = lomsong(command, "--help")
+        assert code == 0
+        assert f"lomsong {command}" in re.sub(r"\s+", " ", text), "an example"
+
+
+def test_a_run_writes_the_declared_files(lomsong, tmp_path):
+    code, text = lomsong("run", "--settings", write_world(tmp_path, ONE_MONTH), "--lang", "en")
+    assert code == 0, text
+    assert "clean ispeed: 72 read = 72 valid + 0 failed + 0 set aside" in text
+    names = {
+        p.relative_to(tmp_path / "outputs/2026-10").as_posix()
+        for p in (tmp_path / "outputs/2026-10").rglob("*")
+        if p.is_file()
+    }
+    tables = ("commune_status", "commune_summary", "priorities", "measure_first", "rejects", "rejects_summary")
+    expected = {f"tables/{t}.{e}" for t in tables for e in ("csv", "parquet")}
+    assert names == expected | {
+        "tables/hex_status.parquet",
+        "tables/priorities_V.csv",
+        "maps/coverage_gaps.html",
+        "manifest.json",
+    }
+
+
+def test_parts_can_be_published_alone(lomsong, tmp_path):
+    settings = write_world(tmp_path, ONE_MONTH)
+    assert lomsong("run", "--settings", settings, "--publish", "map")[0] == 0
+    assert not (tmp_path / "outputs/2026-10/tables").exists()
+    code, text = lomsong("run", "--settings", settings, "--publish", "tables,posters", "--lang", "en")
+    assert code == 2
+    assert "cannot publish “posters”; this version publishes: tables, map" in text
+
+
+def test_only_what_there_is_can_be_asked_for(lomsong, tmp_path):
+    settings = write_world(tmp_path, ONE_MONTH)
+    assert lomsong("run", "--settings", settings, "--engine", "local")[0] == 0
+    code, text = lomsong("run", "--settings", settings, "--engine", "dask", "--lang", "en")
+    assert code == 2
+    assert "this version has no engine “dask”; it has: local" in text
+
+
+def test_a_file_that_two_sources_read_is_a_fault(lomsong, tmp_path):
+    settings = write_world(tmp_path, ONE_MONTH, '[sources.again]\npath = "raw/2026-10/tests.csv"\n')
+    code, text = lomsong("run", "--settings", settings, "--lang", "en")
+    assert code == 2
+    assert "is read by two sources: ispeed, again" in text
+
+
+def test_files_of_other_types_are_not_passed_over_in_silence(lomsong, tmp_path):
+    settings = write_world(tmp_path, ONE_MONTH)
+    (tmp_path / "raw/2026-10/old.xls").write_bytes(b"x")
+    (tmp_path / "raw/README.md").write_text("x")
+    code, text = lomsong("run", "--settings", settings, "--lang", "en")
+    assert code == 0
+    assert "files of other types were passed over: old.xls" in text
+
+
+def test_options_override_the_settings(lomsong, tmp_path):
+    settings = write_world(tmp_path, ONE_MONTH)
+    (tmp_path / "a.csv").write_text(month_of_tests("2026-09", {("r2c2", "V"): [20.0] * 6}))
+    (tmp_path / "b.csv").write_text(month_of_tests("2026-09", {("r2c3", "V"): [20.0] * 5}))
+    (tmp_path / "people.csv").write_text("commune_code,population\nr2c2,777\n")
+    code, text = lomsong(
+        "run",
+        "--settings",
+        settings,
+        "--measurements",
+        "a.csv",
+        "b.csv",
+        "--population",
+        "people.csv",
+        "--out",
+        "elsewhere",
+    )
+    assert code == 0, text
+    summary = pd.read_csv(tmp_path / "elsewhere/2026-09/tables/commune_summary.csv")
+    assert summary["test_count"].sum() == 33
+    assert summary.set_index("commune_code").loc["r2c2", "population"] == 777
+
+
+def test_without_settings_two_options_are_enough(lomsong, tmp_path):
+    write_boundaries(tmp_path / "b.geojson")
+    (tmp_path / "a.csv").write_text(ONE_MONTH["2026-10"])
+    assert lomsong("run", "--measurements", "a.csv", "--boundaries", "b.geojson")[0] == 0
+    assert (tmp_path / "outputs/2026-10/manifest.json").is_file()
+
+
+def test_periods_and_all_of_them(lomsong, tmp_path):
+    settings = write_world(
+        tmp_path, {m: month_of_tests(m, {("r0c0", "V"): [10.0] * 6}) for m in ("2026-07", "2026-08", "2026-10")}
+    )
+    assert lomsong("run", "--settings", settings, "--period", "all")[0] == 0
+    assert sorted(p.name for p in (tmp_path / "outputs").iterdir() if not p.name.startswith(".")) == [
+        "2026-07",
+        "2026-08",
+        "2026-10",
+    ]
+    status = pd.read_csv(tmp_path / "outputs/2026-10/tables/commune_status.csv").query(
+        "commune_code == 'r0c0' and operator == 'V'"
+    )
+    assert status["test_count"].tolist() == [36], "the window of October reaches back to August and not to July"
+    assert status["month_test_count"].tolist() == [18]
+    code, text = lomsong("run", "--settings", settings, "--period", "2026-10", "--lang", "en")
+    assert "note: the evidence window lacks data of the months: 2026-09" in text
+    assert code == 0
+    quarter_code, _ = lomsong("run", "--settings", settings, "--period", "2026Q3")
+    assert quarter_code == 0
+    quarter = pd.read_csv(tmp_path / "outputs/2026Q3/tables/commune_status.csv").query(
+        "commune_code == 'r0c0' and operator == 'V'"
+    )
+    assert quarter["test_count"].tolist() == [36], "July and August"
+
+
+def test_a_phone_with_a_wrong_clock_does_not_choose_the_period(lomsong, tmp_path):
+    many = month_of_tests("2026-10", {("r0c0", "V"): [10.0] * 400})
+    stray = many.splitlines()[1].replace("2026-10", "2031-01")
+    settings = write_world(tmp_path, {"2026-10": many + stray + "\n"})
+    code, text = lomsong("run", "--settings", settings, "--lang", "en")
+    assert code == 0
+    assert "months with so few rows that they are not chosen as the report period: 2031-01" in text
+    assert (tmp_path / "outputs/2026-10").is_dir()
+
+
+HEAD = "measured_at,latitude,longitude,operator,technology,download_mbps\n"
+
+
+def bad_inputs(tmp_path):
+    """(what the user did, part of the one-line letter)."""
+    return {
+        "missing file": (lambda: (tmp_path / "boundaries.geojson").unlink(), "boundaries.geojson: no such file"),
+        "empty file": (lambda: (tmp_path / "raw/2026-10/tests.csv").write_text(""), "tests.csv: the file is empty"),
+        "wrong columns": (
+            lambda: (tmp_path / "raw/2026-10/tests.csv").write_text("a,b\n1,2\n"),
+            "tests.csv, row 1, column download_mbps: no column was found for this required field; the file has: a, b",
+        ),
+        "settings typo": (
+            lambda: (tmp_path / "settings.toml").write_text('[area]\nnmae = "x"\n'),
+            "settings.toml, row 2, column area.nmae: no such setting (did you mean name?)",
+        ),
+        "repeated codes": (
+            lambda: (tmp_path / "boundaries.geojson").write_text(
+                (tmp_path / "boundaries.geojson").read_text().replace('"r0c1"', '"r0c0"')
+            ),
+            "boundaries.geojson, row 2, column code: code r0c0 is repeated",
+        ),
+        "no such period": (lambda: None, "period “2026-99” is not understood"),
+        "unreadable times": (
+            lambda: (tmp_path / "raw/2026-10/tests.csv").write_text(HEAD + "soon,22.05,103.05,V,4G,5\n"),
+            "no row has a readable time",
+        ),
+    }
+
+
+@pytest.mark.parametrize("case", list(bad_inputs(SHARED)))
+@pytest.mark.parametrize("command", ["run", "check"])
+def test_bad_input_is_a_letter_and_touches_nothing(lomsong, tmp_path, case, command):
+    settings = write_world(tmp_path, ONE_MONTH)
+    assert lomsong("run", "--settings", settings)[0] == 0
+    before = {p: p.read_bytes() for p in (tmp_path / "outputs").rglob("*") if p.is_file()}
+    spoil, letter = bad_inputs(tmp_path)[case]
+    spoil()
+    period = ["--period", "2026-99"] if case == "no such period" else []
+    code, text = lomsong(command, "--settings", settings, "--lang", "en", *period)
+    assert code == 2
+    faults = [line for line in text.splitlines() if line.startswith("fault: ")]
+    assert any(letter in line for line in faults), text
+    assert "Traceback" not in text
+    assert {p: p.read_bytes() for p in (tmp_path / "outputs").rglob("*") if p.is_file()} == before
+
+
+def test_all_faults_of_all_files_come_at_once(lomsong, tmp_path):
+    settings = write_world(tmp_path, ONE_MONTH | {"2026-09": "a,b\n1,2\n"})
+    (tmp_path / "boundaries.geojson").unlink()
+    _, text = lomsong("run", "--settings", settings, "--lang", "en")
+    assert len([line for line in text.splitlines() if line.startswith("fault: ")]) == 7
+    assert "7 faults to mend; the former outputs are untouched" in text
+
+
+def test_letters_are_vietnamese_by_default(lomsong, tmp_path):
+    code, text = lomsong("run", "--settings", tmp_path / "absent.toml")
+    assert code == 2
+    assert "lỗi: " in text
+    assert "không có tệp này" in text
+
+
+def test_nothing_given_is_two_faults(lomsong):
+    code, text = lomsong("run", "--lang", "en")
+    assert code == 2
+    assert "[boundaries] path is not given" in text
+    assert "[sources.NAME] path is not given" in text
+
+
+def test_no_test_left_is_no_fault_but_no_data(lomsong, tmp_path):
+    settings = write_world(
+        tmp_path, {"2026-10": month_of_tests("2026-10", {("r0c0", "V"): [10.0] * 6}, technology="5G")}
+    )
+    code, text = lomsong("run", "--settings", settings, "--lang", "en")
+    assert code == 0, text
+    assert "no valid test is left after cleaning" in text
+    status = pd.read_csv(tmp_path / "outputs/2026-10/tables/commune_status.csv")
+    assert set(status["status"]) == {"no_data"}
+    assert len(status) == 16
+    assert len(pd.read_csv(tmp_path / "outputs/2026-10/tables/rejects.csv")) == 18
+    assert (tmp_path / "outputs/2026-10/maps/coverage_gaps.html").is_file()
+
+
+def test_only_a_heading_is_no_data_when_the_period_is_given(lomsong, tmp_path):
+    settings = write_world(tmp_path, {"2026-10": HEAD})
+    code, text = lomsong("run", "--settings", settings, "--period", "2026-10", "--lang", "en")
+    assert code == 0, text
+    assert set(pd.read_csv(tmp_path / "outputs/2026-10/tables/commune_status.csv")["no_data_reason"]) == {"no_test"}
+
+
+def test_check_computes_nothing_and_says_what_is_there(lomsong, tmp_path):
+    settings = write_world(tmp_path, ONE_MONTH)
+    code, text = lomsong("check", "--settings", settings, "--lang", "en")
+    assert code == 0, text
+    assert "operator → operator" in text
+    assert "the data hold the periods: 2026-10" in text
+    assert not (tmp_path / "outputs").exists()
+
+
+def test_check_prints_guesses_and_lines_that_make_the_file_readable(lomsong, tmp_path):
+    unknown = (
+        ONE_MONTH["2026-10"]
+        .replace("download_mbps", "KQ do toc do tai xuong TB")
+        .replace("operator", "Ten nha mang di dong su dung")
+    )
+    settings = write_world(tmp_path, {"2026-10": unknown})
+    code, text = lomsong("check", "--settings", settings, "--lang", "en")
+    assert code == 2
+    assert "KQ do toc do tai xuong TB → guess: download_mbps" in text
+    pasted = [line.strip() for line in text.splitlines()]
+    start = pasted.index("[sources.ispeed.columns]")
+    lines = [line for line in pasted[start:] if line.startswith(("[", "operator", "download"))]
+    settings.write_text(settings.read_text() + "\n" + "\n".join(lines) + "\n")
+    assert lomsong("check", "--settings", settings)[0] == 0, "the printed lines, pasted, make the file readable"
+
+
+def test_the_same_file_twice_is_counted_once_and_said_so(lomsong, tmp_path):
+    settings = write_world(tmp_path, ONE_MONTH | {"2026-10-again": ONE_MONTH["2026-10"]})
+    code, text = lomsong("run", "--settings", settings, "--lang", "en")
+    assert code == 0
+    assert "has the same content as 2026-10/tests.csv: its rows count once" in text
+    assert "144 read = 72 valid + 0 failed + 72 set aside" in text
+
+
+def test_demo_refuses_an_unknown_province(lomsong):
+    code, text = lomsong("demo", "--province", "Atlantis", "--lang", "en")
+    assert code == 2
+    assert "no province “Atlantis”" in text
+
+
+def test_the_demo_serves_any_province(lomsong, tmp_path):
+    assert lomsong("demo", "--out", "d", "--tests", "1500", "--province", "ca mau")[0] == 0
+    code, text = lomsong("run", "--settings", "d/settings.toml")
+    assert code == 0, text
+    assert "Cà Mau" in (tmp_path / "outputs/2026-10/maps/coverage_gaps.html").read_text(encoding="utf-8")
+
+
+def test_a_target_that_was_not_valid_then_is_pointed_out(lomsong, tmp_path):
+    settings = write_world(tmp_path, ONE_MONTH, "[target]\nvalid_to = 2025-12-31\n")
+    for command in ("check", "run"):
+        code, text = lomsong(command, "--settings", settings, "--lang", "en")
+        assert code == 0
+        assert "note: period 2026-10 lies outside the target's validity (… – 2025-12-31)" in text
+        assert "note: the evidence window lacks data of the months: 2026-08, 2026-09" in text
+
+
+def test_what_the_system_refuses_is_a_letter(lomsong, tmp_path):
+    (tmp_path / "taken").write_text("a file, no folder")
+    code, text = lomsong("demo", "--out", "taken/demo", "--tests", "200", "--lang", "en")
+    assert code == 2
+    assert "the system refuses (Not a directory)" in text
+    code, text = lomsong("run", "--settings", write_world(tmp_path, ONE_MONTH), "--out", "taken", "--lang", "en")
+    assert code == 2
+    assert "former outputs are" in text
+
+
+CELLS = st.one_of(
+    st.sampled_from(
+        [
+            "",
+            "-",
+            "0",
+            "-1",
+            "1e9",
+            "12,5",
+            "1.234,5",
+            "nan",
+            "inf",
+            "22.05",
+            "103.05",
+            "2026-10-05 08:00",
+            "05/10/2026 20:00",
+            "4G",
+            "5G",
+            "V",
+            '"',
+            "=1",
+        ]
+    ),
+    st.text(alphabet=st.characters(codec="utf-8", exclude_characters="\r\n\x00"), max_size=12),
+)
+
+
+@settings(max_examples=350, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.lists(CELLS, min_size=1, max_size=11), min_size=0, max_size=12))
+def test_whatever_stands_in_a_file_the_command_ends_with_tables_or_letters(lomsong, tmp_path, rows):
+    text = ONE_MONTH["2026-10"] + "".join(",".join(row) + "\n" for row in rows)
+    world = write_world(tmp_path, {"2026-10": text})
+    code, output = lomsong("run", "--settings", world, "--publish", "tables,map", "--period", "2026-10", "--lang", "en")
+    assert code in (0, 2), output
+    if code == 0:
+        books = re.search(
+            r"clean ispeed: ([\d,]+) read = ([\d,]+) valid \+ ([\d,]+) failed \+ ([\d,]+) set aside", output
+        )
+        read, *parts = (int(n.replace(",", "")) for n in books.groups())
+        assert read == sum(parts)
+        assert len(pd.read_csv(tmp_path / "outputs/2026-10/tables/rejects.csv")) == parts[2]
