@@ -86,10 +86,10 @@ def _hex_devices(tests: pd.DataFrame) -> pd.DataFrame:
 
 
 def _present(marked: pd.DataFrame, period: Period) -> set[tuple[str, str]]:
-    """Operators that had a device in the commune within the 12 months that end with the period."""
-    seen = marked[
-        marked["month"].isin(period.window(12)) & marked["located_code"].notna() & marked["operator_met"].notna()
-    ]
+    """Operators that had a phone on their network in the commune within the 12 months that end with the period."""
+    mobile = marked["technology"].isin(["2G", "3G", "4G", "5G"])  # under Wi-Fi the name is that of a fixed line
+    known = marked["located_code"].notna() & marked["operator_met"].notna()
+    seen = marked[mobile & known & marked["month"].isin(period.window(12))]
     return set(seen[["located_code", "operator_met"]].drop_duplicates().itertuples(index=False, name=None))
 
 
@@ -173,7 +173,6 @@ _EMPTY = ("largest_device_tests", "largest_cell_samples", "month_mean_mbps", "al
 def judged(
     evidence: Evidence,
     units: pd.DataFrame,
-    priors: dict[str, statistics.Prior | None],
     communes: gpd.GeoDataFrame,
     period: Period,
     settings: Settings,
@@ -203,9 +202,8 @@ def judged(
     rows = rows.join(judge.assign_status(rows, target, gates))
     rows["no_data_reason"] = judge.no_data_reason(rows)
     rows["flags"] = judge.flags(rows, target, gates)
-    undecided = (
-        rows["evidence"].ne("confirmed") & ~rows["is_tiles"]
-    )  # of a tile's average one cannot ask for more devices
+    # of a tile's average one cannot ask for more devices
+    undecided = rows["evidence"].ne("confirmed") & ~rows["is_tiles"]
     for name in ("devices_to_decide", "devices_to_decide_reason"):
         rows[name] = rows[name].where(undecided)
     rows["counts_here"] = [unit in evidence.present for unit in rows.index]

@@ -91,7 +91,7 @@ def judge_month(
     progress("judge", 0.5)
     with journal.step("judge"):
         units, priors = _estimate(evidence, settings)
-        rows = assemble.judged(evidence, units, priors, inputs.communes, period, settings)
+        rows = assemble.judged(evidence, units, inputs.communes, period, settings)
         status, suppressed = assemble.commune_status(rows, settings.privacy.min_devices)
         summary = assemble.commune_summary(rows, suppressed, inputs.communes, period, settings)
     progress("hexes", 0.7)
@@ -101,7 +101,7 @@ def judge_month(
     with journal.step("priorities"):
         priorities, measure_first = _ranked(rows, suppressed, summary, inputs, evidence, priors, settings)
     results = assemble.results(status, summary, hex_status, books)
-    _tell_results(results, evidence, hex_status, priorities, measure_first, inputs, tell)
+    _tell_results(results, hex_status, priorities, measure_first, tell)
     tables = {
         "commune_status": status,
         "commune_summary": summary,
@@ -279,11 +279,9 @@ def _tell_inputs(inputs: Inputs, period: Period, window: list[str], tell: Tell) 
 
 def _tell_results(
     results: Mapping[str, Any],
-    evidence: assemble.Evidence,
     hex_status: pd.DataFrame,
     priorities: pd.DataFrame,
     measure_first: pd.DataFrame,
-    inputs: Inputs,
     tell: Tell,
 ) -> None:
     tell("judge", counts=[f"{name} {count}" for name, count in results["statuses"].items()])

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import datetime, tzinfo
 
 from pipeline.errors import fault
 
@@ -55,11 +54,6 @@ class Period:
     def window(self, month_count: int) -> list[str]:
         """The `month_count` months that end with the period; a quarter is its own window when 3 are asked for."""
         return [_month(n) for n in range(self.last - month_count + 1, self.last + 1)]
-
-    def end(self, timezone: tzinfo) -> datetime:
-        """The first moment after the period in local time: the stamp that is put into files instead of the clock."""
-        after = self.last + 1
-        return datetime(after // 12, after % 12 + 1, 1, tzinfo=timezone)
 
     def label(self) -> str:
         """As the map and the report write it: `10/2026`, `Q3/2024`."""

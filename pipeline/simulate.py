@@ -83,7 +83,7 @@ def draw_province(
     places = _places(communes, generator, spread)
     truth, means = _truth(communes, operators, places, generator, spread)
     devices = _devices(
-        communes, operators, places, truth, generator, max(8, int(test_count / (spread.tests_per_device + 0.5))), spread
+        communes, operators, places, generator, max(8, int(test_count / (spread.tests_per_device + 0.5))), spread
     )
     rows = _tests(devices, places, means, months, test_count, generator, spread)
     rows = _dirtied(rows, communes, operators, generator, spread)
@@ -144,7 +144,6 @@ def _devices(
     communes: gpd.GeoDataFrame,
     operators: Mapping[str, Operator],
     places: pd.DataFrame,
-    truth: pd.DataFrame,
     generator: np.random.Generator,
     count: int,
     spread: Spread,

@@ -12,6 +12,7 @@ import pytest
 
 from pipeline import cli, tables
 from pipeline.demo import write_demo
+from pipeline.publish.manifest import TIMES
 from tests.builders import SHARED, month_of_tests, read_page, squares, write_boundaries, write_world
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -179,7 +180,7 @@ def test_the_same_run_twice_gives_equal_bytes(lomsong, tmp_path, demo, demo_outp
     manifests = [json.loads(f.pop("manifest.json")) for f in (one, two)]
     assert one == two
     for manifest in manifests:
-        for clock in ("started_at", "finished_at", "seconds", "seconds_by_step"):
+        for clock in TIMES:
             del manifest[clock]
     assert manifests[0] == manifests[1]
 
@@ -430,3 +431,19 @@ def test_one_commune_alone_is_a_province_too(lomsong, tmp_path):
     assert pd.isna(status.loc["V", "gap_probability"]), "no prior from one commune: direct evidence decides"
     priorities = pd.read_csv(folder / "tables/priorities.csv")
     assert priorities["depth"].iloc[0] == pytest.approx((40 - 11.25) / 40)
+
+
+def test_a_name_met_only_under_wifi_is_no_operator_there(lomsong, tmp_path):
+    slow = month_of_tests("2026-10", {("r0c0", "V"): [10.0, 14.0, 12.0, 9.0] * 4, ("r0c1", "M"): [50.0] * 4})
+    fixed = month_of_tests("2026-10", {("r0c0", "M"): [90.0]}, technology="wifi")
+    folder, _ = run(
+        lomsong, write_world(tmp_path, {"2026-10": slow + "\n".join(fixed.splitlines()[1:]) + "\n"}), tmp_path / "out"
+    )
+    summary = pd.read_csv(folder / "tables/commune_summary.csv").set_index("commune_code")
+    assert summary.loc["r0c0", "gap_class"] == "total_gap"
+    nr = fixed.replace(",wifi,", ",5G,")
+    folder, _ = run(
+        lomsong, write_world(tmp_path, {"2026-10": slow + "\n".join(nr.splitlines()[1:]) + "\n"}), tmp_path / "out2"
+    )
+    summary = pd.read_csv(folder / "tables/commune_summary.csv").set_index("commune_code")
+    assert summary.loc["r0c0", "gap_class"] == "gap_rest_unknown"
