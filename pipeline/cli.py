@@ -7,6 +7,7 @@ Heavy rooms are imported inside the commands, so that `--help` answers at once.
 from __future__ import annotations
 
 import errno
+import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -143,9 +144,18 @@ def check(
         chosen = _settings(settings, measurements, more, format, boundaries, population, lang)
         _parts(publish, engine)
         from pipeline import inputs as doors
+        from pipeline.settings import read_settings
 
-        for name, reading in doors.headings(chosen):
-            typer.echo("\n".join(_heading_lines(name, reading, language)))
+        named = read_settings(_settings_file(settings)).sources
+        for file, reading in doors.headings(chosen):
+            # a source that only the options name needs its section too
+            source = chosen.sources[reading.source]
+            section = [
+                f"[sources.{reading.source}]",
+                f"path = {json.dumps(source.path)}",
+                f'format = "{source.format}"',
+            ]
+            typer.echo("\n".join(_heading_lines(file, reading, [] if reading.source in named else section, language)))
         with _progress(language) as (tell, progress):
             read = doors.read_inputs(chosen, progress)
             when = doors.chosen_period(read, chosen, None if period == "all" else period)
@@ -161,14 +171,14 @@ def check(
         typer.echo(texts.line("check_ok", language))
 
 
-def _heading_lines(name: str, reading: Headings, lang: texts.Lang) -> list[str]:
+def _heading_lines(name: str, reading: Headings, section: list[str], lang: texts.Lang) -> list[str]:
     """What a file's headings are taken for, guesses for the others, and the settings lines to paste."""
     lines = [texts.line("headings", lang, file=name)]
     lines += [f"  {heading} → {meaning}" for heading, meaning in reading.taken_for.items()]
     for heading, guess in reading.guesses.items():
         lines.append(f"  {heading} → {texts.line('guess', lang) + guess if guess else texts.line('not_used', lang)}")
     if reading.lines:
-        lines += [texts.line("paste", lang), *(f"  {text}" for text in reading.lines)]
+        lines += [texts.line("paste", lang), *(f"  {text}" for text in (*section, *reading.lines))]
     return lines
 
 

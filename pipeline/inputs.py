@@ -159,6 +159,7 @@ def rules_for(source: Source, rows: pd.DataFrame) -> dict[str, table.Rule]:
 class Headings:
     """What a file's headings are taken for, what the others may mean, and the settings lines that would say so."""
 
+    source: str
     taken_for: dict[str, str]
     guesses: dict[str, str | None]
     lines: list[str]
@@ -185,13 +186,9 @@ def headings(settings: Settings) -> list[tuple[str, Headings]]:
             guessed = ispeed.guesses(others, rules)
             missing = any(ours not in rules for ours in table.REQUIRED)
             lines = ispeed.settings_lines(name, guessed, rules) if missing else []
+            taken_for = {c: used[c] for c in known if c in used}
             found.append(
-                (
-                    delivery.name,
-                    Headings(
-                        {c: used[c] for c in known if c in used}, guessed if missing else dict.fromkeys(others), lines
-                    ),
-                )
+                (delivery.name, Headings(name, taken_for, guessed if missing else dict.fromkeys(others), lines))
             )
     return found
 

@@ -91,7 +91,7 @@ LINES: Mapping[str, tuple[str, str]] = {
     "fault": ("lỗi", "fault"),
     "row": ("dòng", "row"),
     "column": ("cột", "column"),
-    "faults_left": ("{count} lỗi cần sửa; kết quả trước đó còn nguyên", "{count} faults to mend; the former outputs are untouched"),
+    "faults_left": ("số lỗi cần sửa: {count}; kết quả trước đó còn nguyên", "faults to mend: {count}; the former outputs are untouched"),
     "check_ok": ("đầu vào và cài đặt dùng được", "inputs and settings can be used"),
     "headings": ("tiêu đề trong {file} và cách hiểu:", "headings of {file} and what they are taken for:"),
     "paste": ("dán vào tệp cài đặt (sửa lại nếu đoán sai):", "paste into the settings (mend the guesses):"),

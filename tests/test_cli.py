@@ -197,7 +197,7 @@ def test_all_faults_of_all_files_come_at_once(lomsong, tmp_path):
     (tmp_path / "boundaries.geojson").unlink()
     _, text = lomsong("run", "--settings", settings, "--lang", "en")
     assert len([line for line in text.splitlines() if line.startswith("fault: ")]) == 7
-    assert "7 faults to mend; the former outputs are untouched" in text
+    assert "faults to mend: 7; the former outputs are untouched" in text
 
 
 def test_letters_are_vietnamese_by_default(lomsong, tmp_path):
@@ -259,6 +259,16 @@ def test_check_prints_guesses_and_lines_that_make_the_file_readable(lomsong, tmp
     lines = [line for line in pasted[start:] if line.startswith(("[", "operator", "download"))]
     settings.write_text(settings.read_text() + "\n" + "\n".join(lines) + "\n")
     assert lomsong("check", "--settings", settings)[0] == 0, "the printed lines, pasted, make the file readable"
+
+
+def test_lines_for_a_source_that_only_options_named_make_a_whole_settings_file(lomsong, tmp_path):
+    write_boundaries(tmp_path / "b.geojson")
+    (tmp_path / "a.csv").write_text(ONE_MONTH["2026-10"].replace("download_mbps", "toc do"))
+    code, text = lomsong("check", "--measurements", "a.csv", "--boundaries", "b.geojson", "--lang", "en")
+    assert code == 2
+    pasted = [line[2:] for line in text.splitlines() if line.startswith("  ") and "→" not in line]
+    (tmp_path / "settings.toml").write_text("\n".join(pasted) + "\n", encoding="utf-8")
+    assert lomsong("run", "--boundaries", "b.geojson")[0] == 0
 
 
 def test_the_same_file_twice_is_counted_once_and_said_so(lomsong, tmp_path):

@@ -25,8 +25,7 @@ class PrivacyBreach(AssertionError):
 
 def examine(folder: Path, *, device_ids: Iterable[str], min_devices: int) -> int:
     """Read every file of `folder`; raise `PrivacyBreach` with all that is wrong; give the number of files read."""
-    # short numbers would meet row numbers and counts: they identify nobody by themselves
-    secret = {text.encode() for text in device_ids if len(text) >= (12 if text.isdigit() else 8)}
+    secret = {text.encode() for text in device_ids if is_telling(text)}
     breaches: list[str] = []
     paths = [p for p in sorted(folder.rglob("*")) if p.is_file()]
     for path in paths:
@@ -46,6 +45,17 @@ def examine(folder: Path, *, device_ids: Iterable[str], min_devices: int) -> int
     if breaches:
         raise PrivacyBreach("; ".join(breaches))
     return len(paths)
+
+
+def is_telling(device_id: str) -> bool:
+    """Whether finding an id in a file means that it leaked: words (`undefined`) and short numbers stand there by themselves.
+
+    >>> [is_telling(text) for text in ("7f5906464aaa", "undefined", "1042", "356938035643809")]
+    [True, False, False, True]
+    """
+    if device_id.isdigit():
+        return len(device_id) >= 12
+    return len(device_id) >= 8 and any(c.isdigit() for c in device_id)
 
 
 def _columns(name: str, table: pd.DataFrame, min_devices: int) -> list[str]:

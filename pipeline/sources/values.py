@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import pandas as pd
 
-MISSING = frozenset({"", "-", "--", "n/a", "na", "nan", "null", "none", "không có", "không rõ", "unknown"})
+MISSING = frozenset({"", "-", "--", "n/a", "na", "nan", "null", "none", "không có", "không rõ", "unknown", "undefined"})
 SPEED_UNITS = {"bps": 1e-6, "bit/s": 1e-6, "kbps": 1e-3, "kbit/s": 1e-3, "mbps": 1.0, "mbit/s": 1.0, "gbps": 1e3,
                "gbit/s": 1e3, "kb/s": 8e-3, "mb/s": 8.0}  # fmt: skip
 TIME_UNITS = {"ms": 1.0, "s": 1e3, "us": 1e-3}
