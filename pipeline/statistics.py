@@ -163,8 +163,12 @@ def fit_priors(units: pd.DataFrame, min_units: int) -> dict[str, Prior | None]:
 
     operators = units.index.get_level_values("operator")
     pooled = fit(units[operators != ALL])
-    own = {str(name): fit(units[operators == name]) for name in sorted(operators.unique())}
-    return {name: prior if prior is not None or name == ALL else pooled for name, prior in own.items()}
+    priors: dict[str, Prior | None] = {}
+    for name in sorted(operators.unique()):
+        own = units[operators == name]
+        has_enough = int((own["m"] >= 2).sum()) >= min_units
+        priors[str(name)] = fit(own) if has_enough or name == ALL else pooled
+    return priors
 
 
 def posterior(m: Floats, log_mean: Floats, prior: Prior, target: float) -> tuple[Floats, Floats, Floats]:

@@ -304,3 +304,11 @@ def test_too_few_communes_pool_the_operators_and_all_stands_by_itself():
     own = statistics.fit_priors(units, 5)
     assert own["V"] != own["M"]
     assert own["all"] is not None
+
+
+def test_an_operator_whose_devices_show_no_spread_has_no_prior_not_the_others():
+    groups = {(f"c{i}", "V"): [30.0 + i] * 3 for i in range(9)}
+    groups |= {(f"c{i}", "M"): [20.0 + i, 40.0 + 2 * i, 25.0] for i in range(9)}
+    priors = statistics.fit_priors(statistics.describe(device_frame(groups)), 8)
+    assert priors["V"] is None
+    assert priors["M"] is not None
