@@ -34,7 +34,6 @@ class Evidence:
     present: set[tuple[str, str]]  # (commune, operator) with a device there within 12 months
     window_months: int
     is_tiles: bool
-    valid_test_count: float
 
 
 def evidence_of_tests(marked: pd.DataFrame, period: Period, window: list[str], settings: Settings) -> Evidence:
@@ -69,7 +68,7 @@ def evidence_of_tests(marked: pd.DataFrame, period: Period, window: list[str], s
     close = valid[~(valid["location_accuracy_m"] > quality.max_hex_accuracy_m)]
     operators = sorted(settings.operators) or sorted(valid["operator"].unique())
     return Evidence(
-        devices, counts, drawn, _hex_devices(close), operators, _present(marked, period), len(window), False, len(valid)
+        devices, counts, drawn, _hex_devices(close), operators, _present(marked, period), len(window), False
     )
 
 
@@ -93,6 +92,12 @@ def _present(marked: pd.DataFrame, period: Period) -> set[tuple[str, str]]:
     return set(seen[["located_code", "operator_met"]].drop_duplicates().itertuples(index=False, name=None))
 
 
+def repeated_tiles(tiles: pd.DataFrame) -> pd.Series:
+    """Tiles that were met before in the same period: the first readable row stays."""
+    readable = tiles[tiles["unreadable"].eq("")]
+    return readable.duplicated(["quadkey", "tile_period"]).reindex(tiles.index, fill_value=False).astype(bool)
+
+
 def mark_tiles(tiles: pd.DataFrame, shares: pd.DataFrame, period: Period) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Tiles + `reject_reason`, and the books by source with the share of the tests that could be placed."""
     placed = shares.groupby("tile")["tile_share"].sum().reindex(range(len(tiles)), fill_value=0.0).to_numpy()
@@ -104,7 +109,7 @@ def mark_tiles(tiles: pd.DataFrame, shares: pd.DataFrame, period: Period) -> tup
             ~readable & tiles["unreadable"].str.contains("quarter", regex=False),
             ~readable,
             ~current,
-            tiles.duplicated(["quadkey", "tile_period"]),
+            repeated_tiles(tiles),
             placed == 0,
         ],
         ["bad_position", "bad_time", "bad_value", "outside_window", "duplicate", "outside_area"],
@@ -148,7 +153,7 @@ def evidence_of_tiles(marked: pd.DataFrame, shares: pd.DataFrame, outlines: np.n
     )
     present = {(code, ALL) for code in counts.index.get_level_values("commune_code")}
     drawn = pd.DataFrame({"device_key": devices["device_key"]})
-    return Evidence(devices, counts, drawn, hex_devices, [], present, 3, True, float(counts["test_count"].sum()))
+    return Evidence(devices, counts, drawn, hex_devices, [], present, 3, True)
 
 
 _ZERO = (

@@ -160,8 +160,11 @@ def _evidence_of(
         )
     evidence = assemble.evidence_of_tests(marked, period, window, settings)
     valid = int(books["valid_count"].sum())
-    assert evidence.valid_test_count == valid
-    tell("locate", valid=valid, placed=valid, communes=len(inputs.communes))
+    counts = evidence.counts
+    per_commune = counts.loc[counts.index.get_level_values("operator") == ALL, "test_count"].fillna(0)
+    placed = int(per_commune.sum())
+    assert placed == valid
+    tell("locate", valid=valid, placed=placed, communes=int((per_commune > 0).sum()))
     tell("samples", samples=len(evidence.samples), devices=int(evidence.samples["device_key"].nunique()))
     return evidence, marked[marked["reject_reason"].notna()], books
 
@@ -170,11 +173,7 @@ def _evidence_of_tiles(
     inputs: Inputs, settings: Settings, period: Period, tell: Tell
 ) -> tuple[assemble.Evidence, pd.DataFrame, pd.DataFrame]:
     tiles = inputs.tiles
-    sound = (
-        tiles["unreadable"].eq("")
-        & tiles["tile_period"].eq(str(period))
-        & ~tiles.duplicated(["quadkey", "tile_period"])
-    )
+    sound = tiles["unreadable"].eq("") & tiles["tile_period"].eq(str(period)) & ~assemble.repeated_tiles(tiles)
     outlines = ookla.tile_outlines(tiles["quadkey"].where(sound, ""))
     shares = locate.tile_shares(outlines[sound.to_numpy()], inputs.communes)
     shares["tile"] = np.flatnonzero(sound.to_numpy())[shares["tile"]]

@@ -191,7 +191,7 @@ def _plain(value: object, lang: Lang) -> str:
     if isinstance(value, int):
         return number(value, lang)
     if isinstance(value, float):
-        return number(value, lang, 1)
+        return number(value, lang, 1 if round(value, 1) == round(value, 2) else 2)
     if isinstance(value, str):
         return value
     if isinstance(value, Iterable):

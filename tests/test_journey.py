@@ -317,7 +317,7 @@ def test_armenia_2024q3_places_99_67_per_cent_of_the_tests(armenia, tmp_path, lo
     assert round(100 * books["placed_share"], 2) == 99.67
     status = pd.read_csv(folder / "tables/commune_status.csv")
     assert status["test_count"].sum() == pytest.approx(books["placed_tests"])
-    assert "https" not in text
+    assert "split tiles: 34,492 tiles = 2,243 used + 32,249 set aside; 99.67 % of their tests placed" in text
 
 
 def test_tiles_want_a_quarter(armenia, tmp_path, lomsong):
@@ -466,3 +466,28 @@ def test_twelve_centres_of_armenias_tiles_lie_outside_and_their_area_is_not_lost
     held = locate.communes_of_points(pd.Series(shapely.get_y(centre)), pd.Series(shapely.get_x(centre)), provinces)
     assert (len(held), int(held.isna().sum())) == (2253, 12)
     assert 2253 - locate.tile_shares(outlines, provinces)["tile"].nunique() == 10
+
+
+def test_a_tile_whose_first_copy_cannot_be_read_is_still_counted_once(lomsong, tmp_path):
+    import shapely
+
+    from pipeline.sources import ookla
+
+    key = "132230001123"  # somewhere; the communes are drawn around it
+    tile = ookla.tile_outlines(pd.Series([key]))[0]
+    settings = write_world(tmp_path, {"2026-10": ""})
+    west, south, east, north = tile.bounds
+    communes = squares(1, 1)
+    write_boundaries(
+        tmp_path / "boundaries.geojson",
+        communes.assign(geometry=[shapely.box(west - 1, south - 1, east + 1, north + 1)]),
+    )
+    (tmp_path / "t.csv").write_text(
+        f"quadkey,avg_d_kbps,tests,devices,quarter\n{key},x,5,5,2026Q3\n" + f"{key},9000,5,5,2026Q3\n" * 2
+    )
+    folder, text = run(
+        lomsong, settings, tmp_path / "out", "--measurements", str(tmp_path / "t.csv"), "--format", "ookla"
+    )
+    assert "3 tiles = 1 used + 2 set aside; 100.0 % of their tests placed" in text
+    assert pd.read_csv(folder / "tables/commune_status.csv")["test_count"].tolist() == [5]
+    assert pd.read_csv(folder / "tables/rejects.csv")["reject_reason"].tolist() == ["bad_value", "duplicate"]
