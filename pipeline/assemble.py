@@ -314,14 +314,12 @@ def rejects_summary(rejects: pd.DataFrame) -> pd.DataFrame:
 
 
 def results(
-    status: pd.DataFrame, summary: pd.DataFrame, hex_status: pd.DataFrame, books: pd.DataFrame
+    judged_rows: pd.DataFrame, summary: pd.DataFrame, hex_status: pd.DataFrame, books: pd.DataFrame
 ) -> dict[str, Any]:
     """Headline figures: statuses of named operators' rows (of `all` where there are none), gap classes, bounds, books."""
-    named = status[status["operator"] != ALL]
-    rows = status if named.empty else named
-    low, high = judge.everywhere_bounds(
-        summary.set_index("commune_code")["gap_class"], summary.set_index("commune_code")["operators_meeting"], rows
-    )
+    named = judged_rows[judged_rows["operator"] != ALL]
+    rows = judged_rows if named.empty else named
+    low, high = judge.everywhere_bounds(judged_rows)
     statuses, classes = rows["status"].value_counts(), summary["gap_class"].value_counts()
     return {
         "statuses": {name: int(statuses.get(name, 0)) for name in STATUSES},

@@ -164,7 +164,7 @@ def check(
             for item in read.read:
                 tell("file", name=item.name, role=item.role, count=item.row_count)
             tell("held", periods=doors.periods_in(read, chosen))
-            window = when.window(chosen.evidence.window_months)
+            window = doors.evidence_window(read, chosen, when)
             tell("period", period=str(when), window=f"{window[0]} – {window[-1]}")
             for warning in (*read.warnings, *doors.period_warnings(read, chosen, when, window)):
                 tell("warning", fault=warning)

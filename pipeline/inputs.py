@@ -44,7 +44,7 @@ class Inputs:
     tiles: pd.DataFrame
     read: list[Input]
     warnings: list[Fault]
-    has_population: bool
+    licences: list[str]  # of data that ask to be named wherever they are shown
     file_counts: dict[str, int] = field(default_factory=dict)
 
 
@@ -59,10 +59,10 @@ def read_inputs(settings: Settings, progress: Progress) -> Inputs:
         faults.append(Fault("mixed_sources", values={"found": sorted({*tests["source"], *tiles["source"]})}))
     if faults or communes is None:
         raise UserFault(faults)
-    has_population = bool(communes["population"].notna().any())
-    if not has_population:
+    if communes["population"].isna().all():
         warnings.append(Fault("nobody_counted"))
-    return Inputs(communes, tests, tiles, read, warnings, has_population, file_counts)
+    licences = [ookla.LICENCE] if len(tiles) else []
+    return Inputs(communes, tests, tiles, read, warnings, licences, file_counts)
 
 
 def _communes(settings: Settings, read: list[Input], warnings: list[Fault]) -> gpd.GeoDataFrame:
@@ -226,6 +226,11 @@ def chosen_period(inputs: Inputs, settings: Settings, wanted: str | None) -> Per
         if str(period) not in held:
             raise UserFault([Fault("no_such_period", values={"found": wanted, "expected": held})])
     return period
+
+
+def evidence_window(inputs: Inputs, settings: Settings, period: Period) -> list[str]:
+    """The months that the evidence is taken from; tiles are the averages of their quarter and are never widened."""
+    return period.months if len(inputs.tiles) else period.window(settings.evidence.window_months)
 
 
 def period_warnings(inputs: Inputs, settings: Settings, period: Period, window: list[str]) -> list[Fault]:

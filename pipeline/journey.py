@@ -18,12 +18,12 @@ import pandas as pd
 
 from pipeline import assemble, clean, fieldwork, hexes, locate, prioritise, privacy, statistics
 from pipeline.errors import Fault
-from pipeline.inputs import Inputs, chosen_period, period_warnings, periods_in, read_inputs
+from pipeline.inputs import Inputs, chosen_period, evidence_window, period_warnings, periods_in, read_inputs
 from pipeline.periods import Period
 from pipeline.publish.manifest import Journal
 from pipeline.settings import Settings
 from pipeline.sources import ookla
-from pipeline.tables import ALL
+from pipeline.tables import ALL, PRIVATE
 
 Tell = Callable[..., None]  # tell(line key, **values): the run's log, in the words of texts.LINES
 Progress = Callable[[str, float], None]
@@ -83,7 +83,7 @@ def judge_month(
     progress: Progress = silent,
 ) -> Month:
     """Tables of one period from inputs that were read: nothing is written, so this serves notebooks too."""
-    window = period.window(settings.evidence.window_months)
+    window = evidence_window(inputs, settings, period)
     _tell_inputs(inputs, period, window, tell)
     progress("clean", 0.2)
     with journal.step("clean"):
@@ -100,7 +100,7 @@ def judge_month(
     progress("priorities", 0.8)
     with journal.step("priorities"):
         priorities, measure_first = _ranked(rows, suppressed, summary, inputs, evidence, priors, settings)
-    results = assemble.results(status, summary, hex_status, books)
+    results = assemble.results(rows, summary, hex_status, books)
     _tell_results(results, hex_status, priorities, measure_first, tell)
     tables = {
         "commune_status": status,
@@ -251,15 +251,15 @@ def _ranked(
     spread = prioritise.rank_spread(
         scored, log_values, estimator, target=target, weights=weights, draws=rules.draws, seed=rules.seed
     )
-    measure = privacy.without(
-        named, suppressed.loc[named_index(named)].to_numpy(), ["devices_to_decide", "devices_to_decide_reason"]
-    )
-    return prioritise.priorities(scored.join(spread)), fieldwork.measure_first(measure)
+    shown = privacy.without(scored.join(spread), _looked_up(suppressed, scored), PRIVATE)
+    measure = privacy.without(named, _looked_up(suppressed, named), PRIVATE)
+    return prioritise.priorities(shown), fieldwork.measure_first(measure)
 
 
-def named_index(rows: pd.DataFrame) -> pd.MultiIndex:
-    """The rows' (commune_code, operator), to look up what is kept by unit."""
-    return pd.MultiIndex.from_frame(rows[["commune_code", "operator"]])
+def _looked_up(by_unit: pd.Series, rows: pd.DataFrame) -> pd.Series:
+    """What is kept by (commune_code, operator), for each of the rows."""
+    units = pd.MultiIndex.from_frame(rows[statistics.UNIT])
+    return pd.Series(by_unit.reindex(units).to_numpy(dtype=bool), index=rows.index)
 
 
 def _tell_inputs(inputs: Inputs, period: Period, window: list[str], tell: Tell) -> None:

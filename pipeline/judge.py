@@ -169,13 +169,16 @@ def summarise(status: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def everywhere_bounds(gap_class: pd.Series, operators_meeting: pd.Series, status: pd.DataFrame) -> tuple[float, float]:
-    """The province's "everywhere" figure as a pair of shares of communes (METHOD §4): never a single percentage.
+def everywhere_bounds(rows: pd.DataFrame) -> tuple[float, float]:
+    """Share of communes in which no operator misses the target, as a pair of bounds: never a single percentage (METHOD §4).
 
-    Lower: communes where some operator meets the target for sure and none has a gap. Upper: one minus those with a confirmed gap.
+    Lower: every operator that counts in the commune meets the target for sure. Upper: one minus those in which some operator
+    has a confirmed gap. `rows`: commune_code, operator, status, evidence, counts_here; the `all` rows only where there are no
+    others.
     """
-    sure = status[(status["status"] == "meets_target") & (status["evidence"] == "confirmed")]["commune_code"].unique()
-    broken = status[status["status"] == "confirmed_gap"]["commune_code"].unique()
-    good = gap_class.eq("no_gap_found") & operators_meeting.ne("") & gap_class.index.isin(sure)
-    count = max(len(gap_class), 1)
-    return float(good.sum()) / count, 1 - len(broken) / count
+    named = rows[rows["operator"] != ALL]
+    rows = rows if named.empty else named
+    sure = rows["status"].eq("meets_target") & rows["evidence"].eq("confirmed")
+    good = (sure | ~rows["counts_here"]).groupby(rows["commune_code"]).all() & sure.groupby(rows["commune_code"]).any()
+    broken = rows["status"].eq("confirmed_gap").groupby(rows["commune_code"]).any()
+    return float(good.mean()), 1 - float(broken.mean())

@@ -191,7 +191,9 @@ FIELDS: dict[str, Field] = {
     "population": _count("people", "people", nullable=True),
     "depth": _share("relative distance below the target"),
     "expected_person_gap": _count("population × depth × gap_probability", "people", nullable=True),
-    "priority_index": _count("expected_person_gap (without population: depth × gap_probability) × weights", "people"),
+    "priority_index": _count(
+        "expected_person_gap (without population: depth × gap_probability) × weights", "people", nullable=True
+    ),
     "facility_count": _count("schools, health posts, offices", nullable=True),
     "has_main_road": Field("boolean", "", "a main road crosses weak hexes; empty = not known", nullable=True),
     "terrain": _text("flat | hilly | mountainous; empty = not known, counted as flat", nullable=True),
@@ -219,6 +221,10 @@ PRIVATE = (
     "devices_to_decide_reason",
     "upload_mean_mbps",
     "latency_median_ms",
+    # what can be turned back into a mean
+    "depth",
+    "expected_person_gap",
+    "priority_index",
 )
 
 TABLES: dict[str, tuple[str, ...]] = {

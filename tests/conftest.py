@@ -47,7 +47,7 @@ def lomsong(tmp_path, monkeypatch):
 def shared() -> Path:
     """Real data that is not part of the project."""
     if not SHARED.is_dir():
-        pytest.skip(f"real data are not here ({SHARED.name} beside the project)")
+        pytest.skip("the real data of ../shared/data are not here; they are not part of the project")
     return SHARED
 
 

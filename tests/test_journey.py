@@ -491,3 +491,45 @@ def test_a_tile_whose_first_copy_cannot_be_read_is_still_counted_once(lomsong, t
     assert "3 tiles = 1 used + 2 set aside; 100.0 % of their tests placed" in text
     assert pd.read_csv(folder / "tables/commune_status.csv")["test_count"].tolist() == [5]
     assert pd.read_csv(folder / "tables/rejects.csv")["reject_reason"].tolist() == ["bad_value", "duplicate"]
+
+
+def test_a_stricter_privacy_gate_empties_priorities_too(lomsong, tmp_path):
+    """Gaps of 6 devices under a gate of 10: the row and its rank stay, what could be turned into a mean goes."""
+    speeds = [10.0, 14.0, 12.0, 9.0, 11.0, 13.0]
+    plan = {("r0c0", "V"): speeds * 2} | {
+        (f"r{r}c{c}", "V"): [s * (r + c) for s in speeds] for r in range(1, 4) for c in range(4)
+    }
+    settings = write_world(
+        tmp_path, {"2026-10": month_of_tests("2026-10", plan, per_device=4)}, "[privacy]\nmin_devices = 10\n"
+    )
+    folder, _ = run(lomsong, settings, tmp_path / "out")
+    priorities = pd.read_csv(folder / "tables/priorities.csv")
+    few = priorities[priorities["device_count"] < 10]
+    assert len(few)
+    assert len(few) < len(priorities)
+    private = [
+        "mean_mbps",
+        "lo_mbps",
+        "hi_mbps",
+        "eb_mean_mbps",
+        "gap_probability",
+        "depth",
+        "expected_person_gap",
+        "priority_index",
+    ]
+    assert few[private].isna().all(axis=None)
+    assert priorities[priorities["device_count"] >= 10][private].notna().all(axis=None)
+    assert priorities["need_rank"].tolist() == list(range(1, len(priorities) + 1))
+
+
+def test_tiles_are_never_widened(armenia, tmp_path, lomsong):
+    wide = tmp_path / "wide.toml"
+    wide.write_text(armenia.read_text(encoding="utf-8") + "\n[evidence]\nwindow_months = 6\n", encoding="utf-8")
+    folder, text = run(lomsong, wide, tmp_path / "out", "--period", "2024Q3")
+    assert "period 2024Q3, evidence window 2024-07 – 2024-09" in text
+    assert json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["window_months"] == [
+        "2024-07",
+        "2024-08",
+        "2024-09",
+    ]
+    assert set(pd.read_csv(folder / "tables/commune_status.csv")["window_months"]) == {3}

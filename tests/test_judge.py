@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numpy as np
 import pandas as pd
 import pytest
 
@@ -171,8 +170,34 @@ def test_a_pooled_gap_leaves_the_rest_unknown():
     assert judge.summarise(rows)["gap_class"].tolist() == ["gap_rest_unknown", "no_gap_found"]
 
 
-def test_everywhere_is_a_pair_of_bounds():
-    status = pd.DataFrame(
+@pytest.mark.parametrize(
+    ("statuses", "counts", "bounds"),
+    [
+        # one commune, two operators: (status, evidence)
+        ([(M, "confirmed"), (M, "confirmed")], [True, True], (1.0, 1.0)),
+        ([(M, "confirmed"), (M, "probable")], [True, True], (0.0, 1.0)),
+        ([(M, "confirmed"), (U, "none")], [True, True], (0.0, 1.0)),
+        ([(M, "confirmed"), (B, "none")], [True, True], (0.0, 1.0)),
+        ([(M, "confirmed"), (N, "none")], [True, False], (1.0, 1.0)),
+        ([(M, "confirmed"), (P, "probable")], [True, True], (0.0, 1.0)),
+        ([(M, "confirmed"), (G, "confirmed")], [True, True], (0.0, 0.0)),
+        ([(N, "none"), (N, "none")], [False, False], (0.0, 1.0)),
+    ],
+)
+def test_everywhere_is_a_pair_of_bounds(statuses, counts, bounds):
+    rows = pd.DataFrame(
+        [
+            {"commune_code": "a", "operator": f"o{i}", "status": s, "evidence": e, "counts_here": c}
+            for i, ((s, e), c) in enumerate(zip(statuses, counts, strict=True))
+        ]
+    )
+    assert judge.everywhere_bounds(rows) == bounds
+    pooled = rows.assign(operator="all", status=G, evidence="confirmed")
+    assert judge.everywhere_bounds(pd.concat([rows, pooled], ignore_index=True)) == bounds, "the pooled row has no say"
+
+
+def test_everywhere_counts_communes():
+    rows = pd.DataFrame(
         {
             "commune_code": list("abcd"),
             "operator": "x",
@@ -181,7 +206,4 @@ def test_everywhere_is_a_pair_of_bounds():
             "counts_here": True,
         }
     )
-    summary = judge.summarise(status)
-    low, high = judge.everywhere_bounds(summary["gap_class"], summary["operators_meeting"], status)
-    assert (low, high) == (0.25, 0.75)
-    assert not np.isnan(low)
+    assert judge.everywhere_bounds(rows) == (0.25, 0.75)

@@ -49,7 +49,7 @@ def table_of(rows: list[tuple[str, str, int, int, int, float]], *, files: int = 
 def judged(tests: pd.DataFrame, **change) -> Mapping[str, pd.DataFrame]:
     rules = Settings.model_validate({"priority": {"draws": 20}} | change)
     tiles = typed("tiles", pd.DataFrame({c: [] for c in TABLES["tiles"]}))
-    inputs = Inputs(COMMUNES, tests, tiles, [], [], True, {"s": 1})
+    inputs = Inputs(COMMUNES, tests, tiles, [], [], [], {"s": 1})
     return judge_month(inputs, rules, chosen_period(inputs, rules, "2026-10"), Journal()).tables
 
 
@@ -148,7 +148,7 @@ def test_months_of_the_window_that_the_data_lack_are_told():
     rules = Settings()
     tests = table_of([("r0c0", "V", 0, 1, 3, 10.0)])
     tiles = typed("tiles", pd.DataFrame({c: [] for c in TABLES["tiles"]}))
-    inputs = Inputs(COMMUNES, tests, tiles, [], [], True, {"s": 1})
+    inputs = Inputs(COMMUNES, tests, tiles, [], [], [], {"s": 1})
     month = judge_month(inputs, rules, chosen_period(inputs, rules, None), Journal())
     assert [w.values["found"] for w in month.warnings if w.code == "months_missing"] == [["2026-08", "2026-09"]]
     assert isinstance(month.tables["commune_status"], pd.DataFrame)

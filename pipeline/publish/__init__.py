@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 from pipeline import texts
 from pipeline.publish.manifest import Journal, write_manifest
 from pipeline.publish.swap import replacing
-from pipeline.sources import ookla
 
 if TYPE_CHECKING:
     from pipeline.inputs import Inputs
@@ -35,7 +34,6 @@ def publish_month(
 
     lang, notice = settings.publish.lang, settings.publish.notice
     period = str(month.period)
-    licences = [ookla.LICENCE] if len(inputs.tiles) else []
     with replacing(out, period) as folder:
         if "tables" in parts:
             with journal.step("publish tables"):
@@ -56,7 +54,7 @@ def publish_month(
         if "map" in parts:
             with journal.step("publish map"):
                 progress("map", 0.92)
-                _write_map(folder, month, settings, licences)
+                _write_map(folder, month, settings, inputs.licences)
         with journal.step("privacy check"):
             progress("privacy", 0.97)
             read = guard.examine(folder, device_ids=month.device_ids, min_devices=settings.privacy.min_devices)
@@ -70,7 +68,7 @@ def publish_month(
             settings=without_paths(settings.model_dump(mode="json")),
             results=month.results,
             warnings=[texts.letter(w, lang) for w in month.warnings],
-            licences=licences,
+            licences=inputs.licences,
             notice=notice,
         )
     return out / period
@@ -84,7 +82,7 @@ def _write_map(folder: Path, month: Month, settings: Settings, licences: list[st
         "area": settings.area.name,
         "period": str(month.period),
         "period_label": month.period.label(),
-        "window_label": f"{month.window[0]} – {month.window[-1]}" if not licences else month.period.label(),
+        "window_label": f"{month.window[0]} – {month.window[-1]}",
         "technology": settings.target.technology if month.operators else "mobile",
         "target_mbps": settings.target.download_mbps,
         "min_devices": settings.privacy.min_devices,

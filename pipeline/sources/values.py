@@ -72,6 +72,8 @@ def numbers(column: pd.Series, decimal: str | None = None) -> pd.Series:
 
     >>> numbers(pd.Series(["12,5", "1.234,5", "1,234.5", "7", "-", "x"])).tolist()
     [12.5, 1234.5, 1234.5, 7.0, nan, nan]
+    >>> numbers(pd.Series(["1,234,567", "1.234.567"])).tolist()
+    [1234567.0, 1234567.0]
     >>> numbers(pd.Series(["12,500"]), decimal=".").tolist()
     [12500.0]
     """
@@ -83,6 +85,8 @@ def numbers(column: pd.Series, decimal: str | None = None) -> pd.Series:
     elif decimal == ".":
         plain = text.str.replace(",", "", regex=False)
     else:
+        for mark in (",", "."):  # a separator that stands more than once separates thousands
+            text = text.where(~text.str.count(re.escape(mark)).gt(1), text.str.replace(mark, "", regex=False))
         comma_last = text.str.rfind(",") > text.str.rfind(".")
         european = text.str.replace(".", "", regex=False).str.replace(",", ".", regex=False)
         plain = text.str.replace(",", "", regex=False).where(~comma_last.fillna(False), european)
