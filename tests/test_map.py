@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from decimal import ROUND_HALF_UP, Decimal
 from pathlib import Path
 
 import pandas as pd
@@ -121,6 +122,46 @@ def test_a_click_on_a_commune_opens_its_card_with_the_tables_figures(opened, dem
         "(() => { const p = document.getElementById('panel'); return p.scrollWidth - p.clientWidth; })()"
     )
     assert wide == 0, "the card fits its panel"
+
+
+def written(value: float, digits: int) -> str:
+    """As a Vietnamese reader expects it: rounded once from the table's figure, half up."""
+    if pd.isna(value):
+        return "–"
+    rounded = Decimal(repr(value)).quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP)
+    return f"{rounded:,}".translate(str.maketrans(",.", ".,"))
+
+
+@pytest.mark.browser
+def test_every_card_of_every_commune_shows_the_tables_figures(opened, demo_outputs):
+    status = pd.read_csv(demo_outputs / "tables/commune_status.csv", dtype={"commune_code": str})
+    shown = opened.page.evaluate(
+        """codes => codes.map(code => { const out = {}; location.hash = '#commune=' + code; window.dispatchEvent(new Event('hashchange'));
+        document.querySelectorAll('#card tr[data-operator]').forEach(r => { out[r.dataset.operator] = [...r.cells].slice(1).map(c => c.textContent); });
+        return out; })""",
+        sorted(status["commune_code"].unique()),
+    )
+    compared = 0
+    for (_, rows), cards in zip(status.groupby("commune_code"), shown, strict=True):
+        for _, row in rows.iterrows():
+            lo, hi = written(row["lo_mbps"], 1), written(row["hi_mbps"], 1)
+            interval = lo if lo == "–" else f"{lo} – {hi}"
+            assert cards[row["operator"]] == [
+                written(row["mean_mbps"], 1),
+                interval,
+                written(float(row["device_count"]), 0),
+            ]
+            compared += 1
+    assert compared == 38 * 5
+
+
+def test_the_pages_figures_are_the_tables_to_every_printed_digit(demo_outputs):
+    """What the page colours by is not rounded first: 39.996 is below 40."""
+    cells = pd.read_parquet(demo_outputs / "tables/hex_status.parquet").set_index(["hex_id", "operator"])["mean_mbps"]
+    for cell in read_page(demo_outputs / "maps/coverage_gaps.html")["cells"]:
+        for operator, figures in cell["by"].items():
+            exact = cells[cell["id"], operator]
+            assert figures["mean"] is None if pd.isna(exact) else abs(figures["mean"] - exact) < 1e-6
 
 
 @pytest.mark.browser

@@ -18,6 +18,7 @@ from pipeline.publish.gap_map import palette
 from pipeline.tables import ALL, FLAGS, NO_DATA_REASONS
 
 _DIGITS_DEG = 5  # about a metre
+FIGURE_DIGITS = 6  # as the CSV files: the page rounds once, when it writes; rounded twice, 39.8478 would read 39.9
 TOP = 10
 SIMPLIFY_DEG = 0.0012  # about 130 m: below a pixel at province zoom
 _PAGE_TEXTS: Mapping[str, tuple[str, str]] = {
@@ -125,7 +126,7 @@ def _rounded(shape: shapely.Geometry) -> dict[str, Any]:
     return {"type": "MultiPolygon", "coordinates": polygons}
 
 
-def _number(value: Any, digits: int = 2) -> float | None:
+def _number(value: Any, digits: int = FIGURE_DIGITS) -> float | None:
     # an interval of very few, very unlike values may have no upper end
     return round(float(value), digits) if pd.notna(value) and math.isfinite(value) else None
 
