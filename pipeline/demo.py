@@ -15,7 +15,7 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
-from pipeline import schematic, simulate
+from pipeline import contaminate, schematic, simulate
 from pipeline.errors import fault
 
 HEADINGS = {
@@ -44,9 +44,13 @@ def write_demo(out: Path, *, test_count: int, seed: int, province: str | None = 
     name, communes = invented_communes(province or about["province"], seed)
     operators = {n: simulate.Operator(o["share"], o["level"], tuple(o["names"])) for n, o in about["operators"].items()}
     drawn = simulate.draw_province(communes, operators, about["months"], test_count=test_count, seed=seed)
+    names_met = {name: operator.names for name, operator in operators.items()}
+    delivered = contaminate.contaminated(
+        drawn.tests, communes, names_met, np.random.default_rng([seed, 2]), contaminate.Dirt()
+    )
     written = [_write_boundaries(out / "boundaries" / "communes.geojson", communes, about["notice"])]
     for number, month in enumerate(about["months"]):
-        rows = drawn.rows[drawn.rows["measured_at"].dt.strftime("%Y-%m") == month]
+        rows = delivered[delivered["measured_at"].dt.strftime("%Y-%m") == month]
         # offices differ: the last delivery is written as a Vietnamese Excel would write it
         written.append(
             _write_rows(out / "raw" / month / "ispeed.csv", rows, vietnamese=number == len(about["months"]) - 1)

@@ -1,8 +1,9 @@
-"""A province whose truth is known: places, devices, tests and realistic dirt, drawn from one seed.
+"""A province whose truth is known at three levels (commune, operator, place), drawn from one seed.
 
-speed of a test = commune × operator mean · place · device · hour · noise, each factor of mean 1 (log-normal), so that the
-true mean of a commune × operator is known exactly: its mean times the devices' shares of its places.
-Does not belong here: names and outlines (`demo.py`, `schematic.py`), writing.
+speed of a test = commune × operator mean · place · phone · hour · noise, each factor of mean 1, so that the true mean is
+known exactly: what an operator's customers would measure where they live, one phone one vote, over the day. Throttled
+plans, dead spots, campaign bursts and heavy testers are laid over it.
+Does not belong here: names and outlines (`demo.py`, `schematic.py`), the dirt of deliveries (`contaminate.py`), writing.
 """
 
 from __future__ import annotations
@@ -15,39 +16,43 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import shapely
+from scipy import stats
 
 Floats = npt.NDArray[np.float64]
+EVENING_SHARE, EVENING_HOUR, EVENING_SD_H = 0.45, 20.3, 1.2  # of sittings; the rest evenly from 6 to 22 h
+BUSY_HOURS = (19.0, 22.0)
+SCATTER_DEG = 0.0025  # of tests around their village's centre
 
 
 @dataclass(frozen=True)
 class Spread:
-    """How the invented province varies. Log-sds are of natural logarithms; shares are of all rows.
+    """How the invented province varies; log-sds are of natural logarithms. Sources: docs/method.md, "The simulated provinces"."""
 
-    The level and spreads are chosen, not measured: they put the province around the target (METHOD §4's examples use
-    mu = ln 38, tau 0.45, sw 0.70) so that every status occurs.
-    """
-
-    median_mbps: float = 40.0
-    commune_log_sd: float = 0.45
+    # truth
+    median_mbps: float = 40.0  # the median of national fixed and mobile tests was 40.3 in October 2025 (M-Lab)
+    commune_log_sd: float = 0.45  # what the commune's operators share; METHOD §4's examples use tau 0.45 in all
     unit_log_sd: float = 0.20  # commune × operator beside the two main effects
-    place_log_sd: float = 0.30
+    unit_tail_df: float | None = None  # Student-t degrees of freedom of that effect; none: normal
+    bounds_mbps: tuple[float, float] | None = None  # true means drawn evenly between, instead of all of the above
+    place_log_sd: float = 0.30  # villages of one commune
+    dead_share: float = 0.04  # of places but the commune's office, by operator: no signal, and so no test
+    # phones; with the places they make the log-sd of device values, METHOD §3: 0.7–0.95
     device_log_sd: float = 0.50
-    noise_log_sd: float = 0.35
+    device_tail_share: float = 0.0  # phones whose log-sd is `device_tail_factor` times as wide
+    device_tail_factor: float = 2.5
+    throttled_share: float = 0.05  # phones on a plan whose fast volume is used up
+    throttled_mbps: float = 5.0  # what such a plan still gives
+    nr_phone_share: float = 0.25  # phones with 5G
+    # tests
+    noise_log_sd: float = 0.35  # test to test of one phone: intra-device correlation 0.5 or more (METHOD §2)
     evening_factor: float = 0.75  # 19–22 h against the rest of the day
     tests_per_device: float = 7.0
     repeat_share: float = 0.35  # tests that follow another of the same sitting
-    heavy_share: float = 0.004  # devices that test a hundred times
-    copied_share: float = 0.012
-    failed_share: float = 0.015
-    wifi_share: float = 0.035
-    nr_share: float = 0.05  # 5G, in town
-    older_share: float = 0.02  # 3G, 2G
-    no_fix_share: float = 0.004  # position 0, 0 or missing
-    coarse_share: float = 0.02  # accuracy worse than 1 km
-    foreign_share: float = 0.006  # tests made outside the province
-    unknown_operator_share: float = 0.004
-    wrong_unit_share: float = 0.002  # kbit/s under a Mbit/s heading
-    unreadable_share: float = 0.001
+    heavy_share: float = 0.004  # phones that test a hundred times
+    heavy_tests: int = 0  # further sittings of one phone in every commune × operator
+    campaign_share: float = (
+        0.10  # sittings at the commune's office on the campaign's days, by people from all over the commune
+    )
 
 
 @dataclass(frozen=True)
@@ -61,11 +66,11 @@ class Operator:
 
 @dataclass(frozen=True)
 class Province:
-    """What was drawn: the delivered rows (our names, foreign texts) and the truth behind them."""
+    """What was drawn: sound tests (without dirt), and the truth behind them by unit and by place."""
 
-    rows: pd.DataFrame
-    truth: pd.DataFrame  # commune_code, operator, true_mean_mbps, drawn_device_count
-    places: pd.DataFrame  # commune_code, place, latitude, longitude, share, factor
+    tests: pd.DataFrame
+    truth: pd.DataFrame  # commune_code, operator, true_mean_mbps, dead_share, drawn_device_count
+    places: pd.DataFrame  # commune_code, operator, place, latitude, longitude, share, true_mean_mbps, is_dead
 
 
 def draw_province(
@@ -73,153 +78,224 @@ def draw_province(
     operators: Mapping[str, Operator],
     months: Sequence[str],
     *,
-    test_count: int,
     seed: int,
+    test_count: int | None = None,
+    devices_per_unit: float | None = None,
     spread: Spread | None = None,
 ) -> Province:
-    """Draw `test_count` rows over `months`. `communes`: commune_code, population, geometry (EPSG:4326)."""
+    """Draw a province over `months`. `communes`: commune_code, population, geometry (EPSG:4326).
+
+    Either `test_count` tests of phones spread by population, operator share and keenness; or a geometric number of phones
+    with mean `devices_per_unit` in each commune × operator, alike everywhere.
+    """
     spread = spread or Spread()
     generator = np.random.default_rng(seed)
-    places = _places(communes, generator, spread)
-    truth, means = _truth(communes, operators, places, generator, spread)
-    devices = _devices(
-        communes, operators, places, generator, max(8, int(test_count / (spread.tests_per_device + 0.5))), spread
-    )
-    rows = _tests(devices, places, means, months, test_count, generator, spread)
-    rows = _dirtied(rows, communes, operators, generator, spread)
-    drawn = devices.groupby(["commune_code", "operator"]).size().rename("drawn_device_count")
+    places = _places(communes, list(operators), generator, spread)
+    places = _with_truth(places, communes, operators, generator, spread)
+    if devices_per_unit is not None:
+        counts = generator.geometric(1 / (1 + devices_per_unit), (len(communes), len(operators))) - 1
+    else:
+        assert test_count is not None
+        phones = max(8, int(test_count / (spread.tests_per_device + 0.5)))
+        keen = communes["population"].to_numpy() * np.exp(generator.normal(0, 1.0, len(communes)))
+        share = keen[:, None] * np.array([o.share for o in operators.values()])
+        counts = generator.multinomial(phones, (share / share.sum()).ravel()).reshape(share.shape)
+    devices = _devices(counts, places, list(operators), communes, generator, spread)
+    wanted = test_count if test_count is not None else round(len(devices) * spread.tests_per_device)
+    tests = draw_tests(devices, places, months, wanted, generator, spread)
+    truth = _by_unit(places)
+    drawn = devices.groupby(["commune_code", "operator"]).size().rename("drawn_device_count").reset_index()
     truth = truth.merge(drawn, how="left", on=["commune_code", "operator"]).fillna({"drawn_device_count": 0})
-    return Province(rows, truth.astype({"drawn_device_count": "int64"}), places)
+    return Province(tests, truth.astype({"drawn_device_count": "int64"}), places)
 
 
-def _unit_mean(generator: np.random.Generator, log_sd: float, size: int | tuple[int, ...]) -> Floats:
+def _unit_mean(generator: np.random.Generator, log_sd: float | Floats, size: int | tuple[int, ...]) -> Floats:
     """Log-normal factors of mean 1."""
-    return np.exp(generator.normal(-(log_sd**2) / 2, log_sd, size))
+    return np.exp(generator.normal(-(np.asarray(log_sd) ** 2) / 2, log_sd, size))
 
 
-def _places(communes: gpd.GeoDataFrame, generator: np.random.Generator, spread: Spread) -> pd.DataFrame:
-    """Villages: 4 to 12 spots in each commune, the first (around the commune's office) the largest."""
+def _places(
+    communes: gpd.GeoDataFrame, operators: Sequence[str], generator: np.random.Generator, spread: Spread
+) -> pd.DataFrame:
+    """Villages: 4 to 12 spots in each commune × operator, the first (at the commune's office) the largest and never dead."""
     found = []
     for code, shape in zip(communes["commune_code"], communes.geometry, strict=True):
         count = int(generator.integers(4, 13))
         centre = shape.representative_point()
-        west, south, east, north = shape.bounds
+        # people test where they live: villages keep off the border, so that a commune's phones test in it
+        inner = shape.buffer(-3 * SCATTER_DEG)
+        west, south, east, north = (shape if inner.is_empty else inner).bounds
         x, y = generator.uniform(west, east, 60 * count), generator.uniform(south, north, 60 * count)
-        inside = np.flatnonzero(shapely.contains_xy(shape, x, y))[: count - 1]
-        share = generator.dirichlet(np.r_[3.0, np.ones(len(inside))])
-        found.append(
-            pd.DataFrame(
-                {
-                    "commune_code": code,
-                    "place": np.arange(len(inside) + 1),
-                    "latitude": np.r_[centre.y, y[inside]],
-                    "longitude": np.r_[centre.x, x[inside]],
-                    "share": share,
-                    "factor": _unit_mean(generator, spread.place_log_sd, len(inside) + 1),
-                }
-            )
+        inside = np.flatnonzero(shapely.contains_xy(shape if inner.is_empty else inner, x, y))[: count - 1]
+        spots = pd.DataFrame(
+            {
+                "commune_code": code,
+                "place": np.arange(len(inside) + 1),
+                "latitude": np.r_[centre.y, y[inside]],
+                "longitude": np.r_[centre.x, x[inside]],
+                "share": generator.dirichlet(np.r_[3.0, np.ones(len(inside))]),
+                "factor": _unit_mean(generator, spread.place_log_sd, len(inside) + 1),
+            }
         )
+        for operator in operators:
+            dead = (generator.random(len(spots)) < spread.dead_share) & (spots["place"] > 0)
+            found.append(spots.assign(operator=operator, is_dead=dead))
     return pd.concat(found, ignore_index=True)
 
 
-def _truth(
+def _with_truth(
+    places: pd.DataFrame,
     communes: gpd.GeoDataFrame,
     operators: Mapping[str, Operator],
-    places: pd.DataFrame,
     generator: np.random.Generator,
     spread: Spread,
-) -> tuple[pd.DataFrame, pd.Series]:
-    codes = communes["commune_code"].to_numpy()
-    level = np.exp(generator.normal(np.log(spread.median_mbps), spread.commune_log_sd, len(codes)))
-    unit = _unit_mean(generator, spread.unit_log_sd, (len(codes), len(operators)))
-    means = level[:, None] * unit * np.array([o.level for o in operators.values()])
-    index = pd.MultiIndex.from_product([codes, list(operators)], names=["commune_code", "operator"])
+) -> pd.DataFrame:
+    """+ `base_mbps` (an unthrottled phone's mean there) and `true_mean_mbps` (with throttled plans; empty in a dead spot)."""
+    codes, names = communes["commune_code"].to_numpy(), list(operators)
+    shape = (len(codes), len(names))
+    if spread.unit_tail_df is None:
+        unit = generator.normal(0, spread.unit_log_sd, shape)
+    else:
+        unit = spread.unit_log_sd * generator.standard_t(spread.unit_tail_df, shape).clip(-4, 4)
+    level = generator.normal(np.log(spread.median_mbps), spread.commune_log_sd, len(codes))
+    means = np.exp(level[:, None] + unit) * np.array([o.level for o in operators.values()])
+    wanted = generator.uniform(*spread.bounds_mbps, shape) if spread.bounds_mbps else None
+    unit_of = places.groupby(["commune_code", "operator"]).ngroup().to_numpy()
+    index = pd.MultiIndex.from_product([codes, names], names=["commune_code", "operator"])
     mean = pd.Series(means.ravel(), index=index)
-    shared = (places["share"] * places["factor"]).groupby(places["commune_code"]).sum()
-    truth = mean * index.get_level_values("commune_code").map(shared).to_numpy()
-    return truth.rename("true_mean_mbps").reset_index(), mean
+    base = mean.loc[list(zip(places["commune_code"], places["operator"], strict=True))].to_numpy() * places["factor"]
+    if wanted is not None:  # scaled so that the true mean itself is what was drawn
+        live = places["share"].where(~places["is_dead"], 0.0)
+        now = np.bincount(unit_of, live * base) / np.bincount(unit_of, live)
+        aim = pd.Series(wanted.ravel(), index=index).sort_index().to_numpy()
+        base = base * (aim / now)[unit_of]
+    slow = np.minimum(base, spread.throttled_mbps)
+    true = (1 - spread.throttled_share) * base + spread.throttled_share * slow
+    return places.assign(base_mbps=base, true_mean_mbps=true.where(~places["is_dead"]))
+
+
+def _by_unit(places: pd.DataFrame) -> pd.DataFrame:
+    """True mean of each commune × operator over the people who have a signal, and the share who have none."""
+    live = places["share"].where(~places["is_dead"], 0.0)
+    sums = pd.DataFrame(
+        {
+            "commune_code": places["commune_code"],
+            "operator": places["operator"],
+            "weighted": live * places["true_mean_mbps"].fillna(0.0),
+            "live": live,
+        }
+    )
+    units = sums.groupby(["commune_code", "operator"], sort=False).sum()
+    return pd.DataFrame(
+        {"true_mean_mbps": units["weighted"] / units["live"], "dead_share": (1 - units["live"]).clip(0, 1).round(12)}
+    ).reset_index()
 
 
 def _devices(
-    communes: gpd.GeoDataFrame,
-    operators: Mapping[str, Operator],
+    counts: npt.NDArray[np.int64],
     places: pd.DataFrame,
+    operators: Sequence[str],
+    communes: gpd.GeoDataFrame,
     generator: np.random.Generator,
-    count: int,
     spread: Spread,
 ) -> pd.DataFrame:
-    """Phones: home commune (people × how keen the commune was to test), operator, home place, speed factor, eagerness."""
-    keen = communes["population"].to_numpy() * np.exp(generator.normal(0, 1.0, len(communes)))
-    commune = generator.choice(len(communes), size=count, p=keen / keen.sum())
-    share = np.array([o.share for o in operators.values()])
-    operator = generator.choice(len(operators), size=count, p=share / share.sum())
-    by_commune = dict(iter(places.groupby("commune_code")))
-    codes = communes["commune_code"].to_numpy()[commune]
-    place = np.array([generator.choice(len(by_commune[c]), p=by_commune[c]["share"].to_numpy()) for c in codes])
-    eager = generator.gamma(0.8, 1 / 0.8, count)
-    eager[generator.random(count) < spread.heavy_share] *= 15
-    digits = generator.integers(0, 2**48, count)
+    """Phones: commune, operator, home place (never a dead spot), speed factor, eagerness, plan."""
+    total = int(counts.sum())
+    unit = np.repeat(np.arange(counts.size), counts.ravel())
+    codes = communes["commune_code"].to_numpy()[unit // len(operators)]
+    operator = np.array(operators)[unit % len(operators)]
+    live = places[~places["is_dead"]]
+    homes = np.empty(total, dtype=np.int64)
+    chance = generator.random(total)
+    for (code, name), spots in live.groupby(["commune_code", "operator"]):
+        here = (codes == code) & (operator == name)
+        edges = np.cumsum(spots["share"].to_numpy())
+        homes[here] = spots.index.to_numpy()[np.searchsorted(edges / edges[-1], chance[here], side="right")]
+    eager = generator.gamma(0.8, 1 / 0.8, total)
+    eager[generator.random(total) < spread.heavy_share] *= 15
+    wide = generator.random(total) < spread.device_tail_share
+    log_sd = np.where(wide, spread.device_tail_factor, 1.0) * spread.device_log_sd
     return pd.DataFrame(
         {
-            "device_id": [f"{number:012x}" for number in digits],
+            "device_id": [f"{number:012x}" for number in generator.integers(0, 2**48, total)],
             "commune_code": codes,
-            "operator": np.array(list(operators))[operator],
-            "place": place,
-            "factor": _unit_mean(generator, spread.device_log_sd, count),
+            "operator": operator,
+            "home": homes,
+            "factor": _unit_mean(generator, log_sd, total),
             "eager": eager,
-            "is_5g": generator.random(count) < 0.25,
+            "is_throttled": generator.random(total) < spread.throttled_share,
+            "is_5g": generator.random(total) < spread.nr_phone_share,
+            "is_heavy": np.r_[True, unit[1:] != unit[:-1]][:total] if spread.heavy_tests else np.zeros(total, bool),
         }
     )
 
 
-def _tests(
+def evening_load(hours: Floats, factor: float) -> Floats:
+    """Speed factor by time of day: `factor` in the busy hours against the rest, of mean 1 over the hours that people test at."""
+    evening = stats.norm(EVENING_HOUR, EVENING_SD_H)
+    busy = EVENING_SHARE * (evening.cdf(BUSY_HOURS[1]) - evening.cdf(BUSY_HOURS[0])) + (1 - EVENING_SHARE) * 3 / 16
+    load = np.where((hours >= BUSY_HOURS[0]) & (hours < BUSY_HOURS[1]), factor, 1.0)
+    return np.asarray(load / (1 + busy * (factor - 1)))
+
+
+def draw_tests(
     devices: pd.DataFrame,
     places: pd.DataFrame,
-    means: pd.Series,
     months: Sequence[str],
     count: int,
     generator: np.random.Generator,
     spread: Spread,
 ) -> pd.DataFrame:
+    """Sound 4G tests of the phones: `count`, and the heavy testers' further ones. Every phone tests once if `count` allows."""
     follows = generator.random(count) < spread.repeat_share  # a further test of the same sitting, minutes later
-    follows[0] = False
+    follows[:1] = False
     sitting = np.cumsum(~follows) - 1
-    sittings = int(sitting[-1]) + 1
+    sittings = int(sitting[-1]) + 1 if count else 0
     eager = devices["eager"].to_numpy()
-    # every phone tests once, the rest falls on the eager ones
-    tester = np.r_[
-        np.arange(len(devices)), generator.choice(len(devices), max(0, sittings - len(devices)), p=eager / eager.sum())
-    ][:sittings]
+    others = generator.choice(len(devices), max(0, sittings - len(devices)), p=eager / eager.sum())
+    tester = np.r_[np.arange(len(devices)), others][:sittings]
+    heavy = np.repeat(np.flatnonzero(devices["is_heavy"]), spread.heavy_tests)
+    tester = np.r_[tester, heavy]
+    sitting = np.r_[sitting, sittings + np.arange(len(heavy))]
+    turn = np.arange(len(sitting)) - np.searchsorted(sitting, sitting)
+    count, sittings = len(sitting), len(tester)
     rows = devices.iloc[tester[sitting]].reset_index(drop=True)
-    away = generator.random(sittings) < 0.15  # tests made at the commune's first place instead of at home
-    place = np.where(away[sitting], 0, rows["place"])
-    spots = places.set_index(["commune_code", "place"]).loc[list(zip(rows["commune_code"], place, strict=True))]
-    day = (generator.integers(0, 28, sittings) + np.where(generator.random(sittings) < 0.1, 0, 1))[sitting]
-    month = generator.choice(
-        len(months), sittings, p=np.arange(2, 2 + len(months)) / np.arange(2, 2 + len(months)).sum()
-    )[sitting]
-    start_hour = (
-        np.where(
-            generator.random(sittings) < 0.45, generator.normal(20.3, 1.2, sittings), generator.uniform(6, 22, sittings)
-        )
+    # a campaign calls people to the commune's office: one spot, two days of the month, working hours
+    campaign = (generator.random(sittings) < spread.campaign_share) & ~devices["is_heavy"].to_numpy()[tester]
+    office = places[places["place"] == 0].set_index(["commune_code", "operator"])
+    at_office = pd.Series(
+        office.index.map(dict(zip(office.index, places.index[places["place"] == 0], strict=True))), index=office.index
+    )
+    spot = np.where(
+        campaign[sitting], at_office.loc[list(zip(rows["commune_code"], rows["operator"], strict=True))], rows["home"]
+    )
+    spots = places.loc[spot]
+    day = np.where(
+        campaign,
+        generator.integers(13, 15, sittings),
+        generator.integers(0, 28, sittings) + (generator.random(sittings) < 0.9),
+    )
+    weight = np.arange(2, 2 + len(months))  # campaigns grow
+    month = generator.choice(len(months), sittings, p=weight / weight.sum())
+    evening = generator.random(sittings) < EVENING_SHARE
+    start = (
+        np.where(evening, generator.normal(EVENING_HOUR, EVENING_SD_H, sittings), generator.uniform(6, 22, sittings))
         % 24
     )
-    turn = np.arange(count) - np.flatnonzero(~follows)[sitting]
-    hour = np.minimum(start_hour[sitting] + turn * 0.06, 23.99)
-    busy = (hour >= 19) & (hour < 22)
-    load = np.where(busy, spread.evening_factor, 1.0)
-    load = load / load.mean()
-    mean = means.loc[list(zip(rows["commune_code"], rows["operator"], strict=True))].to_numpy()
-    speed = (
-        mean * spots["factor"].to_numpy() * rows["factor"] * load * _unit_mean(generator, spread.noise_log_sd, count)
-    )
-    start = pd.to_datetime([f"{months[m]}-01" for m in month]) + pd.to_timedelta(day - (day > 27), unit="D")
+    start = np.where(campaign, generator.uniform(8, 11, sittings), start)
+    hour = np.minimum(start[sitting] + turn * 0.06, 23.99)
+    load = evening_load(hour, spread.evening_factor)
+    base = spots["base_mbps"].to_numpy()
+    mean = np.where(rows["is_throttled"], np.minimum(base, spread.throttled_mbps), base * rows["factor"] * load)
+    speed = mean * _unit_mean(generator, spread.noise_log_sd, count)
+    date = pd.to_datetime([f"{months[m]}-01" for m in month]) + pd.to_timedelta(day - (day > 27), unit="D")
     accuracy = np.clip(generator.lognormal(2.9, 0.9, count), 3, 900)
+    scatter = np.where(campaign, 0.0003, SCATTER_DEG)
     return pd.DataFrame(
         {
-            "measured_at": start + pd.to_timedelta(np.floor(hour * 3600), unit="s"),
-            "latitude": spots["latitude"].to_numpy() + generator.normal(0, 0.0025, sittings)[sitting],
-            "longitude": spots["longitude"].to_numpy() + generator.normal(0, 0.0025, sittings)[sitting],
+            "measured_at": date[sitting] + pd.to_timedelta(np.floor(hour * 3600), unit="s"),
+            "latitude": spots["latitude"].to_numpy() + (scatter * generator.normal(0, 1, sittings))[sitting],
+            "longitude": spots["longitude"].to_numpy() + (scatter * generator.normal(0, 1, sittings))[sitting],
             "location_accuracy_m": np.where(generator.random(count) < 0.06, np.nan, accuracy.round(1)),
             "operator": rows["operator"],
             "technology": "4G",
@@ -227,63 +303,8 @@ def _tests(
             "upload_mbps": (speed * 0.32 * _unit_mean(generator, 0.4, count)).clip(0.02, 150),
             "latency_ms": 28 + 600 / (speed + 8) + generator.gamma(2, 6, count),
             "jitter_ms": generator.gamma(1.5, 5, count),
-            "signal_dbm": np.clip(
-                -112 + 7 * np.log(spots["factor"].to_numpy() * mean) + generator.normal(0, 6, count), -125, -65
-            ).round(),
+            "signal_dbm": np.clip(-112 + 7 * np.log(base) + generator.normal(0, 6, count), -125, -65).round(),
             "device_id": rows["device_id"],
             "is_5g": rows["is_5g"],
         }
     )
-
-
-def _dirtied(
-    rows: pd.DataFrame,
-    communes: gpd.GeoDataFrame,
-    operators: Mapping[str, Operator],
-    generator: np.random.Generator,
-    spread: Spread,
-) -> pd.DataFrame:
-    """What real deliveries hold: other technologies, failures, bad positions, foreign names, copies, wrong units."""
-    count = len(rows)
-
-    def some(share: float) -> npt.NDArray[np.bool_]:
-        return generator.random(count) < share
-
-    names = [operators[o].names for o in rows["operator"]]
-    pick = generator.random(count)
-    rows["operator"] = [n[0] if p < 0.7 else n[int((p - 0.7) / 0.3 * len(n))] for n, p in zip(names, pick, strict=True)]
-    fast = rows["is_5g"] & some(spread.nr_share * 4)
-    rows.loc[fast, "technology"], rows.loc[fast, "download_mbps"] = (
-        "5G",
-        (rows.loc[fast, "download_mbps"] * 6).clip(upper=900),
-    )
-    older = some(spread.older_share)
-    rows.loc[older, "technology"] = np.where(generator.random(int(older.sum())) < 0.8, "3G", "2G")
-    rows.loc[older, "download_mbps"] *= 0.15
-    wifi = some(spread.wifi_share)
-    rows.loc[wifi, "technology"] = "WiFi"
-    rows.loc[(rows["technology"] == "4G") & some(0.3), "technology"] = "LTE"
-    rows.loc[some(spread.failed_share), "download_mbps"] = 0.0
-    rows.loc[some(spread.no_fix_share), ["latitude", "longitude"]] = 0.0
-    rows.loc[some(spread.coarse_share), "location_accuracy_m"] = 2500.0
-    west, south, east, north = communes.total_bounds
-    abroad = some(spread.foreign_share)
-    rows.loc[abroad, "latitude"] = south - generator.uniform(0.3, 2.0, int(abroad.sum()))
-    rows.loc[some(spread.unknown_operator_share), "operator"] = "Roaming"
-    wrong = some(spread.wrong_unit_share)
-    rows.loc[wrong, "download_mbps"] *= 1000
-    texts = rows.drop(columns="is_5g").round(
-        {"latitude": 6, "longitude": 6, "download_mbps": 2, "upload_mbps": 2, "latency_ms": 1, "jitter_ms": 1}
-    )
-    texts["download_mbps"] = texts["download_mbps"].astype("object")  # as a file holds it: numbers and words
-    texts.loc[some(spread.unreadable_share), "download_mbps"] = "lỗi"
-    copies = np.flatnonzero(some(spread.copied_share))[: count // 4]
-    kept = np.setdiff1d(
-        np.arange(count), generator.choice(np.setdiff1d(np.arange(count), copies), len(copies), replace=False)
-    )
-    texts = texts.iloc[np.sort(np.r_[kept, copies])]
-    ordered = texts.sort_values(["measured_at", "device_id"], kind="stable", ignore_index=True)
-    # a copied row is the row again, its id too
-    identity = ordered.groupby(["device_id", "measured_at", "latitude", "longitude"], sort=False).ngroup()
-    ordered.insert(0, "test_id", [f"VN{number:07d}" for number in identity + 1])
-    return ordered

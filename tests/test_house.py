@@ -25,7 +25,7 @@ MAY = {
     "sources": {"tables", "errors", "periods"},
     "inputs": {"boundaries", "demand", "errors", "periods", "settings", "sources", "tables"},
     "assemble": {"clean", "errors", "gaps", "hexes", "judge", "locate", "periods", "privacy", "samples", "settings", "statistics", "tables"},
-    "demo": {"schematic", "simulate", "errors", "sources"},
+    "demo": {"contaminate", "schematic", "simulate", "errors", "sources"},
     "publish": {"tables", "errors", "texts", "__version__"},
     "journey": {"assemble", "clean", "errors", "fieldwork", "hexes", "inputs", "locate", "periods", "prioritise", "privacy", "publish", "settings", "sources", "statistics", "tables"},
     "cli": {"errors", "settings", "texts", "journey", "inputs", "demo", "__version__"},
