@@ -1,0 +1,1 @@
+"""What is measured side by side: whether verdicts are right, and how fast."""

@@ -5,155 +5,20 @@ Does not belong here: order (`journey.py`), rules (`judge.py`), formulas (`stati
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
-import shapely
 
-from pipeline import clean, gaps, hexes, judge, locate, privacy, samples, statistics
+from pipeline import borrowing, gaps, hexes, judge, locate, privacy, statistics
 from pipeline.errors import Fault
+from pipeline.evidence import Evidence
 from pipeline.periods import Period
 from pipeline.settings import Settings
 from pipeline.tables import ALL, GAP_CLASSES, PRIVATE, STATUSES, checked, typed
 
 UNIT = statistics.UNIT
-
-
-@dataclass(frozen=True)
-class Evidence:
-    """What the verdicts rest on: device values, counts by unit, what the hexes show."""
-
-    devices: pd.DataFrame  # device_values
-    counts: pd.DataFrame  # by unit
-    samples: pd.DataFrame
-    hex_devices: pd.DataFrame  # hex9_id, operator, device_key, device_weight, test_count, sample_count, download_mbps
-    operators: list[str]  # named operators; none for tiles
-    present: set[tuple[str, str]]  # (commune, operator) with a device there within 12 months
-    window_months: int
-    is_tiles: bool
-
-
-def evidence_of_tests(marked: pd.DataFrame, period: Period, window: list[str], settings: Settings) -> Evidence:
-    """Marked tests → evidence. Every valid test is in exactly one commune × operator: asserted."""
-    marked = samples.keyed_devices(marked.assign(commune_code=marked["located_code"], operator=marked["operator_met"]))
-    valid = marked[marked["reject_reason"].isna() & ~marked["is_failed"]]
-    failed = marked[marked["is_failed"]]
-    quality = settings.quality
-    drawn = samples.representative_samples(valid)
-    devices = samples.device_values(drawn)
-    report_month = period.months[-1]
-    counts = samples.evidence_counts(
-        valid, drawn, report_month=report_month, max_hex_accuracy_m=quality.max_hex_accuracy_m
-    )
-    mobile = marked[clean.is_mobile(marked, quality.max_download_mbps)]
-    mobile = mobile.assign(is_other=mobile["technology"].ne(settings.target.technology))
-    other = marked[marked["reject_reason"].eq("other_technology") & marked["operator_met"].notna()]
-    counts = counts.join(
-        pd.DataFrame(
-            {
-                "slow_hours_apart": samples.slow_hours_apart(drawn, settings.target.download_mbps),
-                "failed_test_count": samples.with_all(failed).groupby(UNIT).size(),
-                "newer_test_count": samples.with_all(other[other["technology"] == "5G"]).groupby(UNIT).size(),
-                "older_test_count": samples.with_all(other[other["technology"].isin(["3G", "2G"])])
-                .groupby(UNIT)
-                .size(),
-            }
-        ).join(samples.mobile_device_values(mobile), how="outer"),
-        how="outer",
-    )
-    assert counts.loc[counts.index.get_level_values("operator") != ALL, "test_count"].sum() == len(valid)
-    close = valid[~(valid["location_accuracy_m"] > quality.max_hex_accuracy_m)]
-    operators = sorted(settings.operators) or sorted(valid["operator"].unique())
-    return Evidence(
-        devices, counts, drawn, _hex_devices(close), operators, _present(marked, period), len(window), False
-    )
-
-
-def _hex_devices(tests: pd.DataFrame) -> pd.DataFrame:
-    """One value per device, operator and finest cell: the mean of its samples there."""
-    drawn = samples.representative_samples(tests)
-    keys = ["hex9_id", "operator", "device_key"]
-    figures = drawn.groupby(keys).agg(
-        test_count=("test_count", "sum"),
-        sample_count=("download_mbps", "size"),
-        download_mbps=("download_mbps", "mean"),
-    )
-    return figures.reset_index().assign(device_weight=1.0)
-
-
-def _present(marked: pd.DataFrame, period: Period) -> set[tuple[str, str]]:
-    """Operators that had a phone on their network in the commune within the 12 months that end with the period."""
-    mobile = marked["technology"].isin(["2G", "3G", "4G", "5G"])  # under Wi-Fi the name is that of a fixed line
-    known = marked["located_code"].notna() & marked["operator_met"].notna()
-    seen = marked[mobile & known & marked["month"].isin(period.window(12))]
-    return set(seen[["located_code", "operator_met"]].drop_duplicates().itertuples(index=False, name=None))
-
-
-def repeated_tiles(tiles: pd.DataFrame) -> pd.Series:
-    """Tiles that were met before in the same period: the first readable row stays."""
-    readable = tiles[tiles["unreadable"].eq("")]
-    return readable.duplicated(["quadkey", "tile_period"]).reindex(tiles.index, fill_value=False).astype(bool)
-
-
-def mark_tiles(tiles: pd.DataFrame, shares: pd.DataFrame, period: Period) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Tiles + `reject_reason`, and the books by source with the share of the tests that could be placed."""
-    placed = shares.groupby("tile")["tile_share"].sum().reindex(range(len(tiles)), fill_value=0.0).to_numpy()
-    readable = tiles["unreadable"].eq("")
-    current = readable & tiles["tile_period"].eq(str(period))
-    reason = np.select(
-        [
-            ~readable & tiles["unreadable"].str.contains("quadkey", regex=False),
-            ~readable & tiles["unreadable"].str.contains("quarter", regex=False),
-            ~readable,
-            ~current,
-            repeated_tiles(tiles),
-            placed == 0,
-        ],
-        ["bad_position", "bad_time", "bad_value", "outside_window", "duplicate", "outside_area"],
-        default="",
-    )
-    marked = tiles.assign(
-        reject_reason=pd.Series(reason, index=tiles.index, dtype="str").replace("", np.nan).astype("str")
-    )
-    used = marked["reject_reason"].isna()
-    asked = used | marked["reject_reason"].eq("outside_area")
-    books = pd.DataFrame(
-        {
-            "source": marked["source"],
-            "read_count": 1,
-            "valid_count": used.astype(int),
-            "failed_count": 0,
-            "reject_count": (~used).astype(int),
-            "asked_tests": tiles["test_count"].where(asked, 0.0),
-            "placed_tests": (tiles["test_count"] * placed).where(asked, 0.0),
-        }
-    ).groupby("source").sum()  # fmt: skip
-    books["placed_share"] = books["placed_tests"] / books["asked_tests"]
-    return marked, books
-
-
-def evidence_of_tiles(marked: pd.DataFrame, shares: pd.DataFrame, outlines: np.ndarray, settings: Settings) -> Evidence:
-    """Marked tiles and their shares → evidence under operator `all`. Tests over communes = tests placed: asserted."""
-    columns = ["quadkey", "download_mbps", "upload_mbps", "latency_ms", "test_count", "device_count"]
-    parts = shares.merge(marked[columns], left_on="tile", right_index=True)
-    devices, counts = samples.tile_values(parts)
-    assert np.isclose(counts["test_count"].sum(), (parts["test_count"] * parts["tile_share"]).sum())
-    used = marked[marked["reject_reason"].isna()]
-    centre = shapely.centroid(outlines[used.index.to_numpy()])
-    cells = hexes.cells_of_points(
-        pd.Series(shapely.get_y(centre), index=used.index),
-        pd.Series(shapely.get_x(centre), index=used.index),
-        settings.hexes.finest_resolution,
-    )
-    hex_devices = used.assign(
-        hex9_id=cells, operator=ALL, device_key=used["quadkey"], device_weight=used["device_count"], sample_count=1.0
-    )
-    present = {(code, ALL) for code in counts.index.get_level_values("commune_code")}
-    drawn = pd.DataFrame({"device_key": devices["device_key"]})
-    return Evidence(devices, counts, drawn, hex_devices, [], present, 3, True)
 
 
 _ZERO = (
@@ -170,6 +35,7 @@ _ZERO = (
     "month_device_count",
     "other_device_count",
     "mobile_device_count",
+    "small_operator_count",
     "m",
 )
 _EMPTY = ("largest_device_tests", "largest_cell_samples", "month_mean_mbps", "all_mobile_mean_mbps", "slow_hours_apart")
@@ -196,15 +62,22 @@ def judged(
     rows["has_spread_between"] = rows["has_spread_between"].eq(True)
     rows["information"] = rows["information"].fillna(0.0)
     rows["is_tiles"] = evidence.is_tiles
+    rows["window_months"] = rows["window_months"].fillna(float(evidence.window_months))
+    rows["is_widened"] = rows["window_months"] > evidence.window_months
     rows["is_capped"] = evidence.is_tiles | rows["pseudo_count"].gt(0)
     target, rules = settings.target.download_mbps, settings.evidence
-    gates = judge.Gates(**{name: getattr(rules, name) for name in judge.Gates.__dataclass_fields__})
+    gates = gates_of(settings)
     first = judge.passes_first_gate(rows, gates)
     pooled = pd.Series(rows.index.get_level_values("operator") == ALL, index=rows.index)
     for p, q in (("p_gap", "q_gap"), ("p_meets", "q_meets")):
         families = [statistics.q_values(rows[p], first & family) for family in (pooled, ~pooled)]
         rows[q] = families[0].fillna(families[1])
+    rows["is_borrowed_gap"] = borrowing.selected(
+        rows["borrowed_gap_probability"], judge.may_borrow(rows, target, gates), rules.borrowed_false_discovery_rate
+    )
     rows = rows.join(judge.assign_status(rows, target, gates))
+    tried = rows["failed_test_count"] + rows["test_count"]
+    rows["failure_rate"] = (rows["failed_test_count"] / tried.where(tried > 0)).where(~rows["is_tiles"])
     rows["no_data_reason"] = judge.no_data_reason(rows)
     rows["flags"] = judge.flags(rows, target, gates)
     # of a tile's average one cannot ask for more devices
@@ -215,13 +88,27 @@ def judged(
     return (
         rows.reset_index()
         .merge(communes[["commune_code", "commune_name", "boundary_vintage"]], on="commune_code")
-        .assign(period=str(period), window_months=float(evidence.window_months))
+        .assign(period=str(period))
     )
+
+
+def below_first_gate(evidence: Evidence, communes: gpd.GeoDataFrame, settings: Settings) -> list[tuple[str, str]]:
+    """Commune × operator (and `all`) that fail E1 over the window they have: they ask for a longer one (METHOD §2.5)."""
+    index = pd.MultiIndex.from_product([communes["commune_code"], [*evidence.operators, ALL]], names=UNIT)
+    sizes = evidence.counts.reindex(index)[["sample_count", "date_count"]].fillna(0.0)
+    rows = sizes.assign(m=evidence.devices.groupby(UNIT).size().reindex(index, fill_value=0), is_tiles=False)
+    return list(index[~judge.passes_first_gate(rows, gates_of(settings)).to_numpy()])
+
+
+def gates_of(settings: Settings) -> judge.Gates:
+    """The settings' `[evidence]` as the judge's gates."""
+    return judge.Gates(**{name: getattr(settings.evidence, name) for name in judge.Gates.__dataclass_fields__})
 
 
 def commune_status(rows: pd.DataFrame, min_devices: int) -> tuple[pd.DataFrame, pd.Series]:
     """(`commune_status` with small groups' figures emptied, what was suppressed by unit)."""
     few = privacy.is_suppressed(rows, "commune_code", "device_count", min_devices)
+    few |= rows["operator"].eq(ALL) & rows["small_operator_count"].eq(1) & rows["device_count"].gt(0)
     few_in_month = privacy.is_suppressed(rows, "commune_code", "month_device_count", min_devices) | few
     shown = privacy.without(privacy.without(rows, few, PRIVATE), few_in_month, ["month_mean_mbps"])
     shown["operator_order"] = shown["operator"].eq(ALL)
@@ -246,6 +133,7 @@ def commune_summary(
         .join(
             pd.DataFrame(
                 {
+                    "window_months": pooled["window_months"],
                     "month_test_count": pooled["month_test_count"],
                     "test_count": pooled["test_count"],
                     "device_count": pooled["device_count"],

@@ -230,7 +230,7 @@ def chosen_period(inputs: Inputs, settings: Settings, wanted: str | None) -> Per
 
 def evidence_window(inputs: Inputs, settings: Settings, period: Period) -> list[str]:
     """The months that the evidence is taken from; tiles are the averages of their quarter and are never widened."""
-    return period.months if len(inputs.tiles) else period.window(settings.evidence.window_months)
+    return period.months if len(inputs.tiles) else period.window(max(settings.evidence.window_months, period.length))
 
 
 def period_warnings(inputs: Inputs, settings: Settings, period: Period, window: list[str]) -> list[Fault]:

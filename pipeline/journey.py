@@ -16,8 +16,9 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
-from pipeline import assemble, clean, fieldwork, hexes, locate, prioritise, privacy, statistics
+from pipeline import assemble, borrowing, clean, fieldwork, hexes, locate, prioritise, privacy, statistics
 from pipeline.errors import Fault
+from pipeline.evidence import Evidence, evidence_of_tests, evidence_of_tiles, mark_tiles, repeated_tiles, widened
 from pipeline.inputs import Inputs, chosen_period, evidence_window, period_warnings, periods_in, read_inputs
 from pipeline.periods import Period
 from pipeline.publish.manifest import Journal
@@ -131,7 +132,7 @@ def judge_month(
 
 def _evidence_of(
     inputs: Inputs, settings: Settings, period: Period, window: list[str], tell: Tell
-) -> tuple[assemble.Evidence, pd.DataFrame, pd.DataFrame]:
+) -> tuple[Evidence, pd.DataFrame, pd.DataFrame]:
     """(device values with their counts, rows set aside, books by source) from tests, or from tiles."""
     if len(inputs.tiles):
         return _evidence_of_tiles(inputs, settings, period, tell)
@@ -140,14 +141,7 @@ def _evidence_of(
         hex9_id=hexes.cells_of_points(inputs.tests["latitude"], inputs.tests["longitude"], finest),
         located_code=locate.communes_of_points(inputs.tests["latitude"], inputs.tests["longitude"], inputs.communes),
     )
-    marked = clean.mark_tests(
-        tests,
-        months=window,
-        timezone=settings.timezone,
-        technology=settings.target.technology,
-        max_download_mbps=settings.quality.max_download_mbps,
-        max_accuracy_m=settings.quality.max_commune_accuracy_m,
-    )
+    marked = _marked(tests, window, settings)
     books = clean.balance(marked)
     for source, row in books.iterrows():
         tell(
@@ -158,7 +152,7 @@ def _evidence_of(
             failed=int(row["failed_count"]),
             rejects=int(row["reject_count"]),
         )
-    evidence = assemble.evidence_of_tests(marked, period, window, settings)
+    evidence = evidence_of_tests(marked, period, window, settings)
     valid = int(books["valid_count"].sum())
     counts = evidence.counts
     per_commune = counts.loc[counts.index.get_level_values("operator") == ALL, "test_count"].fillna(0)
@@ -166,18 +160,54 @@ def _evidence_of(
     assert placed == valid
     tell("locate", valid=valid, placed=placed, communes=int((per_commune > 0).sum()))
     tell("samples", samples=len(evidence.samples), devices=int(evidence.samples["device_key"].nunique()))
+    evidence = _widened(evidence, tests, marked, inputs, period, settings, tell)
     return evidence, marked[marked["reject_reason"].notna()], books
+
+
+def _marked(tests: pd.DataFrame, months: list[str], settings: Settings) -> pd.DataFrame:
+    return clean.mark_tests(
+        tests,
+        months=months,
+        timezone=settings.timezone,
+        technology=settings.target.technology,
+        max_download_mbps=settings.quality.max_download_mbps,
+        max_accuracy_m=settings.quality.max_commune_accuracy_m,
+    )
+
+
+def _widened(
+    evidence: Evidence,
+    tests: pd.DataFrame,
+    marked: pd.DataFrame,
+    inputs: Inputs,
+    period: Period,
+    settings: Settings,
+    tell: Tell,
+) -> Evidence:
+    """Rows that fail E1 over a longer window, as far as deliveries reach back. The books stay with the base window."""
+    held, former = set(periods_in(inputs, settings)), period.window(evidence.window_months)
+    for month_count in [n for n in settings.evidence.widened_months if n > evidence.window_months]:
+        months = period.window(month_count)
+        if held.isdisjoint(set(months) - set(former)):
+            continue  # a window is not said to be longer than what was delivered
+        former = months
+        lacking = assemble.below_first_gate(evidence, inputs.communes, settings)
+        here = marked["located_code"].isin({commune for commune, _ in lacking}) & marked["month"].isin(months)
+        wide = evidence_of_tests(_marked(tests[here], months, settings), period, months, settings)
+        evidence = widened(evidence, wide, lacking, month_count)
+        tell("widened", count=len(lacking), months=month_count)
+    return evidence
 
 
 def _evidence_of_tiles(
     inputs: Inputs, settings: Settings, period: Period, tell: Tell
-) -> tuple[assemble.Evidence, pd.DataFrame, pd.DataFrame]:
+) -> tuple[Evidence, pd.DataFrame, pd.DataFrame]:
     tiles = inputs.tiles
-    sound = tiles["unreadable"].eq("") & tiles["tile_period"].eq(str(period)) & ~assemble.repeated_tiles(tiles)
+    sound = tiles["unreadable"].eq("") & tiles["tile_period"].eq(str(period)) & ~repeated_tiles(tiles)
     outlines = ookla.tile_outlines(tiles["quadkey"].where(sound, ""))
     shares = locate.tile_shares(outlines[sound.to_numpy()], inputs.communes)
     shares["tile"] = np.flatnonzero(sound.to_numpy())[shares["tile"]]
-    marked, books = assemble.mark_tiles(tiles, shares, period)
+    marked, books = mark_tiles(tiles, shares, period)
     for source, row in books.iterrows():
         tell(
             "tiles",
@@ -188,15 +218,13 @@ def _evidence_of_tiles(
             share=round(100 * float(row["placed_share"]), 2),
         )
     return (
-        assemble.evidence_of_tiles(marked, shares, outlines, settings),
+        evidence_of_tiles(marked, shares, outlines, settings),
         marked[marked["reject_reason"].notna()],
         books,
     )
 
 
-def _estimate(
-    evidence: assemble.Evidence, settings: Settings
-) -> tuple[pd.DataFrame, dict[str, statistics.Prior | None]]:
+def _estimate(evidence: Evidence, settings: Settings) -> tuple[pd.DataFrame, dict[str, statistics.Prior | None]]:
     rules = settings.evidence
     units, priors = statistics.estimate(
         evidence.devices,
@@ -212,7 +240,8 @@ def _estimate(
         least=rules.confirmed_min_devices,
         most=rules.max_devices_to_decide,
     )
-    return units.join(further), priors
+    borrowed = borrowing.borrow(units, target=settings.target.download_mbps, min_units=rules.eb_min_communes)
+    return units.join(further).join(borrowed), priors
 
 
 def _ranked(
@@ -220,7 +249,7 @@ def _ranked(
     suppressed: pd.Series,
     summary: pd.DataFrame,
     inputs: Inputs,
-    evidence: assemble.Evidence,
+    evidence: Evidence,
     priors: Mapping[str, statistics.Prior | None],
     settings: Settings,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:

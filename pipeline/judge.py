@@ -32,6 +32,8 @@ class Gates:
     heavy_tester_shift: float
     low_tail_share: float
     one_place_share: float
+    borrowed_false_discovery_rate: float
+    borrowed_max_p: float
 
 
 def passes_first_gate(rows: pd.DataFrame, gates: Gates) -> pd.Series:
@@ -43,42 +45,92 @@ def passes_first_gate(rows: pd.DataFrame, gates: Gates) -> pd.Series:
     )
 
 
+# What stands between a row and a confirmed verdict by its own devices, in the order in which it is asked.
+SIZE_GATES = ("min_devices", "min_samples", "min_dates")
+CONFIRMING_SIZES = ("confirmed_min_devices", "confirmed_min_samples", "confirmed_min_dates")
+GAP_GATES = (*CONFIRMING_SIZES, "min_hours_apart", "interval", "q_value", "leave_one_out", "device_ids")
+PASS_GATES = (*CONFIRMING_SIZES, "interval", "q_value", "posterior", "device_ids")
+
+
+def gates_passed(rows: pd.DataFrame, target: float, gates: Gates) -> pd.DataFrame:
+    """By row, whether each gate of METHOD §4 is passed on the side of the target on which the row's mean lies."""
+    below = rows["mean_mbps"] < target
+    tiles = rows["is_tiles"]
+    posterior = rows["gap_probability"].where(rows["has_spread_between"])
+    return pd.DataFrame(
+        {
+            "min_devices": rows["m"] >= gates.min_devices,
+            "min_samples": rows["sample_count"] >= gates.min_samples,
+            "min_dates": (rows["date_count"] >= gates.min_dates) | tiles,
+            "confirmed_min_devices": rows["m"] >= gates.confirmed_min_devices,
+            "confirmed_min_samples": rows["sample_count"] >= gates.confirmed_min_samples,
+            "confirmed_min_dates": (rows["date_count"] >= gates.confirmed_min_dates) | tiles,
+            "min_hours_apart": (rows["slow_hours_apart"] >= gates.min_hours_apart) | tiles,
+            "interval": (below & (rows["hi_mbps"] < target)) | (~below & (rows["lo_mbps"] >= target)),
+            "q_value": rows["q_gap"].where(below, rows["q_meets"]) <= gates.max_q,
+            "leave_one_out": rows["worst_hi_mbps"] < target,
+            "posterior": ~(posterior > gates.meets_gap_probability),
+            "device_ids": ~rows["is_capped"],
+        },
+        index=rows.index,
+    )
+
+
+def failed_gates(rows: pd.DataFrame, passed: pd.DataFrame, target: float) -> pd.Series:
+    """`;`-separated gates that keep each row from a confirmed verdict by its own devices.
+
+    A row that fails E1 names only that: until then its other figures say nothing, and may not be published.
+    """
+    first = passed[list(SIZE_GATES)].all(axis=1)
+    below = rows["mean_mbps"] < target
+    asked = pd.DataFrame(False, index=rows.index, columns=passed.columns)
+    asked[list(SIZE_GATES)] = True
+    asked.loc[first & below, list(GAP_GATES)] = True
+    asked.loc[first & ~below, list(PASS_GATES)] = True
+    asked[rows["test_count"].eq(0)] = False
+    names = np.array(passed.columns)
+    failed = (asked & ~passed).to_numpy()
+    return pd.Series([";".join(names[row]) for row in failed], index=rows.index, dtype="str")
+
+
+def may_borrow(rows: pd.DataFrame, target: float, gates: Gates) -> pd.Series:
+    """Rows whose own devices already point to a gap and which only lack their number: others' tests may speak for them.
+
+    Own evidence asked for: E1, three dates, slow at times of day apart, mean below the target, device ids, and a one-sided
+    p-value of at most `borrowed_max_p` (docs/decisions/0002: it keeps the false ones within 5 % where every true mean lies
+    within 35–45 Mbit/s).
+    """
+    passed = gates_passed(rows, target, gates)
+    own = passed[[*SIZE_GATES, "confirmed_min_dates", "min_hours_apart", "device_ids"]].all(axis=1)
+    return own & (rows["mean_mbps"] < target) & (rows["p_gap"] <= gates.borrowed_max_p) & ~rows["is_tiles"]
+
+
 def assign_status(rows: pd.DataFrame, target: float, gates: Gates) -> pd.DataFrame:
-    """Rows of figures → `status`, `evidence`, `evidence_basis`, tried in METHOD §4's order.
+    """Rows of figures → `status`, `evidence`, `evidence_basis`, `failed_gates`, tried in METHOD §4's order.
 
     Needs: m, sample_count, date_count, test_count, is_tiles, is_capped (no device ids, or tiles: at best probable),
-    mean_mbps, lo_mbps, hi_mbps, worst_hi_mbps, q_gap, q_meets, gap_probability, has_spread_between, slow_hours_apart.
+    mean_mbps, lo_mbps, hi_mbps, worst_hi_mbps, q_gap, q_meets, gap_probability, has_spread_between, slow_hours_apart,
+    is_borrowed_gap (a row that `may_borrow` and that the crossed model selects).
     A posterior that is empty or rests on tau² = 0 carries no verdict; direct evidence then still does.
     """
-    first = passes_first_gate(rows, gates)
-    sizes = (
-        first
-        & (rows["m"] >= gates.confirmed_min_devices)
-        & (rows["sample_count"] >= gates.confirmed_min_samples)
-        & ((rows["date_count"] >= gates.confirmed_min_dates) | rows["is_tiles"])
-    )
+    passed = gates_passed(rows, target, gates)
+    first = passed[list(SIZE_GATES)].all(axis=1)
     below = rows["mean_mbps"] < target
-    apart = (rows["slow_hours_apart"] >= gates.min_hours_apart) | rows["is_tiles"]
-    sure_gap = (
-        sizes
-        & below
-        & apart
-        & (rows["hi_mbps"] < target)
-        & (rows["q_gap"] <= gates.max_q)
-        & (rows["worst_hi_mbps"] < target)
-    )
-    sure_pass = sizes & ~below & (rows["lo_mbps"] >= target) & (rows["q_meets"] <= gates.max_q)
-    posterior = rows["gap_probability"].where(rows["has_spread_between"])
-    likely_gap = first & below & ((posterior >= gates.probable_gap_probability) | sure_gap)
-    likely_pass = first & ~below & ((posterior <= gates.meets_gap_probability) | (sure_pass & posterior.isna()))
     capped = rows["is_capped"]
+    direct_gap = first & below & passed[[g for g in GAP_GATES if g != "device_ids"]].all(axis=1)
+    sure_pass = first & ~below & passed[[*CONFIRMING_SIZES, "interval", "q_value"]].all(axis=1)
+    posterior = rows["gap_probability"].where(rows["has_spread_between"])
+    borrowed = rows["is_borrowed_gap"] & ~direct_gap
+    likely_gap = first & below & ((posterior >= gates.probable_gap_probability) | direct_gap)
+    likely_pass = first & ~below & ((posterior <= gates.meets_gap_probability) | (sure_pass & posterior.isna()))
     status = np.select(
-        [rows["test_count"] == 0, ~first, sure_gap & ~capped, likely_gap, likely_pass],
+        [rows["test_count"] == 0, ~first, (direct_gap & ~capped) | borrowed, likely_gap, likely_pass],
         ["no_data", "insufficient_evidence", "confirmed_gap", "probable_gap", "meets_target"],
         default="borderline",
     )
     confirmed = (status == "confirmed_gap") | ((status == "meets_target") & sure_pass & ~capped)
     probable = (status == "probable_gap") | ((status == "meets_target") & ~confirmed)
+    basis = np.select([rows["m"] == 0, borrowed], ["", "borrowed"], default="direct")
     return pd.DataFrame(
         {
             "status": pd.Series(status, index=rows.index, dtype="str"),
@@ -87,7 +139,8 @@ def assign_status(rows: pd.DataFrame, target: float, gates: Gates) -> pd.DataFra
                 index=rows.index,
                 dtype="str",
             ),
-            "evidence_basis": pd.Series("direct", index=rows.index, dtype="str").where(rows["m"] > 0),
+            "evidence_basis": pd.Series(basis, index=rows.index, dtype="str").replace("", np.nan),
+            "failed_gates": failed_gates(rows, passed, target),
         }
     )
 
@@ -119,6 +172,7 @@ def flags(rows: pd.DataFrame, target: float, gates: Gates) -> pd.Series:
         "mean_median_conflict": ((mean >= target) & (rows["median_mbps"] < target))
         | ((mean < target) & (rows["median_mbps"] >= target)),
         "low_tail": rows["share_below_10_mbps"] >= gates.low_tail_share,
+        "window_widened": rows["is_widened"],
         "no_device_id": rows["pseudo_count"] > 0,
         "one_place": rows["largest_cell_samples"] / rows["sample_count"].where(rows["sample_count"] > 0)
         > gates.one_place_share,

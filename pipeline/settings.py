@@ -11,7 +11,7 @@ import re
 import tomllib
 from datetime import date
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
@@ -148,6 +148,7 @@ class Evidence(Section):
     """The gates of METHOD §3–4."""
 
     window_months: int = Field(3, ge=1, le=12)
+    widened_months: tuple[Annotated[int, Field(ge=2, le=12)], ...] = (3, 6, 12)  # of rows that fail E1; () = never
     min_devices: int = Field(5, ge=2)  # E1
     min_samples: int = Field(20, ge=1)
     min_dates: int = Field(2, ge=1)
@@ -160,6 +161,8 @@ class Evidence(Section):
     probable_gap_probability: float = Share
     meets_gap_probability: float = Share
     eb_min_communes: int = Field(8, ge=2)
+    borrowed_false_discovery_rate: float = Field(0.02, ge=0, lt=1)  # 0: every verdict stands on its own devices alone
+    borrowed_max_p: float = Field(0.20, gt=0, le=1)
     max_devices_to_decide: int = Field(5000, ge=10)
     official_test_count: int = Field(300, ge=1)  # tests per commune and month, 5691/BTTTT-CVT
     heavy_tester_share: float = Share

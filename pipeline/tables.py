@@ -146,6 +146,7 @@ FIELDS: dict[str, Field] = {
     "device_count": _count("devices"),
     "date_count": _count("distinct local dates"),
     "failed_test_count": _count("tests without a download speed"),
+    "failure_rate": _share("failed tests over failed and valid tests"),
     "month_test_count": _count("valid tests of the report month (of the quarter's last month)", nullable=True),
     "reject_count": _count("rows set aside"),
     # statistics
@@ -158,6 +159,9 @@ FIELDS: dict[str, Field] = {
     "hi_mbps": _mbps("upper limit of the 95 % envelope interval, direct evidence"),
     "eb_mean_mbps": _mbps("empirical Bayes mean"),
     "gap_probability": _share("posterior probability that the mean is below the target"),
+    "borrowed_mean_mbps": _mbps("mean by the crossed model, which borrows from the commune's other operators"),
+    "borrowed_gap_probability": _share("probability that the mean is below the target, by the crossed model"),
+    "worst_hi_mbps": _mbps("highest upper limit of the envelope after leaving any one device out"),
     "p_gap": _share("one-sided p-value of mean >= target"),
     "q_gap": _share("Benjamini–Hochberg q-value of p_gap"),
     "q_meets": _share("Benjamini–Hochberg q-value of mean <= target"),
@@ -174,6 +178,10 @@ FIELDS: dict[str, Field] = {
     "status": _text("verdict of METHOD §4", among=STATUSES),
     "evidence": _text("strength of the verdict", among=EVIDENCES),
     "evidence_basis": _text("direct: from the row's own devices", nullable=True, among=("direct", "borrowed")),
+    "failed_gates": _text("`;`-separated gates between the row and a confirmed verdict by its own devices"),
+    "slow_hours_apart": Field(
+        "float64", "h", "widest distance of two below-target samples on the 24-hour circle", True, 0, 12
+    ),
     "no_data_reason": _text("why there is no data", nullable=True, among=NO_DATA_REASONS),
     "flags": _text("`;`-separated flags; they never change a status"),
     "gap_class": _text("verdict over the commune's operators", among=GAP_CLASSES),
@@ -207,10 +215,14 @@ FIELDS: dict[str, Field] = {
 }
 
 _SPEEDS = ("mean_mbps", "median_mbps", "p10_mbps", "raw_mean_mbps", "lo_mbps", "hi_mbps", "eb_mean_mbps")
+_BORROWED = ("borrowed_mean_mbps", "borrowed_gap_probability")
 # Figures that are not published for fewer than the privacy gate's devices (METHOD §7). `information` is none of them: it
 # tells how many devices there are, not how fast they were.
 PRIVATE = (
     *_SPEEDS,
+    *_BORROWED,
+    "worst_hi_mbps",
+    "slow_hours_apart",
     "gap_probability",
     "p_gap",
     "q_gap",
@@ -251,14 +263,14 @@ TABLES: dict[str, tuple[str, ...]] = {
     ),
     "commune_status": (
         "commune_code", "commune_name", "boundary_vintage", "operator", "period", "window_months", "status", "evidence",
-        "evidence_basis", "no_data_reason", "flags", "test_count", "sample_count", "device_count", "date_count",
-        "failed_test_count", "month_test_count", "month_mean_mbps", *_SPEEDS, "gap_probability", "p_gap", "q_gap",
-        "q_meets", "information", "share_below_10_mbps", "devices_to_decide", "devices_to_decide_reason",
-        "upload_mean_mbps", "latency_median_ms",
+        "evidence_basis", "no_data_reason", "flags", "failed_gates", "test_count", "sample_count", "device_count",
+        "date_count", "failed_test_count", "failure_rate", "month_test_count", "month_mean_mbps", *_SPEEDS,
+        "gap_probability", "p_gap", "q_gap", "q_meets", *_BORROWED, "worst_hi_mbps", "slow_hours_apart", "information",
+        "share_below_10_mbps", "devices_to_decide", "devices_to_decide_reason", "upload_mean_mbps", "latency_median_ms",
     ),
     "commune_summary": (
-        "commune_code", "commune_name", "former_district", "boundary_vintage", "period", "gap_class", "operators_gap",
-        "operators_meeting", "operators_unknown", "month_test_count", "meets_300", "test_count", "device_count",
+        "commune_code", "commune_name", "former_district", "boundary_vintage", "period", "window_months", "gap_class",
+        "operators_gap", "operators_meeting", "operators_unknown", "month_test_count", "meets_300", "test_count", "device_count",
         "all_mobile_mean_mbps", "mean_mbps", "population", "area_km2",
     ),
     "hex_status": (

@@ -81,6 +81,7 @@ LINES: Mapping[str, tuple[str, str]] = {
     "locate": ("định vị: {valid} phép đo hợp lệ = {placed} trong {communes} xã", "locate: {valid} valid tests = {placed} in {communes} communes"),
     "tiles": ("chia ô: {read} ô = {used} dùng + {rejects} để riêng; đặt được {share} % số phép đo", "split tiles: {read} tiles = {used} used + {rejects} set aside; {share} % of their tests placed"),
     "samples": ("mẫu đại diện: {samples} mẫu của {devices} thiết bị", "samples: {samples} representative samples of {devices} devices"),
+    "widened": ("nới cửa sổ lên {months} tháng cho {count} dòng xã × nhà mạng chưa đủ bằng chứng", "window widened to {months} months for {count} commune × operator rows that lack evidence"),
     "judge": ("kết luận xã × nhà mạng: {counts}", "judge commune × operator: {counts}"),
     "classes": ("kết luận xã: {counts}; đạt khắp nơi: từ {low} % đến {high} % số xã", "judge communes: {counts}; target met everywhere: between {low} % and {high} % of communes"),
     "hexes": ("ô lục giác: {cells} ô thích ứng, {weak} ô yếu", "hexes: {cells} adaptive cells, {weak} weak"),

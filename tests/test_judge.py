@@ -11,7 +11,7 @@ from tests.test_method import GATES, T
 SURE_GAP = dict(
     m=12, sample_count=36, date_count=5, test_count=40, month_test_count=20, is_tiles=False, is_capped=False, mean_mbps=22.0,
     lo_mbps=16.0, hi_mbps=31.0, worst_hi_mbps=33.0, q_gap=0.01, q_meets=1.0, gap_probability=0.95, has_spread_between=True,
-    slow_hours_apart=6.0,
+    slow_hours_apart=6.0, p_gap=0.004, is_borrowed_gap=False,
 )  # fmt: skip
 SURE_PASS = SURE_GAP | dict(
     mean_mbps=63.0, lo_mbps=54.0, hi_mbps=72.0, worst_hi_mbps=74.0, q_gap=1.0, q_meets=0.001, gap_probability=0.001
@@ -64,6 +64,54 @@ def test_status(base, change, status, evidence):
     assert (row["status"], row["evidence"]) == (status, evidence)
 
 
+BORROWED = [
+    # changed from a gap of seven devices, may it borrow?
+    ({}, True),
+    ({"m": 5, "sample_count": 20, "p_gap": 0.20}, True),
+    ({"m": 4}, False),
+    ({"sample_count": 19}, False),
+    ({"date_count": 2}, False),
+    ({"slow_hours_apart": 3.9}, False),
+    ({"slow_hours_apart": NAN}, False),
+    ({"p_gap": 0.21}, False),
+    ({"p_gap": NAN}, False),
+    ({"mean_mbps": 40.0}, False),
+    ({"is_capped": True}, False),
+    ({"is_tiles": True, "is_capped": True}, False),
+]
+
+
+@pytest.mark.parametrize(("change", "may"), BORROWED)
+def test_what_may_borrow(change, may):
+    row = SURE_GAP | {"m": 7, "sample_count": 24, "q_gap": 0.2, "hi_mbps": 45.0, "p_gap": 0.1} | change
+    assert judge.may_borrow(pd.DataFrame([row]), T, GATES).tolist() == [may]
+
+
+def test_a_borrowed_gap_is_confirmed_and_says_so_and_direct_evidence_goes_first():
+    few = SURE_GAP | {"m": 7, "sample_count": 24, "q_gap": 0.2, "hi_mbps": 45.0, "is_borrowed_gap": True}
+    verdict = judge.assign_status(pd.DataFrame([few, SURE_GAP | {"is_borrowed_gap": True}]), T, GATES)
+    assert verdict["status"].tolist() == ["confirmed_gap"] * 2
+    assert verdict["evidence_basis"].tolist() == ["borrowed", "direct"]
+    assert verdict["failed_gates"].tolist() == ["confirmed_min_devices;confirmed_min_samples;interval;q_value", ""]
+
+
+@pytest.mark.parametrize(
+    ("base", "change", "failed"),
+    [
+        (SURE_GAP, {"m": 4, "hi_mbps": 90.0}, "min_devices"),
+        (SURE_GAP, {"m": 1, "sample_count": 1, "date_count": 1}, "min_devices;min_samples;min_dates"),
+        (SURE_GAP, {"m": 9, "worst_hi_mbps": 41.0}, "confirmed_min_devices;leave_one_out"),
+        (SURE_GAP, {"slow_hours_apart": 1.0, "q_gap": 0.5}, "min_hours_apart;q_value"),
+        (SURE_GAP, {"is_capped": True}, "device_ids"),
+        (SURE_GAP, {"test_count": 0, "m": 0, "sample_count": 0, "date_count": 0}, ""),
+        (SURE_PASS, {}, ""),
+        (SURE_PASS, {"lo_mbps": 39.0, "q_meets": 0.2, "gap_probability": 0.3}, "interval;q_value;posterior"),
+    ],
+)
+def test_failed_gates(base, change, failed):
+    assert judge.assign_status(pd.DataFrame([base | change]), T, GATES)["failed_gates"].iloc[0] == failed
+
+
 def test_evidence_basis_is_direct_wherever_there_are_devices():
     rows = pd.DataFrame([SURE_GAP, SURE_GAP | {"m": 0, "test_count": 0, "sample_count": 0}])
     basis = judge.assign_status(rows, T, GATES)["evidence_basis"]
@@ -74,7 +122,7 @@ def test_evidence_basis_is_direct_wherever_there_are_devices():
 FLAG_BASE = dict(
     test_count=100, month_test_count=100, mean_mbps=45.0, median_mbps=44.0, raw_mean_mbps=45.0, share_below_10_mbps=0.0,
     largest_device_tests=10, pseudo_count=0, largest_cell_samples=5, sample_count=50, all_mobile_mean_mbps=60.0,
-    accurate_count=100, is_tiles=False, m=10, sd_mbps=5.0,
+    accurate_count=100, is_tiles=False, m=10, sd_mbps=5.0, is_widened=False,
 )  # fmt: skip
 
 

@@ -90,6 +90,8 @@ def test_worked_example(name):
         month_test_count=tests,
         is_tiles=False,
         is_capped=False,
+        is_borrowed_gap=False,
+        is_widened=False,
         slow_hours_apart=6.0,
         raw_mean_mbps=raw_mean if raw_mean is not None else row["mean_mbps"],
         largest_device_tests=busiest,
