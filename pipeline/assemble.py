@@ -13,7 +13,7 @@ import pandas as pd
 
 from pipeline import borrowing, gaps, hexes, judge, locate, privacy, statistics
 from pipeline.errors import Fault
-from pipeline.evidence import Evidence
+from pipeline.evidence import Evidence, gates_of
 from pipeline.periods import Period
 from pipeline.settings import Settings
 from pipeline.tables import ALL, GAP_CLASSES, PRIVATE, STATUSES, checked, typed
@@ -100,11 +100,6 @@ def below_first_gate(evidence: Evidence, communes: gpd.GeoDataFrame, settings: S
     return list(index[~judge.passes_first_gate(rows, gates_of(settings)).to_numpy()])
 
 
-def gates_of(settings: Settings) -> judge.Gates:
-    """The settings' `[evidence]` as the judge's gates."""
-    return judge.Gates(**{name: getattr(settings.evidence, name) for name in judge.Gates.__dataclass_fields__})
-
-
 def commune_status(rows: pd.DataFrame, min_devices: int) -> tuple[pd.DataFrame, pd.Series]:
     """(`commune_status` with small groups' figures emptied, what was suppressed by unit)."""
     few = privacy.is_suppressed(rows, "commune_code", "device_count", min_devices)
@@ -150,17 +145,14 @@ def commune_summary(
     return checked("commune_summary", typed("commune_summary", table))
 
 
-def hex_status(
-    evidence: Evidence,
-    priors: dict[str, statistics.Prior | None],
-    communes: gpd.GeoDataFrame,
-    period: Period,
-    settings: Settings,
-) -> gpd.GeoDataFrame:
-    """Adaptive cells × operators: `hex_status` with outlines, small groups' speeds emptied."""
-    rules, least = settings.hexes, settings.privacy.min_devices
+def hex_figures(evidence: Evidence, priors: dict[str, statistics.Prior | None], settings: Settings) -> pd.DataFrame:
+    """Adaptive cells × operators with their figures and `is_weak`; nothing suppressed yet."""
+    rules = settings.hexes
     shown = hexes.adaptive_cells(
-        evidence.hex_devices, coarsest=rules.coarsest_resolution, finest=rules.finest_resolution, min_devices=least
+        evidence.hex_devices,
+        coarsest=rules.coarsest_resolution,
+        finest=rules.finest_resolution,
+        min_devices=settings.privacy.min_devices,
     )
     figures = hexes.cell_figures(evidence.hex_devices, shown, settings.target.download_mbps)
     log_sd = (
@@ -174,8 +166,20 @@ def hex_status(
         significance=rules.weak_significance,
     )
     # a tile is an average, not a device: counting tiles below the target tests nothing
-    figures = figures.assign(is_weak=weak & (not evidence.is_tiles))
-    figures = privacy.without(figures, privacy.is_suppressed(figures, "hex_id", "device_count", least), PRIVATE)
+    return figures.assign(is_weak=weak & (not evidence.is_tiles))
+
+
+def hex_status(
+    figures: pd.DataFrame,
+    gap_of_cells: pd.DataFrame,
+    communes: gpd.GeoDataFrame,
+    period: Period,
+    window_months: int,
+    min_devices: int,
+) -> gpd.GeoDataFrame:
+    """`hex_figures` and the gap of each weak cell → `hex_status` with outlines, small groups' speeds emptied."""
+    figures = figures.merge(gap_of_cells, how="left", on=["hex_id", "operator"])
+    figures = privacy.without(figures, privacy.is_suppressed(figures, "hex_id", "device_count", min_devices), PRIVATE)
     cells = pd.Series(figures["hex_id"].unique(), dtype="str")
     about = pd.DataFrame(
         {
@@ -185,7 +189,7 @@ def hex_status(
             "geometry": hexes.outlines(cells).to_numpy(),
         }
     )
-    table = figures.merge(about, on="hex_id").assign(period=str(period), window_months=float(evidence.window_months))
+    table = figures.merge(about, on="hex_id").assign(period=str(period), window_months=float(window_months))
     table = table.sort_values(["hex_id", "operator"], ignore_index=True)
     return gpd.GeoDataFrame(checked("hex_status", typed("hex_status", table)), geometry="geometry", crs="EPSG:4326")
 

@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from pipeline import clean, hexes, samples
+from pipeline import clean, hexes, judge, samples
 from pipeline.periods import Period
 from pipeline.settings import Settings
 from pipeline.tables import ALL
@@ -195,3 +195,8 @@ def evidence_of_tiles(marked: pd.DataFrame, shares: pd.DataFrame, outlines: np.n
     drawn = pd.DataFrame({"device_key": devices["device_key"]})
     counts = counts.assign(window_months=3.0)
     return Evidence(devices, counts, drawn, drawn.head(0), cell_values, [], present, 3, True)
+
+
+def gates_of(settings: Settings) -> judge.Gates:
+    """The settings' `[evidence]` as the judge's gates."""
+    return judge.Gates(**{name: getattr(settings.evidence, name) for name in judge.Gates.__dataclass_fields__})

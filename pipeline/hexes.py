@@ -5,6 +5,7 @@ Does not belong here: verdicts. A hex shows the pattern; the commune carries the
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from itertools import pairwise
 
 import geopandas as gpd
@@ -126,3 +127,26 @@ def cell_figures(devices: pd.DataFrame, shown: pd.Series, target_mbps: float) ->
             "share_devices_below_target": cells["is_below"].mean(),
         }
     ).reset_index()
+
+
+def neighbour_pairs(cells: Collection[str]) -> pd.DataFrame:
+    """Pairs of the given cells, of any resolutions, that touch: `left` the finer, `right` the coarser or equal one.
+
+    A coarse cell stands for its descendants (`cell_to_parent`), as the tests are counted: outlines do not nest exactly.
+    """
+    met, pairs = set(cells), set()
+    coarsest = min((h3.get_resolution(cell) for cell in met), default=0)
+    for cell in met:
+        for neighbour in h3.grid_disk(cell, 1):
+            for resolution in range(coarsest, h3.get_resolution(cell) + 1):
+                other = h3.cell_to_parent(neighbour, resolution)
+                if other in met and other != cell:
+                    pairs.add((cell, other))
+    return pd.DataFrame(sorted(pairs), columns=["left", "right"], dtype="str")
+
+
+def descendants(cells: pd.DataFrame, finest: int) -> pd.DataFrame:
+    """Rows of cells (`hex_id` and what belongs to it) → one row per finest cell in them, `hex9_id` in place of `hex_id`."""
+    children = {cell: h3.cell_to_children(cell, finest) for cell in cells["hex_id"].unique()}
+    listed = cells.assign(hex9_id=cells["hex_id"].map(children)).drop(columns="hex_id")
+    return listed.explode("hex9_id", ignore_index=True).astype({"hex9_id": "str"})

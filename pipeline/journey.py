@@ -17,8 +17,10 @@ import numpy as np
 import pandas as pd
 
 from pipeline import assemble, borrowing, clean, fieldwork, hexes, locate, prioritise, privacy, statistics
+from pipeline.assemble_gaps import gap_tables
 from pipeline.errors import Fault
 from pipeline.evidence import Evidence, evidence_of_tests, evidence_of_tiles, mark_tiles, repeated_tiles, widened
+from pipeline.former import no_ledger, read_ledger
 from pipeline.inputs import Inputs, chosen_period, evidence_window, period_warnings, periods_in, read_inputs
 from pipeline.periods import Period
 from pipeline.publish.manifest import Journal
@@ -70,8 +72,10 @@ def run(
     folders = []
     for one in [chosen_period(inputs, settings, text) for text in wanted]:
         journal = Journal(reading.seconds)
-        month = judge_month(inputs, settings, one, journal, tell, progress)
-        folders.append(publish_month(month, inputs, settings, out, parts, journal, tell, progress))
+        ledger, former = read_ledger(out, one)
+        month = judge_month(inputs, settings, one, journal, tell, progress, ledger)
+        read = [*inputs.read, *former]
+        folders.append(publish_month(month, inputs, read, settings, out, parts, journal, tell, progress))
     return folders
 
 
@@ -82,8 +86,12 @@ def judge_month(
     journal: Journal,
     tell: Tell = silent,
     progress: Progress = silent,
+    ledger: pd.DataFrame | None = None,
 ) -> Month:
-    """Tables of one period from inputs that were read: nothing is written, so this serves notebooks too."""
+    """Tables of one period from inputs that were read: nothing is written, so this serves notebooks too.
+
+    `ledger`: the former period's `gap_ledger`; without one every gap is new.
+    """
     window = evidence_window(inputs, settings, period)
     _tell_inputs(inputs, period, window, tell)
     progress("clean", 0.2)
@@ -97,16 +105,32 @@ def judge_month(
         summary = assemble.commune_summary(rows, suppressed, inputs.communes, period, settings)
     progress("hexes", 0.7)
     with journal.step("hexes"):
-        hex_status = assemble.hex_status(evidence, priors, inputs.communes, period, settings)
+        figures = assemble.hex_figures(evidence, priors, settings)
+        gaps = gap_tables(
+            figures[figures["is_weak"]],
+            evidence.hex_samples,
+            ledger if ledger is not None else no_ledger(),
+            priors,
+            inputs.communes,
+            period,
+            evidence.window_months,
+            settings,
+        )
+        hex_status = assemble.hex_status(
+            figures, gaps.of_cells, inputs.communes, period, evidence.window_months, settings.privacy.min_devices
+        )
     progress("priorities", 0.8)
     with journal.step("priorities"):
         priorities, measure_first = _ranked(rows, suppressed, summary, inputs, evidence, priors, settings)
     results = assemble.results(rows, summary, hex_status, books)
     _tell_results(results, hex_status, priorities, measure_first, tell)
+    tell("gaps", count=len(gaps.areas), states=gaps.states(period))
     tables = {
         "commune_status": status,
         "commune_summary": summary,
         "hex_status": hex_status,
+        "gap_areas": gaps.areas,
+        "gap_ledger": gaps.ledger,
         "priorities": priorities,
         "measure_first": measure_first,
         "rejects": rejects[["source_file", "source_row", "reject_reason"]],

@@ -24,6 +24,7 @@ STATUSES = (
 )
 GAP_CLASSES = ("total_gap", "partial_gap", "gap_rest_unknown", "no_gap_found", "unknown")
 EVIDENCES = ("confirmed", "probable", "none")
+GAP_STATES = ("new", "persisting", "improving", "fixed", "returned", "not_retested")
 NO_DATA_REASONS = ("no_test", "only_failed", "only_5g", "only_3g_2g")
 TECHNOLOGIES = ("2G", "3G", "4G", "5G", "wifi")
 FLAGS = (
@@ -211,6 +212,24 @@ FIELDS: dict[str, Field] = {
     "share_devices_below_target": _share("share of devices below the target"),
     "is_weak": Field("bool", "", "more devices below the target than chance explains"),
     "hex_commune_code": _text("commune that holds the cell's centre; empty outside the area", nullable=True),
+    # gap areas and their ledger
+    "gap_id": _text(
+        "gap area: commune code / boundary vintage / operator / number, of the period in which it was first seen", True
+    ),
+    "gap_number": Field("int64", "1", "number of the gap within commune × operator", low=1),
+    "state": _text("what became of the gap", among=GAP_STATES),
+    "first_seen": _text("period in which the gap was first seen"),
+    "last_seen": _text("last period in which its hexes were weak"),
+    "fixed_in": _text("period in which new tests at its places met the target", nullable=True),
+    "part_of": _text("gap whose area has swallowed this one", nullable=True),
+    "cells": _text("`;`-separated H3 cells of the area when it was last seen"),
+    "cell_count": _count("cells of the area"),
+    "gap_latitude": Field("float64", "° WGS 84", "centroid of the area's cells", low=-90, high=90),
+    "gap_longitude": Field("float64", "° WGS 84", "centroid of the area's cells", low=-180, high=180),
+    "sd_mbps": _mbps("standard deviation of device values"),
+    "new_device_count": _count("devices that tested at the gap's places after it was last seen"),
+    "new_mean_mbps": _mbps("mean of their device values"),
+    "faster_p": _share("one-sided p-value of the new tests being no faster than when the gap was last seen"),
     "geometry": Field("geometry", "EPSG:4326", "outline"),
 }
 
@@ -275,7 +294,18 @@ TABLES: dict[str, tuple[str, ...]] = {
     ),
     "hex_status": (
         "hex_id", "h3_resolution", "operator", "period", "window_months", "test_count", "device_count", "mean_mbps",
-        "median_mbps", "share_devices_below_target", "is_weak", "hex_commune_code", "geometry",
+        "median_mbps", "share_devices_below_target", "is_weak", "gap_id", "hex_commune_code", "geometry",
+    ),
+    "gap_areas": (
+        "gap_id", "commune_code", "commune_name", "boundary_vintage", "operator", "period", "window_months", "state",
+        "first_seen", "cell_count", "area_km2", "gap_latitude", "gap_longitude", "device_count", "test_count",
+        "mean_mbps", "median_mbps", "lo_mbps", "hi_mbps", "share_devices_below_target", "cells",
+    ),
+    "gap_ledger": (
+        "gap_id", "commune_code", "boundary_vintage", "operator", "gap_number", "period", "state", "first_seen",
+        "last_seen", "fixed_in", "part_of", "cell_count", "area_km2", "device_count", "test_count", "mean_mbps",
+        "sd_mbps", "median_mbps", "lo_mbps", "hi_mbps", "share_devices_below_target", "new_device_count",
+        "new_mean_mbps", "faster_p", "cells",
     ),
     "priorities": (
         "need_rank", "rank_lo", "rank_hi", "efficiency_rank", "commune_code", "commune_name", "former_district",
@@ -301,6 +331,8 @@ KEYS: dict[str, tuple[str, ...]] = {
     "commune_status": ("commune_code", "boundary_vintage", "operator", "period"),
     "commune_summary": ("commune_code", "boundary_vintage", "period"),
     "hex_status": ("hex_id", "operator", "period"),
+    "gap_areas": ("gap_id", "period"),
+    "gap_ledger": ("gap_id", "period"),
     "priorities": ("commune_code", "operator"),
     "measure_first": ("commune_code", "operator"),
     "rejects": ("source_file", "source_row"),

@@ -13,7 +13,7 @@ from pipeline.publish.manifest import Journal, write_manifest
 from pipeline.publish.swap import replacing
 
 if TYPE_CHECKING:
-    from pipeline.inputs import Inputs
+    from pipeline.inputs import Input, Inputs
     from pipeline.journey import Month
     from pipeline.settings import Settings
 
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 def publish_month(
     month: Month,
     inputs: Inputs,
+    read: list[Input],
     settings: Settings,
     out: Path,
     parts: Collection[str],
@@ -57,14 +58,14 @@ def publish_month(
                 _write_map(folder, month, settings, inputs.licences)
         with journal.step("privacy check"):
             progress("privacy", 0.97)
-            read = guard.examine(folder, device_ids=month.device_ids, min_devices=settings.privacy.min_devices)
-        tell("guard", files=read)
+            examined = guard.examine(folder, device_ids=month.device_ids, min_devices=settings.privacy.min_devices)
+        tell("guard", files=examined)
         write_manifest(
             folder,
             journal,
             period=period,
             window=month.window,
-            inputs=[asdict(item) for item in inputs.read],
+            inputs=[asdict(item) for item in read],
             settings=without_paths(settings.model_dump(mode="json")),
             results=month.results,
             warnings=[texts.letter(w, lang) for w in month.warnings],
