@@ -15,7 +15,7 @@ import pandas as pd
 from pipeline import evidence, gaps, hexes, judge, samples, statistics
 from pipeline.periods import Period
 from pipeline.settings import Settings
-from pipeline.tables import ALL, GAP_STATES, checked, typed
+from pipeline.tables import ALL, FIELDS, GAP_STATES, checked, typed
 
 Priors = Mapping[str, statistics.Prior | None]
 AREA = ["gap_id", "operator"]
@@ -164,9 +164,8 @@ def _described(rows: pd.DataFrame, settings: Settings) -> pd.DataFrame:
 def _figures(of_cells: pd.DataFrame, drawn: pd.DataFrame, settings: Settings) -> pd.DataFrame:
     """Gap areas with their figures, cells, area and position (the centroid of the cells, no test's)."""
     if of_cells.empty:
-        return pd.DataFrame(
-            {name: [] for name in (*AREA, "cells", "cell_count", "area_km2", "gap_latitude", "gap_longitude", *KEPT)}
-        )
+        columns = (*AREA, "cells", "cell_count", "area_km2", "gap_latitude", "gap_longitude", *KEPT)
+        return pd.DataFrame({name: pd.Series(dtype=FIELDS[name].dtype) for name in columns})
     fine = hexes.descendants(of_cells, settings.hexes.finest_resolution)
     figures = _described(drawn.merge(fine, on=["hex9_id", "operator"]), settings)
     outlines = of_cells.assign(geometry=hexes.outlines(of_cells["hex_id"]).to_numpy()).sort_values("hex_id")

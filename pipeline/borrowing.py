@@ -20,9 +20,9 @@ from scipy import stats
 from pipeline.tables import ALL
 
 Floats = npt.NDArray[np.float64]
+COLUMNS = ("borrowed_mean_mbps", "borrowed_gap_probability")
 # τ: uniform prior on the standard deviation (Gelman, Bayesian Analysis 1(3), 2006), here on a geometric grid; ρ: uniform
 TOTAL_SDS = np.geomspace(0.02, 1.6, 28)
-COLUMNS = ("borrowed_mean_mbps", "borrowed_gap_probability")
 SHARED_SHARES = np.linspace(0.0, 1.0, 9)
 
 
@@ -111,7 +111,9 @@ def borrow(units: pd.DataFrame, *, target: float, min_units: int) -> pd.DataFram
 
 
 def selected(probability: pd.Series, candidates: pd.Series, max_false_discovery_rate: float) -> pd.Series:
-    """The largest set of candidates, likeliest first, whose expected share of false ones (mean of 1 − P) stays within the rate.
+    """The largest set of candidates, likeliest first, whose expected share of false ones (mean of 1 − P) keeps the rate.
+
+    None at rate 0.
 
     Source: Newton et al., Biostatistics 5(2), 2004 (direct posterior probability approach).
 
@@ -122,6 +124,5 @@ def selected(probability: pd.Series, candidates: pd.Series, max_false_discovery_
     chances = probability[candidates & probability.notna()].sort_values(ascending=False, kind="stable")
     # ties stand or fall together: the order of rows must not matter
     expected = (1 - chances).expanding().mean().groupby(chances.to_numpy()).transform("last")
-    return pd.Series(
-        probability.index.isin(chances.index[expected <= max_false_discovery_rate]), index=probability.index
-    )
+    chosen = chances.index[expected <= max_false_discovery_rate] if max_false_discovery_rate > 0 else []
+    return pd.Series(probability.index.isin(chosen), index=probability.index)

@@ -206,6 +206,74 @@ def demo(
             typer.echo(str(path))
 
 
+@app.command(epilog="Example: [bold]lomsong explain 'dong tam' --operator Viettel --period 2026-10[/bold]")
+def explain(
+    commune: Annotated[str, typer.Argument(help="Code or name; accents are not needed.")],
+    operator: Annotated[str | None, typer.Option("--operator", help="One operator; default: each, and all.")] = None,
+    out: OutFolder = Path("outputs"),
+    period: Annotated[str | None, typer.Option("--period", help="Period; default: the latest under --out.")] = None,
+    lang: LangName = None,
+) -> None:
+    """Say in words and figures why a commune has its status, which gate failed, and what would decide it.
+
+    Giải thích vì sao xã có kết luận này: số liệu, khoảng tin cậy, điều kiện chưa đạt, cần gì để quyết định.
+    """
+    language: texts.Lang = "en" if lang is Lang.en else "vi"
+    with _letters(language):
+        from pipeline import explain as explaining
+        from pipeline.former import latest_run, read_run
+
+        done = read_run(latest_run(out, period))
+        rows = explaining.rows_of(done.status, commune, operator)
+        for row in rows.to_dict("records"):
+            mine = done.gap_areas[["commune_code", "operator"]].eq([row["commune_code"], row["operator"]]).all(axis=1)
+            gap_ids = [
+                f"{g} ({texts.word(s, language)})" for g, s in done.gap_areas.loc[mine, ["gap_id", "state"]].to_numpy()
+            ]
+            typer.echo("\n".join(explaining.explanation(row, done.manifest["settings"], gap_ids, language)) + "\n")
+        about = done.summary[done.summary["commune_code"] == rows["commune_code"].iloc[0]].iloc[0]
+        lists = {
+            n: about[f"operators_{n}"].replace(";", ", ") or texts.word("nobody", language)
+            for n in ("gap", "meeting", "unknown")
+        }
+        typer.echo(texts.line("explain_commune", language, gap_class=texts.word(about["gap_class"], language), **lists))
+
+
+@app.command(epilog="Example: [bold]lomsong diff outputs/2026-09 outputs/2026-10[/bold]")
+def diff(
+    run_a: Annotated[Path, typer.Argument(help="Folder of the earlier run: OUT/PERIOD.")],
+    run_b: Annotated[Path, typer.Argument(help="Folder of the later run.")],
+    lang: LangName = None,
+) -> None:
+    """List the communes whose verdict changed between two runs, and whether by data, rule, boundary or settings.
+
+    So hai lần chạy: xã nào đổi kết luận, và vì dữ liệu, quy tắc, ranh giới hay cài đặt.
+    """
+    language: texts.Lang = "en" if lang is Lang.en else "vi"
+    with _letters(language):
+        from pipeline import compare
+        from pipeline.former import read_run
+
+        before, after = read_run(run_a), read_run(run_b)
+        why = compare.causes(before.manifest, after.manifest)
+        for cause, found in why.items():
+            if found:
+                typer.echo(texts.line("diff_cause", language, cause=texts.word(cause, language), found=found))
+        if not any(why.values()):
+            typer.echo(texts.line("diff_same", language))
+        rows = compare.changed_rows(before.status, after.status, why)
+        typer.echo(texts.line("diff_count", language, count=len(rows), rows=len(after.status)))
+        named = rows.assign(
+            cause=[" + ".join(texts.word(c, language) for c in cause.split("+")) for cause in rows["cause"]]
+        )
+        for cause, count in named["cause"].value_counts(sort=False).items():
+            typer.echo(texts.line("diff_by", language, cause=cause, count=int(count)))
+        for row in named.to_dict("records"):
+            typer.echo(
+                f"{row['commune_code']} {row['commune_name']} · {row['operator']}: {row['before']} → {row['after']} ({row['cause']})"
+            )
+
+
 def main() -> None:
     """The command `lomsong`."""
     for stream in (sys.stdout, sys.stderr):  # Vietnamese on a Windows console with an old code page

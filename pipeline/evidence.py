@@ -15,7 +15,7 @@ import shapely
 from pipeline import clean, hexes, judge, samples
 from pipeline.periods import Period
 from pipeline.settings import Settings
-from pipeline.tables import ALL
+from pipeline.tables import ALL, TABLES, typed
 
 UNIT = samples.UNIT
 
@@ -194,7 +194,8 @@ def evidence_of_tiles(marked: pd.DataFrame, shares: pd.DataFrame, outlines: np.n
     present = {(code, ALL) for code in counts.index.get_level_values("commune_code")}
     drawn = pd.DataFrame({"device_key": devices["device_key"]})
     counts = counts.assign(window_months=3.0)
-    return Evidence(devices, counts, drawn, drawn.head(0), cell_values, [], present, 3, True)
+    no_samples = typed("samples", pd.DataFrame({name: [] for name in TABLES["samples"]}))
+    return Evidence(devices, counts, drawn, no_samples, cell_values, [], present, 3, True)
 
 
 def gates_of(settings: Settings) -> judge.Gates:

@@ -1,4 +1,4 @@
-"""The former period's finished tables, which a run continues: the gap ledger.
+"""Finished runs, read back: the gap ledger that a run continues, and the tables that `explain` and `diff` speak of.
 
 Does not belong here: deliveries (`inputs.py`), what follows from the ledger (`gaps.py`).
 """
@@ -6,7 +6,10 @@ Does not belong here: deliveries (`inputs.py`), what follows from the ledger (`g
 from __future__ import annotations
 
 import hashlib
+import json
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -51,3 +54,43 @@ def _periods(out: Path) -> list[tuple[Period, str]]:
         except UserFault:
             continue
     return found
+
+
+@dataclass(frozen=True)
+class Run:
+    """A finished run: its folder's name, manifest, and the tables that are asked of it."""
+
+    name: str
+    manifest: dict[str, Any]
+    status: pd.DataFrame
+    summary: pd.DataFrame
+    gap_areas: pd.DataFrame
+
+
+def latest_run(out: Path, period: str | None) -> Path:
+    """The folder of a period under `out`; of the latest where none is named. Raises `UserFault` where there is none."""
+    held = sorted(
+        (p for p in _periods(out) if (out / p[1] / "manifest.json").is_file()), key=lambda p: (p[0].last, p[0])
+    )
+    if period is not None:
+        wanted = Period.parse(period)
+        held = [p for p in held if p[0] == wanted]
+    if not held:
+        raise fault("no_run", out if period is None else out / period)
+    return out / held[-1][1]
+
+
+def read_run(folder: Path) -> Run:
+    """A finished run from its folder `OUT/PERIOD`. Raises `UserFault` where the folder holds none."""
+    try:
+        manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+        tables = [pd.read_parquet(folder / "tables" / f"{name}.parquet") for name in RUN_TABLES]
+        missing = [n for n, t in zip(RUN_TABLES, tables, strict=True) if not set(TABLES[n]) <= set(t.columns)]
+    except (OSError, ValueError):
+        raise fault("no_run", folder) from None
+    if missing or "settings" not in manifest:
+        raise fault("old_run", folder, found=missing or ["manifest.json"])
+    return Run(folder.as_posix(), manifest, *tables)
+
+
+RUN_TABLES = ("commune_status", "commune_summary", "gap_areas")

@@ -72,8 +72,8 @@ def matched(overlaps: pd.DataFrame) -> dict[int, str]:
 def gap_id(commune_code: str, boundary_vintage: str, operator: str, number: int) -> str:
     """The id that a gap keeps for good: of the commune in which most of its devices were when it was first seen.
 
-    >>> gap_id("03388", "2025-07-01", "Viettel", 2)
-    '03388/2025-07-01/Viettel/2'
+    >>> gap_id("00001", "2025-07-01", "Viettel", 2)
+    '00001/2025-07-01/Viettel/2'
     """
     return f"{commune_code}/{boundary_vintage}/{operator}/{number}"
 
@@ -84,15 +84,16 @@ def faster(now: pd.DataFrame, then: pd.DataFrame) -> pd.Series:
     Both: mean_mbps, sd_mbps, m, by the same index; empty where either has fewer than two devices or no spread at all.
     Source: Welch, Biometrika 34, 1947.
     """
+    known = now["m"].ge(2) & then["m"].ge(2)
     columns = ("mean_mbps", "sd_mbps", "m")
     with np.errstate(invalid="ignore", divide="ignore"):
         p = stats.ttest_ind_from_stats(
-            *(now[c].to_numpy() for c in columns),
-            *(then[c].to_numpy() for c in columns),
+            *(now.loc[known, c].to_numpy() for c in columns),
+            *(then.loc[known, c].to_numpy() for c in columns),
             equal_var=False,
             alternative="greater",
         ).pvalue
-    return pd.Series(p, index=now.index).where(now["m"].ge(2) & then["m"].ge(2))
+    return pd.Series(p, index=now.index[known]).reindex(now.index)
 
 
 def states(rows: pd.DataFrame, significance: float) -> pd.Series:

@@ -21,7 +21,7 @@ ONE_MONTH = {
 
 def test_version_and_help_with_examples(lomsong):
     assert lomsong("--version") == (0, f"lomsong {__version__}\n")
-    for command in ("run", "check", "demo"):
+    for command in ("run", "check", "demo", "explain", "diff"):
         code, text = lomsong(command, "--help")
         assert code == 0
         assert f"lomsong {command}" in re.sub(r"\s+", " ", text), "an example"
@@ -36,7 +36,16 @@ def test_a_run_writes_the_declared_files(lomsong, tmp_path):
         for p in (tmp_path / "outputs/2026-10").rglob("*")
         if p.is_file()
     }
-    tables = ("commune_status", "commune_summary", "priorities", "measure_first", "rejects", "rejects_summary")
+    tables = (
+        "commune_status",
+        "commune_summary",
+        "gap_areas",
+        "gap_ledger",
+        "priorities",
+        "measure_first",
+        "rejects",
+        "rejects_summary",
+    )
     expected = {f"tables/{t}.{e}" for t in tables for e in ("csv", "parquet")}
     assert names == expected | {
         "tables/hex_status.parquet",

@@ -20,6 +20,20 @@ from pipeline import __version__
 
 PACKAGES = ("geopandas", "shapely", "h3", "folium", "pyproj", "pandas", "numpy", "scipy", "pyarrow", "pydantic", "pandera",
             "django-js-lib-leaflet", "exactextract", "rasterio")  # fmt: skip
+# the rooms that decide: where their text differs, a verdict may differ by rule
+RULES = (
+    "assemble",
+    "borrowing",
+    "clean",
+    "evidence",
+    "gaps",
+    "hexes",
+    "judge",
+    "locate",
+    "privacy",
+    "samples",
+    "statistics",
+)
 TIMES = ("started_at", "finished_at", "seconds_by_step", "seconds")  # what may differ between two equal runs
 
 
@@ -63,6 +77,7 @@ def write_manifest(
     account = {
         "notice": notice,
         "lomsong": __version__,
+        "rules_sha256": _rules_sha256(),
         "period": period,
         "window_months": window,
         "inputs": inputs,
@@ -80,6 +95,12 @@ def write_manifest(
     }
     text = json.dumps(account, ensure_ascii=False, indent=2, default=str)
     (folder / "manifest.json").write_text(text + "\n", encoding="utf-8", newline="")
+
+
+def _rules_sha256() -> str:
+    """One hash of the deciding rooms' texts: tells two versions apart even where their numbers are equal."""
+    folder = Path(__file__).resolve().parents[1]
+    return hashlib.sha256("".join(_sha256(folder / f"{room}.py") for room in RULES).encode()).hexdigest()
 
 
 def _version(package: str) -> str:

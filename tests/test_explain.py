@@ -1,0 +1,174 @@
+"""`explain` says what the tables say; `diff` says what changed and by what."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+
+import pandas as pd
+import pytest
+
+from pipeline import compare, texts
+from pipeline.explain import plain
+from pipeline.judge import GAP_GATES, PASS_GATES, SIZE_GATES
+from tests.builders import month_of_tests, write_boundaries, write_world
+from tests.test_journey import golden_world
+
+
+@pytest.fixture
+def golden(lomsong, tmp_path):
+    settings = golden_world(tmp_path)
+    assert lomsong("run", "--settings", settings)[0] == 0
+    return tmp_path / "outputs/2026-10", settings
+
+
+def test_every_gate_has_its_sentence_in_both_languages():
+    for gate in {*SIZE_GATES, *GAP_GATES, *PASS_GATES}:
+        vietnamese, english = texts.LINES[f"gate_{gate}"]
+        assert vietnamese != english
+
+
+def test_the_demo_is_explained_row_by_row_with_the_tables_figures(demo_outputs, lomsong):
+    status = pd.read_parquet(demo_outputs / "tables/commune_status.parquet")
+    for code in status["commune_code"].unique():
+        for lang in ("vi", "en"):
+            exit_code, text = lomsong("explain", code, "--out", demo_outputs.parent, "--lang", lang)
+            assert exit_code == 0, text
+            blocks = text.split("\n\n")
+            rows = status[status["commune_code"] == code].to_dict("records")
+            assert len(blocks) == len(rows) + 1
+            for row, block in zip(rows, blocks, strict=False):
+                key = row["status"] if row["status"] != "meets_target" else f"meets_{row['evidence']}"
+                assert block.splitlines()[0].endswith(f"{row['period']}: {texts.word(key, lang)}")
+                assert "nan" not in block
+                assert "{" not in block
+                if lang == "en" and pd.notna(row["lo_mbps"]):
+                    low, high = re.search(r"interval from these devices alone: ([\d.,]+) – ([\d.,]+) ", block).groups()
+                    assert float(low.replace(",", "")) == pytest.approx(row["lo_mbps"], abs=0.0051)
+                    assert float(high.replace(",", "")) == pytest.approx(row["hi_mbps"], abs=0.0051)
+                gates = [g for g in row["failed_gates"].split(";") if g]
+                assert block.count("\n  – ") == len(gates)
+
+
+def test_private_figures_are_not_told(golden, lomsong):
+    _, text = lomsong("explain", "r1c2", "--operator", "B", "--lang", "en")
+    assert "2 devices" in text
+    assert "No speed is published" in text
+    assert "10 Mbit/s" not in text
+    assert "at least 8 more devices" in text
+
+
+def test_confirmed_borrowed_and_undecided_say_why(golden, lomsong):
+    folder, _ = golden
+    status = pd.read_parquet(folder / "tables/commune_status.parquet")
+    _, text = lomsong("explain", "xã r0c0", "--operator", "a", "--lang", "en")
+    assert "Every gate of a confirmed verdict is passed" in text
+    assert "more devices" not in text
+    borrowed = status[status["evidence_basis"].eq("borrowed")].iloc[0]
+    _, text = lomsong("explain", borrowed["commune_code"], "--operator", borrowed["operator"], "--lang", "en")
+    assert f"{round(100 * borrowed['borrowed_gap_probability'], 1):g} %" in text
+    assert "a confirmed verdict asks 10" in text
+    _, text = lomsong("explain", "r0c3", "--operator", "A", "--lang", "en")
+    assert "nobody tested" in text
+    assert "Silence is not a pass" in text
+
+
+def test_names_without_accents_and_parts_of_names_will_do(golden, lomsong):
+    assert plain("  Xã ĐỨC  Thắng ") == "xa duc thang"
+    assert lomsong("explain", "XA R0C0")[0] == lomsong("explain", "r0c0")[0] == 0
+    code, text = lomsong("explain", "r0", "--lang", "en")
+    assert code == 2
+    assert "does not name one commune" in text
+    assert "r0c3" in text
+    code, text = lomsong("explain", "r0c0", "--operator", "Z", "--lang", "en")
+    assert (code, "no operator “Z”; there are: A, B, all" in text) == (2, True)
+
+
+def test_where_there_is_no_run_there_is_a_letter(lomsong, tmp_path, golden):
+    folder, _ = golden
+    assert lomsong("explain", "r0c0", "--out", tmp_path / "nowhere")[0] == 2
+    assert lomsong("explain", "r0c0", "--period", "2026-09")[0] == 2
+    assert lomsong("diff", folder, tmp_path)[0] == 2
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    del manifest["settings"]
+    (folder / "manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    code, text = lomsong("diff", folder, folder, "--lang", "en")
+    assert code == 2
+    assert "another version" in text
+
+
+# --- diff
+
+SLOW, FAST = [10.0, 12.0, 14.0, 9.0, 11.0, 13.0] * 2, [80.0, 90.0, 70.0] * 4
+PLAN = {("r0c0", "V"): SLOW, ("r1c1", "V"): FAST, ("r2c2", "V"): [30.0, 50.0, 35.0, 42.0, 38.0, 44.0] * 2}
+
+
+def compared(lomsong, first, second) -> str:
+    code, text = lomsong("diff", first / "outputs/2026-10", second / "outputs/2026-10", "--lang", "en")
+    assert code == 0, text
+    return text
+
+
+@pytest.fixture
+def base(lomsong, tmp_path):
+    folder = tmp_path / "base"
+    settings = write_world(folder, {"2026-10": month_of_tests("2026-10", PLAN)})
+    assert lomsong("run", "--settings", settings, "--out", folder / "outputs")[0] == 0
+    return folder
+
+
+def changed(lomsong, tmp_path, name: str, plan=PLAN, settings: str = "", boundary: bool = False):
+    folder = tmp_path / name
+    file = write_world(folder, {"2026-10": month_of_tests("2026-10", plan)}, settings)
+    if boundary:
+        from tests.builders import squares
+
+        write_boundaries(folder / "boundaries.geojson", squares(side=0.1, west=103.05))
+    assert lomsong("run", "--settings", file, "--out", folder / "outputs")[0] == 0
+    return folder
+
+
+def test_equal_runs_are_said_to_be_equal(base, lomsong, tmp_path):
+    text = compared(lomsong, base, changed(lomsong, tmp_path, "same"))
+    assert "the runs are alike" in text
+    assert "0 of " in text
+
+
+def test_a_change_is_laid_to_data_settings_boundary_or_rule(base, lomsong, tmp_path):
+    text = compared(lomsong, base, changed(lomsong, tmp_path, "data", PLAN | {("r1c1", "V"): SLOW}))
+    assert "they differ in data: " in text
+    assert "r1c1 Xã r1c1 · V: meets_target/confirmed/direct → confirmed_gap/confirmed/direct (data)" in text
+    text = compared(lomsong, base, changed(lomsong, tmp_path, "settings", settings="[target]\ndownload_mbps = 9.0\n"))
+    assert "they differ in settings: target.download_mbps" in text
+    assert re.search(r"r0c0 .* V: confirmed_gap\S* → \S+ \(settings\)", text)
+    assert "(data)" not in text
+    text = compared(lomsong, base, changed(lomsong, tmp_path, "boundary", boundary=True))
+    assert "they differ in boundary: boundaries.geojson" in text
+    assert "(boundary)" in text
+    rule = shutil.copytree(base, tmp_path / "rule")
+    manifest = json.loads((rule / "outputs/2026-10/manifest.json").read_text(encoding="utf-8"))
+    manifest["rules_sha256"] = "another"
+    (rule / "outputs/2026-10/manifest.json").write_text(json.dumps(manifest), encoding="utf-8")
+    table = pd.read_parquet(rule / "outputs/2026-10/tables/commune_status.parquet")
+    table.loc[table["status"] == "borderline", "status"] = "probable_gap"
+    table.to_parquet(rule / "outputs/2026-10/tables/commune_status.parquet")
+    text = compared(lomsong, base, rule)
+    assert "they differ in rule" in text
+    assert re.search(r"borderline\S* → probable_gap\S* \(rule\)", text)
+
+
+def test_a_row_that_changed_through_others_data_is_told_apart():
+    columns = {"commune_name": "x", "evidence": "none", "evidence_basis": "direct", "window_months": 3.0, "test_count": 9.0, "sample_count": 9.0,
+               "device_count": 5.0, "date_count": 3.0, "failed_test_count": 0.0, "mean_mbps": 30.0}  # fmt: skip
+    before = pd.DataFrame([{"commune_code": code, "operator": "V", "status": "borderline"} | columns for code in "abc"])
+    after = before.assign(status="probable_gap")
+    after.loc[1, "mean_mbps"] = 29.0
+    after.loc[2, "commune_code"] = "d"
+    why = {"data": ["one.csv"], "boundary": [], "settings": [], "rule": []}
+    table = compare.changed_rows(before, after, why).set_index("commune_code")["cause"].to_dict()
+    assert table == {"a": "others", "b": "data", "c": "gone", "d": "appeared"}
+    both = why | {"settings": ["quality.max_download_mbps", "evidence.max_q"], "boundary": ["b"], "rule": ["1 → 2"]}
+    table = compare.changed_rows(before, after, both).set_index("commune_code")["cause"].to_dict()
+    assert table["a"] == "settings+rule"
+    assert table["b"] == "data+boundary+settings"

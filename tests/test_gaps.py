@@ -1,0 +1,218 @@
+"""Gap areas hang together, keep their ids, and the ledger says what became of them: repair only where it was measured."""
+
+from __future__ import annotations
+
+import json
+
+import h3
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline import gaps, hexes
+from tests.builders import month_of_tests, write_world
+
+CELL = "87416e6e6ffffff"  # resolution 7
+AROUND = sorted(set(h3.grid_disk(CELL, 1)) - {CELL})
+
+
+# --- contiguity
+
+
+def test_cells_of_different_resolutions_touch_through_their_descendants():
+    neighbour = AROUND[0]
+    touching = [
+        c for c in h3.cell_to_children(neighbour, 9) if any(h3.cell_to_parent(n, 7) == CELL for n in h3.grid_disk(c, 1))
+    ]
+    apart = [c for c in h3.cell_to_children(neighbour, 9) if c not in touching]
+    assert touching
+    assert apart
+    pairs = hexes.neighbour_pairs([CELL, touching[0], apart[0]])
+    assert pairs.to_numpy().tolist() == [[touching[0], CELL]]
+
+
+def test_contiguous_cells_share_a_number_and_distant_ones_do_not():
+    far = h3.latlng_to_cell(22.9, 104.9, 7)
+    cells = pd.Series([far, AROUND[0], CELL, AROUND[3]])
+    numbers = gaps.contiguous(cells, hexes.neighbour_pairs(cells.tolist()))
+    assert numbers[1] == numbers[2] == numbers[3] != numbers[0]
+
+
+@settings(max_examples=30, deadline=None)
+@given(
+    st.sets(st.sampled_from(sorted(h3.grid_disk(CELL, 4))), min_size=1, max_size=25), st.randoms(use_true_random=False)
+)
+def test_components_equal_a_walk_from_cell_to_cell_in_any_order(met, random):
+    listed = sorted(met)
+    random.shuffle(listed)
+    cells = pd.Series(listed)
+    numbers = dict(zip(cells, gaps.contiguous(cells, hexes.neighbour_pairs(listed)), strict=True))
+    for start in met:
+        seen, todo = {start}, [start]
+        while todo:
+            for other in set(h3.grid_disk(todo.pop(), 1)) & met - seen:
+                seen.add(other)
+                todo.append(other)
+        assert {c for c in met if numbers[c] == numbers[start]} == seen
+    assert sorted(set(numbers.values())) == list(range(len(set(numbers.values()))))
+
+
+def test_a_pentagon_has_neighbours_too():
+    pentagon = h3.get_pentagons(5)[0]
+    other = next(c for c in h3.grid_disk(pentagon, 1) if c != pentagon)
+    assert len(hexes.neighbour_pairs([pentagon, other])) == 2
+
+
+def test_descendants_are_every_finest_cell_once():
+    rows = hexes.descendants(pd.DataFrame({"hex_id": [CELL, AROUND[0]], "gap_id": ["x", "y"]}), 9)
+    assert rows.groupby("gap_id").size().to_dict() == {"x": 49, "y": 49}
+    assert rows["hex9_id"].is_unique
+    assert hexes.descendants(pd.DataFrame({"hex_id": [], "gap_id": []}, dtype="str"), 9).empty
+
+
+def test_the_largest_overlap_continues_a_gap_and_each_goes_on_once():
+    overlaps = pd.DataFrame({"area": [0, 1, 1, 2], "gap_id": ["x", "x", "y", "y"], "weight": [5, 9, 8, 1]})
+    assert gaps.matched(overlaps) == {1: "x", 2: "y"}
+    assert gaps.matched(overlaps.iloc[::-1]) == {1: "x", 2: "y"}
+    assert gaps.matched(overlaps.head(0)) == {}
+
+
+# --- the states, as a decision table
+
+NAN = float("nan")
+STATES = [
+    # former state, weak now, retested, meets again, p of no faster → state
+    (None, True, False, False, NAN, "new"),
+    ("new", True, False, False, NAN, "persisting"),
+    ("new", True, True, False, 0.5, "persisting"),
+    ("new", True, True, False, 0.05, "improving"),
+    ("new", True, True, False, 0.051, "persisting"),
+    ("persisting", True, False, False, 0.001, "persisting"),  # too few new tests to say so
+    ("persisting", True, True, True, NAN, "improving"),  # still weak over the window: not yet fixed
+    ("persisting", False, True, True, 0.001, "fixed"),
+    ("persisting", False, True, False, 0.001, "improving"),
+    ("persisting", False, True, False, 0.9, "persisting"),
+    ("persisting", False, False, False, NAN, "not_retested"),
+    ("persisting", False, False, True, 0.001, "not_retested"),  # fewer tests than E1 fix nothing
+    ("not_retested", False, False, False, NAN, "not_retested"),
+    ("not_retested", True, True, False, 0.5, "persisting"),
+    ("fixed", False, False, False, NAN, "fixed"),
+    ("fixed", False, True, False, 0.5, "fixed"),
+    ("fixed", True, True, False, 0.5, "returned"),
+    ("returned", True, True, False, 0.5, "persisting"),
+]
+
+
+@pytest.mark.parametrize(("former", "weak", "retested", "meets", "p", "state"), STATES)
+def test_state(former, weak, retested, meets, p, state):
+    row = pd.DataFrame({"former_state": pd.Series([former], dtype="str"), "is_weak": weak, "is_retested": retested, "meets_again": meets, "faster_p": p})  # fmt: skip
+    assert gaps.states(row, 0.05).tolist() == [state]
+
+
+def test_welch_by_hand():
+    now, then = [30.0, 34.0, 29.0, 36.0, 31.0], [12.0, 20.0, 15.0, 11.0]
+
+    def figures(x):
+        return pd.DataFrame({"mean_mbps": [np.mean(x)], "sd_mbps": [np.std(x, ddof=1)], "m": [float(len(x))]})
+
+    from scipy import stats
+
+    expected = stats.ttest_ind(now, then, equal_var=False, alternative="greater").pvalue
+    assert gaps.faster(figures(now), figures(then)).iloc[0] == pytest.approx(expected)
+    one = pd.DataFrame({"mean_mbps": [30.0], "sd_mbps": [np.nan], "m": [1.0]})
+    assert gaps.faster(one, figures(then)).isna().all()
+    assert gaps.faster(figures(now), one).isna().all()
+
+
+# --- months in a row
+
+MIXED = [22.0, 75.0, 35.0, 60.0, 28.0, 90.0, 41.0, 55.0, 30.0, 66.0]
+SLOW = [6.0, 7.5, 9.0, 8.0, 11.0, 10.0, 7.0, 12.0, 9.5, 6.5, 8.5, 10.5]
+BETTER = [3.2 * x for x in SLOW]  # 19–38: faster, and still below
+FAST = [60.0, 75.0, 58.0, 66.0, 81.0, 70.0, 90.0, 55.0, 73.0, 62.0, 68.0, 77.0]
+OTHERS = {
+    (f"r{r}c{c}", "A"): [x * (1 + 0.1 * r - 0.1 * c) for x in MIXED]
+    for r in range(3)
+    for c in range(4)
+    if (r, c) != (0, 0)
+}
+ONE_MONTH = "[evidence]\nwindow_months = 1\nwidened_months = []\n[operators]\nA = []\n"
+HERE = "r0c0/unstated/A/1"
+
+
+def world(folder, here: dict[str, list[float] | None]):
+    """A file of settings and months in which commune r0c0 tests as told (None: nobody tests)."""
+    plans = {month: OTHERS | ({("r0c0", "A"): x} if x else {}) for month, x in here.items()}
+    return write_world(folder, {m: month_of_tests(m, plan) for m, plan in plans.items()}, ONE_MONTH)
+
+
+def ledger_of(folder, period: str) -> pd.DataFrame:
+    return pd.read_csv(folder / "outputs" / period / "tables/gap_ledger.csv", encoding="utf-8-sig")
+
+
+@pytest.fixture
+def story(lomsong, tmp_path):
+    """Slow, slow, faster, nobody tests, good, slow again: the ledger over six months, in their order."""
+    months = [SLOW, SLOW, BETTER, None, FAST, SLOW]
+    settings = world(tmp_path, {f"2026-{n:02d}": x for n, x in enumerate(months, start=5)})
+    code, text = lomsong("run", "--settings", settings, "--period", "all", "--publish", "tables", "--lang", "en")
+    assert code == 0, text
+    return settings, tmp_path
+
+
+def test_what_becomes_of_a_gap(story):
+    _, folder = story
+    ledger = ledger_of(folder, "2026-10")
+    mine = ledger[ledger["gap_id"] == HERE].set_index("period")
+    assert mine["state"].to_dict() == {
+        "2026-05": "new", "2026-06": "persisting", "2026-07": "improving", "2026-08": "not_retested",
+        "2026-09": "fixed", "2026-10": "returned",
+    }  # fmt: skip
+    assert set(mine["first_seen"]) == {"2026-05"}
+    assert mine["last_seen"].tolist() == ["2026-05", "2026-06", "2026-07", "2026-07", "2026-07", "2026-10"]
+    assert mine.loc["2026-09", "fixed_in"] == "2026-09"
+    assert pd.isna(mine.loc["2026-10", "fixed_in"])
+    assert mine.loc["2026-09", "new_device_count"] == 12
+    assert mine.loc["2026-09", "new_mean_mbps"] == pytest.approx(np.mean(FAST))
+    # what was known of the area stays known while nobody tests there
+    assert mine.loc["2026-08", "mean_mbps"] == mine.loc["2026-07", "mean_mbps"] == pytest.approx(np.mean(BETTER))
+    areas = pd.read_csv(folder / "outputs/2026-10/tables/gap_areas.csv", encoding="utf-8-sig")
+    assert areas.loc[areas["gap_id"] == HERE, ["commune_code", "state", "first_seen"]].to_numpy().tolist() == [
+        ["r0c0", "returned", "2026-05"]
+    ]
+    cells = pd.read_parquet(folder / "outputs/2026-10/tables/hex_status.parquet")
+    assert set(cells.loc[cells["is_weak"] & cells["operator"].eq("A"), "gap_id"]) == set(areas["gap_id"])
+    assert cells.loc[~cells["is_weak"] | cells["operator"].eq("all"), "gap_id"].isna().all()
+
+
+def test_a_past_period_rebuilt_gives_the_same_ledger_and_names_its_input(story, lomsong):
+    settings, folder = story
+    before = (folder / "outputs/2026-07/tables/gap_ledger.parquet").read_bytes()
+    code, _ = lomsong("run", "--settings", settings, "--period", "2026-07", "--publish", "tables")
+    assert code == 0
+    assert (folder / "outputs/2026-07/tables/gap_ledger.parquet").read_bytes() == before
+    manifest = json.loads((folder / "outputs/2026-07/manifest.json").read_text(encoding="utf-8"))
+    former = [item for item in manifest["inputs"] if item["role"] == "gap ledger"]
+    june = json.loads((folder / "outputs/2026-06/manifest.json").read_text(encoding="utf-8"))
+    assert [item["name"] for item in former] == ["2026-06/tables/gap_ledger.parquet"]
+    assert former[0]["sha256"] == june["outputs"]["tables/gap_ledger.parquet"]
+
+
+def test_a_ledger_that_is_none_is_a_letter(story, lomsong):
+    settings, folder = story
+    (folder / "outputs/2026-09/tables/gap_ledger.parquet").write_bytes(b"PAR1 not really")
+    code, text = lomsong("run", "--settings", settings, "--period", "2026-10", "--lang", "en")
+    assert code == 2
+    assert "gap_ledger.parquet" in text
+    assert "not a valid gap ledger" in text
+
+
+def test_a_month_without_gaps_has_empty_tables_with_their_columns(lomsong, tmp_path):
+    settings = world(tmp_path, {"2026-10": FAST})
+    assert lomsong("run", "--settings", settings, "--publish", "tables")[0] == 0
+    for name in ("gap_areas", "gap_ledger"):
+        table = pd.read_parquet(tmp_path / f"outputs/2026-10/tables/{name}.parquet")
+        assert table.empty
+        assert {"gap_id", "state", "cells"} <= set(table.columns)
