@@ -35,10 +35,19 @@ _ZERO = (
     "month_device_count",
     "other_device_count",
     "mobile_device_count",
+    "device_count_5g",
     "small_operator_count",
+    "small_5g_operator_count",
     "m",
 )
-_EMPTY = ("largest_device_tests", "largest_cell_samples", "month_mean_mbps", "all_mobile_mean_mbps", "slow_hours_apart")
+_EMPTY = (
+    "largest_device_tests",
+    "largest_cell_samples",
+    "month_mean_mbps",
+    "all_mobile_mean_mbps",
+    "mean_5g_mbps",
+    "slow_hours_apart",
+)
 
 
 def judged(
@@ -103,9 +112,14 @@ def below_first_gate(evidence: Evidence, communes: gpd.GeoDataFrame, settings: S
 def commune_status(rows: pd.DataFrame, min_devices: int) -> tuple[pd.DataFrame, pd.Series]:
     """(`commune_status` with small groups' figures emptied, what was suppressed by unit)."""
     few = privacy.is_suppressed(rows, "commune_code", "device_count", min_devices)
-    few |= rows["operator"].eq(ALL) & rows["small_operator_count"].eq(1) & rows["device_count"].gt(0)
+    # an operator's row over a longer window may show its speeds: `all` over the short one must not give the short one away
+    pooled = rows["operator"].eq(ALL)
+    few |= pooled & rows["small_operator_count"].eq(1) & rows["device_count"].gt(0)
     few_in_month = privacy.is_suppressed(rows, "commune_code", "month_device_count", min_devices) | few
+    few_5g = privacy.is_suppressed(rows, "commune_code", "device_count_5g", min_devices)
+    few_5g |= pooled & rows["small_5g_operator_count"].eq(1)
     shown = privacy.without(privacy.without(rows, few, PRIVATE), few_in_month, ["month_mean_mbps"])
+    shown = privacy.without(shown, few_5g, ["mean_5g_mbps"])
     shown["operator_order"] = shown["operator"].eq(ALL)
     shown = shown.sort_values(["commune_code", "operator_order", "operator"], ignore_index=True)
     suppressed = pd.Series(few.to_numpy(), index=pd.MultiIndex.from_frame(rows[UNIT]))

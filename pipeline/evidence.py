@@ -66,7 +66,9 @@ def evidence_of_tests(marked: pd.DataFrame, period: Period, window: list[str], s
     assert counts.loc[counts.index.get_level_values("operator") != ALL, "test_count"].sum() == len(valid)
     close = valid[~(valid["location_accuracy_m"] > quality.max_hex_accuracy_m)]
     counts["window_months"] = float(len(window))
-    counts["small_operator_count"] = _small_operators(counts["device_count"], settings.privacy.min_devices)
+    least = settings.privacy.min_devices
+    counts["small_operator_count"] = _small_operators(counts["device_count"], least)
+    counts["small_5g_operator_count"] = _small_operators(counts["device_count_5g"], least)
     operators = sorted(settings.operators) or _operators_met(marked, period, settings)
     hex_samples = samples.representative_samples(close)
     return Evidence(

@@ -134,13 +134,22 @@ def _widest(hours: np.ndarray) -> float:
 def mobile_device_values(tests: pd.DataFrame) -> pd.DataFrame:
     """Sound tests of any mobile technology → by commune × operator (and `all`): mean of device values, devices, others.
 
-    Columns: all_mobile_mean_mbps, mobile_device_count, other_device_count (devices with a test of another technology).
+    Columns: all_mobile_mean_mbps, mobile_device_count, other_device_count (devices with a test of another technology),
+    device_count_5g, mean_5g_mbps (mean of device values of 5G tests).
     Index `UNIT`. What hides a failing 4G commune behind a 5G town centre is seen by comparing it with the 4G mean.
     """
     tests = with_all(tests)
     devices = tests.groupby([*UNIT, "device_key"])["download_mbps"].mean().groupby(UNIT)
     others = tests[tests["is_other"]].groupby(UNIT)["device_key"].nunique()
-    figures = pd.DataFrame({"all_mobile_mean_mbps": devices.mean(), "mobile_device_count": devices.size()})
+    newest = tests[tests["technology"] == "5G"].groupby([*UNIT, "device_key"])["download_mbps"].mean().groupby(UNIT)
+    figures = pd.DataFrame(
+        {
+            "all_mobile_mean_mbps": devices.mean(),
+            "mobile_device_count": devices.size(),
+            "device_count_5g": newest.size(),
+            "mean_5g_mbps": newest.mean(),
+        }
+    )
     return figures.assign(other_device_count=others.reindex(figures.index, fill_value=0))
 
 

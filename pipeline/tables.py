@@ -175,6 +175,8 @@ FIELDS: dict[str, Field] = {
     "upload_mean_mbps": _mbps("mean of device upload values"),
     "latency_median_ms": Field("float64", "ms", "median of device latency values", nullable=True, low=0),
     "all_mobile_mean_mbps": _mbps("mean of device values over every mobile technology"),
+    "device_count_5g": _count("devices with a 5G test; beside the 4G figures, never in them"),
+    "mean_5g_mbps": _mbps("mean of device values of 5G tests"),
     # verdicts
     "status": _text("verdict of METHOD §4", among=STATUSES),
     "evidence": _text("strength of the verdict", among=EVIDENCES),
@@ -286,6 +288,7 @@ TABLES: dict[str, tuple[str, ...]] = {
         "date_count", "failed_test_count", "failure_rate", "month_test_count", "month_mean_mbps", *_SPEEDS,
         "gap_probability", "p_gap", "q_gap", "q_meets", *_BORROWED, "worst_hi_mbps", "slow_hours_apart", "information",
         "share_below_10_mbps", "devices_to_decide", "devices_to_decide_reason", "upload_mean_mbps", "latency_median_ms",
+        "device_count_5g", "mean_5g_mbps",
     ),
     "commune_summary": (
         "commune_code", "commune_name", "former_district", "boundary_vintage", "period", "window_months", "gap_class",
@@ -309,7 +312,7 @@ TABLES: dict[str, tuple[str, ...]] = {
     ),
     "priorities": (
         "need_rank", "rank_lo", "rank_hi", "efficiency_rank", "commune_code", "commune_name", "former_district",
-        "operator", "status", "evidence", "gap_class", "population", "depth", "gap_probability", "expected_person_gap",
+        "operator", "status", "evidence", "evidence_basis", "gap_class", "population", "depth", "gap_probability", "expected_person_gap",
         "facility_count", "has_main_road", "terrain", "priority_index", "mean_mbps", "lo_mbps", "hi_mbps",
         "eb_mean_mbps", "device_count", "test_count", "operators_meeting", "operators_gap",
     ),

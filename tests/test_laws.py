@@ -73,7 +73,15 @@ def test_order_and_files_never_matter(rows, files, random):
     order = list(range(len(rows)))
     random.shuffle(order)
     other = judged(split.iloc[order].reset_index(drop=True))
-    for name in ("commune_status", "commune_summary", "hex_status", "priorities", "measure_first"):
+    for name in (
+        "commune_status",
+        "commune_summary",
+        "hex_status",
+        "gap_areas",
+        "gap_ledger",
+        "priorities",
+        "measure_first",
+    ):
         pd.testing.assert_frame_equal(pd.DataFrame(base[name]), pd.DataFrame(other[name]), check_exact=False, rtol=1e-9)
 
 
@@ -111,6 +119,20 @@ def test_one_device_repeated_a_thousand_times_never_confirms_anything(speed, day
     rows = [("r0c0", "V", 0, 1 + i % days, i % 17, speed) for i in range(1000)]
     status = judged(table_of(rows))["commune_status"]
     assert set(status["status"]) <= {"insufficient_evidence", "no_data"}
+
+
+@few
+@given(months, st.floats(40, 200), st.data())
+def test_a_further_device_above_the_target_never_turns_a_units_pass_into_a_gap(rows, speed, data):
+    fixed = {"evidence": {"widened_months": [], "min_samples": 5, "confirmed_min_samples": 8}}
+    status = judged(table_of(rows), **fixed)["commune_status"]
+    passes = status[(status["status"] == "meets_target") & (status["operator"] != "all")]
+    if passes.empty:
+        return
+    unit = data.draw(st.sampled_from(list(zip(passes["commune_code"], passes["operator"], strict=True))))
+    added = [(*unit, 99, day, hour, speed) for day, hour in ((1, 3), (3, 9), (5, 15))]
+    after = judged(table_of([*rows, *added]), **fixed)["commune_status"].set_index(["commune_code", "operator"])
+    assert after.loc[unit, "status"] not in ("confirmed_gap", "probable_gap")
 
 
 speeds = st.lists(st.floats(5, 200), min_size=5, max_size=25)

@@ -107,3 +107,18 @@ def test_a_quarter_is_its_own_base_window(lomsong, tmp_path):
     assert lomsong("run", "--settings", settings, "--period", "2026Q3")[0] == 0
     status = pd.read_csv(tmp_path / "outputs/2026Q3/tables/commune_status.csv").set_index(["commune_code", "operator"])
     assert status.loc[("r0c0", "A"), ["window_months", "test_count"]].tolist() == [3, 72]
+
+
+def test_5g_stands_beside_4g_and_small_groups_of_5g_phones_stay_private(lomsong, tmp_path):
+    text = month_of_tests("2026-10", FULL, per_device=4)
+    for operator, speeds in (("A", [300.0, 400.0, 500.0]), ("B", [350.0, 450.0])):
+        nr = month_of_tests("2026-10", {("r0c0", operator): speeds}, per_device=4, technology="5G")
+        text += "\n".join(nr.replace(f"device-r0c0-{operator}", f"nr-r0c0-{operator}").splitlines()[1:]) + "\n"
+    assert lomsong("run", "--settings", write_world(tmp_path, {"2026-10": text}, SETTINGS))[0] == 0
+    table = pd.read_csv(tmp_path / "outputs/2026-10/tables/commune_status.csv").set_index(["commune_code", "operator"])
+    a, b, pooled = (table.loc[("r0c0", operator)] for operator in ("A", "B", "all"))
+    assert (a["device_count_5g"], a["mean_5g_mbps"], a["device_count"]) == (3, 400.0, 6)
+    assert a["mean_mbps"] == pytest.approx(sum(SLOW) / 6), "5G is beside the 4G mean, not in it"
+    assert (b["device_count_5g"], pooled["device_count_5g"]) == (2, 5)
+    assert pd.isna(b["mean_5g_mbps"])
+    assert pd.isna(pooled["mean_5g_mbps"]), "less A's it would be B's two phones"

@@ -41,6 +41,8 @@ _PAGE_TEXTS: Mapping[str, tuple[str, str]] = {
     "interval": ("Khoảng 95 %", "95 % interval"),
     "tests": ("Phép đo", "Tests"),
     "devices": ("Thiết bị", "Devices"),
+    "borrowed": ("chắc chắn nhờ bằng chứng của các nhà mạng khác trong xã; khoảng 95 % chỉ từ thiết bị của chính nó",
+                 "confirmed with the evidence of the commune's other operators; the 95 % interval is from its own devices alone"),
     "further": ("Cần thêm thiết bị", "Further devices needed"),
     "few": ("ít hơn {n} thiết bị: không công bố tốc độ", "fewer than {n} devices: no speed is published"),
     "good": ("đạt", "met"),
@@ -143,6 +145,7 @@ def _communes(communes: gpd.GeoDataFrame, status: pd.DataFrame, summary: pd.Data
             "tests": _number(row["test_count"], 1),
             "devices": _number(row["device_count"], 1),
             "further": _number(row["devices_to_decide"], 0),
+            "borrowed": row["evidence_basis"] == "borrowed",
             "flags": row["flags"].split(";") if row["flags"] else [],
             "reason": None if pd.isna(row["no_data_reason"]) else row["no_data_reason"],
         }

@@ -177,6 +177,7 @@
       var notes = f.flags.map(function (flag) { return t[flag]; });
       if (f.reason) notes.unshift(t[f.reason]);
       if (f.mean === null && f.devices > 0) notes.push(t.few.replace('{n}', data.min_devices));
+      if (f.borrowed) notes.unshift(t.borrowed);
       if (f.further !== null && f.further > 0) notes.push(t.further + ': ' + number(f.further));
       notes.unshift(t.median + ' ' + number(f.median, 1) + ' · ' + t.tests + ' ' + number(f.tests));
       var chosen = name === state.operator ? 'chosen' : '';
