@@ -1,5 +1,6 @@
 # make run    the whole job on the embedded demo province, into outputs/PERIOD/
 # make test   everything that is checked: style, types, tests in a real browser, notebooks
+# make calibrate is a verdict right as often as it says? judges 240 simulated provinces (five minutes), renews docs/method.md
 # make bundle a folder of wheels for a machine without internet
 # Needs Python 3.11 or newer with pip and venv, and make. Windows: README.md has the same in commands to type.
 
@@ -10,7 +11,7 @@ DEMO   ?= data/demo
 OUT    ?= outputs
 BUNDLE ?= dist/lomsong-bundle
 
-.PHONY: run test bundle clean
+.PHONY: run test calibrate bundle clean
 .DELETE_ON_ERROR:
 
 run: $(VENV)/.run
@@ -24,6 +25,9 @@ test: $(VENV)/.test
 	$(BIN)/mypy
 	$(BIN)/pytest -n auto
 
+calibrate: $(VENV)/.bench
+	$(BIN)/python -m benchmarks.calibration --first 200 --write
+
 bundle: $(VENV)/.run
 	PYTHON=$(BIN)/python sh tools/make_bundle.sh $(BUNDLE)
 
@@ -34,6 +38,10 @@ $(VENV)/.run: pyproject.toml constraints.txt
 
 $(VENV)/.test: $(VENV)/.run
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[test]"
+	touch $@
+
+$(VENV)/.bench: $(VENV)/.run
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e ".[bench]"
 	touch $@
 
 clean:

@@ -82,7 +82,10 @@ def judged(
         families = [statistics.q_values(rows[p], first & family) for family in (pooled, ~pooled)]
         rows[q] = families[0].fillna(families[1])
     rows["is_borrowed_gap"] = borrowing.selected(
-        rows["borrowed_gap_probability"], judge.may_borrow(rows, target, gates), rules.borrowed_false_discovery_rate
+        rows["borrowed_gap_probability"],
+        judge.may_borrow(rows, target, gates),
+        rules.borrowed_false_discovery_rate,
+        rules.borrowed_min_probability,
     )
     rows = rows.join(judge.assign_status(rows, target, gates))
     tried = rows["failed_test_count"] + rows["test_count"]

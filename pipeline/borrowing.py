@@ -110,10 +110,12 @@ def borrow(units: pd.DataFrame, *, target: float, min_units: int) -> pd.DataFram
     return result
 
 
-def selected(probability: pd.Series, candidates: pd.Series, max_false_discovery_rate: float) -> pd.Series:
+def selected(
+    probability: pd.Series, candidates: pd.Series, max_false_discovery_rate: float, min_probability: float = 0.0
+) -> pd.Series:
     """The largest set of candidates, likeliest first, whose expected share of false ones (mean of 1 − P) keeps the rate.
 
-    None at rate 0.
+    None at rate 0. None that is itself less likely than `min_probability`: one verdict is disputed at a time.
 
     Source: Newton et al., Biostatistics 5(2), 2004 (direct posterior probability approach).
 
@@ -121,7 +123,7 @@ def selected(probability: pd.Series, candidates: pd.Series, max_false_discovery_
     >>> selected(p, yes, 0.02).tolist()
     [True, True, False, False]
     """
-    chances = probability[candidates & probability.notna()].sort_values(ascending=False, kind="stable")
+    chances = probability[candidates & (probability >= min_probability)].sort_values(ascending=False, kind="stable")
     # ties stand or fall together: the order of rows must not matter
     expected = (1 - chances).expanding().mean().groupby(chances.to_numpy()).transform("last")
     chosen = chances.index[expected <= max_false_discovery_rate] if max_false_discovery_rate > 0 else []

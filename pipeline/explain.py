@@ -107,9 +107,10 @@ def _reasons(row: Row, rules: Mapping[str, Any], target: float, say: Any, lang: 
     if row["evidence_basis"] == "borrowed" and row["status"] == "confirmed_gap":
         chance = _percent(row["borrowed_gap_probability"])
         return [say("explain_borrowed", chance=chance, rate=_percent(rules["borrowed_false_discovery_rate"])), *failed]
-    if not failed:
-        return [say("explain_passed" if row["evidence"] == "confirmed" else "explain_open")]
-    return [say("explain_failed_gates"), *failed]
+    lines = [say("explain_open")] if row["status"] == "borderline" else []
+    if row["evidence"] == "confirmed":
+        return [*lines, say("explain_passed")]
+    return [*lines, say("explain_failed_gates"), *failed] if failed else lines
 
 
 def _what_decides(row: Row, rules: Mapping[str, Any], say: Any) -> str:

@@ -32,7 +32,6 @@ class Gates:
     heavy_tester_shift: float
     low_tail_share: float
     one_place_share: float
-    borrowed_false_discovery_rate: float
     borrowed_max_p: float
 
 

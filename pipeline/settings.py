@@ -162,6 +162,7 @@ class Evidence(Section):
     meets_gap_probability: float = Share
     eb_min_communes: int = Field(8, ge=2)
     borrowed_false_discovery_rate: float = Field(0.02, ge=0, lt=1)  # 0: every verdict stands on its own devices alone
+    borrowed_min_probability: float = Field(0.90, ge=0, le=1)
     borrowed_max_p: float = Field(0.20, gt=0, le=1)
     max_devices_to_decide: int = Field(5000, ge=10)
     official_test_count: int = Field(300, ge=1)  # tests per commune and month, 5691/BTTTT-CVT

@@ -126,3 +126,10 @@ def test_the_selected_set_keeps_its_rate_and_holds_the_likeliest(chances, rate, 
         assert rate > 0
         assert (1 - p[chosen]).mean() <= rate + 1e-12
         assert p[chosen].min() >= p[candidates & ~chosen].max() or not (candidates & ~chosen).any()
+
+
+def test_a_likely_set_does_not_carry_an_unlikely_row():
+    p = pd.Series([0.999] * 20 + [0.85])
+    everybody = pd.Series(True, index=p.index)
+    assert borrowing.selected(p, everybody, 0.02).all()
+    assert borrowing.selected(p, everybody, 0.02, 0.90).tolist() == [True] * 20 + [False]

@@ -11,8 +11,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline import gaps, hexes
-from tests.builders import month_of_tests, write_world
+from pipeline import gaps, hexes, statistics, tables
+from pipeline.assemble_gaps import Gaps, gap_tables
+from pipeline.former import no_ledger
+from pipeline.periods import Period
+from pipeline.settings import Settings
+from tests.builders import month_of_tests, squares, write_world
 
 CELL = "87416e6e6ffffff"  # resolution 7
 AROUND = sorted(set(h3.grid_disk(CELL, 1)) - {CELL})
@@ -124,6 +128,64 @@ def test_welch_by_hand():
     one = pd.DataFrame({"mean_mbps": [30.0], "sd_mbps": [np.nan], "m": [1.0]})
     assert gaps.faster(one, figures(then)).isna().all()
     assert gaps.faster(figures(now), one).isna().all()
+
+
+# --- areas that grow together and part again
+
+
+def samples_in(cells: list[str], month: str, commune: str = "r0c0") -> pd.DataFrame:
+    """Nine phones in each cell, three samples each."""
+    rows = [
+        {"commune_code": commune, "operator": "A", "device_key": f"{cell}-{n}", "hex9_id": cell, "local_date": f"{month}-{day:02d}",
+         "is_pseudo": False, "local_hour": 9.0, "test_count": 1.0, "download_mbps": 9.0 + n, "upload_mbps": 3.0, "latency_ms": 40.0}
+        for cell in cells for n in range(9) for day in (1, 2, 3)
+    ]  # fmt: skip
+    return tables.checked("samples", tables.typed("samples", pd.DataFrame(rows)))
+
+
+def gaps_of(cells: list[str], month: str, former: pd.DataFrame, commune: str = "r0c0") -> Gaps:
+    weak = pd.DataFrame({"hex_id": cells, "operator": "A"})
+    prior = statistics.Prior(3.6, 0.2, 0.3, 0.01)
+    return gap_tables(
+        weak, samples_in(cells, month, commune), former, {"A": prior}, squares(), Period.parse(month), 1, Settings()
+    )
+
+
+def test_areas_that_grow_together_and_part_again_keep_their_ids():
+    line = h3.grid_path_cells(h3.latlng_to_cell(22.05, 103.04, 9), h3.latlng_to_cell(22.05, 103.06, 9))
+    left, bridge, right = [line[0]], [line[1]], [line[2]]
+    first = gaps_of([*left, *right], "2026-08", no_ledger())
+    ids = dict(zip(first.of_cells["hex_id"], first.of_cells["gap_id"], strict=True))
+    assert set(ids.values()) == {"r0c0/test/A/1", "r0c0/test/A/2"}
+    joined = gaps_of([*left, *bridge, *right], "2026-09", first.ledger)
+    assert joined.of_cells["gap_id"].unique().tolist() == ["r0c0/test/A/1"]
+    now = joined.ledger[joined.ledger["period"] == "2026-09"].set_index("gap_id")
+    assert pd.isna(now.loc["r0c0/test/A/1", "part_of"])
+    assert now.loc["r0c0/test/A/2", ["part_of", "state"]].tolist() == ["r0c0/test/A/1", "persisting"]
+    assert joined.areas["cell_count"].tolist() == [3]
+    apart = gaps_of([*left, *right], "2026-10", joined.ledger)
+    assert dict(zip(apart.of_cells["hex_id"], apart.of_cells["gap_id"], strict=True)) == ids
+    assert apart.ledger.loc[apart.ledger["period"] == "2026-10", "state"].tolist() == ["persisting", "persisting"]
+
+
+def test_a_gap_that_moves_over_a_border_keeps_the_id_of_where_it_was_first_seen():
+    cell = h3.latlng_to_cell(22.05, 103.05, 9)
+    first = gaps_of([cell], "2026-08", no_ledger())
+    moved = gaps_of([cell], "2026-09", first.ledger, commune="r0c1")
+    assert moved.areas["gap_id"].tolist() == first.areas["gap_id"].tolist() == ["r0c0/test/A/1"]
+    # another gap of that commune takes the next number, never one that was used
+    elsewhere = gaps_of([h3.latlng_to_cell(22.09, 103.09, 9)], "2026-10", moved.ledger)
+    assert elsewhere.areas["gap_id"].tolist() == ["r0c0/test/A/2"]
+
+
+def test_figures_of_an_area_are_those_of_its_devices():
+    line = h3.grid_path_cells(h3.latlng_to_cell(22.05, 103.04, 9), h3.latlng_to_cell(22.05, 103.06, 9))[:2]
+    area = gaps_of(line, "2026-08", no_ledger()).areas.iloc[0]
+    assert (area["device_count"], area["test_count"], area["cell_count"]) == (18, 54, 2)
+    assert area["mean_mbps"] == pytest.approx(13.0)
+    assert area["share_devices_below_target"] == 1
+    assert area["area_km2"] == pytest.approx(sum(h3.cell_area(c, unit="km^2") for c in line), rel=0.01)
+    assert area["lo_mbps"] < 13 < area["hi_mbps"]
 
 
 # --- months in a row
