@@ -26,7 +26,7 @@ test: $(VENV)/.test
 	$(BIN)/pytest -n auto
 
 calibrate: $(VENV)/.bench
-	$(BIN)/python -m benchmarks.calibration --first 200 --write
+	$(BIN)/python -m benchmarks.calibration --first 400 --write
 
 bundle: $(VENV)/.run
 	PYTHON=$(BIN)/python sh tools/make_bundle.sh $(BUNDLE)

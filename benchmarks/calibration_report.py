@@ -298,12 +298,13 @@ def _plots(
     place = np.arange(len(shown))
     right.barh(place + 0.2, 100 * shown["direct_found"], 0.38, color="#92c5de", label="own devices alone")
     right.barh(place - 0.2, 100 * shown["confirmed_found"], 0.38, color="#2166ac", label="with borrowed evidence")
-    for y, value in zip(place, shown["confirmed_false"], strict=True):
-        right.text(1.0, y - 0.2, f"{100 * value:.1f} % false", va="center", fontsize=8, color="white")
+    for y, end, value in zip(place, 100 * shown["confirmed_found"], shown["confirmed_false"], strict=True):
+        right.text(end + 0.6, y - 0.2, f"{100 * value:.1f} % of them false", va="center", fontsize=8)
+    right.set_xlim(0, 118 * shown["confirmed_found"].max())
     right.set_yticks(place, shown["regime"])
     right.invert_yaxis()
     right.set(xlabel="% of true gaps confirmed", title="How many gaps are confirmed?")
-    right.legend(frameon=False)
+    right.legend(frameon=False, loc="lower right")
     figure.savefig(DOCS / "calibration_verdicts.png", dpi=110)
     plt.close(figure)
 

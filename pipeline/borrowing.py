@@ -100,14 +100,33 @@ def borrow(units: pd.DataFrame, *, target: float, min_units: int) -> pd.DataFram
     error = np.full_like(log_mean, np.inf)
     log_mean[place, operator] = named["log_mean"]
     error[place, operator] = sw2[operator] / named["m"].to_numpy()
-    mean, probability = np.zeros_like(error), np.zeros_like(error)
+    spread, doubt = shrunk_spread(named["m"].to_numpy(), named["log_var"].to_numpy(), sw2[operator])
+    mean, probability = np.zeros(len(named)), np.zeros(len(named))
     for weight, given in integrated(log_mean, error):
-        middle = given.mean + sw2 / 2  # log of the arithmetic mean of log-normal speeds
+        # log of the arithmetic mean of log-normal speeds
+        middle, variance = given.mean[place, operator] + spread / 2, given.variance[place, operator] + doubt / 4
         mean += weight * middle
-        probability += weight * stats.norm.cdf((np.log(target) - middle) / np.sqrt(given.variance))
-    result.loc[named.index, COLUMNS[0]] = np.exp(mean[place, operator])
-    result.loc[named.index, COLUMNS[1]] = probability[place, operator].clip(0, 1)
+        probability += weight * stats.norm.cdf((np.log(target) - middle) / np.sqrt(variance))
+    result.loc[named.index, COLUMNS[0]] = np.exp(mean)
+    result.loc[named.index, COLUMNS[1]] = probability.clip(0, 1)
     return result
+
+
+def shrunk_spread(m: Floats, log_var: Floats, pooled: Floats) -> tuple[Floats, Floats]:
+    """(variance of log device values of each unit, what is not known of it): its own s², shrunk towards the operator's.
+
+    Units differ in their spread (few villages or many, uneven ones or alike), and half of it enters the mean speed. s² of m
+    normal values has variance 2σ⁴/(m−1); what s² varies beyond that, by moments, is the spread of the spreads. Left out,
+    what was called 98 % certain was right in 94 % where every true mean is near the target (docs/decisions/0002).
+    """
+    known = m >= 3
+    sampling = np.where(known, 2 * pooled**2 / np.maximum(m - 1, 1), np.inf)
+    own = np.where(known, log_var, pooled)
+    weights = np.where(known, m - 1, 0.0)
+    beyond = np.where(known, (own - pooled) ** 2 - np.where(known, sampling, 0.0), 0.0)
+    between = max(0.0, float((weights * beyond).sum() / max(1.0, weights.sum())))
+    keep = between / (between + sampling) if between > 0 else np.zeros_like(pooled)
+    return pooled + keep * (own - pooled), between * (1 - keep)
 
 
 def selected(

@@ -161,7 +161,7 @@ class Evidence(Section):
     probable_gap_probability: float = Share
     meets_gap_probability: float = Share
     eb_min_communes: int = Field(8, ge=2)
-    borrowed_false_discovery_rate: float = Field(0.02, ge=0, lt=1)  # 0: every verdict stands on its own devices alone
+    borrowed_false_discovery_rate: float = Field(0.01, ge=0, lt=1)  # 0: every verdict stands on its own devices alone
     borrowed_min_probability: float = Field(0.90, ge=0, le=1)
     borrowed_max_p: float = Field(0.20, gt=0, le=1)
     max_devices_to_decide: int = Field(5000, ge=10)

@@ -133,3 +133,20 @@ def test_a_likely_set_does_not_carry_an_unlikely_row():
     everybody = pd.Series(True, index=p.index)
     assert borrowing.selected(p, everybody, 0.02).all()
     assert borrowing.selected(p, everybody, 0.02, 0.90).tolist() == [True] * 20 + [False]
+
+
+def test_units_of_one_spread_are_given_the_pooled_one_and_unlike_ones_their_own():
+    generator = np.random.default_rng(2)
+    m, pooled = np.full(400, 41.0), np.full(400, 0.5)
+    alike = generator.normal(0, np.sqrt(0.5), (400, 41)).var(axis=1, ddof=1)
+    spread, doubt = borrowing.shrunk_spread(m, alike, pooled)
+    assert np.abs(spread - 0.5).max() < 0.1 < np.abs(alike - 0.5).max()
+    true = generator.choice([0.2, 0.8], 400)
+    unlike = true * generator.chisquare(40, 400) / 40
+    spread, doubt = borrowing.shrunk_spread(m, unlike, pooled)
+    assert np.corrcoef(spread, true)[0, 1] > 0.9
+    assert doubt.max() < 2 * 0.5**2 / 40, "what is left to doubt is less than one sample's error"
+    few, unknown = borrowing.shrunk_spread(np.r_[m, 1.0, 2.0], np.r_[unlike, np.nan, 0.001], np.r_[pooled, 0.5, 0.5])
+    assert few[-2:].tolist() == [0.5, 0.5]
+    assert unknown[-1] == pytest.approx(unknown.max())
+    assert np.isfinite(few).all()
