@@ -60,7 +60,9 @@ def evidence_of_tests(marked: pd.DataFrame, period: Period, window: list[str], s
                 .groupby(UNIT)
                 .size(),
             }
-        ).join(samples.mobile_device_values(mobile), how="outer"),
+        )
+        .join(samples.mobile_device_values(mobile), how="outer")
+        .join(samples.circumstances(valid, drawn, settings.diagnosis.busy_hours), how="outer"),
         how="outer",
     )
     assert counts.loc[counts.index.get_level_values("operator") != ALL, "test_count"].sum() == len(valid)

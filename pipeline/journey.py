@@ -16,8 +16,9 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
-from pipeline import assemble, borrowing, clean, fieldwork, hexes, locate, prioritise, privacy, statistics
+from pipeline import assemble, borrowing, clean, hexes, locate, statistics
 from pipeline.assemble_gaps import gap_tables
+from pipeline.assemble_priorities import ranked
 from pipeline.errors import Fault
 from pipeline.evidence import Evidence, evidence_of_tests, evidence_of_tiles, mark_tiles, repeated_tiles, widened
 from pipeline.former import no_ledger, read_ledger
@@ -26,7 +27,7 @@ from pipeline.periods import Period
 from pipeline.publish.manifest import Journal
 from pipeline.settings import Settings
 from pipeline.sources import ookla
-from pipeline.tables import ALL, PRIVATE
+from pipeline.tables import ALL
 
 Tell = Callable[..., None]  # tell(line key, **values): the run's log, in the words of texts.LINES
 Progress = Callable[[str, float], None]
@@ -121,7 +122,9 @@ def judge_month(
         )
     progress("priorities", 0.8)
     with journal.step("priorities"):
-        priorities, measure_first = _ranked(rows, suppressed, summary, inputs, evidence, priors, settings)
+        priorities, measure_first = ranked(
+            rows, suppressed, summary, gaps.areas, inputs.communes, evidence, priors, settings
+        )
     results = assemble.results(rows, summary, hex_status, books)
     _tell_results(results, hex_status, priorities, measure_first, tell)
     tell("gaps", count=len(gaps.areas), states=gaps.states(period))
@@ -266,53 +269,6 @@ def _estimate(evidence: Evidence, settings: Settings) -> tuple[pd.DataFrame, dic
     )
     borrowed = borrowing.borrow(units, target=settings.target.download_mbps, min_units=rules.eb_min_communes)
     return units.join(further).join(borrowed), priors
-
-
-def _ranked(
-    rows: pd.DataFrame,
-    suppressed: pd.Series,
-    summary: pd.DataFrame,
-    inputs: Inputs,
-    evidence: Evidence,
-    priors: Mapping[str, statistics.Prior | None],
-    settings: Settings,
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """(priorities, measure_first): gaps by need, undecided units by doubt."""
-    about = inputs.communes[["commune_code", "former_district", "population", "terrain"]]
-    found = summary[["commune_code", "gap_class", "operators_meeting", "operators_gap"]]
-    named = rows if not evidence.operators else rows[rows["operator"] != ALL]
-    named = named.merge(about, on="commune_code").merge(found, on="commune_code")
-    # facilities and roads join with their data; until a run is given them they are not known, and weigh nothing
-    named = named.assign(facility_count=np.nan, has_main_road=pd.array([None] * len(named), dtype="boolean"))
-    target, rules = settings.target.download_mbps, settings.priority
-    weights = prioritise.Weights(
-        rules.total_gap_weight, rules.facility_weight, rules.facility_cap, rules.road_weight, rules.terrain_cost
-    )
-    gaps = named[named["status"].isin(["confirmed_gap", "probable_gap"])].reset_index(drop=True)
-    scored = prioritise.score(gaps, target, weights)
-
-    def estimator(operator: str, m: np.ndarray, log_mean: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        prior = priors.get(operator)
-        if prior is None:
-            return np.full_like(m, np.nan), np.full_like(m, np.nan)
-        mean, gap_probability, _ = statistics.posterior(m, log_mean, prior, target)
-        return mean, gap_probability
-
-    units = evidence.devices.groupby(statistics.UNIT)["download_mbps"]
-    wanted = set(zip(gaps["commune_code"], gaps["operator"], strict=True))
-    log_values = {unit: np.log(x.to_numpy()) for unit, x in units if unit in wanted}
-    spread = prioritise.rank_spread(
-        scored, log_values, estimator, target=target, weights=weights, draws=rules.draws, seed=rules.seed
-    )
-    shown = privacy.without(scored.join(spread), _looked_up(suppressed, scored), PRIVATE)
-    measure = privacy.without(named, _looked_up(suppressed, named), PRIVATE)
-    return prioritise.priorities(shown), fieldwork.measure_first(measure)
-
-
-def _looked_up(by_unit: pd.Series, rows: pd.DataFrame) -> pd.Series:
-    """What is kept by (commune_code, operator), for each of the rows."""
-    units = pd.MultiIndex.from_frame(rows[statistics.UNIT])
-    return pd.Series(by_unit.reindex(units).to_numpy(dtype=bool), index=rows.index)
 
 
 def _tell_inputs(inputs: Inputs, period: Period, window: list[str], tell: Tell) -> None:

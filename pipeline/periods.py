@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from pipeline.errors import fault
 
@@ -54,6 +55,11 @@ class Period:
     def window(self, month_count: int) -> list[str]:
         """The `month_count` months that end with the period; a quarter is its own window when 3 are asked for."""
         return [_month(n) for n in range(self.last - month_count + 1, self.last + 1)]
+
+    @property
+    def end(self) -> datetime:
+        """The period's last day, midnight: the time that goes into files which carry one."""
+        return datetime((self.last + 1) // 12, (self.last + 1) % 12 + 1, 1) - timedelta(days=1)  # noqa: DTZ001 - a date
 
     def label(self) -> str:
         """As the map and the report write it: `10/2026`, `Q3/2024`."""

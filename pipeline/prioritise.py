@@ -139,6 +139,23 @@ def rank_spread(
     )
 
 
+def bands(rows: pd.DataFrame) -> pd.Series:
+    """Near-ties: 1, 2, … by need rank; a row opens a new band where even its 5th percentile is behind the band's first row.
+
+    Within a band the order is no finding: each row could as well stand where the band begins.
+
+    >>> bands(pd.DataFrame({"need_rank": [1, 2, 3, 4], "rank_lo": [1, 1, 3, 2]})).tolist()
+    [1, 1, 2, 2]
+    """
+    band, leader = 0, 0
+    found = {}
+    for index, rank, lowest in rows.sort_values("need_rank")[["need_rank", "rank_lo"]].itertuples():
+        if band == 0 or lowest > leader:
+            band, leader = band + 1, rank
+        found[index] = band
+    return pd.Series(found, dtype="int64").reindex(rows.index)
+
+
 def priorities(scored: pd.DataFrame) -> pd.DataFrame:
     """The scored rows as the table `priorities`, by need rank."""
     return checked("priorities", typed("priorities", scored.sort_values("need_rank", ignore_index=True)))

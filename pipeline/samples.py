@@ -101,6 +101,29 @@ def evidence_counts(
     )
 
 
+def circumstances(tests: pd.DataFrame, samples: pd.DataFrame, busy_hours: tuple[float, float]) -> pd.DataFrame:
+    """By commune × operator (and `all`): signal, and speeds at busy and at other hours; one device, one vote.
+
+    Columns: signal_median_dbm (median of device medians), signal_device_count, busy_mean_mbps, busy_device_count,
+    calm_mean_mbps, calm_device_count. `busy_hours`: [from, to) of the local day.
+    """
+    keys = [*UNIT, "device_key"]
+    signal = with_all(tests[tests["signal_dbm"].notna()]).groupby(keys)["signal_dbm"].median().groupby(UNIT)
+    rows = with_all(samples)
+    is_busy = rows["local_hour"].ge(busy_hours[0]) & rows["local_hour"].lt(busy_hours[1])
+    busy, calm = (part.groupby(keys)["download_mbps"].mean().groupby(UNIT) for part in (rows[is_busy], rows[~is_busy]))
+    return pd.DataFrame(
+        {
+            "signal_median_dbm": signal.median(),
+            "signal_device_count": signal.size(),
+            "busy_mean_mbps": busy.mean(),
+            "busy_device_count": busy.size(),
+            "calm_mean_mbps": calm.mean(),
+            "calm_device_count": calm.size(),
+        }
+    )
+
+
 def slow_hours_apart(samples: pd.DataFrame, target_mbps: float) -> pd.Series:
     """By commune × operator (and `all`): the widest distance in hours between two below-target samples, on the 24-hour circle.
 

@@ -185,6 +185,26 @@ class Evidence(Section):
         return {**defaults, **values} if isinstance(values, dict) else values
 
 
+class Diagnosis(Section):
+    """When a sign of a likely cause counts (METHOD §6 names the signs; the thresholds are chosen, and hints only)."""
+
+    strong_signal_dbm: float = -95.0  # RSRP, median of devices: at or above it the radio link is no excuse
+    weak_signal_dbm: float = -110.0  # at or below it coverage is thin
+    failure_rate: float = Field(0.10, gt=0, le=1)  # failed tests over failed and valid ones
+    fallback_share: float = Field(0.20, gt=0, le=1)  # 3G and 2G tests over all
+    busy_hours: tuple[float, float] = (19.0, 22.0)  # h, from – to, local
+    min_devices: int = Field(5, ge=1)  # with tests at busy and at other hours each
+    near_share: float = Field(0.75, gt=0, lt=1)  # of the target: from here on optimising may do
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Diagnosis:
+        if self.weak_signal_dbm >= self.strong_signal_dbm:
+            raise ValueError("weak_signal_dbm must be below strong_signal_dbm")
+        if not 0 <= self.busy_hours[0] < self.busy_hours[1] <= 24:
+            raise ValueError("busy_hours must be two times of day, from before to")
+        return self
+
+
 class Priority(Section):
     """METHOD §6: the excess weights over 1, the cost of terrain, and how the rank's spread is drawn."""
 
@@ -225,6 +245,7 @@ class Settings(Section):
     hexes: Hexes = Hexes()
     evidence: Evidence = Evidence.model_validate({})
     priority: Priority = Priority()
+    diagnosis: Diagnosis = Diagnosis()
     privacy: Privacy = Privacy()
     publish: Publish = Publish()
 

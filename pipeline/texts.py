@@ -178,6 +178,46 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "fixed": ("đã khắc phục", "fixed"),
     "returned": ("tái xuất hiện", "returned"),
     "not_retested": ("chưa đo lại", "not retested"),
+    "capacity_or_backhaul": ("dung lượng hoặc truyền dẫn", "capacity or backhaul"),
+    "coverage": ("vùng phủ", "coverage"),
+    "mixed": ("dấu hiệu của cả hai", "signs of both"),
+    "only_busy_hours": ("chỉ chậm giờ cao điểm", "slow at busy hours only"),
+    "slow_all_hours": ("chậm mọi giờ", "slow at all hours"),
+    "strong_signal": ("tín hiệu mạnh", "strong signal"),
+    "weak_signal": ("tín hiệu yếu", "weak signal"),
+    "failed_tests": ("nhiều phép đo hỏng", "many failed tests"),
+    "fallback_3g_2g": ("rơi về 3G/2G", "fallback to 3G/2G"),
+    "measure": ("đo thêm trước", "measure first"),
+    "optimise": ("tối ưu", "optimise"),
+    "upgrade": ("nâng cấp", "upgrade"),
+    "new_site": ("trạm mới", "new site"),
+    "share_or_roam": ("dùng chung hạ tầng hoặc roaming", "share or roam"),
+    "fund": ("hỗ trợ vốn, trạm mới", "fund a new site"),
+    "sheet_title": ("Ưu tiên đầu tư vùng lõm sóng di động", "Investment priorities of mobile coverage gaps"),
+    "sheet_summary": ("Tóm tắt", "Summary"),
+    "sheet_measure": ("Đo trước", "Measure first"),
+    "sheet_sharing": ("Khả năng dùng chung", "Sharing"),
+    "sheet_method": ("Phương pháp và nguồn", "Method and sources"),
+    "sheet_target": ("Mục tiêu tải xuống trung bình", "Target, mean download"),
+    "sheet_window": ("Cửa sổ bằng chứng", "Evidence window"),
+    "sheet_everywhere": ("Đạt khắp nơi: tỷ lệ xã, cận dưới – cận trên", "Target met everywhere: share of communes, bounds"),
+    "sheet_communes": ("Số xã", "Communes"),
+    "sheet_nothing": ("Không có dòng nào trong kỳ này.", "Nothing in this period."),
+    "nobody_good": ("không nhà mạng nào đạt: trạm mới", "nobody good: new site"),
+    "one_good": ("một nhà mạng đạt: dùng chung, roaming", "one good: share or roam"),
+    "several_good": ("nhiều nhà mạng đạt: tự nâng cấp", "several good: own upgrade"),
+    "confirmed": ("chắc chắn", "confirmed"),
+    "probable": ("nhiều khả năng", "probable"),
+    "none": ("chưa", "none"),
+    "direct": ("trực tiếp", "direct"),
+    "borrowed": ("vay mượn", "borrowed"),
+    "near_target": ("quá gần mục tiêu", "too near the target"),
+    "skew": ("phân bố quá lệch", "too skewed"),
+    "flat": ("bằng phẳng", "flat"),
+    "hilly": ("đồi", "hilly"),
+    "mountainous": ("núi", "mountainous"),
+    "yes": ("có", "yes"),
+    "no": ("không", "no"),
     "data": ("dữ liệu", "data"),
     "boundary": ("ranh giới", "boundary"),
     "settings": ("cài đặt", "settings"),
@@ -191,6 +231,34 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "only_5g": ("chỉ có phép đo 5G", "only 5G tests"),
     "only_3g_2g": ("chỉ có phép đo 3G/2G", "only 3G/2G tests"),
 }  # fmt: skip
+
+
+# how to read a table of verdicts, in the workbook, the operators' packs and the report
+METHOD_NOTE: Mapping[str, tuple[str, ...]] = {
+    "vi": (
+        "Một thiết bị một phiếu: các phép đo của một thiết bị trong một xã và nhà mạng được gộp thành một giá trị; trung bình là trung bình của các thiết bị.",
+        "Kết luận theo xã lấy từ các phép đo nằm trong xã, từng điểm một; chỉ tính 4G. Ô lục giác chỉ cho thấy phân bố.",
+        "Lõm – chắc chắn: ít nhất 10 thiết bị, 30 mẫu, 3 ngày, chậm ở hai thời điểm cách nhau ít nhất 4 giờ, khoảng 95 % nằm dưới mục tiêu kể cả khi bỏ bất kỳ thiết bị nào, q ≤ 0,05; hoặc vay mượn bằng chứng của các nhà mạng khác trong xã (cột cơ sở bằng chứng ghi rõ).",
+        "Lõm – nhiều khả năng: ít nhất 5 thiết bị, 20 mẫu, 2 ngày, trung bình dưới mục tiêu và xác suất lõm ≥ 80 %.",
+        "Người chờ kỳ vọng = dân số × độ sâu thiếu hụt × xác suất lõm. Chỉ số ưu tiên nhân thêm trọng số: không nhà mạng nào đạt, cơ sở công, đường chính. Hạng từ – đến cho thấy hạng dao động thế nào khi trọng số đổi ± 50 % và khi lấy mẫu lại thiết bị; trong một nhóm đồng hạng, thứ tự không có ý nghĩa.",
+        "Nguyên nhân và hành động chỉ là gợi ý, có ghi căn cứ.",
+        "Chưa đủ bằng chứng không phải là đạt, cũng không phải là lõm. Tốc độ của nhóm dưới 3 thiết bị không được công bố.",
+    ),
+    "en": (
+        "One device, one vote: a device's tests in a commune and operator make one value; means are means of devices.",
+        "A commune's verdict comes from the tests that lie in it, point by point; 4G only. Hexes show the pattern only.",
+        "Gap – confirmed: at least 10 devices, 30 samples, 3 dates, slow at two times of day at least 4 hours apart, the 95 % interval below the target even without any one device, q ≤ 0.05; or borrowed from the evidence of the commune's other operators (the column evidence basis says so).",
+        "Gap – probable: at least 5 devices, 20 samples, 2 dates, mean below the target and gap probability ≥ 80 %.",
+        "Expected person-gap = people × depth × gap probability. The priority index adds weights: no operator meets the target, facilities, main road. Rank from – to shows how the rank moves when weights change by ± 50 % and devices are drawn again; within a band the order is no finding.",
+        "Causes and actions are hints, with their grounds.",
+        "Not enough evidence is neither a pass nor a gap. No speed of fewer than 3 devices is published.",
+    ),
+}
+
+
+def method_note(lang: Lang) -> tuple[str, ...]:
+    """How to read a table of verdicts, a paragraph each."""
+    return METHOD_NOTE[lang]
 
 
 def line(key: str, lang: Lang, **values: object) -> str:

@@ -50,6 +50,7 @@ def test_a_run_writes_the_declared_files(lomsong, tmp_path):
     assert names == expected | {
         "tables/hex_status.parquet",
         "tables/priorities_V.csv",
+        "tables/priorities.xlsx",
         "maps/coverage_gaps.html",
         "manifest.json",
     }

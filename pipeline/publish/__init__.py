@@ -8,7 +8,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline import texts
+from pipeline import __version__, texts
 from pipeline.publish.manifest import Journal, write_manifest
 from pipeline.publish.swap import replacing
 
@@ -32,6 +32,7 @@ def publish_month(
     """Write `out/PERIOD` as a whole: tables, map, manifest; examined for privacy before it replaces the former one."""
     from pipeline.publish import guard
     from pipeline.publish.tables import write_csv, write_table
+    from pipeline.publish.workbook import write_workbook
 
     lang, notice = settings.publish.lang, settings.publish.notice
     period = str(month.period)
@@ -52,6 +53,14 @@ def publish_month(
                     write_csv(
                         folder / "tables", f"priorities_{name}", rows[rows["operator"] == operator], notice=notice
                     )
+                write_workbook(
+                    folder / "tables" / "priorities.xlsx",
+                    month.tables,
+                    month.operators,
+                    _about(month, settings, inputs.licences),
+                    lang,
+                    month.period.end,
+                )
         if "map" in parts:
             with journal.step("publish map"):
                 progress("map", 0.92)
@@ -98,6 +107,28 @@ def _write_map(folder: Path, month: Month, settings: Settings, licences: list[st
         ],
     }
     write_map(folder / "maps" / "coverage_gaps.html", month.communes, month.tables, month.operators, about, lang)
+
+
+def _about(month: Month, settings: Settings, licences: list[str]) -> dict[str, Any]:
+    """What every output for people says of itself: area, period, target, notice, sources, headline figures."""
+    lang = settings.publish.lang
+    vintage = month.communes["boundary_vintage"].iloc[0]
+    return {
+        "area": settings.area.name,
+        "period": str(month.period),
+        "period_label": month.period.label(),
+        "window_label": f"{month.window[0]} – {month.window[-1]}",
+        "technology": settings.target.technology if month.operators else "mobile",
+        "target_mbps": settings.target.download_mbps,
+        "notice": settings.publish.notice,
+        "results": month.results,
+        "sources": [
+            f"{texts.word('boundaries', lang)}: {vintage}",
+            f"{texts.word('sheet_target', lang)}: {settings.target.source}",
+            *licences,
+            f"lomsong {__version__}",
+        ],
+    }
 
 
 def file_names(operators: list[str]) -> dict[str, str]:
