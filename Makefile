@@ -1,6 +1,7 @@
 # make run    the whole job on the embedded demo province, into outputs/PERIOD/
 # make test   everything that is checked: style, types, tests in a real browser, notebooks
 # make calibrate is a verdict right as often as it says? judges 240 simulated provinces (five minutes), renews docs/method.md
+# make gis-check loads the demo's GIS pack in real QGIS and draws it (installs python3-qgis as root on Debian)
 # make bundle a folder of wheels for a machine without internet
 # Needs Python 3.11 or newer with pip and venv, and make. Windows: README.md has the same in commands to type.
 
@@ -11,7 +12,7 @@ DEMO   ?= data/demo
 OUT    ?= outputs
 BUNDLE ?= dist/lomsong-bundle
 
-.PHONY: run test calibrate bundle clean
+.PHONY: run test calibrate gis-check bundle clean
 .DELETE_ON_ERROR:
 
 run: $(VENV)/.run
@@ -27,6 +28,10 @@ test: $(VENV)/.test
 
 calibrate: $(VENV)/.bench
 	$(BIN)/python -m benchmarks.calibration --first 400 --write
+
+gis-check: $(VENV)/.run run
+	sh tools/install_qgis.sh
+	/usr/bin/python3 tools/gis_check.py $$(dirname $$(ls -t $(OUT)/*/gis/coverage_gaps.gpkg | head -n 1)) $(OUT)/gis-check.png
 
 bundle: $(VENV)/.run
 	PYTHON=$(BIN)/python sh tools/make_bundle.sh $(BUNDLE)

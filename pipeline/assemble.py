@@ -50,6 +50,9 @@ _EMPTY = (
     "all_mobile_mean_mbps",
     "mean_5g_mbps",
     "slow_hours_apart",
+    "signal_median_dbm",
+    "busy_mean_mbps",
+    "calm_mean_mbps",
 )
 
 

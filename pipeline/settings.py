@@ -20,7 +20,7 @@ from pipeline.errors import Fault, UserFault, fault
 
 Share = Field(ge=0, le=1)
 ENGINES = ("local",)  # `dask` joins with its room
-PARTS = ("tables", "map")  # what this version publishes; `gis` and `report` join with their rooms
+PARTS = ("tables", "map", "gis")  # what this version publishes; `report` joins with its room
 
 
 class Section(BaseModel):

@@ -51,6 +51,9 @@ def test_a_run_writes_the_declared_files(lomsong, tmp_path):
         "tables/hex_status.parquet",
         "tables/priorities_V.csv",
         "tables/priorities.xlsx",
+        "gis/coverage_gaps.gpkg",
+        "gis/coverage_gaps.qgz",
+        "gis/coverage_gaps.kml",
         "maps/coverage_gaps.html",
         "manifest.json",
     }
@@ -62,7 +65,7 @@ def test_parts_can_be_published_alone(lomsong, tmp_path):
     assert not (tmp_path / "outputs/2026-10/tables").exists()
     code, text = lomsong("run", "--settings", settings, "--publish", "tables,posters", "--lang", "en")
     assert code == 2
-    assert "cannot publish “posters”; this version publishes: tables, map" in text
+    assert "cannot publish “posters”; this version publishes: tables, map, gis" in text
 
 
 def test_only_what_there_is_can_be_asked_for(lomsong, tmp_path):

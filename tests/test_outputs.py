@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
 import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import pandas as pd
@@ -100,6 +102,21 @@ def test_the_guard_passes_clean_files(tmp_path):
 def test_the_guard_fires_on_finished_files(tmp_path, change):
     with pytest.raises(PrivacyBreach):
         examine(published(tmp_path, **change), device_ids=["7f5906464aaa"], min_devices=3)
+
+
+@pytest.mark.parametrize("depth", [1, 2])
+def test_the_guard_reads_what_is_zipped(tmp_path, depth):
+    content = b"seen 7f5906464aaa there " * 50  # compressed, the id is no longer in the file's bytes
+    for _ in range(depth):
+        stream = io.BytesIO()
+        with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
+            archive.writestr("inner.zip" if depth > 1 and _ else "sheet.xml", content)
+        content = stream.getvalue()
+    (tmp_path / "t.xlsx").write_bytes(content)
+    assert b"7f5906464aaa" not in content
+    with pytest.raises(PrivacyBreach, match="7f5906464aaa"):
+        examine(tmp_path, device_ids=["7f5906464aaa"], min_devices=3)
+    assert examine(tmp_path, device_ids=["0123456789ab"], min_devices=3) == 1
 
 
 def page(tmp_path: Path, devices: int, mean: float | None) -> Path:

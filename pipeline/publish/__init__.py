@@ -65,6 +65,13 @@ def publish_month(
             with journal.step("publish map"):
                 progress("map", 0.92)
                 _write_map(folder, month, settings, inputs.licences)
+        if "gis" in parts:
+            from pipeline.publish.gis import write_gis
+
+            with journal.step("publish gis"):
+                progress("gis", 0.95)
+                about = _about(month, settings, inputs.licences)
+                write_gis(folder / "gis", month.tables, month.communes, month.operators, about, lang, month.period.end)
         with journal.step("privacy check"):
             progress("privacy", 0.97)
             examined = guard.examine(folder, device_ids=month.device_ids, min_devices=settings.privacy.min_devices)

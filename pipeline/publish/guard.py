@@ -5,8 +5,10 @@ It reads what was written, not what was meant to be written. Does not belong her
 
 from __future__ import annotations
 
+import io
 import json
 import re
+import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -16,6 +18,7 @@ from pipeline.tables import ALL, PRIVATE
 
 _TOKEN = re.compile(rb"[0-9A-Za-z_.:-]{8,}")
 _DATA = re.compile(r'<script type="application/json" id="lomsong-data">(.*?)</script>', re.DOTALL)
+ZIPPED = (".xlsx", ".zip", ".qgz", ".docx", ".kmz")
 FORBIDDEN_COLUMNS = frozenset({"device_id", "device_key", "latitude", "longitude", "test_id", "measured_at"})
 
 
@@ -35,7 +38,7 @@ def examine(folder: Path, *, device_ids: Iterable[str], min_devices: int) -> int
             texts = (v for c in table if isinstance(table[c].dtype, pd.StringDtype) for v in table[c].dropna().unique())
             content = "\n".join(texts).encode()
         else:
-            content = path.read_bytes()
+            content = _content(path)
             if path.suffix == ".csv" and path.parent.name != "excel-vi":
                 breaches += _columns(name, pd.read_csv(path, dtype={"commune_code": "str"}), min_devices)
             if path.suffix == ".html":
@@ -45,6 +48,18 @@ def examine(folder: Path, *, device_ids: Iterable[str], min_devices: int) -> int
     if breaches:
         raise PrivacyBreach("; ".join(breaches))
     return len(paths)
+
+
+def _content(path: Path) -> bytes:
+    """What a file holds; of a zipped one (workbook, project, pack) what its members hold, however deep."""
+    data = path.read_bytes()
+    return _unzipped(data) if path.suffix in ZIPPED else data
+
+
+def _unzipped(data: bytes) -> bytes:
+    with zipfile.ZipFile(io.BytesIO(data)) as archive:
+        members = [(name, archive.read(name)) for name in archive.namelist()]
+    return b"\n".join(_unzipped(inner) if Path(name).suffix in ZIPPED else inner for name, inner in members)
 
 
 def is_telling(device_id: str) -> bool:

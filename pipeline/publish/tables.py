@@ -22,8 +22,11 @@ def write_table(folder: Path, name: str, table: pd.DataFrame, *, notice: str, ex
     `notice`, where given, stands in a last column of every row. `excel_vi` adds a copy with `;` and decimal comma.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    _labelled(table, notice).to_parquet(folder / f"{name}.parquet", index=False)
-    if not isinstance(table, gpd.GeoDataFrame):
+    labelled = _labelled(table, notice)
+    if isinstance(table, gpd.GeoDataFrame):
+        labelled.to_parquet(folder / f"{name}.parquet", index=False, schema_version="1.1.0")
+    else:
+        labelled.to_parquet(folder / f"{name}.parquet", index=False)
         write_csv(folder, name, table, notice=notice)
         if excel_vi:
             (folder / "excel-vi").mkdir(exist_ok=True)

@@ -1,0 +1,173 @@
+"""The GIS pack: GeoPackage with its styles inside, a QGIS project beside it, and KML of the gap areas.
+
+Does not belong here: what is in a table; how QGIS writes a style (`qgis_styles.py`).
+"""
+
+from __future__ import annotations
+
+import sqlite3
+import zipfile
+from collections.abc import Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import pandas as pd
+import shapely
+
+from pipeline import texts
+from pipeline.headings import heading
+from pipeline.publish import qgis_styles
+from pipeline.tables import ALL, PUBLISHED_AS
+
+# in drawing order, from the top; `priorities` and `measure_first` carry the commune's outline
+LAYERS = ("gap_areas", "hexes", "priorities", "measure_first", "communes")
+
+
+def write_gis(
+    folder: Path,
+    tables: Mapping[str, pd.DataFrame],
+    communes: gpd.GeoDataFrame,
+    operators: list[str],
+    about: Mapping[str, Any],
+    lang: texts.Lang,
+    created: datetime,
+) -> None:
+    """Write coverage_gaps.gpkg, .qgz and .kml into `folder`. `created`: the only time in the files, the period's end."""
+    folder.mkdir(parents=True, exist_ok=True)
+    notice = str(about["notice"])
+    layers = {name: _noticed(layer, notice) for name, layer in layers_of(tables, communes, operators).items()}
+    path = folder / "coverage_gaps.gpkg"
+    _write_layers(path, layers, created)
+    first = operators[0] if operators else ALL
+    styles = {name: qgis_styles.style(name, layer, lang) for name, layer in layers.items()}
+    _write_styles(path, styles, created)
+    title = f"{texts.word('sheet_title', lang)} – {about['area']} – {about['period_label']}"
+    project = qgis_styles.project(
+        title, path.name, {name: (layers[name], styles[name]) for name in LAYERS}, lang, first
+    )
+    _write_project(folder / "coverage_gaps.qgz", project)
+    _write_kml(folder / "coverage_gaps.kml", layers["gap_areas"], lang)
+
+
+def layers_of(
+    tables: Mapping[str, pd.DataFrame], communes: gpd.GeoDataFrame, operators: list[str]
+) -> dict[str, gpd.GeoDataFrame]:
+    """The pack's layers, EPSG:4326: the published tables with an outline. `hexes` and `communes` are one row per operator."""
+    outline = communes[["commune_code", "geometry"]]
+    hexes = gpd.GeoDataFrame(tables["hex_status"].rename(columns=PUBLISHED_AS))
+    cells = dict(zip(hexes["hex_id"], hexes.geometry, strict=True))
+    areas = tables["gap_areas"]
+    shapes = [shapely.union_all([cells[c] for c in listed.split(";")]) for listed in areas["cells"]]
+    about = tables["commune_summary"][["commune_code", "gap_class", "population", "area_km2"]]
+    status = tables["commune_status"].merge(about, on="commune_code")
+    return {
+        "gap_areas": gpd.GeoDataFrame(areas, geometry=gpd.GeoSeries(shapes, index=areas.index, crs="EPSG:4326")),
+        "hexes": hexes,
+        "priorities": gpd.GeoDataFrame(tables["priorities"].merge(outline, on="commune_code"), crs="EPSG:4326"),
+        "measure_first": gpd.GeoDataFrame(tables["measure_first"].merge(outline, on="commune_code"), crs="EPSG:4326"),
+        "communes": gpd.GeoDataFrame(status.merge(outline, on="commune_code"), crs="EPSG:4326"),
+    }
+
+
+def _noticed(layer: gpd.GeoDataFrame, notice: str) -> gpd.GeoDataFrame:
+    return layer.assign(notice=notice) if notice else layer
+
+
+def _write_layers(path: Path, layers: Mapping[str, gpd.GeoDataFrame], created: datetime) -> None:
+    import pyogrio
+
+    # GDAL stamps each layer with the time of writing: the period's end, so that equal runs give equal bytes
+    pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": f"{created:%Y-%m-%dT%H:%M:%S.000Z}"})
+    try:
+        for name in reversed(LAYERS):
+            layer = layers[name].set_geometry(
+                shapely.force_2d(_multi(layers[name].geometry.to_numpy())), crs="EPSG:4326"
+            )
+            # GeoPackage 1.2: what every QGIS 3 reads without a warning
+            first: dict[str, Any] = {} if path.exists() else {"dataset_options": {"VERSION": "1.2"}}
+            pyogrio.write_dataframe(
+                layer,
+                path,
+                layer=name,
+                driver="GPKG",
+                geometry_type="MultiPolygon",
+                promote_to_multi=True,
+                append=path.exists(),
+                **first,
+            )
+    finally:
+        pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": None})
+
+
+def _multi(shapes: Any) -> list[shapely.MultiPolygon]:
+    return [shapely.MultiPolygon([p for p in shapely.get_parts([s]) if p.geom_type == "Polygon"]) for s in shapes]
+
+
+def _write_styles(path: Path, styles: Mapping[str, str], created: datetime) -> None:
+    """The table `layer_styles`, from which QGIS takes a layer's style when it opens it."""
+    with sqlite3.connect(path) as base:
+        base.execute(
+            "CREATE TABLE layer_styles (id INTEGER PRIMARY KEY AUTOINCREMENT, f_table_catalog TEXT(256), f_table_schema TEXT(256), "
+            "f_table_name TEXT(256), f_geometry_column TEXT(256), styleName TEXT(30), styleQML TEXT, styleSLD TEXT, "
+            "useAsDefault BOOLEAN, description TEXT, owner TEXT(30), ui TEXT(30), update_time DATETIME)"
+        )
+        stamp = f"{created:%Y-%m-%dT%H:%M:%S.000Z}"
+        base.executemany(
+            "INSERT INTO layer_styles (f_table_catalog, f_table_schema, f_table_name, f_geometry_column, styleName, styleQML, "
+            "styleSLD, useAsDefault, description, owner, ui, update_time) VALUES ('', '', ?, 'geom', 'lomsong', ?, '', 1, '', '', NULL, ?)",
+            [(name, styles[name], stamp) for name in LAYERS],
+        )
+        base.execute(
+            "INSERT INTO gpkg_contents (table_name, data_type, identifier, description, last_change, srs_id) "
+            "VALUES ('layer_styles', 'attributes', 'layer_styles', '', ?, 0)",
+            (stamp,),
+        )
+    base.close()
+
+
+def _write_project(path: Path, project: str) -> None:
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
+        member = zipfile.ZipInfo(f"{path.stem}.qgs", (1980, 1, 1, 0, 0, 0))  # no clock in the file
+        member.compress_type = zipfile.ZIP_DEFLATED
+        archive.writestr(member, project)
+
+
+def _write_kml(path: Path, areas: gpd.GeoDataFrame, lang: texts.Lang) -> None:
+    """Gap areas for people without GIS: name, and a line per figure."""
+    import pyogrio
+
+    shown = (
+        "operator",
+        "state",
+        "first_seen",
+        "device_count",
+        "mean_mbps",
+        "share_devices_below_target",
+        "area_km2",
+        "notice",
+    )
+
+    def told(row: dict[str, Any]) -> str:
+        return "\n".join(f"{heading(name, lang)}: {_plain(name, row[name], lang)}" for name in shown if name in row)
+
+    table = gpd.GeoDataFrame(
+        {
+            "Name": [f"{row['commune_name']} · {row['gap_id']}" for row in areas.to_dict("records")],
+            "Description": [told(row) for row in areas.to_dict("records")],
+        },
+        geometry=areas.geometry.to_numpy(),
+        crs="EPSG:4326",
+    ).astype({"Name": "str", "Description": "str"})
+    pyogrio.write_dataframe(
+        table, path, driver="KML", layer="gap_areas", geometry_type=None if len(table) else "Polygon"
+    )
+
+
+def _plain(name: str, value: Any, lang: texts.Lang) -> str:
+    if name.startswith("share_"):
+        return f"{texts.number(100 * value, lang, 0)} %"
+    if isinstance(value, float):
+        return texts.number(value, lang, 0 if value.is_integer() else 2)
+    return texts.word(value, lang) if value in texts.WORDS else str(value)
