@@ -228,6 +228,7 @@ class Publish(Section):
 
     lang: Literal["vi", "en"] = "vi"
     notice: str = ""  # e.g. "SỐ LIỆU GIẢ LẬP": stands on every output
+    allow_noncommercial: bool = False  # operators' files from data whose licence forbids commercial use (Ookla's tiles)
     csv_dialect: Literal["standard", "excel-vi"] = "standard"
 
 

@@ -92,6 +92,7 @@ LINES: Mapping[str, tuple[str, str]] = {
     "hexes": ("ô lục giác: {cells} ô thích ứng, {weak} ô yếu", "hexes: {cells} adaptive cells, {weak} weak"),
     "gaps": ("vùng lõm: {count} vùng; sổ theo dõi: {states}", "gap areas: {count}; ledger: {states}"),
     "priorities": ("ưu tiên: {gaps} vùng lõm xã × nhà mạng; cần đo thêm: {measure}", "priorities: {gaps} commune × operator gaps; measure first: {measure}"),
+    "licence_guard": ("không ghi tệp riêng cho từng nhà mạng: giấy phép dữ liệu cấm dùng thương mại ({licences}); đặt [publish] allow_noncommercial = true nếu được phép", "no operators' files are written: the data's licence forbids commercial use ({licences}); set [publish] allow_noncommercial = true if it is granted"),
     "guard": ("kiểm tra riêng tư: {files} tệp, không lộ vị trí, thiết bị, tốc độ nhóm nhỏ", "privacy check: {files} files, no position, device or small group's speed in them"),
     "done": ("xong sau {seconds} s", "done in {seconds} s"),
     "warning": ("lưu ý", "note"),

@@ -31,6 +31,7 @@ def publish_month(
 ) -> Path:
     """Write `out/PERIOD` as a whole: tables, map, manifest; examined for privacy before it replaces the former one."""
     from pipeline.publish import guard
+    from pipeline.publish.datapackage import write_datapackage
     from pipeline.publish.tables import write_csv, write_table
     from pipeline.publish.workbook import write_workbook
 
@@ -49,15 +50,18 @@ def publish_month(
                         excel_vi=settings.publish.csv_dialect == "excel-vi",
                     )
                 rows = month.tables["priorities"]
-                for operator, name in file_names(month.operators).items():
-                    write_csv(
-                        folder / "tables", f"priorities_{name}", rows[rows["operator"] == operator], notice=notice
-                    )
+                files = {name: name for name in month.tables if name != "hex_status"}
+                for operator, name in _operator_files(month, inputs, settings, tell).items():
+                    table = rows[rows["operator"] == operator]
+                    write_csv(folder / "tables", f"priorities_{name}", table, notice=notice)
+                    files[f"priorities_{name}"] = "priorities"
+                about = _about(month, settings, inputs.licences)
+                write_datapackage(folder / "tables", month.tables, files, about)
                 write_workbook(
                     folder / "tables" / "priorities.xlsx",
                     month.tables,
                     month.operators,
-                    _about(month, settings, inputs.licences),
+                    about,
                     lang,
                     month.period.end,
                 )
@@ -136,6 +140,14 @@ def _about(month: Month, settings: Settings, licences: list[str]) -> dict[str, A
             f"lomsong {__version__}",
         ],
     }
+
+
+def _operator_files(month: Month, inputs: Inputs, settings: Settings, tell: Callable[..., None]) -> dict[str, str]:
+    """Operators that get files of their own; none where a licence forbids it (CC BY-NC-SA: an operator is a business)."""
+    if inputs.licences and not settings.publish.allow_noncommercial:
+        tell("licence_guard", licences=inputs.licences)
+        return {}
+    return file_names(month.operators)
 
 
 def file_names(operators: list[str]) -> dict[str, str]:

@@ -1,0 +1,85 @@
+"""`tables/datapackage.json`: what every column of the CSV files is, made from the declared tables (Frictionless, v1).
+
+Does not belong here: the tables themselves.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import pandas as pd
+
+from pipeline.tables import FIELDS, KEYS, PUBLISHED_AS, TABLES, Field
+
+TYPES = {"float64": "number", "int64": "integer", "bool": "boolean", "boolean": "boolean"}
+
+
+def write_datapackage(
+    folder: Path, tables: Mapping[str, pd.DataFrame], files: Mapping[str, str], about: Mapping[str, Any]
+) -> None:
+    """Describe the CSV and Parquet files of `folder`. `files`: CSV file → the declared table that it holds."""
+    resources = [_csv(name, table, bool(about["notice"])) for name, table in files.items()]
+    resources += [
+        {
+            "name": f"{name}_parquet",
+            "path": f"{name}.parquet",
+            "format": "parquet",
+            "mediatype": "application/vnd.apache.parquet",
+            "description": "GeoParquet 1.1, EPSG:4326"
+            if isinstance(table, gpd.GeoDataFrame)
+            else "the CSV's rows with types",
+        }
+        for name, table in tables.items()
+    ]
+    package = {
+        "profile": "data-package",
+        "name": "lomsong",
+        "title": f"{about['area']} {about['period']}".strip(),
+        "description": about["notice"],
+        "version": about["period"],
+        "sources": [{"title": text} for text in about["sources"]],
+        "resources": resources,
+    }
+    text = json.dumps(package, ensure_ascii=False, indent=1)
+    (folder / "datapackage.json").write_text(text + "\n", encoding="utf-8", newline="")
+
+
+def _csv(file: str, table: str, has_notice: bool) -> dict[str, Any]:
+    columns = [c for c in TABLES[table] if c != "geometry"]
+    fields = [_field(PUBLISHED_AS.get(name, name), FIELDS[name]) for name in columns]
+    if has_notice:
+        fields.append({"name": "notice", "type": "string", "description": "stands on every output of the run"})
+    return {
+        "profile": "tabular-data-resource",
+        "name": "".join(c if c.isascii() and (c.isalnum() or c in "_-.") else "_" for c in file).lower(),
+        "path": f"{file}.csv",
+        "format": "csv",
+        "mediatype": "text/csv",
+        "encoding": "utf-8-sig",
+        "dialect": {"delimiter": ",", "lineTerminator": "\r\n"},
+        "schema": {
+            "fields": fields,
+            "primaryKey": [PUBLISHED_AS.get(name, name) for name in KEYS[table]],
+            "missingValues": [""],
+        },
+    }
+
+
+def _field(name: str, field: Field) -> dict[str, Any]:
+    constraints: dict[str, Any] = {}
+    # an empty text is written like no text
+    if not field.nullable and field.dtype != "str":
+        constraints["required"] = True
+    if field.low is not None:
+        constraints["minimum"] = field.low
+    if field.high is not None:
+        constraints["maximum"] = field.high
+    if field.among is not None:
+        constraints["enum"] = list(field.among)
+    described = {"name": name, "type": TYPES.get(field.dtype, "string"), "description": field.meaning}
+    unit = {"unit": field.unit} if field.unit else {}
+    return described | unit | ({"constraints": constraints} if constraints else {})
