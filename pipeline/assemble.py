@@ -199,8 +199,12 @@ def hex_status(
     period: Period,
     window_months: int,
     min_devices: int,
+    people: pd.Series,
 ) -> gpd.GeoDataFrame:
-    """`hex_figures` and the gap of each weak cell → `hex_status` with outlines, small groups' speeds emptied."""
+    """`hex_figures` and the gap of each weak cell → `hex_status` with outlines, small groups' speeds emptied.
+
+    `people`: by hex_id, empty where not known.
+    """
     figures = figures.merge(gap_of_cells, how="left", on=["hex_id", "operator"])
     figures = privacy.without(figures, privacy.is_suppressed(figures, "hex_id", "device_count", min_devices), PRIVATE)
     cells = pd.Series(figures["hex_id"].unique(), dtype="str")
@@ -209,6 +213,7 @@ def hex_status(
             "hex_id": cells,
             "h3_resolution": hexes.resolutions(cells),
             "hex_commune_code": locate.communes_of_points(*hexes.centres(cells), communes),
+            "population": cells.map(people).astype("float64"),
             "geometry": hexes.outlines(cells).to_numpy(),
         }
     )

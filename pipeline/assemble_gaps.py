@@ -45,10 +45,12 @@ def gap_tables(
     period: Period,
     window_months: int,
     settings: Settings,
+    people: pd.Series,
 ) -> Gaps:
     """Weak cells × operators, the window's samples and the former ledger → the period's gaps.
 
-    `cells`: hex_id, operator of the weak adaptive cells. `drawn`: samples whose position is good enough for a hex.
+    `cells`: hex_id, operator of the weak adaptive cells. `people`: by hex_id, empty where not known.
+    `drawn`: samples whose position is good enough for a hex.
     """
     finest = settings.hexes.finest_resolution
     known = _latest(former)
@@ -66,6 +68,8 @@ def gap_tables(
     table = areas.merge(history[["gap_id", "commune_code", "boundary_vintage", "state", "first_seen"]], on="gap_id")
     table = table.merge(communes[["commune_code", "commune_name"]], how="left", on="commune_code")
     table = table.assign(period=str(period), window_months=float(window_months))
+    listed = of_cells.assign(people=of_cells["hex_id"].map(people).astype("float64"))
+    table["population"] = table["gap_id"].map(listed.groupby("gap_id")["people"].sum(min_count=1)).astype("float64")
     table["commune_name"] = table["commune_name"].fillna(table["commune_code"])  # a gap of older boundaries
     table = table.sort_values("gap_id", ignore_index=True)
     return Gaps(of_cells, checked("gap_areas", typed("gap_areas", table)), ledger)

@@ -11,8 +11,10 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
-from pipeline import diagnose, fieldwork, prioritise, privacy, statistics
+from pipeline import diagnose, fieldwork, hexes, prioritise, privacy, statistics, surroundings
+from pipeline.assemble_gaps import Gaps
 from pipeline.evidence import Evidence
+from pipeline.inputs import Inputs
 from pipeline.settings import Settings
 from pipeline.tables import ALL, PRIVATE
 
@@ -23,23 +25,24 @@ def ranked(
     rows: pd.DataFrame,
     suppressed: pd.Series,
     summary: pd.DataFrame,
-    gap_areas: pd.DataFrame,
-    communes: gpd.GeoDataFrame,
+    gaps: Gaps,
+    inputs: Inputs,
     evidence: Evidence,
     priors: Mapping[str, statistics.Prior | None],
     settings: Settings,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """(priorities, measure_first): gaps by need with cause, action and worst gap area; undecided units by doubt."""
-    about = communes[["commune_code", "former_district", "population", "terrain"]]
+    about = inputs.communes[["commune_code", "former_district", "population", "terrain"]]
     found = summary[["commune_code", "gap_class", "operators_meeting", "operators_gap"]]
     named = rows if not evidence.operators else rows[rows["operator"] != ALL]
     named = named.merge(about, on="commune_code").merge(found, on="commune_code")
-    # facilities and roads join with their data; until a run is given them they are not known, and weigh nothing
-    named = named.assign(facility_count=np.nan, has_main_road=pd.array([None] * len(named), dtype="boolean"))
-    gaps = named[named["status"].isin(["confirmed_gap", "probable_gap"])].reset_index(drop=True)
-    gaps = _diagnosed(gaps.join(_others(gaps, named)), settings)
-    gaps = gaps.merge(_worst_areas(gap_areas), how="left", on=UNIT)
-    scored = _scored(gaps, evidence, priors, settings)
+    found_gaps = named[named["status"].isin(["confirmed_gap", "probable_gap"])].reset_index(drop=True)
+    found_gaps = found_gaps.assign(
+        facility_count=_facilities(found_gaps, inputs), has_main_road=_on_main_road(found_gaps, gaps.of_cells, inputs)
+    )
+    found_gaps = _diagnosed(found_gaps.join(_others(found_gaps, named)), settings)
+    found_gaps = found_gaps.merge(_worst_areas(gaps.areas), how="left", on=UNIT)
+    scored = _scored(found_gaps, evidence, priors, settings)
     shown = privacy.without(scored, _looked_up(suppressed, scored), PRIVATE)
     measure = privacy.without(named, _looked_up(suppressed, named), PRIVATE)
     return prioritise.priorities(shown), fieldwork.measure_first(measure)
@@ -69,6 +72,26 @@ def _scored(
     )
     scored = scored.join(spread)
     return scored.assign(need_band=prioritise.bands(scored))
+
+
+def _facilities(rows: pd.DataFrame, inputs: Inputs) -> pd.Series:
+    """Facilities of each row's commune; empty where no file tells: they weigh nothing then."""
+    if inputs.facility_count is None:
+        return pd.Series(np.nan, index=rows.index)
+    return rows["commune_code"].map(inputs.facility_count).astype("float64")
+
+
+def _on_main_road(rows: pd.DataFrame, weak_cells: pd.DataFrame, inputs: Inputs) -> pd.Series:
+    """Whether a main road crosses a weak hex of the row's operator inside the row's commune; empty where no roads are known."""
+    if inputs.roads is None:
+        return pd.Series(pd.array([None] * len(rows), dtype="boolean"), index=rows.index)
+    outlines = hexes.outlines(weak_cells["hex_id"])
+    cells = gpd.GeoDataFrame({"operator": weak_cells["operator"]}, geometry=outlines.to_numpy(), crs="EPSG:4326")
+    pieces = gpd.overlay(cells, inputs.communes[["commune_code", "geometry"]], how="intersection")
+    crossed = pieces[surroundings.crossed_by(inputs.roads, pieces.geometry.to_numpy())]
+    units = set(zip(crossed["commune_code"], crossed["operator"], strict=True))
+    held = [unit in units for unit in zip(rows["commune_code"], rows["operator"], strict=True)]
+    return pd.Series(held, index=rows.index, dtype="boolean")
 
 
 def _others(gaps: pd.DataFrame, named: pd.DataFrame) -> pd.DataFrame:
@@ -112,7 +135,7 @@ def _worst_areas(areas: pd.DataFrame) -> pd.DataFrame:
     """Per commune × operator the gap area with most devices below the target, with its position and size."""
     below = areas["device_count"] * areas["share_devices_below_target"]
     worst = areas.assign(below=below).sort_values(["below", "gap_id"], ascending=[False, True]).drop_duplicates(UNIT)
-    named = {"area_km2": "gap_area_km2", "device_count": "gap_device_count"}
+    named = {"area_km2": "gap_area_km2", "device_count": "gap_device_count", "population": "gap_population"}
     return worst.rename(columns=named)[[*UNIT, "gap_id", "gap_latitude", "gap_longitude", *named.values()]]
 
 

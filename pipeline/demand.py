@@ -102,3 +102,49 @@ def _from_table(communes: gpd.GeoDataFrame, path: Path, code_column: str, people
             expected=list(communes["commune_code"][:3]),
         )
     return result
+
+
+CROWDED_PER_KM2 = 50_000.0  # people; few quarters of any city are denser
+
+
+def crowded(communes: gpd.GeoDataFrame) -> list[str]:
+    """Communes with more people per km² than is believed: their figure is questioned, and used."""
+    density = communes["population"] / communes["area_km2"].where(communes["area_km2"] > 0)
+    found = communes[density > CROWDED_PER_KM2]
+    return [f"{code} ({round(d):,}/km²)" for code, d in zip(found["commune_code"], density[found.index], strict=True)]
+
+
+def raster_path(path: Path | None) -> Path | None:
+    """The path, where it is a raster's."""
+    return path if path is not None and path.suffix.lower() in RASTERS else None
+
+
+def people_of_cells(cells: gpd.GeoSeries, communes: gpd.GeoDataFrame, path: Path) -> pd.Series:
+    """People by cell (index of `cells`, EPSG:4326): the raster's spread inside each commune, scaled to the commune's people.
+
+    A cell over a border takes part of both communes; outside every commune nobody is counted. NaN where no commune's people
+    are known. Formula: sum over pieces of (raster sum of the piece / raster sum of the commune) × people of the commune.
+    """
+    import rasterio
+    from exactextract import exact_extract
+
+    with rasterio.open(path) as raster:
+        crs = raster.crs
+    zones = gpd.GeoDataFrame(
+        {"commune_code": communes["commune_code"]}, geometry=communes.geometry.to_numpy(), crs=4326
+    )
+    pieces = gpd.overlay(
+        gpd.GeoDataFrame({"cell": cells.index}, geometry=cells.to_numpy(), crs=4326), zones, how="intersection"
+    )
+    result = pd.Series(np.nan, index=cells.index, dtype="float64")
+    if pieces.empty:
+        return result
+    of_commune = exact_extract(path, zones.to_crs(crs), ["sum"], include_cols="commune_code", output="pandas")
+    of_piece = exact_extract(path, pieces.to_crs(crs), ["sum"], include_cols=["cell", "commune_code"], output="pandas")
+    weight = of_commune.set_index("commune_code")["sum"]
+    people = communes.set_index("commune_code")["population"]
+    codes = of_piece["commune_code"]
+    share = of_piece["sum"].to_numpy() / codes.map(weight.where(weight > 0)).to_numpy()
+    counted = pd.Series(share * codes.map(people).to_numpy(), index=of_piece["cell"])
+    result.update(counted.groupby(level=0).sum(min_count=1))
+    return result

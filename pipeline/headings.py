@@ -59,6 +59,7 @@ HEADINGS: Mapping[str, tuple[str, str]] = {
     "gap_latitude": ("Vĩ độ vùng lõm", "Gap latitude"),
     "gap_longitude": ("Kinh độ vùng lõm", "Gap longitude"),
     "gap_area_km2": ("Diện tích vùng lõm (km²)", "Gap area (km²)"),
+    "gap_population": ("Dân trong vùng lõm", "People in gap"),
     "gap_device_count": ("Thiết bị trong vùng lõm", "Devices in gap"),
     "operators_meeting": ("Nhà mạng đạt", "Operators that meet"),
     "operators_gap": ("Nhà mạng lõm", "Operators with a gap"),

@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 
 import geopandas as gpd
+import numpy as np
 import pandas as pd
 
-from pipeline import boundaries, demand
+from pipeline import boundaries, demand, surroundings
 from pipeline.errors import Fault, UserFault
 from pipeline.periods import Period
 from pipeline.settings import Settings, Source
@@ -46,6 +47,9 @@ class Inputs:
     warnings: list[Fault]
     licences: list[str]  # of data that ask to be named wherever they are shown
     file_counts: dict[str, int] = field(default_factory=dict)
+    facility_count: pd.Series | None = None  # by commune_code; None: not known
+    roads: np.ndarray | None = None  # lines of the main roads, EPSG:4326; None: not known
+    people_grid: Path | None = None  # raster that spreads the communes' people over cells
 
 
 def read_inputs(settings: Settings, progress: Progress) -> Inputs:
@@ -54,6 +58,11 @@ def read_inputs(settings: Settings, progress: Progress) -> Inputs:
     warnings: list[Fault] = []
     read: list[Input] = []
     communes = _caught(faults, lambda: _communes(settings, read, warnings))
+    facility_count, roads = None, None
+    if communes is not None:
+        facility_count = _caught(faults, lambda: _facilities(communes, settings, read, warnings))
+        roads = _caught(faults, lambda: _roads(settings, read))
+        communes = _caught(faults, lambda: _with_terrain(communes, settings, read))
     tests, tiles, file_counts = _sources(settings, read, warnings, faults, progress)
     if len(tests) and len(tiles):
         faults.append(Fault("mixed_sources", values={"found": sorted({*tests["source"], *tiles["source"]})}))
@@ -62,7 +71,44 @@ def read_inputs(settings: Settings, progress: Progress) -> Inputs:
     if communes["population"].isna().all():
         warnings.append(Fault("nobody_counted"))
     licences = [ookla.LICENCE] if len(tiles) else []
-    return Inputs(communes, tests, tiles, read, warnings, licences, file_counts)
+    if crowded := demand.crowded(communes):
+        warnings.append(Fault("crowded", values={"found": crowded}))
+    grid = settings.population.grid or demand.raster_path(settings.population.path)
+    return Inputs(communes, tests, tiles, read, warnings, licences, file_counts, facility_count, roads, grid)
+
+
+def _facilities(
+    communes: gpd.GeoDataFrame, settings: Settings, read: list[Input], warnings: list[Fault]
+) -> pd.Series | None:
+    about = settings.facilities
+    if about.path is None:
+        return None
+    counts, found = surroundings.facilities_per_commune(
+        communes, about.path, kind_column=about.kind_column, kinds=about.kinds
+    )
+    warnings += found
+    read.append(Input("facilities", about.path.name, _sha256(about.path), int(counts.sum())))
+    return counts
+
+
+def _roads(settings: Settings, read: list[Input]) -> np.ndarray | None:
+    about = settings.roads
+    if about.path is None:
+        return None
+    lines = surroundings.main_roads(about.path, class_column=about.class_column, classes=about.classes)
+    read.append(Input("roads", about.path.name, _sha256(about.path), len(lines)))
+    return lines
+
+
+def _with_terrain(communes: gpd.GeoDataFrame, settings: Settings, read: list[Input]) -> gpd.GeoDataFrame:
+    about = settings.terrain
+    if about.path is None:
+        return communes
+    terrain = surroundings.terrain_of_communes(
+        communes, about.path, hilly_relief_m=about.hilly_relief_m, mountainous_relief_m=about.mountainous_relief_m
+    )
+    read.append(Input("terrain", about.path.name, _sha256(about.path), len(terrain)))
+    return communes.assign(terrain=terrain.to_numpy())
 
 
 def _communes(settings: Settings, read: list[Input], warnings: list[Fault]) -> gpd.GeoDataFrame:

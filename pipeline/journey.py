@@ -19,6 +19,7 @@ import pandas as pd
 from pipeline import assemble, borrowing, clean, hexes, locate, statistics
 from pipeline.assemble_gaps import gap_tables
 from pipeline.assemble_priorities import ranked
+from pipeline.demand import people_of_cells
 from pipeline.errors import Fault
 from pipeline.evidence import Evidence, evidence_of_tests, evidence_of_tiles, mark_tiles, repeated_tiles, widened
 from pipeline.former import no_ledger, read_ledger
@@ -107,6 +108,7 @@ def judge_month(
     progress("hexes", 0.7)
     with journal.step("hexes"):
         figures = assemble.hex_figures(evidence, priors, settings)
+        people = _people_of_cells(figures["hex_id"], inputs)
         gaps = gap_tables(
             figures[figures["is_weak"]],
             evidence.hex_samples,
@@ -116,15 +118,15 @@ def judge_month(
             period,
             evidence.window_months,
             settings,
+            people,
         )
+        least = settings.privacy.min_devices
         hex_status = assemble.hex_status(
-            figures, gaps.of_cells, inputs.communes, period, evidence.window_months, settings.privacy.min_devices
+            figures, gaps.of_cells, inputs.communes, period, evidence.window_months, least, people
         )
     progress("priorities", 0.8)
     with journal.step("priorities"):
-        priorities, measure_first = ranked(
-            rows, suppressed, summary, gaps.areas, inputs.communes, evidence, priors, settings
-        )
+        priorities, measure_first = ranked(rows, suppressed, summary, gaps, inputs, evidence, priors, settings)
     results = assemble.results(rows, summary, hex_status, books)
     _tell_results(results, hex_status, priorities, measure_first, tell)
     tell("gaps", count=len(gaps.areas), states=gaps.states(period))
@@ -269,6 +271,16 @@ def _estimate(evidence: Evidence, settings: Settings) -> tuple[pd.DataFrame, dic
     )
     borrowed = borrowing.borrow(units, target=settings.target.download_mbps, min_units=rules.eb_min_communes)
     return units.join(further).join(borrowed), priors
+
+
+def _people_of_cells(cells: pd.Series, inputs: Inputs) -> pd.Series:
+    """People by hex_id; empty without a raster that tells where in a commune they live."""
+    names = pd.Series(np.sort(cells.unique()), dtype="str")
+    if inputs.people_grid is None or names.empty:
+        return pd.Series(np.nan, index=names, dtype="float64")
+    outlines = hexes.outlines(names)
+    outlines.index = pd.Index(names)
+    return people_of_cells(outlines, inputs.communes, inputs.people_grid)
 
 
 def _tell_inputs(inputs: Inputs, period: Period, window: list[str], tell: Tell) -> None:

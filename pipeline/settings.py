@@ -77,6 +77,31 @@ class Population(Section):
     code_column: str = "commune_code"
     people_column: str = "population"
     total: float | None = Field(None, gt=0)  # people; rescales a raster's weights to an official total
+    grid: Path | None = None  # raster that spreads the communes' people over cells; absent: `path`, where that is one
+
+
+class Facilities(Section):
+    """Schools, health posts, commune offices, border posts: any vector file."""
+
+    path: Path | None = None
+    kind_column: str | None = None
+    kinds: tuple[str, ...] = ()  # values of kind_column that count; none: all
+
+
+class Roads(Section):
+    """Main roads: any vector file of lines."""
+
+    path: Path | None = None
+    class_column: str | None = None
+    classes: tuple[str, ...] = ()  # values of class_column that are main roads; none: all
+
+
+class Terrain(Section):
+    """Terrain classes from an elevation raster, where the boundaries have no terrain column."""
+
+    path: Path | None = None
+    hilly_relief_m: float = Field(50.0, gt=0)  # m, standard deviation of elevation inside the commune; chosen
+    mountainous_relief_m: float = Field(150.0, gt=0)  # m
 
 
 class ColumnRule(Section):
@@ -239,6 +264,9 @@ class Settings(Section):
     target: Target = Target()
     boundaries: Boundaries = Boundaries()
     population: Population = Population()
+    facilities: Facilities = Facilities()
+    roads: Roads = Roads()
+    terrain: Terrain = Terrain()
     sources: dict[str, Source] = {}
     operators: dict[str, tuple[str, ...]] = {}
     technologies: dict[Literal["2G", "3G", "4G", "5G", "wifi"], tuple[str, ...]] = {}
@@ -296,8 +324,13 @@ def _absolute(settings: Settings, folder: Path) -> Settings:
         for name, source in settings.sources.items()
     }
     boundaries = settings.boundaries.model_copy(update={"path": join(settings.boundaries.path)})
-    population = settings.population.model_copy(update={"path": join(settings.population.path)})
-    return settings.model_copy(update={"sources": sources, "boundaries": boundaries, "population": population})
+    people = settings.population
+    population = people.model_copy(update={"path": join(people.path), "grid": join(people.grid)})
+    moved = {
+        name: getattr(settings, name).model_copy(update={"path": join(getattr(settings, name).path)})
+        for name in ("facilities", "roads", "terrain")
+    }
+    return settings.model_copy(update={"sources": sources, "boundaries": boundaries, "population": population, **moved})
 
 
 def _faults(error: ValidationError, file: str, text: str) -> list[Fault]:

@@ -220,6 +220,7 @@ FIELDS: dict[str, Field] = {
         "what to do first", among=("measure", "optimise", "upgrade", "new_site", "share_or_roam", "fund")
     ),
     "gap_area_km2": _count("area of the worst gap area", "km²", nullable=True),
+    "gap_population": _count("people in the worst gap area", "people", nullable=True),
     "gap_device_count": _count("devices in the worst gap area", nullable=True),
     "other_operators": _text("`; `-separated status of the commune's other operators"),
     # hexes
@@ -313,12 +314,12 @@ TABLES: dict[str, tuple[str, ...]] = {
     ),
     "hex_status": (
         "hex_id", "h3_resolution", "operator", "period", "window_months", "test_count", "device_count", "mean_mbps",
-        "median_mbps", "share_devices_below_target", "is_weak", "gap_id", "hex_commune_code", "geometry",
+        "median_mbps", "share_devices_below_target", "is_weak", "gap_id", "population", "hex_commune_code", "geometry",
     ),
     "gap_areas": (
         "gap_id", "commune_code", "commune_name", "boundary_vintage", "operator", "period", "window_months", "state",
-        "first_seen", "cell_count", "area_km2", "gap_latitude", "gap_longitude", "device_count", "test_count",
-        "mean_mbps", "median_mbps", "lo_mbps", "hi_mbps", "share_devices_below_target", "cells",
+        "first_seen", "cell_count", "area_km2", "population", "gap_latitude", "gap_longitude", "device_count",
+        "test_count", "mean_mbps", "median_mbps", "lo_mbps", "hi_mbps", "share_devices_below_target", "cells",
     ),
     "gap_ledger": (
         "gap_id", "commune_code", "boundary_vintage", "operator", "gap_number", "period", "state", "first_seen",
@@ -332,7 +333,7 @@ TABLES: dict[str, tuple[str, ...]] = {
         "gap_probability", "expected_person_gap", "facility_count", "has_main_road", "terrain", "priority_index",
         "mean_mbps", "lo_mbps", "hi_mbps", "eb_mean_mbps", "device_count", "test_count", "likely_cause",
         "cause_grounds", "suggested_action", "gap_id", "gap_latitude", "gap_longitude", "gap_area_km2",
-        "gap_device_count", "signal_median_dbm", "busy_mean_mbps", "calm_mean_mbps", "failure_rate", "fallback_share",
+        "gap_device_count", "gap_population", "signal_median_dbm", "busy_mean_mbps", "calm_mean_mbps", "failure_rate", "fallback_share",
         "operators_meeting", "operators_gap", "other_operators",
     ),
     "measure_first": (

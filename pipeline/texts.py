@@ -74,6 +74,8 @@ FAULTS: Mapping[str, tuple[str, str]] = {
     "unknown_technologies": ("công nghệ không hiểu được: {found}; khai báo trong [technologies]", "technologies that are not understood: {found}; name them under [technologies]"),
     "stray_months": ("các tháng có quá ít dòng nên không tự chọn làm kỳ báo cáo: {found}", "months with so few rows that they are not chosen as the report period: {found}"),
     "mostly_outside": ("{found} % số dòng trong kỳ nằm ngoài khu vực; kiểm tra vĩ độ/kinh độ có bị đổi chỗ hay không, và hệ toạ độ của ranh giới", "{found} % of the window's rows lie outside the area; check whether latitude and longitude are swapped, and the CRS of the boundaries"),
+    "facilities_outside": ("{found} trong {count} cơ sở nằm ngoài mọi xã và không được đếm; kiểm tra hệ toạ độ của tệp", "{found} of {count} facilities lie outside every commune and are not counted; check the file's CRS"),
+    "crowded": ("mật độ dân số khó tin (trên 50.000 người/km²): {found}; kiểm tra số dân và ranh giới", "population densities that are hard to believe (over 50,000 people/km²): {found}; check people and outlines"),
     "no_usable": ("không còn phép đo hợp lệ nào sau khi làm sạch: mọi xã là no_data", "no valid test is left after cleaning: every commune is no_data"),
     "target_dates": ("kỳ {found} nằm ngoài thời hạn của mục tiêu ({expected})", "period {found} lies outside the target's validity ({expected})"),
 }  # fmt: skip

@@ -147,7 +147,15 @@ def gaps_of(cells: list[str], month: str, former: pd.DataFrame, commune: str = "
     weak = pd.DataFrame({"hex_id": cells, "operator": "A"})
     prior = statistics.Prior(3.6, 0.2, 0.3, 0.01)
     return gap_tables(
-        weak, samples_in(cells, month, commune), former, {"A": prior}, squares(), Period.parse(month), 1, Settings()
+        weak,
+        samples_in(cells, month, commune),
+        former,
+        {"A": prior},
+        squares(),
+        Period.parse(month),
+        1,
+        Settings(),
+        pd.Series(dtype="float64"),
     )
 
 
