@@ -226,6 +226,8 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "layer_communes": ("Xã, phường: kết luận", "Communes: verdicts"),
     "weak": ("yếu", "weak"),
     "not_weak": ("không yếu rõ rệt", "not clearly weak"),
+    "pack_note": ("Vùng lõm sóng và ưu tiên đầu tư của {operator} – {area}, kỳ {period}. Mở coverage_gaps.html bằng trình duyệt (không cần mạng), priorities.xlsx bằng Excel, gis/coverage_gaps.qgz bằng QGIS.",
+                  "Coverage gaps and investment priorities of {operator} – {area}, period {period}. Open coverage_gaps.html in a browser (no network needed), priorities.xlsx in Excel, gis/coverage_gaps.qgz in QGIS."),
     "yes": ("có", "yes"),
     "no": ("không", "no"),
     "data": ("dữ liệu", "data"),

@@ -6,7 +6,7 @@ import json
 import subprocess
 import sys
 
-from pipeline import publish, texts
+from pipeline import publish
 from pipeline.tables import FIELDS, TABLES
 
 # in a process of its own: the package warns of its own future at import
@@ -68,18 +68,26 @@ def test_a_licence_that_forbids_business_writes_no_operators_files():
         def __init__(self, **values):
             self.__dict__.update(values)
 
-    said = []
-    month, inputs = Things(operators=["A", "B"]), Things(licences=["CC BY-NC-SA 4.0"])
-
-    def tell(key, **values):
-        said.append(texts.line(key, "en", **values))
+    month = Things(operators=["A", "B"])
 
     def files(allowed: bool, licences: list[str]):
-        settings = Things(publish=Things(allow_noncommercial=allowed))
-        return publish._operator_files(month, Things(licences=licences), settings, tell)
+        return publish._operators_with_files(
+            month, Things(licences=licences), Things(publish=Things(allow_noncommercial=allowed))
+        )
 
-    assert files(False, inputs.licences) == {}
-    assert "CC BY-NC-SA 4.0" in said[0]
-    assert "allow_noncommercial" in said[0]
-    assert files(True, inputs.licences) == files(False, []) == {"A": "A", "B": "B"}
-    assert len(said) == 1
+    assert files(False, ["CC BY-NC-SA 4.0"]) == {}
+    assert files(True, ["CC BY-NC-SA 4.0"]) == files(False, []) == {"A": "A", "B": "B"}
+
+
+def test_a_run_on_tiles_says_why_there_are_no_operators_files(lomsong, shared, tmp_path):
+    settings = tmp_path / "settings.toml"
+    settings.write_text(
+        f"[boundaries]\npath = {json.dumps(str(shared / 'boundaries/armenia_provinces.geojson'))}\ncode_column = 'iso_3166_2'\nname_column = 'name'\n"
+        f"[sources.ookla]\npath = {json.dumps(str(shared / 'measurements/ookla_mobile_tiles_armenia.csv'))}\nformat = 'ookla'\n"
+    )
+    code, text = lomsong("run", "--settings", settings, "--period", "2024Q3", "--lang", "en")
+    assert code == 0, text
+    assert "no operators' files are written" in text
+    assert "allow_noncommercial" in text
+    assert not (tmp_path / "outputs/2024Q3/packs").exists()
+    assert not list((tmp_path / "outputs/2024Q3/tables").glob("priorities_*"))

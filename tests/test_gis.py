@@ -141,7 +141,7 @@ def test_the_project_opens_its_package_by_a_relative_path(pack):
     sources = [node.text for node in tree.iter("datasource")]
     assert {s.split("layername=")[1].split("|")[0] for s in sources} == LAYERS
     assert all(s.startswith("./coverage_gaps.gpkg|") for s in sources)
-    assert tree.find("title").text.endswith("Lai Châu – 10/2026")
+    assert tree.find("title").text.endswith("Lai Châu – 10/2026 – SỐ LIỆU GIẢ LẬP – INVENTED DATA")
     assert [n.get("id") for n in tree.iter("layer-tree-layer")] == [n.text for n in tree.iter("id")]
 
 

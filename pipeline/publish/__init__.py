@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Collection
 from dataclasses import asdict
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline import __version__, texts
 from pipeline.publish.manifest import Journal, write_manifest
 from pipeline.publish.swap import replacing
+from pipeline.tables import ALL
 
 if TYPE_CHECKING:
     from pipeline.inputs import Input, Inputs
@@ -37,6 +39,8 @@ def publish_month(
 
     lang, notice = settings.publish.lang, settings.publish.notice
     period = str(month.period)
+    if inputs.licences and not settings.publish.allow_noncommercial:
+        tell("licence_guard", licences=inputs.licences)
     with replacing(out, period) as folder:
         if "tables" in parts:
             with journal.step("publish tables"):
@@ -51,7 +55,7 @@ def publish_month(
                     )
                 rows = month.tables["priorities"]
                 files = {name: name for name in month.tables if name != "hex_status"}
-                for operator, name in _operator_files(month, inputs, settings, tell).items():
+                for operator, name in _operators_with_files(month, inputs, settings).items():
                     table = rows[rows["operator"] == operator]
                     write_csv(folder / "tables", f"priorities_{name}", table, notice=notice)
                     files[f"priorities_{name}"] = "priorities"
@@ -68,14 +72,18 @@ def publish_month(
         if "map" in parts:
             with journal.step("publish map"):
                 progress("map", 0.92)
-                _write_map(folder, month, settings, inputs.licences)
+                _write_map(folder / "maps" / "coverage_gaps.html", month, settings, inputs.licences)
         if "gis" in parts:
             from pipeline.publish.gis import write_gis
 
             with journal.step("publish gis"):
-                progress("gis", 0.95)
+                progress("gis", 0.94)
                 about = _about(month, settings, inputs.licences)
                 write_gis(folder / "gis", month.tables, month.communes, month.operators, about, lang, month.period.end)
+        if {"tables", "map", "gis"} <= set(parts):
+            with journal.step("publish packs"):
+                progress("packs", 0.95)
+                _write_packs(folder / "packs", month, inputs, settings)
         with journal.step("privacy check"):
             progress("privacy", 0.97)
             examined = guard.examine(folder, device_ids=month.device_ids, min_devices=settings.privacy.min_devices)
@@ -95,7 +103,18 @@ def publish_month(
     return out / period
 
 
-def _write_map(folder: Path, month: Month, settings: Settings, licences: list[str]) -> None:
+def _write_packs(folder: Path, month: Month, inputs: Inputs, settings: Settings) -> None:
+    from pipeline.publish.packs import write_pack
+
+    about, lang = _about(month, settings, inputs.licences), settings.publish.lang
+    for operator, name in _operators_with_files(month, inputs, settings).items():
+        folder.mkdir(parents=True, exist_ok=True)
+        write_map = partial(_write_map, month=month, settings=settings, licences=inputs.licences, start=operator)
+        tables, communes = month.tables, month.communes
+        write_pack(folder / f"{name}.zip", operator, tables, communes, about, lang, month.period.end, write_map)
+
+
+def _write_map(path: Path, month: Month, settings: Settings, licences: list[str], start: str = ALL) -> None:
     from pipeline.publish.gap_map import write_map
 
     lang = settings.publish.lang
@@ -117,7 +136,7 @@ def _write_map(folder: Path, month: Month, settings: Settings, licences: list[st
             "H3 (Apache-2.0)",
         ],
     }
-    write_map(folder / "maps" / "coverage_gaps.html", month.communes, month.tables, month.operators, about, lang)
+    write_map(path, month.communes, month.tables, month.operators, about | {"start": start}, lang)
 
 
 def _about(month: Month, settings: Settings, licences: list[str]) -> dict[str, Any]:
@@ -142,12 +161,10 @@ def _about(month: Month, settings: Settings, licences: list[str]) -> dict[str, A
     }
 
 
-def _operator_files(month: Month, inputs: Inputs, settings: Settings, tell: Callable[..., None]) -> dict[str, str]:
+def _operators_with_files(month: Month, inputs: Inputs, settings: Settings) -> dict[str, str]:
     """Operators that get files of their own; none where a licence forbids it (CC BY-NC-SA: an operator is a business)."""
-    if inputs.licences and not settings.publish.allow_noncommercial:
-        tell("licence_guard", licences=inputs.licences)
-        return {}
-    return file_names(month.operators)
+    forbidden = inputs.licences and not settings.publish.allow_noncommercial
+    return {} if forbidden else file_names(month.operators)
 
 
 def file_names(operators: list[str]) -> dict[str, str]:

@@ -43,7 +43,8 @@ def write_gis(
     first = operators[0] if operators else ALL
     styles = {name: qgis_styles.style(name, layer, lang) for name, layer in layers.items()}
     _write_styles(path, styles, created)
-    title = f"{texts.word('sheet_title', lang)} – {about['area']} – {about['period_label']}"
+    said = (texts.word("sheet_title", lang), about["area"], about["period_label"], notice)
+    title = " – ".join(part for part in said if part)
     project = qgis_styles.project(
         title, path.name, {name: (layers[name], styles[name]) for name in LAYERS}, lang, first
     )

@@ -83,6 +83,7 @@ def page_data(
     """Everything the page shows: `about` (period, target, notice …), communes, cells, top gaps, paints, texts."""
     return {
         "schema": "lomsong-map/1",
+        "start": ALL,  # an operator's own pack opens on that operator
         **about,
         "lang": lang,
         "operators": [ALL, *operators],

@@ -3,7 +3,7 @@
   'use strict';
   var data = JSON.parse(document.getElementById('lomsong-data').textContent);
   var t = data.text, map = map_lomsong, communes = geo_json_communes;
-  var byId = {}, layerOf = {}, state = {operator: 'all', commune: null};
+  var byId = {}, layerOf = {}, state = {operator: data.start, commune: null};
   var CELL_ZOOM = 10, MISSING = '–';
   data.communes.forEach(function (c) { byId[c.id] = c; });
   var number = function (value, digits) {
