@@ -61,7 +61,7 @@ def test_figures_are_the_tables(pack, demo_outputs, name):
 
 
 def test_one_commune_has_the_same_figures_in_all_five_outputs(pack, demo_outputs):
-    """Parquet, CSV, workbook, GeoPackage and map: every row of `priorities`, the mean and the people."""
+    """Parquet, CSV, workbook and GeoPackage: every figure of `priorities`; the map: what its cards show."""
     tables = demo_outputs / "tables"
     book = opened(tables / "priorities.xlsx")
     page = read_page(demo_outputs / "maps/coverage_gaps.html")
@@ -73,6 +73,13 @@ def test_one_commune_has_the_same_figures_in_all_five_outputs(pack, demo_outputs
     by_layer = layer_of(pack, "priorities").set_index(key)
     cards = {commune["id"]: commune for commune in page["communes"]}
     assert len(by_parquet) == len(by_csv) == len(by_sheet) == len(by_layer) == len(page["top"]) > 30
+    numbers = [c for c in by_parquet.columns if c in FIELDS and FIELDS[c].dtype in ("float64", "int64")]
+    assert len(numbers) > 20
+    for column in numbers:
+        kept = by_parquet[column].astype("float64")
+        for other in (by_csv, by_sheet, by_layer):
+            found = pd.to_numeric(other[column]).astype("float64").reindex(kept.index)
+            pd.testing.assert_series_equal(found, kept, check_names=False, rtol=1e-9, atol=1e-6)
     for unit, row in by_parquet.iterrows():
         card = cards[unit[0]]
         for column, shown in (
@@ -162,7 +169,12 @@ def test_geoparquet_is_of_version_1_1(demo_outputs):
 
     about = json.loads(pq.read_schema(demo_outputs / "tables/hex_status.parquet").metadata[b"geo"])
     assert about["version"] == "1.1.0"
+    # what the schema of 1.1 requires: version, primary column, and of each column encoding and geometry types; crs as PROJJSON
+    assert about["primary_column"] == "geometry"
+    assert set(about["columns"]) == {"geometry"}
     assert about["columns"]["geometry"]["encoding"] == "WKB"
+    assert about["columns"]["geometry"]["crs"]["id"] == {"authority": "EPSG", "code": 4326}
+    assert about["columns"]["geometry"]["crs"]["$schema"].startswith("https://proj.org/schemas/")
     assert set(about["columns"]["geometry"]["geometry_types"]) <= {"Polygon", "MultiPolygon"}
 
 
