@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.errors import Fault, UserFault, fault
+from pipeline.rasters import zones_on
 
 RASTERS = (".tif", ".tiff", ".vrt")
 
@@ -39,26 +40,9 @@ def people_per_commune(
 
 
 def _from_raster(communes: gpd.GeoDataFrame, path: Path) -> pd.Series:
-    import rasterio
     from exactextract import exact_extract
-    from shapely.geometry import box
 
-    try:
-        with rasterio.open(path) as raster:
-            crs, bounds = raster.crs, raster.bounds
-    except rasterio.errors.RasterioIOError as error:
-        raise fault("unreadable_file", path.name, found=str(error)[:160], expected="GeoTIFF") from None
-    if crs is None:
-        raise fault("no_crs", path.name)
-    zones = communes[["commune_code", "geometry"]].to_crs(crs)
-    covered = zones.geometry.intersects(box(*bounds))
-    if not covered.any():
-        raise fault(
-            "raster_elsewhere",
-            path.name,
-            found=[round(b, 3) for b in bounds],
-            expected=[round(float(b), 3) for b in zones.total_bounds],
-        )
+    zones = zones_on(communes, path)
     # `count`: cells with a value; a commune that the raster does not reach has no figure, which is not zero people
     sums = exact_extract(path, zones, ["sum", "count"], include_cols="commune_code", output="pandas")
     people = pd.Series(
@@ -125,22 +109,21 @@ def people_of_cells(cells: gpd.GeoSeries, communes: gpd.GeoDataFrame, path: Path
     A cell over a border takes part of both communes; outside every commune nobody is counted. NaN where no commune's people
     are known. Formula: sum over pieces of (raster sum of the piece / raster sum of the commune) × people of the commune.
     """
-    import rasterio
     from exactextract import exact_extract
 
-    with rasterio.open(path) as raster:
-        crs = raster.crs
-    zones = gpd.GeoDataFrame(
-        {"commune_code": communes["commune_code"]}, geometry=communes.geometry.to_numpy(), crs=4326
-    )
+    zones = zones_on(communes, path)
     pieces = gpd.overlay(
-        gpd.GeoDataFrame({"cell": cells.index}, geometry=cells.to_numpy(), crs=4326), zones, how="intersection"
+        gpd.GeoDataFrame({"cell": cells.index}, geometry=cells.to_numpy(), crs=4326),
+        communes[["commune_code", "geometry"]],
+        how="intersection",
     )
     result = pd.Series(np.nan, index=cells.index, dtype="float64")
     if pieces.empty:
         return result
-    of_commune = exact_extract(path, zones.to_crs(crs), ["sum"], include_cols="commune_code", output="pandas")
-    of_piece = exact_extract(path, pieces.to_crs(crs), ["sum"], include_cols=["cell", "commune_code"], output="pandas")
+    of_commune = exact_extract(path, zones, ["sum"], include_cols="commune_code", output="pandas")
+    of_piece = exact_extract(
+        path, pieces.to_crs(zones.crs), ["sum"], include_cols=["cell", "commune_code"], output="pandas"
+    )
     weight = of_commune.set_index("commune_code")["sum"]
     people = communes.set_index("commune_code")["population"]
     codes = of_piece["commune_code"]

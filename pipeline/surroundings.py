@@ -14,6 +14,7 @@ import pandas as pd
 import shapely
 
 from pipeline.errors import Fault, fault
+from pipeline.rasters import zones_on
 
 
 def facilities_per_commune(
@@ -49,23 +50,9 @@ def terrain_of_communes(
 
     A commune that the raster does not reach has no class. Raises `UserFault`.
     """
-    import rasterio
     from exactextract import exact_extract
 
-    if not path.is_file():
-        raise fault("missing_file", path)
-    try:
-        with rasterio.open(path) as raster:
-            crs, bounds = raster.crs, raster.bounds
-    except rasterio.errors.RasterioIOError as error:
-        raise fault("unreadable_file", path.name, found=str(error)[:160], expected="GeoTIFF") from None
-    if crs is None:
-        raise fault("no_crs", path.name)
-    zones = communes[["commune_code", "geometry"]].to_crs(crs)
-    if not zones.geometry.intersects(shapely.box(*bounds)).any():
-        raise fault(
-            "raster_elsewhere", path.name, found=[round(b, 3) for b in bounds], expected=[round(float(b), 3) for b in zones.total_bounds]
-        )  # fmt: skip
+    zones = zones_on(communes, path)
     found = exact_extract(path, zones, ["stdev", "count"], include_cols="commune_code", output="pandas")
     relief = found["stdev"].where(found["count"] > 0)
     terrain = np.select(

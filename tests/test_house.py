@@ -28,6 +28,8 @@ MAY = {
     "explain": {"errors", "tables", "texts"},
     "compare": set(),
     "assemble_priorities": {"assemble_gaps", "hexes", "inputs", "surroundings", "diagnose", "evidence", "fieldwork", "prioritise", "privacy", "settings", "statistics", "tables"},
+    "demand": {"errors", "rasters", "tables"},
+    "surroundings": {"errors", "rasters"},
     "former": {"errors", "inputs", "periods", "tables"},
     "evidence": {"clean", "judge", "hexes", "periods", "samples", "settings", "tables"},
     "assemble": {"borrowing", "errors", "evidence", "gaps", "hexes", "judge", "locate", "periods", "privacy", "settings", "statistics", "tables"},

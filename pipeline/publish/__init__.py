@@ -117,17 +117,12 @@ def _write_packs(folder: Path, month: Month, inputs: Inputs, settings: Settings)
 def _write_map(path: Path, month: Month, settings: Settings, licences: list[str], start: str = ALL) -> None:
     from pipeline.publish.gap_map import write_map
 
-    lang = settings.publish.lang
+    lang, told = settings.publish.lang, _about(month, settings, licences)
+    kept = ("area", "period", "period_label", "window_label", "technology", "target_mbps", "notice")
     about: dict[str, Any] = {
-        "area": settings.area.name,
-        "period": str(month.period),
-        "period_label": month.period.label(),
-        "window_label": f"{month.window[0]} – {month.window[-1]}",
-        "technology": settings.target.technology if month.operators else "mobile",
-        "target_mbps": settings.target.download_mbps,
+        **{name: told[name] for name in kept},
         "min_devices": settings.privacy.min_devices,
         "bounds": month.results["everywhere_bounds"],
-        "notice": settings.publish.notice,
         "licences": [
             *licences,
             f"{texts.word('boundaries', lang)} {month.communes['boundary_vintage'].iloc[0]}",
