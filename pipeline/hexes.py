@@ -147,6 +147,12 @@ def neighbour_pairs(cells: Collection[str]) -> pd.DataFrame:
 
 def descendants(cells: pd.DataFrame, finest: int) -> pd.DataFrame:
     """Rows of cells (`hex_id` and what belongs to it) → one row per finest cell in them, `hex9_id` in place of `hex_id`."""
-    children = {cell: h3.cell_to_children(cell, finest) for cell in cells["hex_id"].unique()}
+    # a ledger of finer settings may hold cells below `finest`: their parent stands for them
+    children = {
+        cell: h3.cell_to_children(cell, finest)
+        if h3.get_resolution(cell) <= finest
+        else [h3.cell_to_parent(cell, finest)]
+        for cell in cells["hex_id"].unique()
+    }
     listed = cells.assign(hex9_id=cells["hex_id"].map(children)).drop(columns="hex_id")
-    return listed.explode("hex9_id", ignore_index=True).astype({"hex9_id": "str"})
+    return listed.explode("hex9_id", ignore_index=True).astype({"hex9_id": "str"}).drop_duplicates(ignore_index=True)

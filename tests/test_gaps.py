@@ -76,6 +76,13 @@ def test_descendants_are_every_finest_cell_once():
     assert hexes.descendants(pd.DataFrame({"hex_id": [], "gap_id": []}, dtype="str"), 9).empty
 
 
+def test_cells_of_a_finer_ledger_are_stood_for_by_their_parents():
+    fine = sorted(h3.cell_to_children(CELL, 9))[:3]
+    rows = hexes.descendants(pd.DataFrame({"hex_id": fine, "gap_id": "x"}), 8)
+    assert set(rows["hex9_id"]) == {h3.cell_to_parent(cell, 8) for cell in fine}
+    assert rows["hex9_id"].is_unique
+
+
 def test_the_largest_overlap_continues_a_gap_and_each_goes_on_once():
     overlaps = pd.DataFrame({"area": [0, 1, 1, 2], "gap_id": ["x", "x", "y", "y"], "weight": [5, 9, 8, 1]})
     assert gaps.matched(overlaps) == {1: "x", 2: "y"}
