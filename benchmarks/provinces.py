@@ -74,6 +74,8 @@ def communes(count: int = 38, columns: int = 7, side: float = 0.15) -> gpd.GeoDa
             "commune_code": codes,
             "commune_name": codes,
             "former_district": None,
+            "former_communes": None,
+            "province_name": None,
             "boundary_vintage": "simulated",
             "population": 5000.0,
             "terrain": None,

@@ -168,8 +168,13 @@ def commune_summary(
     return checked("commune_summary", typed("commune_summary", table))
 
 
-def hex_figures(evidence: Evidence, priors: dict[str, statistics.Prior | None], settings: Settings) -> pd.DataFrame:
-    """Adaptive cells × operators with their figures and `is_weak`; nothing suppressed yet."""
+def hex_figures(
+    evidence: Evidence,
+    priors: dict[str, statistics.Prior | None],
+    settings: Settings,
+    resolution: int | None = None,
+) -> pd.DataFrame:
+    """Adaptive cells, or cells of one resolution, × operators with their figures and `is_weak`; nothing suppressed yet."""
     rules = settings.hexes
     shown = hexes.adaptive_cells(
         evidence.hex_devices,
@@ -177,6 +182,8 @@ def hex_figures(evidence: Evidence, priors: dict[str, statistics.Prior | None], 
         finest=rules.finest_resolution,
         min_devices=settings.privacy.min_devices,
     )
+    if resolution is not None:
+        shown = hexes.parents(pd.Series(shown.index, index=shown.index, dtype="str"), resolution)
     figures = hexes.cell_figures(evidence.hex_devices, shown, settings.target.download_mbps)
     log_sd = (
         figures["operator"].map({name: np.sqrt(prior.sw2) for name, prior in priors.items() if prior}).astype("float64")
@@ -220,6 +227,42 @@ def hex_status(
     table = figures.merge(about, on="hex_id").assign(period=str(period), window_months=float(window_months))
     table = table.sort_values(["hex_id", "operator"], ignore_index=True)
     return gpd.GeoDataFrame(checked("hex_status", typed("hex_status", table)), geometry="geometry", crs="EPSG:4326")
+
+
+def coarser_cells(
+    evidence: Evidence,
+    priors: dict[str, statistics.Prior | None],
+    published: gpd.GeoDataFrame,
+    communes: gpd.GeoDataFrame,
+    period: Period,
+    settings: Settings,
+) -> gpd.GeoDataFrame | None:
+    """`hex_status` with cells of one coarser resolution, at most `max_map_cells`; None where the adaptive ones are that few.
+
+    `published`: the adaptive `hex_status`. A coarse cell less its published finer ones would give away a small group that
+    was suppressed among these: where the suppressed finer cells of an operator hold fewer devices than the privacy gate
+    asks, the coarse cell's row is suppressed too, and its `all` row with it.
+    """
+    least = settings.privacy.min_devices
+    if published["hex_id"].nunique() <= settings.publish.max_map_cells:
+        return None
+    resolution = settings.hexes.finest_resolution - 1
+    fine = pd.Series(evidence.hex_devices["hex9_id"].unique(), dtype="str")
+    while resolution > 0 and hexes.parents(fine, resolution).nunique() > settings.publish.max_map_cells:
+        resolution -= 1
+    figures = hex_figures(evidence, priors, settings, resolution)
+    few = published.loc[published["device_count"] < least, ["hex_id", "operator", "device_count"]]
+    few = few[hexes.resolutions(few["hex_id"]) > resolution]
+    hidden = few.assign(hex_id=hexes.parents(few["hex_id"], resolution)).groupby(["hex_id", "operator"]).sum()
+    row = pd.MultiIndex.from_frame(figures[["hex_id", "operator"]])
+    count = pd.Series(hidden["device_count"].reindex(row).to_numpy(), index=figures.index)
+    at_risk = count.gt(0) & count.lt(least)
+    at_risk |= at_risk.groupby(figures["hex_id"]).transform("any") & figures["operator"].eq(ALL)
+    figures = privacy.without(figures, at_risk, PRIVATE)
+    figures["is_weak"] &= ~at_risk
+    nothing = pd.DataFrame({"hex_id": [], "operator": [], "gap_id": []}, dtype="str")
+    people = pd.Series(np.nan, index=pd.Index([], dtype="str"))
+    return hex_status(figures, nothing, communes, period, evidence.window_months, least, people)
 
 
 def rejects_summary(rejects: pd.DataFrame) -> pd.DataFrame:

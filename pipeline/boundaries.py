@@ -42,6 +42,8 @@ def read_communes(
     code_length: int | None,
     name_column: str | None,
     former_district_column: str | None,
+    former_communes_column: str | None,
+    province_column: str | None,
     population_column: str | None,
     terrain_column: str | None,
     vintage: str,
@@ -63,6 +65,8 @@ def read_communes(
     name = _chosen(columns, name_column, NAME_COLUMNS, "name_column", file, faults)
     for setting, column in (
         ("former_district_column", former_district_column),
+        ("former_communes_column", former_communes_column),
+        ("province_column", province_column),
         ("population_column", population_column),
         ("terrain_column", terrain_column),
     ):
@@ -91,6 +95,8 @@ def read_communes(
             "commune_code": codes,
             "commune_name": raw[name].astype("str").str.strip().fillna(codes),
             "former_district": _texts(raw, former_district_column),
+            "former_communes": _texts(raw, former_communes_column),
+            "province_name": _texts(raw, province_column),
             "boundary_vintage": vintage,
             "population": population,
             "terrain": _texts(raw, terrain_column),

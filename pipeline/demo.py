@@ -49,6 +49,8 @@ def write_demo(out: Path, *, test_count: int, seed: int, province: str | None = 
         drawn.tests, communes, names_met, np.random.default_rng([seed, 2]), contaminate.Dirt()
     )
     written = [_write_boundaries(out / "boundaries" / "communes.geojson", communes, about["notice"])]
+    names = former_names(communes["commune_code"]).assign(notice=about["notice"])
+    written.append(_write_text(out / "boundaries" / "crosswalk.csv", names.to_csv(index=False, lineterminator="\n")))
     for number, month in enumerate(about["months"]):
         rows = delivered[delivered["measured_at"].dt.strftime("%Y-%m") == month]
         # offices differ: the last delivery is written as a Vietnamese Excel would write it
@@ -101,6 +103,38 @@ def invented_communes(province: str, seed: int) -> tuple[str, gpd.GeoDataFrame]:
     return str(met["provinceShort"].iloc[0]), communes
 
 
+def former_names(codes: pd.Series) -> pd.DataFrame:
+    """Crosswalk of real names: new_ward_code, old_ward_code, old_ward_name, old_district_name; n to n, sorted."""
+    from vietnamadminunits.database import get_data
+
+    mapped = json.loads(files("vietnamadminunits").joinpath("data/converter_2025.json").read_text(encoding="utf-8"))
+    new = pd.DataFrame(get_data(["provinceKey", "wardKey", "wardCode"]))
+    code_of = {(p, w): c for p, w, c in new[new["wardCode"].isin(set(codes))].itertuples(index=False)}
+    whole = [
+        (province, ward, key)
+        for province, wards in mapped["DICT_PROVINCE_WARD_NO_DIVIDED"].items()
+        for ward, keys in wards.items()
+        for key in keys
+    ]
+    divided = [
+        (province, part["newWardKey"], key)
+        for province, wards in mapped["DICT_PROVINCE_WARD_DIVIDED"].items()
+        for key, parts in wards.items()
+        for part in parts
+    ]
+    pairs = pd.DataFrame(
+        [(code_of[p, w], key) for p, w, key in whole + divided if (p, w) in code_of], columns=["new_ward_code", "key"]
+    )
+    columns = ["provinceKey", "districtKey", "wardKey", "wardCode", "ward", "district"]
+    old = pd.DataFrame(get_data(columns, "admin_units_legacy")).rename(
+        columns={"wardCode": "old_ward_code", "ward": "old_ward_name", "district": "old_district_name"}
+    )
+    old["key"] = old["provinceKey"] + "_" + old["districtKey"] + "_" + old["wardKey"].fillna("")
+    joined = pairs.merge(old, on="key").dropna(subset="old_ward_name")
+    kept = joined[["new_ward_code", "old_ward_code", "old_ward_name", "old_district_name"]]
+    return kept.drop_duplicates().sort_values(["new_ward_code", "old_ward_code"], ignore_index=True)
+
+
 def _write_boundaries(path: Path, communes: gpd.GeoDataFrame, notice: str) -> Path:
     document = {"type": "FeatureCollection", "name": "communes_schematic", "notice": notice}
     document |= json.loads(communes.to_json(drop_id=True))
@@ -146,6 +180,9 @@ vintage = "{about["vintage"]}"
 expected_count = {len(communes)}
 population_column = "population"   # people, invented
 terrain_column = "terrain"         # invented
+
+[crosswalk]
+path = "boundaries/crosswalk.csv"  # real names of before July 2025
 
 [sources.ispeed]
 path = "raw"                       # every month's folder; the window reaches back over them

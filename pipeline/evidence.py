@@ -28,7 +28,7 @@ class Evidence:
     counts: pd.DataFrame  # by unit, with its window_months
     samples: pd.DataFrame
     hex_samples: pd.DataFrame  # samples of tests whose position is good enough for a hex
-    hex_devices: pd.DataFrame  # hex9_id, operator, device_key, device_weight, test_count, sample_count, download_mbps
+    hex_devices: pd.DataFrame  # hex9_id, operator, device_key, device_weight, test_count, sample_count, speeds, latency
     operators: list[str]  # named operators; none for tiles
     present: set[tuple[str, str]]  # (commune, operator) with a device there within 12 months
     window_months: int
@@ -124,6 +124,10 @@ def hex_devices(drawn: pd.DataFrame) -> pd.DataFrame:
         test_count=("test_count", "sum"),
         sample_count=("download_mbps", "size"),
         download_mbps=("download_mbps", "mean"),
+        upload_mbps=("upload_mbps", "mean"),
+        latency_ms=("latency_ms", "mean"),
+        upload_count=("upload_mbps", "count"),
+        latency_count=("latency_ms", "count"),
     )
     return figures.reset_index().assign(device_weight=1.0)
 
@@ -193,8 +197,10 @@ def evidence_of_tiles(marked: pd.DataFrame, shares: pd.DataFrame, outlines: np.n
         settings.hexes.finest_resolution,
     )
     cell_values = used.assign(
-        hex9_id=cells, operator=ALL, device_key=used["quadkey"], device_weight=used["device_count"], sample_count=1.0
-    )
+        hex9_id=cells, operator=ALL, device_key=used["quadkey"], device_weight=used["device_count"], sample_count=1.0,
+        upload_count=used["upload_mbps"].notna().astype("float64"),
+        latency_count=used["latency_ms"].notna().astype("float64"),
+    )  # fmt: skip
     present = {(code, ALL) for code in counts.index.get_level_values("commune_code")}
     drawn = pd.DataFrame({"device_key": devices["device_key"]})
     counts = counts.assign(window_months=3.0)

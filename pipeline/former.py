@@ -18,7 +18,7 @@ from pipeline.inputs import Input
 from pipeline.periods import Period
 from pipeline.tables import TABLES, checked, typed
 
-LEDGER = "tables/gap_ledger.parquet"
+LEDGER, STATUS = "tables/gap_ledger.parquet", "tables/commune_status.parquet"
 
 
 def no_ledger() -> pd.DataFrame:
@@ -32,11 +32,9 @@ def read_ledger(out: Path, period: Period) -> tuple[pd.DataFrame, list[Input]]:
     Later periods are never looked at, so that a past period rebuilt gives the same ledger. Raises `UserFault` for a file
     that is no ledger.
     """
-    before = [(earlier, name) for earlier, name in _periods(out) if earlier.length == period.length]
-    before = [(earlier, name) for earlier, name in before if earlier < period and (out / name / LEDGER).is_file()]
-    if not before:
+    path = _latest_before(out, period, LEDGER)
+    if path is None:
         return no_ledger(), []
-    path = out / max(before)[1] / LEDGER
     try:
         table = pd.read_parquet(path)
         ledger = checked("gap_ledger", typed("gap_ledger", table.drop(columns="notice", errors="ignore")))
@@ -44,6 +42,32 @@ def read_ledger(out: Path, period: Period) -> tuple[pd.DataFrame, list[Input]]:
         raise fault("bad_ledger", path, found=type(error).__name__) from None
     name = path.relative_to(out).as_posix()
     return ledger, [Input("gap ledger", name, hashlib.sha256(path.read_bytes()).hexdigest(), len(ledger))]
+
+
+def read_former_status(out: Path, period: Period) -> tuple[pd.DataFrame | None, list[Input]]:
+    """(`commune_status` of the period before this one, of the same length, under `out`; the file as an input), or (None, []).
+
+    Only the period just before: over a longer time "since the former period" would say too much. Raises `UserFault` where
+    another version made the file.
+    """
+    path = _latest_before(out, period, STATUS)
+    if path is None or Period.parse(path.parents[1].name) != period.before():
+        return None, []
+    try:
+        table = pd.read_parquet(path)
+    except (OSError, ValueError):
+        raise fault("no_run", path.parents[1]) from None
+    if missing := [name for name in TABLES["commune_status"] if name not in table.columns]:
+        raise fault("old_run", path.parents[1], found=missing)
+    name = path.relative_to(out).as_posix()
+    return table, [Input("former period", name, hashlib.sha256(path.read_bytes()).hexdigest(), len(table))]
+
+
+def _latest_before(out: Path, period: Period, file: str) -> Path | None:
+    """`file` of the latest period under `out` that is earlier and of the same length, where there is one."""
+    before = [(earlier, name) for earlier, name in _periods(out) if earlier.length == period.length]
+    before = [(earlier, name) for earlier, name in before if earlier < period and (out / name / file).is_file()]
+    return out / max(before)[1] / file if before else None
 
 
 def _periods(out: Path) -> list[tuple[Period, str]]:

@@ -86,26 +86,37 @@ def _outline(cell: str) -> shapely.Geometry:
 
 
 def cell_figures(devices: pd.DataFrame, shown: pd.Series, target_mbps: float) -> pd.DataFrame:
-    """Adaptive cell × operator (and `all`): test_count, device_count, mean, median, share of devices below the target.
+    """Adaptive cell × operator (and `all`): test_count, device_count, mean, median, upload, latency, share below the target.
 
     `devices`: one value per device and finest cell: hex9_id, operator, device_key, device_weight, test_count,
-    download_mbps (mean of the device's samples there), sample_count. A device that tested in several finest cells of one
+    download_mbps, upload_mbps, latency_ms (means of the device's samples there), sample_count, and upload_count and
+    latency_count of the samples that have these. A device that tested in several finest cells of one
     adaptive cell has one vote there.
     """
     rows = devices.assign(
-        hex_id=devices["hex9_id"].map(shown), total=devices["download_mbps"] * devices["sample_count"]
+        hex_id=devices["hex9_id"].map(shown),
+        total=devices["download_mbps"] * devices["sample_count"],
+        upload_total=(devices["upload_mbps"] * devices["upload_count"]).fillna(0.0),
+        latency_total=(devices["latency_ms"] * devices["latency_count"]).fillna(0.0),
     )
     by_device = (
         rows.groupby(["hex_id", "operator", "device_key"])
         .agg(
             total=("total", "sum"),
             samples=("sample_count", "sum"),
+            upload_total=("upload_total", "sum"),
+            upload_count=("upload_count", "sum"),
+            latency_total=("latency_total", "sum"),
+            latency_count=("latency_count", "sum"),
             test_count=("test_count", "sum"),
             device_weight=("device_weight", "max"),
         )
         .reset_index()
     )
     by_device["value"] = by_device["total"] / by_device["samples"]
+    for name in ("upload", "latency"):
+        known = by_device[f"{name}_count"].where(by_device[f"{name}_count"] > 0)
+        by_device[name] = by_device[f"{name}_total"] / known
     by_device["is_below"] = by_device["value"] < target_mbps
     named = by_device[by_device["operator"] != ALL]
     pooled = by_device if named.empty else pd.concat([named, named.assign(operator=ALL)], ignore_index=True)
@@ -124,6 +135,8 @@ def cell_figures(devices: pd.DataFrame, shown: pd.Series, target_mbps: float) ->
             "below_count": cells["is_below"].sum(),
             "mean_mbps": cells["value"].mean(),
             "median_mbps": cells["value"].median(),
+            "upload_mean_mbps": cells["upload"].mean(),
+            "latency_median_ms": cells["latency"].median(),
             "share_devices_below_target": cells["is_below"].mean(),
         }
     ).reset_index()

@@ -15,7 +15,7 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
-from pipeline import boundaries, demand, surroundings
+from pipeline import boundaries, crosswalk, demand, surroundings
 from pipeline.errors import Fault, UserFault
 from pipeline.periods import Period
 from pipeline.settings import Settings, Source
@@ -63,6 +63,8 @@ def read_inputs(settings: Settings, progress: Progress) -> Inputs:
         facility_count = _caught(faults, lambda: _facilities(communes, settings, read, warnings))
         roads = _caught(faults, lambda: _roads(settings, read))
         communes = _caught(faults, lambda: _with_terrain(communes, settings, read))
+    if communes is not None:
+        communes = _caught(faults, lambda: _with_former_names(communes, settings, read))
     tests, tiles, file_counts = _sources(settings, read, warnings, faults, progress)
     if len(tests) and len(tiles):
         faults.append(Fault("mixed_sources", values={"found": sorted({*tests["source"], *tiles["source"]})}))
@@ -109,6 +111,15 @@ def _with_terrain(communes: gpd.GeoDataFrame, settings: Settings, read: list[Inp
     )
     read.append(Input("terrain", about.path.name, _sha256(about.path), len(terrain)))
     return communes.assign(terrain=terrain.to_numpy())
+
+
+def _with_former_names(communes: gpd.GeoDataFrame, settings: Settings, read: list[Input]) -> gpd.GeoDataFrame:
+    about = settings.crosswalk
+    if about.path is None:
+        return communes
+    listed = crosswalk.named(communes, **about.model_dump())
+    read.append(Input("crosswalk", about.path.name, _sha256(about.path), int(listed["former_communes"].notna().sum())))
+    return listed
 
 
 def _communes(settings: Settings, read: list[Input], warnings: list[Fault]) -> gpd.GeoDataFrame:

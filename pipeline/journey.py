@@ -19,10 +19,11 @@ import pandas as pd
 from pipeline import assemble, borrowing, clean, hexes, locate, statistics
 from pipeline.assemble_gaps import gap_tables
 from pipeline.assemble_priorities import ranked
+from pipeline.changes import changes
 from pipeline.demand import people_of_cells
 from pipeline.errors import Fault
 from pipeline.evidence import Evidence, evidence_of_tests, evidence_of_tiles, mark_tiles, repeated_tiles, widened
-from pipeline.former import no_ledger, read_ledger
+from pipeline.former import no_ledger, read_former_status, read_ledger
 from pipeline.inputs import Inputs, chosen_period, evidence_window, period_warnings, periods_in, read_inputs
 from pipeline.periods import Period
 from pipeline.publish.manifest import Journal
@@ -50,6 +51,7 @@ class Month:
     results: Mapping[str, Any]  # headline figures and the books
     warnings: list[Fault]
     device_ids: frozenset[str]  # never published: the privacy check looks for them
+    coarser_cells: gpd.GeoDataFrame | None = None  # `hex_status` for a map that has too many cells
 
 
 def run(
@@ -74,9 +76,10 @@ def run(
     folders = []
     for one in [chosen_period(inputs, settings, text) for text in wanted]:
         journal = Journal(reading.seconds)
-        ledger, former = read_ledger(out, one)
-        month = judge_month(inputs, settings, one, journal, tell, progress, ledger)
-        read = [*inputs.read, *former]
+        ledger, ledger_file = read_ledger(out, one)
+        former_status, former_file = read_former_status(out, one)
+        month = judge_month(inputs, settings, one, journal, tell, progress, ledger, former_status)
+        read = [*inputs.read, *ledger_file, *former_file]
         folders.append(publish_month(month, inputs, read, settings, out, parts, journal, tell, progress))
     return folders
 
@@ -89,10 +92,12 @@ def judge_month(
     tell: Tell = silent,
     progress: Progress = silent,
     ledger: pd.DataFrame | None = None,
+    former_status: pd.DataFrame | None = None,
 ) -> Month:
     """Tables of one period from inputs that were read: nothing is written, so this serves notebooks too.
 
-    `ledger`: the former period's `gap_ledger`; without one every gap is new.
+    `ledger`: the former period's `gap_ledger`; without one every gap is new. `former_status`: its `commune_status`;
+    without one nothing is said of changes.
     """
     window = evidence_window(inputs, settings, period)
     _tell_inputs(inputs, period, window, tell)
@@ -141,6 +146,9 @@ def judge_month(
         "rejects": rejects[["source_file", "source_row", "reject_reason"]],
         "rejects_summary": assemble.rejects_summary(rejects),
     }
+    since = changes(status, former_status)
+    if len(since):  # without a former period there is nothing to publish
+        tables["changes"] = since
     journal.rows = {
         "read": {item.name: item.row_count for item in inputs.read},
         "clean": results["books"],
@@ -156,7 +164,8 @@ def judge_month(
     for warning in warnings:
         tell("warning", fault=warning)
     device_ids = frozenset(inputs.tests["device_id"].dropna().unique())
-    return Month(period, window, inputs.communes, evidence.operators, tables, results, warnings, device_ids)
+    coarser = assemble.coarser_cells(evidence, priors, hex_status, inputs.communes, period, settings)
+    return Month(period, window, inputs.communes, evidence.operators, tables, results, warnings, device_ids, coarser)
 
 
 def _evidence_of(

@@ -56,6 +56,14 @@ class Period:
         """The `month_count` months that end with the period; a quarter is its own window when 3 are asked for."""
         return [_month(n) for n in range(self.last - month_count + 1, self.last + 1)]
 
+    def before(self) -> Period:
+        """The period of the same length that ends where this one begins.
+
+        >>> str(Period.parse("2026-01").before()), str(Period.parse("2024Q1").before())
+        ('2025-12', '2023Q4')
+        """
+        return Period(self.first - self.length, self.length)
+
     @property
     def end(self) -> datetime:
         """The period's last day, midnight: the time that goes into files which carry one."""

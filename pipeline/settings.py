@@ -63,11 +63,22 @@ class Boundaries(Section):
     code_length: int | None = Field(None, ge=1)  # pads codes that lost leading zeros, 5 in Vietnam
     name_column: str | None = None
     former_district_column: str | None = None
+    former_communes_column: str | None = None  # names of the communes that were merged, separated by ;
+    province_column: str | None = None  # a nation's map is then written by province too
     population_column: str | None = None
     terrain_column: str | None = None  # flat | hilly | mountainous
     vintage: str = "unstated"  # part of the key: codes were re-used in July 2025
     crs: str | None = None  # only where the file states none
     expected_count: int | None = Field(None, ge=1)  # communes
+
+
+class Crosswalk(Section):
+    """A CSV of old communes and the new ones they went into (n to n): the map's search finds the old names."""
+
+    path: Path | None = None
+    code_column: str = "new_ward_code"
+    former_commune_column: str = "old_ward_name"
+    former_district_column: str | None = "old_district_name"
 
 
 class Population(Section):
@@ -248,6 +259,14 @@ class Privacy(Section):
     min_devices: int = Field(3, ge=1)
 
 
+class Label(Section):
+    """A name that every map of the area writes and reaches, such as far islands of a nation."""
+
+    name: str
+    latitude: float = Field(ge=-90, le=90)  # ° WGS 84
+    longitude: float = Field(ge=-180, le=180)
+
+
 class Publish(Section):
     """What people receive."""
 
@@ -255,6 +274,8 @@ class Publish(Section):
     notice: str = ""  # e.g. "SỐ LIỆU GIẢ LẬP": stands on every output
     allow_noncommercial: bool = False  # operators' files from data whose licence forbids commercial use (Ookla's tiles)
     csv_dialect: Literal["standard", "excel-vi"] = "standard"
+    max_map_cells: int = Field(40_000, ge=1)  # with more, the map shows coarser cells, and a map is written by province
+    labels: tuple[Label, ...] = ()
 
 
 class Settings(Section):
@@ -263,6 +284,7 @@ class Settings(Section):
     area: Area = Area()
     target: Target = Target()
     boundaries: Boundaries = Boundaries()
+    crosswalk: Crosswalk = Crosswalk()
     population: Population = Population()
     facilities: Facilities = Facilities()
     roads: Roads = Roads()
@@ -328,7 +350,7 @@ def _absolute(settings: Settings, folder: Path) -> Settings:
     population = people.model_copy(update={"path": join(people.path), "grid": join(people.grid)})
     moved = {
         name: getattr(settings, name).model_copy(update={"path": join(getattr(settings, name).path)})
-        for name in ("facilities", "roads", "terrain")
+        for name in ("crosswalk", "facilities", "roads", "terrain")
     }
     return settings.model_copy(update={"sources": sources, "boundaries": boundaries, "population": population, **moved})
 

@@ -197,6 +197,8 @@ WORDS: Mapping[str, tuple[str, str]] = {
     "share_or_roam": ("dùng chung hạ tầng hoặc roaming", "share or roam"),
     "fund": ("hỗ trợ vốn, trạm mới", "fund a new site"),
     "sheet_title": ("Ưu tiên đầu tư vùng lõm sóng di động", "Investment priorities of mobile coverage gaps"),
+    "picture_title": ("Vùng lõm sóng di động", "Mobile coverage gaps"),
+    "picture_top": ("Ưu tiên đầu tư đầu tiên", "First investment priorities"),
     "sheet_summary": ("Tóm tắt", "Summary"),
     "sheet_measure": ("Đo trước", "Measure first"),
     "sheet_sharing": ("Khả năng dùng chung", "Sharing"),

@@ -32,6 +32,8 @@ def squares(
             "commune_code": codes,
             "commune_name": [f"Xã {code}" for code in codes],
             "former_district": None,
+            "former_communes": None,
+            "province_name": None,
             "boundary_vintage": "test",
             "population": 1000.0,
             "terrain": None,

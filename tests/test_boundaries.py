@@ -16,7 +16,7 @@ from pipeline.errors import UserFault
 from tests.builders import squares, write_boundaries
 
 DEFAULTS = dict(
-    layer=None, code_column=None, code_length=None, name_column=None, former_district_column=None, population_column=None,
+    layer=None, code_column=None, code_length=None, name_column=None, former_district_column=None, former_communes_column=None, province_column=None, population_column=None,
     terrain_column=None, vintage="test", crs=None, expected_count=None,
 )  # fmt: skip
 

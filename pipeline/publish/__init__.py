@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection
 from dataclasses import asdict
 from functools import partial
@@ -11,12 +10,13 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline import __version__, texts
 from pipeline.publish.manifest import Journal, write_manifest
+from pipeline.publish.names import file_names
 from pipeline.publish.swap import replacing
-from pipeline.tables import ALL
 
 if TYPE_CHECKING:
     from pipeline.inputs import Input, Inputs
     from pipeline.journey import Month
+    from pipeline.publish.maps import Maps
     from pipeline.settings import Settings
 
 
@@ -34,6 +34,7 @@ def publish_month(
     """Write `out/PERIOD` as a whole: tables, map, manifest; examined for privacy before it replaces the former one."""
     from pipeline.publish import guard
     from pipeline.publish.datapackage import write_datapackage
+    from pipeline.publish.maps import Maps
     from pipeline.publish.tables import write_csv, write_table
     from pipeline.publish.workbook import write_workbook
 
@@ -41,6 +42,7 @@ def publish_month(
     period = str(month.period)
     if inputs.licences and not settings.publish.allow_noncommercial:
         tell("licence_guard", licences=inputs.licences)
+    maps = Maps(month, settings, _about(month, settings, inputs.licences), inputs.licences)
     with replacing(out, period) as folder:
         if "tables" in parts:
             with journal.step("publish tables"):
@@ -72,7 +74,7 @@ def publish_month(
         if "map" in parts:
             with journal.step("publish map"):
                 progress("map", 0.92)
-                _write_map(folder / "maps" / "coverage_gaps.html", month, settings, inputs.licences)
+                maps.write_all(folder / "maps")
         if "gis" in parts:
             from pipeline.publish.gis import write_gis
 
@@ -83,7 +85,7 @@ def publish_month(
         if {"tables", "map", "gis"} <= set(parts):
             with journal.step("publish packs"):
                 progress("packs", 0.95)
-                _write_packs(folder / "packs", month, inputs, settings)
+                _write_packs(folder / "packs", month, inputs, settings, maps)
         with journal.step("privacy check"):
             progress("privacy", 0.97)
             examined = guard.examine(folder, device_ids=month.device_ids, min_devices=settings.privacy.min_devices)
@@ -103,35 +105,15 @@ def publish_month(
     return out / period
 
 
-def _write_packs(folder: Path, month: Month, inputs: Inputs, settings: Settings) -> None:
+def _write_packs(folder: Path, month: Month, inputs: Inputs, settings: Settings, maps: Maps) -> None:
     from pipeline.publish.packs import write_pack
 
     about, lang = _about(month, settings, inputs.licences), settings.publish.lang
     for operator, name in _operators_with_files(month, inputs, settings).items():
         folder.mkdir(parents=True, exist_ok=True)
-        write_map = partial(_write_map, month=month, settings=settings, licences=inputs.licences, start=operator)
+        write_map = partial(maps.write, start=operator)
         tables, communes = month.tables, month.communes
         write_pack(folder / f"{name}.zip", operator, tables, communes, about, lang, month.period.end, write_map)
-
-
-def _write_map(path: Path, month: Month, settings: Settings, licences: list[str], start: str = ALL) -> None:
-    from pipeline.publish.gap_map import write_map
-
-    lang, told = settings.publish.lang, _about(month, settings, licences)
-    kept = ("area", "period", "period_label", "window_label", "technology", "target_mbps", "notice")
-    about: dict[str, Any] = {
-        **{name: told[name] for name in kept},
-        "min_devices": settings.privacy.min_devices,
-        "bounds": month.results["everywhere_bounds"],
-        "licences": [
-            *licences,
-            f"{texts.word('boundaries', lang)} {month.communes['boundary_vintage'].iloc[0]}",
-            "folium (MIT)",
-            "Leaflet (BSD-2)",
-            "H3 (Apache-2.0)",
-        ],
-    }
-    write_map(path, month.communes, month.tables, month.operators, about | {"start": start}, lang)
 
 
 def _about(month: Month, settings: Settings, licences: list[str]) -> dict[str, Any]:
@@ -160,23 +142,6 @@ def _operators_with_files(month: Month, inputs: Inputs, settings: Settings) -> d
     """Operators that get files of their own; none where a licence forbids it (CC BY-NC-SA: an operator is a business)."""
     forbidden = inputs.licences and not settings.publish.allow_noncommercial
     return {} if forbidden else file_names(month.operators)
-
-
-def file_names(operators: list[str]) -> dict[str, str]:
-    """Operators' names as parts of file names: letters and digits of any script, the rest `_`; a number where two would clash.
-
-    >>> file_names(["Viettel", "A/B", "../A B"])
-    {'Viettel': 'Viettel', 'A/B': 'A_B', '../A B': '_A_B'}
-    >>> file_names(["A/B", "A B"])
-    {'A/B': 'A_B', 'A B': 'A_B_2'}
-    """
-    names: dict[str, str] = {}
-    for operator in operators:
-        plain = re.sub(r"[\W_]+", "_", operator)
-        taken = {name.casefold() for name in names.values()}
-        numbered = (plain if n == 1 else f"{plain}_{n}" for n in range(1, len(operators) + 2))
-        names[operator] = next(name for name in numbered if name.casefold() not in taken)
-    return names
 
 
 def without_paths(value: Any) -> Any:

@@ -19,6 +19,7 @@ import shapely
 from pipeline import texts
 from pipeline.headings import heading
 from pipeline.publish import qgis_styles
+from pipeline.publish.outlines import gap_outlines
 from pipeline.tables import ALL, PUBLISHED_AS
 
 # in drawing order, from the top; `priorities` and `measure_first` carry the commune's outline
@@ -58,13 +59,11 @@ def layers_of(
     """The pack's layers, EPSG:4326: the published tables with an outline. `hexes` and `communes` are one row per operator."""
     outline = communes[["commune_code", "geometry"]]
     hexes = gpd.GeoDataFrame(tables["hex_status"].rename(columns=PUBLISHED_AS))
-    cells = dict(zip(hexes["hex_id"], hexes.geometry, strict=True))
     areas = tables["gap_areas"]
-    shapes = [shapely.union_all([cells[c] for c in listed.split(";")]) for listed in areas["cells"]]
     about = tables["commune_summary"][["commune_code", "gap_class", "population", "area_km2"]]
     status = tables["commune_status"].merge(about, on="commune_code")
     return {
-        "gap_areas": gpd.GeoDataFrame(areas, geometry=gpd.GeoSeries(shapes, index=areas.index, crs="EPSG:4326")),
+        "gap_areas": gpd.GeoDataFrame(areas, geometry=gap_outlines(areas, hexes)),
         "hexes": hexes,
         "priorities": gpd.GeoDataFrame(tables["priorities"].merge(outline, on="commune_code"), crs="EPSG:4326"),
         "measure_first": gpd.GeoDataFrame(tables["measure_first"].merge(outline, on="commune_code"), crs="EPSG:4326"),

@@ -12,13 +12,20 @@ import zipfile
 from collections.abc import Iterable
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
+from pipeline.publish.gap_map.columns import decoded
 from pipeline.tables import ALL, PRIVATE
 
 _TOKEN = re.compile(rb"[0-9A-Za-z_.:-]{8,}")
 _DATA = re.compile(r'<script type="application/json" id="lomsong-data">(.*?)</script>', re.DOTALL)
 ZIPPED = (".xlsx", ".zip", ".qgz", ".docx", ".kmz")
+# figures of the page that tell a speed, by prefix of their columns
+_PAGE_SPEEDS = {
+    "s": ("mean", "median", "lo", "hi", "raw", "upload", "latency", "worst", "low_share", "chance", "q_gap", "q_meets"),
+    "c": ("mean", "median", "upload", "latency", "below", "weak"),
+}
 FORBIDDEN_COLUMNS = frozenset({"device_id", "device_key", "latitude", "longitude", "test_id", "measured_at"})
 
 
@@ -91,12 +98,18 @@ def _page(name: str, page: str, min_devices: int) -> list[str]:
     if match is None:
         return [f"{name}: no data block to examine"]
     data = json.loads(match[1])
+    if data.get("schema") == "lomsong-index/1":  # links and counts of communes
+        return []
+    columns, operators = decoded(data["block"]), data["operators"]
+    size = len(operators)
+    status = {key: columns[f"s.{key}"].reshape(-1, size) for key in ("devices", *_PAGE_SPEEDS["s"])}
     found = []
-    for kind in ("communes", "cells"):
-        for row in data[kind]:
-            for operator, figures in row["by"].items():
-                if 0 < figures["devices"] < min_devices and any(
-                    figures.get(k) is not None for k in ("mean", "median", "lo", "hi")
-                ):
-                    found.append(f"{name}: speed of {operator} in {row['id']} from fewer than {min_devices} devices")
+    for number, operator in enumerate(operators):
+        cells = {key: columns[f"c.{number}.{key}"] for key in ("devices", *_PAGE_SPEEDS["c"])}
+        communes = {key: values[:, number] for key, values in status.items()}
+        for kind, rows in (("cells", cells), ("communes", communes)):
+            few = (rows["devices"] > 1) & (rows["devices"] <= min_devices)  # stored plus one, 0 = nothing
+            shown = np.any([rows[key] > 0 for key in rows if key != "devices"], axis=0)
+            if count := int((few & shown).sum()):
+                found.append(f"{name}: speed of {operator} in {count} {kind} from fewer than {min_devices} devices")
     return found

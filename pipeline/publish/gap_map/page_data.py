@@ -1,5 +1,7 @@
-"""Published tables → the one JSON block that the page draws from. It takes what is published and adds nothing.
+"""Published tables → the data block that the page draws from. It takes what is published and adds nothing.
 
+Names and the few are JSON; figures are columns of one block (`columns.py`): commune × operator row by row (`s.`), cells
+operator by operator (`c.`), priorities (`p.`), measure first (`m.`), outlines of cells (`h.`) and gap areas (`g.`).
 Does not belong here: HTML, colours' choice, anything that was suppressed (it is gone from these tables already).
 """
 
@@ -10,67 +12,31 @@ from collections.abc import Mapping
 from typing import Any
 
 import geopandas as gpd
+import numpy as np
 import pandas as pd
 import shapely
 
 from pipeline import texts
 from pipeline.publish.gap_map import palette
-from pipeline.tables import ALL, FLAGS, NO_DATA_REASONS
+from pipeline.publish.gap_map.columns import counted, encoded, marked, places, scaled, zigzag
+from pipeline.publish.gap_map.page_texts import page_texts
+from pipeline.publish.outlines import gap_outlines, rings
+from pipeline.tables import ALL, CHANGES, FIELDS, FLAGS, GAP_STATES, NO_DATA_REASONS
 
-_DIGITS_DEG = 5  # about a metre
-FIGURE_DIGITS = 6  # as the CSV files: the page rounds once, when it writes; rounded twice, 39.8478 would read 39.9
-TOP = 10
+SPEED, SHARE = 1000, 1_000_000  # digits kept: what `explain` writes, cut one digit later
+CELL_SPEED, CELL_LATENCY = 100, 10  # one digit more than the page writes
+CELL_SHARE = 1000
+_DEG = 100_000  # 1e-5°, about a metre
+_DIGITS_DEG = 5
 SIMPLIFY_DEG = 0.0012  # about 130 m: below a pixel at province zoom
-_PAGE_TEXTS: Mapping[str, tuple[str, str]] = {
-    "title": ("Vùng lõm sóng di động", "Mobile coverage gaps"),
-    "operator": ("Nhà mạng", "Operator"),
-    "search": ("Tìm xã, phường", "Find a commune"),
-    "search_hint": ("Ví dụ: muong te", "e.g. muong te"),
-    "legend": ("Chú giải", "Legend"),
-    "legend_cells": ("Ô lục giác (phóng to)", "Hexes (zoomed in)"),
-    "top": ("Ưu tiên đầu tư", "Investment priorities"),
-    "top_none": ("Không có vùng lõm được xác nhận hoặc nhiều khả năng.", "No confirmed or probable gap."),
-    "card_hint": ("Chọn một xã trên bản đồ hoặc trong danh sách.", "Choose a commune on the map or in a list."),
-    "close": ("Đóng", "Close"),
-    "code": ("Mã", "Code"),
-    "people": ("Dân số", "People"),
-    "tests_month": ("Phép đo trong tháng", "Tests in the month"),
-    "status": ("Kết luận", "Verdict"),
-    "mean": ("Trung bình", "Mean"),
-    "median": ("Trung vị", "Median"),
-    "interval": ("Khoảng 95 %", "95 % interval"),
-    "tests": ("Phép đo", "Tests"),
-    "devices": ("Thiết bị", "Devices"),
-    "borrowed": ("chắc chắn nhờ bằng chứng của các nhà mạng khác trong xã; khoảng 95 % chỉ từ thiết bị của chính nó",
-                 "confirmed with the evidence of the commune's other operators; the 95 % interval is from its own devices alone"),
-    "further": ("Cần thêm thiết bị", "Further devices needed"),
-    "few": ("ít hơn {n} thiết bị: không công bố tốc độ", "fewer than {n} devices: no speed is published"),
-    "good": ("đạt", "met"),
-    "bad": ("chưa đạt", "not met"),
-    "open": ("chưa đủ bằng chứng", "not enough evidence"),
-    "weak_some": ("Yếu ở ít nhất một nhà mạng", "Weak for at least one operator"),
-    "weak_none": ("Có đo, không yếu rõ rệt", "Tested, not clearly weak"),
-    "cell": ("Ô", "Hex"),
-    "weak": ("yếu", "weak"),
-    "rank": ("hạng", "rank"),
-    "window": ("Bằng chứng", "Evidence"),
-    "months": ("tháng", "months"),
-    "method": ("Một thiết bị một phiếu; kết luận theo xã từ các phép đo trong xã. Ô lục giác chỉ cho thấy phân bố.",
-               "One device, one vote; the commune's verdict comes from its own tests. Hexes show the pattern only."),
-    "sources": ("Nguồn và giấy phép", "Sources and licences"),
-    "map_label": ("Bản đồ các xã", "Map of the communes"),
-    "no_script": ("Trang này cần JavaScript để vẽ bản đồ; bảng dưới đây có các ưu tiên đầu tiên.",
-                  "This page needs JavaScript to draw the map; the first priorities stand in the table below."),
-    "commune": ("Xã, phường", "Commune"),
-}  # fmt: skip
-
-
-def page_texts(lang: texts.Lang) -> dict[str, str]:
-    """The page's own words and the names of statuses, classes, flags and reasons."""
-    words = (*palette.STATUS_PAINT, *palette.CLASS_PAINT, *FLAGS, *NO_DATA_REASONS, ALL)
-    return {key: pair[lang == "en"] for key, pair in _PAGE_TEXTS.items()} | {
-        key: texts.word(key, lang) for key in words
-    }
+SIMPLIFY_SHARE = 2000  # of a larger area's extent: below a pixel of a screen
+GATES = (
+    "min_devices", "min_samples", "min_dates", "confirmed_min_devices", "confirmed_min_samples", "confirmed_min_dates",
+    "min_hours_apart", "interval", "q_value", "leave_one_out", "posterior", "device_ids",
+)  # fmt: skip
+UNDECIDED = FIELDS["devices_to_decide_reason"].among or ()
+CAUSES = FIELDS["likely_cause"].among or ()
+ACTIONS = FIELDS["suggested_action"].among or ()
 
 
 def page_data(
@@ -80,35 +46,56 @@ def page_data(
     about: Mapping[str, Any],
     lang: texts.Lang,
 ) -> dict[str, Any]:
-    """Everything the page shows: `about` (period, target, notice …), communes, cells, top gaps, paints, texts."""
+    """Everything the page shows: `about` (period, target, notice, rules …), communes, gaps, paints, words, the block."""
+    named = [ALL, *operators]
+    codes = [str(code) for code in tables["commune_summary"]["commune_code"]]
+    hexes, areas = gpd.GeoDataFrame(tables["hex_status"]), tables["gap_areas"]
+    changes = tables.get("changes")
+    columns = (
+        _status(tables["commune_status"], changes, codes, named)
+        | _cells(hexes, codes, named)
+        | _outlines("g", gap_outlines(areas, hexes).to_numpy())
+        | _priorities(tables["priorities"], areas, codes, named)
+        | _measure_first(tables["measure_first"], codes, named)
+    )
     return {
-        "schema": "lomsong-map/1",
+        "schema": "lomsong-map/2",
         "start": ALL,  # an operator's own pack opens on that operator
         **about,
+        "former": None if changes is None else str(changes["former_period"].iloc[0]),
         "lang": lang,
-        "operators": [ALL, *operators],
-        "communes": _communes(communes, tables["commune_status"], tables["commune_summary"]),
-        "cells": _cells(tables["hex_status"]),
-        "top": _top(tables["priorities"]),
+        "operators": named,
+        "communes": _communes(communes, tables["commune_summary"]),
+        "gaps": _gaps(areas, codes, named),
+        "lists": {
+            "verdicts": list(palette.STATUS_PAINT),
+            "classes": list(palette.CLASS_PAINT),
+            "flags": FLAGS,
+            "gates": GATES,
+            "reasons": NO_DATA_REASONS,
+            "undecided": UNDECIDED,
+            "changes": CHANGES,
+            "causes": CAUSES,
+            "actions": ACTIONS,
+        },
         "paint": {
             key: {"fill": p.fill, "pattern": p.pattern}
-            for key, p in (palette.STATUS_PAINT | palette.CLASS_PAINT).items()
+            for key, p in (palette.STATUS_PAINT | palette.CLASS_PAINT | palette.CHANGE_PAINT).items()
         },
-        "statuses": list(palette.STATUS_PAINT),
-        "classes": list(palette.CLASS_PAINT),
-        "speed_breaks": palette.SPEED_BREAKS_MBPS,
-        "speed_fills": palette.SPEED_FILLS,
-        "text": page_texts(lang),
+        "scales": {key: {"breaks": s.breaks, "fills": s.fills, "unit": s.unit} for key, s in palette.SCALES.items()},
+        "text": {one: page_texts(one) for one in ("vi", "en")},
+        "block": encoded(columns),
     }
 
 
 def simplified(communes: gpd.GeoDataFrame) -> dict[str, Any]:
     """The communes as GeoJSON with only their codes, simplified as a coverage so that shared edges stay shared."""
     shapes = communes.geometry.to_numpy()
-    if shapely.coverage_is_valid(shapes):
-        shapes = shapely.coverage_simplify(shapes, SIMPLIFY_DEG)
-    else:  # overlaps or gaps in the file: each by itself, finer, so that the seams stay thin
-        shapes = shapely.simplify(shapes, SIMPLIFY_DEG / 3)
+    west, south, east, north = communes.total_bounds
+    tolerance = max(SIMPLIFY_DEG, max(east - west, north - south) / SIMPLIFY_SHARE)
+    # overlaps or gaps in the file: each by itself, finer, so that the seams stay thin
+    is_coverage = shapely.coverage_is_valid(shapes)
+    shapes = shapely.coverage_simplify(shapes, tolerance) if is_coverage else shapely.simplify(shapes, tolerance / 3)
     features = [
         {"type": "Feature", "properties": {"code": code}, "geometry": _rounded(shape)}
         for code, shape in zip(communes["commune_code"], shapes, strict=True)
@@ -120,85 +107,163 @@ def _rounded(shape: shapely.Geometry) -> dict[str, Any]:
     def ring(coordinates: Any) -> list[list[float]]:
         return [[round(x, _DIGITS_DEG), round(y, _DIGITS_DEG)] for x, y in coordinates]
 
-    polygons = [
-        [ring(r) for r in polygon]
-        for polygon in shapely.geometry.mapping(shapely.MultiPolygon(shapely.get_parts([shape]).tolist()))[
-            "coordinates"
-        ]
-    ]
-    return {"type": "MultiPolygon", "coordinates": polygons}
+    whole = shapely.MultiPolygon(shapely.get_parts([shape]).tolist())
+    return {
+        "type": "MultiPolygon",
+        "coordinates": [[ring(r) for r in part] for part in shapely.geometry.mapping(whole)["coordinates"]],
+    }
 
 
-def _number(value: Any, digits: int = FIGURE_DIGITS) -> float | None:
-    # an interval of very few, very unlike values may have no upper end
+def _number(value: Any, digits: int) -> float | None:
     return round(float(value), digits) if pd.notna(value) and math.isfinite(value) else None
 
 
-def _communes(communes: gpd.GeoDataFrame, status: pd.DataFrame, summary: pd.DataFrame) -> list[dict[str, Any]]:
-    figures: dict[str, dict[str, Any]] = {}
-    for row in status.to_dict("records"):
-        figures.setdefault(row["commune_code"], {})[row["operator"]] = {
-            "verdict": palette.verdict(row["status"], row["evidence"]),
-            "mean": _number(row["mean_mbps"]),
-            "median": _number(row["median_mbps"]),
-            "lo": _number(row["lo_mbps"]),
-            "hi": _number(row["hi_mbps"]),
-            "tests": _number(row["test_count"], 1),
-            "devices": _number(row["device_count"], 1),
-            "further": _number(row["devices_to_decide"], 0),
-            "borrowed": row["evidence_basis"] == "borrowed",
-            "flags": row["flags"].split(";") if row["flags"] else [],
-            "reason": None if pd.isna(row["no_data_reason"]) else row["no_data_reason"],
-        }
-    points = dict(zip(communes["commune_code"], shapely.point_on_surface(communes.geometry.to_numpy()), strict=True))
+def _text(value: Any) -> str:
+    return "" if pd.isna(value) else str(value)
+
+
+def _communes(communes: gpd.GeoDataFrame, summary: pd.DataFrame) -> list[dict[str, Any]]:
+    about = communes.set_index("commune_code")
+    inside = shapely.point_on_surface(about.geometry.reindex(summary["commune_code"]).to_numpy())
     return [
         {
             "id": row["commune_code"],
             "name": row["commune_name"],
             "class": row["gap_class"],
+            "district": _text(row["former_district"]),
+            "formers": _text(about["former_communes"][row["commune_code"]]),
             "people": _number(row["population"], 0),
             "tests_month": _number(row["month_test_count"], 0),
-            "at": [round(points[row["commune_code"]].y, 4), round(points[row["commune_code"]].x, 4)],
-            "by": figures[row["commune_code"]],
+            "at": [round(point.y, 4), round(point.x, 4)],
         }
-        for row in summary.to_dict("records")
+        for row, point in zip(summary.to_dict("records"), inside, strict=True)
     ]
 
 
-def _cells(hex_status: pd.DataFrame) -> list[dict[str, Any]]:
-    cells: dict[str, dict[str, Any]] = {}
-    for row in hex_status.to_dict("records"):
-        cell = cells.setdefault(
-            row["hex_id"],
-            {"id": row["hex_id"], "res": row["h3_resolution"], "rings": _rings(row["geometry"]), "by": {}},
-        )
-        cell["by"][row["operator"]] = {
-            "devices": _number(row["device_count"], 1),
-            "tests": _number(row["test_count"], 1),
-            "mean": _number(row["mean_mbps"]),
-            "median": _number(row["median_mbps"]),
-            "weak": bool(row["is_weak"]),
+def _status(
+    status: pd.DataFrame, changes: pd.DataFrame | None, codes: list[str], named: list[str]
+) -> dict[str, np.ndarray]:
+    """Every commune × operator, in the order of `codes` and within it of `named`."""
+    order = pd.MultiIndex.from_product([codes, named])
+    rows = status.set_index(["commune_code", "operator"]).reindex(order)
+    assert rows["status"].notna().all()
+    verdicts = pd.Series([palette.verdict(s, e) for s, e in zip(rows["status"], rows["evidence"], strict=True)])
+    columns = {
+        "s.verdict": places(verdicts, list(palette.STATUS_PAINT)),
+        "s.reason": places(rows["no_data_reason"], list(NO_DATA_REASONS)),
+        "s.undecided": places(rows["devices_to_decide_reason"], list(UNDECIDED)),
+        "s.flags": marked(rows["flags"], FLAGS),
+        "s.gates": marked(rows["failed_gates"], GATES),
+        "s.borrowed": rows["evidence_basis"].eq("borrowed").to_numpy(dtype="int64"),
+    }
+    for short, name in (
+        ("tests", "test_count"), ("devices", "device_count"), ("samples", "sample_count"), ("dates", "date_count"),
+        ("month", "month_test_count"), ("failed", "failed_test_count"), ("window", "window_months"),
+        ("further", "devices_to_decide"),
+    ):  # fmt: skip
+        columns[f"s.{short}"] = counted(rows[name])
+    for short, name in (
+        ("mean", "mean_mbps"), ("median", "median_mbps"), ("lo", "lo_mbps"), ("hi", "hi_mbps"), ("raw", "raw_mean_mbps"),
+        ("upload", "upload_mean_mbps"), ("latency", "latency_median_ms"), ("worst", "worst_hi_mbps"),
+        ("hours", "slow_hours_apart"),
+    ):  # fmt: skip
+        columns[f"s.{short}"] = scaled(rows[name], SPEED)
+    for short, name in (
+        ("low_share", "share_below_10_mbps"), ("failure_rate", "failure_rate"), ("chance", "gap_probability"),
+        ("borrowed_chance", "borrowed_gap_probability"), ("q_gap", "q_gap"), ("q_meets", "q_meets"),
+    ):  # fmt: skip
+        columns[f"s.{short}"] = scaled(rows[name], SHARE)
+    if changes is not None:
+        since = changes.set_index(["commune_code", "operator"]).reindex(order)
+        columns["s.change"] = places(since["change"], list(CHANGES))
+        columns["s.former_mean"] = scaled(since["former_mean_mbps"], SPEED)
+    return columns
+
+
+def _cells(hexes: gpd.GeoDataFrame, codes: list[str], named: list[str]) -> dict[str, np.ndarray]:
+    """Cells in the order of their ids; for each operator a column of each figure, 0 where it has nothing there."""
+    cells = hexes.drop_duplicates("hex_id").sort_values("hex_id")
+    ids = np.array([int(cell, 16) for cell in cells["hex_id"]], dtype="uint64")
+    commune = places(cells["hex_commune_code"], codes)
+    columns = {"h.id_high": ids >> np.uint64(32), "h.id_low": ids & np.uint64(0xFFFFFFFF), "h.commune": commune}
+    columns |= _outlines("h", cells.geometry.to_numpy())
+    for number, operator in enumerate(named):
+        rows = hexes[hexes["operator"] == operator].set_index("hex_id").reindex(cells["hex_id"])
+        columns |= {
+            f"c.{number}.devices": counted(rows["device_count"]),
+            f"c.{number}.tests": counted(rows["test_count"]),
+            f"c.{number}.mean": scaled(rows["mean_mbps"], CELL_SPEED),
+            f"c.{number}.median": scaled(rows["median_mbps"], CELL_SPEED),
+            f"c.{number}.upload": scaled(rows["upload_mean_mbps"], CELL_SPEED),
+            f"c.{number}.latency": scaled(rows["latency_median_ms"], CELL_LATENCY),
+            f"c.{number}.below": scaled(rows["share_devices_below_target"], CELL_SHARE),
+            f"c.{number}.weak": rows["is_weak"].eq(True).to_numpy(dtype="int64"),
         }
-    return list(cells.values())
+    return columns
 
 
-def _rings(shape: shapely.Geometry) -> list[list[list[float]]]:
-    return [
-        [[round(y, _DIGITS_DEG), round(x, _DIGITS_DEG)] for x, y in part.exterior.coords[:-1]]
-        for part in shapely.get_parts([shape])
-    ]
+def _outlines(prefix: str, shapes: np.ndarray) -> dict[str, np.ndarray]:
+    """Rings over shared corners: corners as steps from one to the next, a ring's corners counted back from the newest."""
+    points, ring_of_point, shape_of_ring = rings(shapes)
+    whole = np.round(points * _DEG).astype("int64").reshape(-1, 2)
+    corners, first, at = np.unique(whole, axis=0, return_index=True, return_inverse=True)
+    order = np.argsort(first, kind="stable")  # corners in the order in which the rings meet them
+    number = np.empty(len(order), dtype="int64")
+    number[order] = np.arange(len(order))
+    met = number[at.reshape(-1)]
+    newest = np.concatenate([[0], np.maximum.accumulate(met)[:-1] + 1]) if len(met) else met
+    return {
+        f"{prefix}.x": zigzag(corners[order, 0]),
+        f"{prefix}.y": zigzag(corners[order, 1]),
+        f"{prefix}.back": newest - met,
+        f"{prefix}.ring_size": np.bincount(ring_of_point, minlength=len(shape_of_ring)),
+        f"{prefix}.ring_shape": zigzag(shape_of_ring),
+    }
 
 
-def _top(priorities: pd.DataFrame) -> list[dict[str, Any]]:
+def _gaps(areas: pd.DataFrame, codes: list[str], named: list[str]) -> list[dict[str, Any]]:
+    commune, operator = places(areas["commune_code"], codes) - 1, places(areas["operator"], named) - 1
     return [
         {
-            "rank": int(row["need_rank"]),
-            "id": row["commune_code"],
-            "name": row["commune_name"],
-            "operator": row["operator"],
-            "verdict": row["status"],
-            "mean": _number(row["mean_mbps"]),
+            "id": row["gap_id"],
+            "commune": int(c),
+            "operator": int(o),
+            "state": row["state"],
+            "since": row["first_seen"],
+            "devices": _number(row["device_count"], 0),
+            "mean": _number(row["mean_mbps"], 3),
             "people": _number(row["population"], 0),
+            "km2": _number(row["area_km2"], 1),
+            "at": [_number(row["gap_latitude"], 5), _number(row["gap_longitude"], 5)],
         }
-        for row in priorities.to_dict("records")
+        for row, c, o in zip(areas.to_dict("records"), commune, operator, strict=True)
     ]
+
+
+def _priorities(
+    priorities: pd.DataFrame, areas: pd.DataFrame, codes: list[str], named: list[str]
+) -> dict[str, np.ndarray]:
+    rows = priorities.sort_values("need_rank")
+    states = dict(zip(areas["gap_id"], areas["state"], strict=True))
+    assert set(states.values()) <= set(GAP_STATES)
+    return {
+        "p.commune": places(rows["commune_code"], codes),
+        "p.operator": places(rows["operator"], named),
+        "p.gap": places(rows["gap_id"], list(areas["gap_id"])),
+        "p.rank": counted(rows["need_rank"]),
+        "p.lo": counted(rows["rank_lo"]),
+        "p.hi": counted(rows["rank_hi"]),
+        "p.efficiency": counted(rows["efficiency_rank"]),
+        "p.depth": scaled(rows["depth"], SHARE),
+        "p.chance": scaled(rows["gap_probability"], SHARE),
+        "p.waiting": scaled(rows["expected_person_gap"], 10),
+        "p.index": scaled(rows["priority_index"], 10),
+        "p.facilities": counted(rows["facility_count"]),
+        "p.road": rows["has_main_road"].eq(True).fillna(False).astype("int64").to_numpy(),
+        "p.cause": places(rows["likely_cause"], list(CAUSES)),
+        "p.action": places(rows["suggested_action"], list(ACTIONS)),
+    }
+
+
+def _measure_first(rows: pd.DataFrame, codes: list[str], named: list[str]) -> dict[str, np.ndarray]:
+    return {"m.commune": places(rows["commune_code"], codes), "m.operator": places(rows["operator"], named)}

@@ -37,8 +37,38 @@ CLASS_PAINT: dict[str, Paint] = {
     "no_gap_found": Paint("#97c3e5"),
     "unknown": Paint("#ddd8e6", "dots"),
 }
+# what became of a verdict since the former period
+CHANGE_PAINT: dict[str, Paint] = {
+    "new_gap": Paint("#5c1a06"),
+    "worse": Paint("#d2691e"),
+    "no_change": Paint("#ece7da"),
+    "better": Paint("#97c3e5"),
+    "closed_gap": Paint("#2f6fa5"),
+    "not_comparable": Paint("#ddd8e6", "dots"),
+}
+
+
+@dataclass(frozen=True)
+class Scale:
+    """Classes of a figure: fills[i] is for breaks[i − 1] <= value < breaks[i]."""
+
+    breaks: tuple[float, ...]
+    fills: tuple[str, ...]
+    unit: str
+
+
 SPEED_BREAKS_MBPS = (10, 20, 40, 80, 160)
 SPEED_FILLS = ("#5c1a06", "#a83c08", "#d2691e", "#c3dcf1", "#97c3e5", "#68a6d6")
+_GREENS = ("#f0f3e4", "#cfdcb6", "#a8c08a", "#7d9f66", "#557d4a", "#2f5a31")
+_PURPLES = ("#efe9f4", "#d4c6e3", "#b39ecb", "#9174b0", "#6d4c92", "#472a6b")
+# no target is set for upload, latency and tests: one hue each, darker = more
+SCALES: dict[str, Scale] = {
+    "mean": Scale(SPEED_BREAKS_MBPS, SPEED_FILLS, "Mbps"),
+    "median": Scale(SPEED_BREAKS_MBPS, SPEED_FILLS, "Mbps"),
+    "upload": Scale((2, 5, 10, 20, 40), _GREENS, "Mbps"),
+    "latency": Scale((20, 40, 60, 100, 200), _PURPLES, "ms"),
+    "tests": Scale((1, 10, 30, 100, 300), _GREENS, ""),
+}
 OUTSIDE, INSIDE, LINE = "#dddad2", "#ffffff", "#4a4a4a"
 
 

@@ -1,0 +1,96 @@
+// Words, numbers and small pieces of the document. Every text goes in as text, never as markup.
+const MISSING = '–';
+const state = {operator: Math.max(0, operators.indexOf(data.start)), view: 'verdict', commune: null, cell: null,
+  lang: data.lang, hidden: new Set(), hiddenCells: new Set(), sort: {key: 'name', down: false}, table: false};
+const t = (key, values) => {
+  let text = data.text[state.lang][key];
+  Object.keys(values || {}).forEach((name) => { text = text.split('{' + name + '}').join(values[name]); });
+  return text;
+};
+const number = (value, digits) => (value === null || value === undefined ? MISSING
+  : value.toLocaleString(state.lang === 'vi' ? 'vi-VN' : 'en-GB', {minimumFractionDigits: digits || 0, maximumFractionDigits: digits || 0}));
+// a speed with one digit; two where one would put it on the wrong side of the target
+function speed(value) {
+  if (value === null) return MISSING;
+  const target = data.target_mbps, shown = Math.round(value * 10) / 10;
+  if ((value < target) === (shown < target)) return number(value, 1);
+  return number(Math.floor(value * 100 + 1e-6) / 100, 2);
+}
+// a figure inside a sentence, as `lomsong explain` writes it
+function told(value) {
+  if (value === null || value === undefined) return MISSING;
+  if (Number.isInteger(value)) return number(value);
+  if (value > 0 && value < 0.1) { const text = String(Number(value.toPrecision(2))); return state.lang === 'vi' ? text.replace('.', ',') : text; }
+  return number(value, Math.abs(Math.round(value * 10) / 10 - Math.round(value * 100) / 100) < 1e-9 ? 1 : 2);
+}
+const percent = (share) => Math.round(1000 * share) / 10;
+const operatorName = (i) => (operators[i] === 'all' ? t('all') : operators[i]);
+const fold = (text) => text.normalize('NFD').replace(/[\u0300-\u036f]/g, '').replace(/[đĐ]/g, 'd').toLowerCase();
+
+function node(tag, attributes, children) {
+  const made = document.createElement(tag);
+  Object.entries(attributes || {}).forEach(([key, value]) => {
+    if (key === 'text') made.textContent = value;
+    else if (key === 'click') made.addEventListener('click', value);
+    else if (value !== null && value !== false) made.setAttribute(key, value === true ? '' : value);
+  });
+  (children || []).forEach((child) => { if (child) made.appendChild(child); });
+  return made;
+}
+const put = (id, children) => {
+  const place = document.getElementById(id);
+  place.textContent = '';
+  children.forEach((child) => { if (child) place.appendChild(child); });
+};
+const SVG = 'http://www.w3.org/2000/svg';
+function svg(tag, attributes, children) {
+  const made = document.createElementNS(SVG, tag);
+  Object.entries(attributes).forEach(([key, value]) => made.setAttribute(key, value));
+  (children || []).forEach((child) => made.appendChild(child));
+  return made;
+}
+
+// patterns: what is less sure is hatched or dotted, so that it reads in grey print and under every colour blindness
+const mixed = (fill, share) => '#' + [1, 3, 5].map((at) => Math.round(parseInt(fill.substr(at, 2), 16) * share + 255 * (1 - share)).toString(16).padStart(2, '0')).join('');
+const paints = Object.assign({}, data.paint, {
+  none: {fill: '#ffffff', pattern: ''}, hidden: {fill: '#e9e6df', pattern: ''}, few: {fill: '#ddd8e6', pattern: 'hatch'},
+  weak_some: {fill: data.paint.partial_gap.fill, pattern: ''}, weak_none: {fill: '#efe9dc', pattern: ''},
+  known_all: {fill: '#68a6d6', pattern: ''}, known_some: {fill: '#c3dcf1', pattern: ''}, known_none: {fill: '#ddd8e6', pattern: 'dots'},
+  confirmed: {fill: '#2f5a31', pattern: ''}, probable: {fill: '#a8c08a', pattern: 'hatch'}
+});
+Object.entries(data.scales).forEach(([view, scale]) => scale.fills.forEach((fill, i) => {
+  paints[view + ':' + i] = {fill, pattern: ''};
+  paints[view + ':' + i + ':unsure'] = {fill: mixed(fill, 0.5), pattern: 'hatch', ink: fill};
+}));
+const tile = (key) => {
+  const paint = paints[key];
+  return {size: 8, fill: paint.fill, hatch: paint.pattern === 'hatch', ink: paint.pattern === 'hatch' ? paint.ink || '#ffffff' : '#77736a'};
+};
+const HATCH = 'M-2,2 l4,-4 M0,8 l8,-8 M6,10 l4,-4';
+function fillOf(key) {  // of an SVG shape
+  if (!paints[key].pattern) return paints[key].fill;
+  const id = 'p-' + key.replace(/:/g, '-');
+  if (!document.getElementById(id)) {
+    const {size, fill, hatch, ink} = tile(key);
+    document.getElementById('patterns').appendChild(svg('pattern', {id, width: size, height: size, patternUnits: 'userSpaceOnUse'}, [
+      svg('rect', {width: size, height: size, fill}),
+      hatch ? svg('path', {d: HATCH, stroke: ink, 'stroke-width': 2}) : svg('circle', {cx: 4, cy: 4, r: 1.2, fill: ink})]));
+  }
+  return 'url(#' + id + ')';
+}
+const patterns = {};
+function penFill(pen, key, left, top) {  // of a canvas; the pattern stands still on the map
+  if (!paints[key].pattern) return paints[key].fill;
+  if (!patterns[key]) {
+    const {size, fill, hatch, ink} = tile(key), canvas = document.createElement('canvas');
+    canvas.width = canvas.height = size;
+    const brush = canvas.getContext('2d');
+    brush.fillStyle = fill; brush.fillRect(0, 0, size, size);
+    if (hatch) { brush.strokeStyle = ink; brush.lineWidth = 2; brush.stroke(new Path2D(HATCH)); }
+    else { brush.fillStyle = ink; brush.beginPath(); brush.arc(4, 4, 1.2, 0, 7); brush.fill(); }
+    patterns[key] = pen.createPattern(canvas, 'repeat');
+  }
+  patterns[key].setTransform(new DOMMatrix().translate(-((left % 8) + 8) % 8, -((top % 8) + 8) % 8));
+  return patterns[key];
+}
+const swatch = (key) => svg('svg', {class: 'swatch', 'aria-hidden': 'true'}, [svg('rect', {width: '100%', height: '100%', fill: fillOf(key)})]);

@@ -1,0 +1,123 @@
+// What is shown: the view's classes, the key of each commune and cell in it, headline and legend.
+const VIEWS = ['verdict', 'mean', 'median', 'upload', 'latency', 'tests', 'evidence'].concat(data.former ? ['change'] : []);
+const ONE_OPERATOR = ['mean', 'median', 'upload', 'latency'];  // operators are never pooled into one mean
+const isAll = () => operators[state.operator] === 'all' && !pooled;
+const viewOpen = (view) => !(isAll() && ONE_OPERATOR.includes(view));
+const classIndex = (view, value) => data.scales[view].breaks.filter((limit) => value >= limit).length;
+const RANKED_CHANGES = ['new_gap', 'worse', 'closed_gap', 'better', 'no_change', 'not_comparable'];
+
+function communeKey(commune) {
+  const row = commune.rows[state.operator], view = state.view;
+  if (view === 'verdict') return isAll() ? commune['class'] : row.verdict;
+  if (view === 'tests') return 'tests:' + classIndex('tests', row.tests || 0);
+  if (view === 'change') {
+    const found = isAll() ? commune.rows.slice(1).map((one) => one.change) : [row.change];
+    return RANKED_CHANGES.find((change) => found.includes(change)) || 'not_comparable';
+  }
+  if (view === 'evidence') {
+    if (!isAll()) return evidenceOf(row.verdict);
+    const open = commune.rows.slice(1).filter((one) => ['insufficient_evidence', 'no_data', 'borderline'].includes(one.verdict)).length;
+    return open === 0 ? 'known_all' : open < operators.length - 1 ? 'known_some' : 'known_none';
+  }
+  if (row[view] === null) return 'none';
+  return view + ':' + classIndex(view, row[view]) + (row.verdict === 'insufficient_evidence' ? ':unsure' : '');
+}
+const evidenceOf = (verdict) => (['confirmed_gap', 'meets_confirmed'].includes(verdict) ? 'confirmed'
+  : ['probable_gap', 'meets_probable'].includes(verdict) ? 'probable' : verdict);
+const plainKey = (key) => key.replace(/:unsure$/, '');  // of the legend: sure and unsure are one class
+
+function legendKeys() {
+  const view = state.view;
+  if (view === 'verdict') return isAll() ? lists.classes : lists.verdicts;
+  if (view === 'change') return RANKED_CHANGES;
+  if (view === 'evidence') return isAll() ? ['known_all', 'known_some', 'known_none'] : ['confirmed', 'probable', 'borderline', 'insufficient_evidence', 'no_data'];
+  const classes = data.scales[view].fills.map((_, i) => view + ':' + i);
+  return view === 'tests' ? classes : classes.concat(['none']);
+}
+function keyName(key) {
+  if (!key.includes(':')) return t('key_' + key) || t(key);
+  const [view, i] = key.split(':'), {breaks, unit} = data.scales[view], place = Number(i), tail = unit ? ' ' + unit : '';
+  if (view === 'tests') {
+    if (place === 0) return '0';
+    return place === breaks.length ? '≥ ' + number(breaks[place - 1]) : number(breaks[place - 1]) + ' – ' + number(breaks[place] - 1);
+  }
+  if (place === 0) return '< ' + breaks[0] + tail;
+  return place === breaks.length ? '≥ ' + breaks[place - 1] + tail : breaks[place - 1] + ' – < ' + breaks[place] + tail;
+}
+
+// cells: null = nothing to draw for this operator and view
+const cellViews = () => (state.view === 'verdict' ? (isAll() ? 'weak' : 'mean') : ['evidence', 'change'].includes(state.view) ? null : state.view);
+function cellKeys() {  // key number of every cell, and the keys
+  const view = cellViews(), operator = state.operator, found = new Int8Array(cellCount).fill(-1);
+  if (view === null) return {keys: [], found};
+  const devices = columns['c.' + operator + '.devices'];
+  if (view === 'weak') {
+    const weak = operators.slice(1).map((_, i) => columns['c.' + (i + 1) + '.weak']);
+    for (let i = 0; i < cellCount; i += 1) if (devices[i]) found[i] = weak.some((one) => one[i]) ? 0 : devices[i] - 1 < data.min_devices ? 2 : 1;
+    return {keys: ['weak_some', 'weak_none', 'few'], found};
+  }
+  const keys = data.scales[view].fills.map((_, i) => view + ':' + i).concat(view === 'tests' ? [] : ['few']);
+  const values = columns['c.' + operator + '.' + view], scale = view === 'tests' ? 1 : view === 'latency' ? CELL_LATENCY : CELL_SPEED;
+  const breaks = data.scales[view].breaks.map((limit) => limit * scale);
+  for (let i = 0; i < cellCount; i += 1) {
+    if (!devices[i]) continue;
+    if (!values[i]) { found[i] = keys.length - 1; continue; }
+    let place = 0;
+    while (place < breaks.length && values[i] - 1 >= breaks[place]) place += 1;
+    found[i] = place;
+  }
+  return {keys, found};
+}
+let cellsNow = null;  // of the present choice
+
+function legendItem(key, count, total, hidden, name) {
+  const box = node('input', {type: 'checkbox', checked: !hidden.has(key)});
+  box.addEventListener('change', () => {
+    if (box.checked) hidden.delete(key); else hidden.add(key);
+    keep(); redraw(false);
+  });
+  return node('li', {'data-key': key, class: hidden.has(key) ? 'off' : ''}, [node('label', {}, [box, swatch(key), node('span', {class: 'name', text: name}),
+    node('span', {class: 'count', text: number(count)}), total ? node('span', {class: 'share', text: number(100 * count / total, 0) + ' %'}) : null])]);
+}
+function legend() {
+  const counts = {};
+  let unsure = 0;
+  data.communes.forEach((commune) => {
+    const key = communeKey(commune);
+    if (key !== plainKey(key)) unsure += 1;
+    counts[plainKey(key)] = (counts[plainKey(key)] || 0) + 1;
+  });
+  document.getElementById('legend-unit').textContent = t('legend_communes', {n: number(communeCount)});
+  put('legend', legendKeys().map((key) => legendItem(key, counts[key] || 0, communeCount, state.hidden, keyName(key))));
+  put('legend-note', unsure ? [swatch(state.view + ':2:unsure'), node('span', {text: t('unsure_note')}), node('span', {class: 'count', text: number(unsure)})] : []);
+  const tally = new Array(cellsNow.keys.length).fill(0);
+  let drawn = 0;
+  cellsNow.found.forEach((place) => { if (place >= 0) { tally[place] += 1; drawn += 1; } });
+  document.getElementById('legend-cells-unit').textContent = cellsNow.keys.length ? t('legend_cells', {n: number(drawn)}) : '';
+  put('legend-cells', cellsNow.keys.map((key, i) => legendItem(key, tally[i], drawn, state.hiddenCells, key === 'few' ? t('few', {n: data.min_devices}) : keyName(key))));
+}
+
+const GOOD = ['no_gap_found', 'meets_confirmed', 'meets_probable'];
+const BAD = ['total_gap', 'partial_gap', 'gap_rest_unknown', 'confirmed_gap', 'probable_gap'];
+const periodName = (period) => period.replace(/^(\d{4})-?(Q\d|\d\d)$/, '$2/$1');
+const verdictKey = (commune) => (isAll() ? commune['class'] : commune.rows[state.operator].verdict);
+function headline() {
+  const keys = data.communes.map(verdictKey), count = (wanted) => keys.filter((key) => wanted.includes(key)).length;
+  const good = count(GOOD), bad = count(BAD);
+  document.getElementById('headline').textContent = [data.technology, data.period_label, number(data.target_mbps) + ' Mbps', t('good') + ' ' + number(good),
+    t('bad') + ' ' + number(bad), t('open') + ' ' + number(communeCount - good - bad)].join(' · ');
+  const rows = data.communes.flatMap((commune) => (isAll() ? commune.rows.slice(1) : [commune.rows[state.operator]]));
+  const changed = (change) => number(rows.filter((row) => row.change === change).length);
+  document.getElementById('since').textContent = !data.former ? '' : t('since', {period: periodName(data.former)}) + ': '
+    + ['new_gap', 'closed_gap', 'better', 'worse'].map((change) => t(change + '_short') + ' ' + changed(change)).join(' · ');
+}
+
+function paintCommunes() {
+  const far = map.getZoom() < CELL_ZOOM || cellViews() === null;
+  communes.eachLayer((layer) => {
+    const commune = communeOf[layer.feature.properties.code], chosen = commune === state.commune, key = communeKey(commune);
+    layer.setStyle({fillColor: fillOf(state.hidden.has(plainKey(key)) ? 'hidden' : key), fillOpacity: far ? 1 : 0.3,
+      color: chosen ? '#000000' : '#4a4a4a', weight: chosen ? 3.5 : communeCount > 400 ? 0.5 : 1});
+    if (chosen) layer.bringToFront();
+  });
+}

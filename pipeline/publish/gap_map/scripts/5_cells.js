@@ -1,0 +1,143 @@
+// One canvas for all cells, gap areas and names: drawn from CELL_ZOOM on, redrawn where the map comes to rest.
+const map = map_lomsong, communes = geo_json_communes;
+const CELL_ZOOM = 10, SMALL_PX = 4, MARGIN = 0.15;  // margin: share of the view that is drawn beyond its edges
+const boxIn = (boxes, ring, view) => boxes[4 * ring] < view[2] && boxes[4 * ring + 2] > view[0] && boxes[4 * ring + 1] < view[3] && boxes[4 * ring + 3] > view[1];
+
+function ringPath(path, rings, ring, scale, left, top) {
+  const {corner, start, x, y} = rings;
+  for (let k = start[ring]; k < start[ring + 1]; k += 1) {
+    const px = x[corner[k]] * scale - left, py = y[corner[k]] * scale - top;
+    if (k === start[ring]) path.moveTo(px, py); else path.lineTo(px, py);
+  }
+  path.closePath();
+}
+// cells of the present choice on any canvas; `frame`: scale (px per unit of the plane), left, top, width, height in px
+function drawCells(pen, frame, anchor) {
+  const {scale, left, top} = frame, view = [left / scale, top / scale, (left + frame.width) / scale, (top + frame.height) / scale];
+  const byKey = cellsNow.keys.map(() => []), weak = columns['c.' + state.operator + '.weak'], strong = [];
+  let widest = 0;
+  for (let ring = 0; ring < hexRings.count; ring += 1) {
+    const cell = hexRings.shape[ring], place = cellsNow.found[cell];
+    if (place < 0 || !boxIn(hexRings.boxes, ring, view)) continue;
+    byKey[place].push(ring);
+    if (weak[cell]) strong.push(ring);
+    widest = Math.max(widest, (hexRings.boxes[4 * ring + 2] - hexRings.boxes[4 * ring]) * scale);
+  }
+  if (widest < SMALL_PX && widest > 0) { drawSmall(pen, frame, byKey); return; }
+  const outline = new Path2D();
+  byKey.forEach((rings, place) => {
+    if (!rings.length) return;
+    const path = new Path2D(), key = state.hiddenCells.has(cellsNow.keys[place]) ? 'hidden' : cellsNow.keys[place];
+    rings.forEach((ring) => { ringPath(path, hexRings, ring, scale, left, top); ringPath(outline, hexRings, ring, scale, left, top); });
+    pen.globalAlpha = 0.88;
+    pen.fillStyle = penFill(pen, key, anchor[0], anchor[1]);
+    pen.fill(path);
+  });
+  pen.globalAlpha = 1;
+  pen.strokeStyle = '#4a4a4a';
+  if (widest > 9) { pen.lineWidth = 0.5; pen.stroke(outline); }
+  if (strong.length && state.view === 'verdict') {
+    const path = new Path2D();
+    strong.forEach((ring) => ringPath(path, hexRings, ring, scale, left, top));
+    pen.lineWidth = 2; pen.stroke(path);
+  }
+}
+// cells of a few pixels: painted as pixels, a path each would take ten times as long
+function drawSmall(pen, frame, byKey) {
+  const ratio = pen.getTransform().a, width = Math.round(frame.width * ratio), height = Math.round(frame.height * ratio);
+  const picture = new ImageData(width, height), pixels = new Uint32Array(picture.data.buffer);
+  byKey.forEach((rings, place) => {
+    const fill = paints[state.hiddenCells.has(cellsNow.keys[place]) ? 'hidden' : cellsNow.keys[place]].fill;
+    const colour = (255 << 24) | (parseInt(fill.substr(5, 2), 16) << 16) | (parseInt(fill.substr(3, 2), 16) << 8) | parseInt(fill.substr(1, 2), 16);
+    rings.forEach((ring) => {
+      const at = (k, low) => Math.round((hexRings.boxes[4 * ring + k] * frame.scale - low) * ratio);
+      const [x0, y0, x1, y1] = [at(0, frame.left), at(1, frame.top), at(2, frame.left), at(3, frame.top)];
+      for (let py = Math.max(0, y0); py < Math.min(height, Math.max(y1, y0 + 1)); py += 1) {
+        pixels.fill(colour >>> 0, py * width + Math.max(0, x0), py * width + Math.max(0, Math.min(width, Math.max(x1, x0 + 1))));
+      }
+    });
+  });
+  const layer = document.createElement('canvas');
+  layer.width = width; layer.height = height;
+  layer.getContext('2d').putImageData(picture, 0, 0);
+  pen.drawImage(layer, 0, 0, frame.width, frame.height);
+}
+const gapShown = (gap) => isAll() || gap.operator === state.operator || pooled;
+function drawGaps(pen, frame) {
+  const {scale, left, top} = frame, path = new Path2D(), seen = [];
+  for (let ring = 0; ring < gapRings.count; ring += 1) {
+    const gap = data.gaps[gapRings.shape[ring]];
+    if (!gapShown(gap)) continue;
+    ringPath(path, gapRings, ring, scale, left, top);
+    seen.push(gap);
+  }
+  pen.lineJoin = 'round';
+  pen.strokeStyle = '#ffffff'; pen.lineWidth = 4; pen.stroke(path);
+  pen.strokeStyle = '#1c1c1c'; pen.lineWidth = 2; pen.setLineDash([6, 4]); pen.stroke(path); pen.setLineDash([]);
+  return seen;
+}
+const plane = (at) => { const p = L.CRS.EPSG3857.latLngToPoint(L.latLng(at), 0); return [p.x, p.y]; };
+// names that do not run into each other: fixed labels, then gap areas, then communes by people
+function drawNames(pen, frame, gaps, withCommunes) {
+  const taken = [], {scale, left, top} = frame;
+  const write = (text, at, font, ink) => {
+    const [x, y] = plane(at).map((v, i) => v * scale - (i ? top : left));
+    if (x < 0 || y < 0 || x > frame.width || y > frame.height) return;
+    pen.font = font;
+    const half = pen.measureText(text).width / 2 + 3, box = [x - half, y - 8, x + half, y + 8];
+    if (taken.some((b) => box[0] < b[2] && box[2] > b[0] && box[1] < b[3] && box[3] > b[1])) return;
+    taken.push(box);
+    pen.lineWidth = 3.5; pen.strokeStyle = '#ffffff'; pen.fillStyle = ink;
+    pen.strokeText(text, x, y); pen.fillText(text, x, y);
+  };
+  pen.textAlign = 'center'; pen.textBaseline = 'middle';
+  const face = 'px system-ui, "Noto Sans", "DejaVu Sans", sans-serif';
+  data.labels.forEach((label) => write(label.name, [label.latitude, label.longitude], 'italic 600 13' + face, '#1c1c1c'));
+  gaps.forEach((gap) => write(shortGap(gap), gap.at, '600 11' + face, '#5c1a06'));
+  if (withCommunes) [...data.communes].sort((a, b) => (b.people || 0) - (a.people || 0)).forEach((commune) => write(commune.name, commune.at, '600 12' + face, '#1c1c1c'));
+}
+const shortGap = (gap) => (isAll() ? operators[gap.operator] + ' ' : '') + '#' + gap.id.split('/').pop();
+
+const Cells = L.Layer.extend({
+  onAdd(on) {
+    this._canvas = L.DomUtil.create('canvas', 'leaflet-zoom-hide');
+    on.createPane('cells').style.zIndex = 450;
+    on.getPane('cells').style.pointerEvents = 'none';
+    on.getPane('cells').appendChild(this._canvas);
+    on.on('moveend zoomend resize viewreset', this.draw, this);
+  },
+  draw() {
+    const size = map.getSize(), ratio = window.devicePixelRatio || 1, canvas = this._canvas, near = map.getZoom() >= CELL_ZOOM;
+    const edge = near ? size.multiplyBy(MARGIN).round() : L.point(0, 0), width = size.x + 2 * edge.x, height = size.y + 2 * edge.y;
+    const corner = map.containerPointToLayerPoint([-edge.x, -edge.y]);
+    L.DomUtil.setPosition(canvas, corner);
+    if (canvas.width !== Math.round(width * ratio) || canvas.height !== Math.round(height * ratio)) {
+      canvas.width = Math.round(width * ratio); canvas.height = Math.round(height * ratio);
+      canvas.style.width = width + 'px'; canvas.style.height = height + 'px';
+    }
+    const pen = canvas.getContext('2d'), origin = map.getPixelBounds().min.subtract(edge);
+    pen.setTransform(ratio, 0, 0, ratio, 0, 0);
+    pen.clearRect(0, 0, width, height);
+    const frame = {scale: Math.pow(2, map.getZoom()), left: origin.x, top: origin.y, width, height};
+    if (near) drawCells(pen, frame, [corner.x, corner.y]);
+    drawNames(pen, frame, near ? drawGaps(pen, frame) : [], near);
+  }
+});
+const cells = new Cells();
+
+function cellAt(latlng) {  // the finest drawn cell that holds the point
+  const [x, y] = plane(latlng), {boxes, corner, start} = hexRings;
+  let best = null;
+  for (let ring = 0; ring < hexRings.count; ring += 1) {
+    if (x < boxes[4 * ring] || x > boxes[4 * ring + 2] || y < boxes[4 * ring + 1] || y > boxes[4 * ring + 3]) continue;
+    const cell = hexRings.shape[ring];
+    if (cellsNow.found[cell] < 0) continue;
+    let inside = false;
+    for (let k = start[ring], l = start[ring + 1] - 1; k < start[ring + 1]; l = k, k += 1) {
+      const ax = hexRings.x[corner[k]], ay = hexRings.y[corner[k]], bx = hexRings.x[corner[l]], by = hexRings.y[corner[l]];
+      if ((ay > y) !== (by > y) && x < (bx - ax) * (y - ay) / (by - ay) + ax) inside = !inside;
+    }
+    if (inside && (best === null || cellResolution(cell) > cellResolution(best))) best = cell;
+  }
+  return best;
+}

@@ -1,0 +1,27 @@
+"""Outlines that several outputs draw: gap areas from their cells, rings from shapes.
+
+Does not belong here: H3 (`hexes.py`), styles.
+"""
+
+from __future__ import annotations
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+
+
+def gap_outlines(gap_areas: pd.DataFrame, hex_status: gpd.GeoDataFrame) -> gpd.GeoSeries:
+    """The union of each gap area's cells, EPSG:4326, index as `gap_areas`."""
+    cells = dict(zip(hex_status["hex_id"], hex_status.geometry, strict=True))
+    shapes = [shapely.union_all([cells[c] for c in listed.split(";")]) for listed in gap_areas["cells"]]
+    return gpd.GeoSeries(shapes, index=gap_areas.index, crs="EPSG:4326")
+
+
+def rings(shapes: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """(coordinates n x 2 as longitude, latitude; ring of each coordinate; shape of each ring); closing points left out."""
+    parts, shape_of_part = shapely.get_parts(shapes, return_index=True)
+    outer, part_of_ring = shapely.get_rings(parts, return_index=True)
+    points, ring_of_point = shapely.get_coordinates(outer, return_index=True)
+    is_last = np.append(ring_of_point[1:] != ring_of_point[:-1], True)
+    return points[~is_last], ring_of_point[~is_last], shape_of_part[part_of_ring]

@@ -1,0 +1,183 @@
+"""The map as a picture: communes by verdict with the page's colours and hatch, legend with counts, first priorities.
+
+For chat, e-mail, readers without script, and the report. Does not belong here: what a verdict is, the interactive map.
+"""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+import shapely
+
+from pipeline import texts
+from pipeline.publish.gap_map import palette
+from pipeline.tables import ALL
+
+WIDTH_PX, HEIGHT_PX, DPI = 1600, 1000, 160
+COLOURS = 128  # of the PNG's palette: flat colours and smooth edges need no more
+_HATCHES = {"hatch": ("////", "#ffffff"), "dots": ("..", "#77736a"), "": (None, "none")}
+_TOLERANCE_SHARE = 3000  # of the extent: well below a pixel
+
+
+@dataclass(frozen=True)
+class LegendRow:
+    """One class: its key into the paints, its name, how many communes have it."""
+
+    key: str
+    name: str
+    count: int
+
+
+def verdict_picture(
+    communes: gpd.GeoDataFrame, tables: Mapping[str, pd.DataFrame], about: Mapping[str, Any], lang: texts.Lang
+) -> bytes:
+    """PNG of the communes by `gap_class`, or by the pooled verdict where there are no operators (tiles)."""
+    summary, status = tables["commune_summary"], tables["commune_status"]
+    if status["operator"].ne(ALL).any():
+        keys = summary.set_index("commune_code")["gap_class"]
+        order = list(palette.CLASS_PAINT)
+    else:
+        pooled = status.set_index("commune_code")
+        found = [palette.verdict(s, e) for s, e in zip(pooled["status"], pooled["evidence"], strict=True)]
+        keys, order = pd.Series(found, index=pooled.index), list(palette.STATUS_PAINT)
+    counts = keys.value_counts()
+    rows = [LegendRow(key, texts.word(key, lang), int(counts.get(key, 0))) for key in order]
+    names = (texts.word("picture_title", lang), about["area"])
+    target = texts.number(about["target_mbps"], lang)
+    subtitle = f"{about['technology']} · {about['period_label']} · {target} Mbps · {about['window_label']}"
+    lines = [
+        f"{row['need_rank']}. {row['commune_name']} · {row['operator']} · {texts.number(row['mean_mbps'], lang, 1)} Mbps"
+        for row in tables["priorities"].sort_values("need_rank").head(5).to_dict("records")
+        if pd.notna(row["mean_mbps"])
+    ]
+    return map_picture(
+        communes,
+        keys,
+        rows,
+        title=" – ".join(name for name in names if name),
+        subtitle=subtitle,
+        notice=about["notice"],
+        lines=[texts.word("picture_top", lang), *lines] if lines else [],
+        foot=" · ".join(about["licences"][lang]),
+        labels=about["labels"],
+    )
+
+
+def map_picture(
+    communes: gpd.GeoDataFrame,
+    keys: pd.Series,
+    rows: Sequence[LegendRow],
+    *,
+    title: str,
+    subtitle: str,
+    notice: str,
+    lines: Sequence[str],
+    foot: str,
+    labels: Sequence[Mapping[str, Any]],
+) -> bytes:
+    """PNG of WIDTH_PX x HEIGHT_PX. `keys`: by commune_code, into the paints of `palette`; `lines`: a heading and its list."""
+    import matplotlib as mpl
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+    from PIL import Image
+
+    # hatch.linewidth is read when the canvas is drawn
+    with mpl.rc_context({"font.family": "DejaVu Sans", "hatch.linewidth": 1.6, "text.parse_math": False}):
+        figure = Figure(figsize=(WIDTH_PX / DPI, HEIGHT_PX / DPI), dpi=DPI, facecolor="#fbfaf7")
+        _draw_map(figure.add_axes((0.015, 0.07, 0.655, 0.79)), communes, keys, labels)
+        _draw_legend(figure.add_axes((0.69, 0.07, 0.3, 0.79)), rows, lines)
+        figure.text(0.015, 0.945, title, fontsize=15, fontweight="bold", va="center")
+        figure.text(0.015, 0.893, subtitle, fontsize=10.5, va="center")
+        figure.text(0.985, 0.945, notice, fontsize=10, fontweight="bold", color="#5c1a06", va="center", ha="right")
+        figure.text(0.015, 0.033, _cut(foot, 190), fontsize=6.5, color="#595959", va="center")
+        canvas = FigureCanvasAgg(figure)
+        canvas.draw()
+        picture = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
+    written = io.BytesIO()
+    picture.quantize(COLOURS, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(
+        written, "PNG", optimize=True
+    )
+    return written.getvalue()
+
+
+def _cut(text: str, length: int) -> str:
+    return text if len(text) <= length else text[: length - 1] + "…"
+
+
+def _paint(key: str) -> palette.Paint:
+    return (palette.STATUS_PAINT | palette.CLASS_PAINT | palette.CHANGE_PAINT)[key]
+
+
+def _draw_map(axes: Any, communes: gpd.GeoDataFrame, keys: pd.Series, labels: Sequence[Mapping[str, Any]]) -> None:
+    from matplotlib.collections import PathCollection
+
+    west, south, east, north = (float(v) for v in communes.total_bounds)
+    shapes = communes.geometry.to_numpy()
+    tolerance = max(east - west, north - south) / _TOLERANCE_SHARE
+    shapes = shapely.simplify(shapes, tolerance)
+    key_of = keys.reindex(communes["commune_code"]).to_numpy()
+    for key in dict.fromkeys(key_of):
+        paint = _paint(key)
+        hatch, ink = _HATCHES[paint.pattern]
+        paths = [_path(shape) for shape in shapes[key_of == key]]
+        axes.add_collection(PathCollection(paths, facecolor=paint.fill, edgecolor=ink, hatch=hatch, linewidth=0))
+    width = 0.6 if len(communes) < 400 else 0.2
+    axes.add_collection(PathCollection([_path(s) for s in shapes], facecolor="none", edgecolor="#4a4a4a", lw=width))
+    for label in labels:
+        axes.plot(label["longitude"], label["latitude"], "o", ms=3, color="#1c1c1c")
+        at = (label["longitude"], label["latitude"])
+        axes.annotate(label["name"], at, (4, 4), textcoords="offset points", fontsize=8, style="italic")
+    across = [west, east, *(label["longitude"] for label in labels)]
+    along = [south, north, *(label["latitude"] for label in labels)]
+    pad = 0.02 * max(max(across) - min(across), max(along) - min(along))
+    axes.set_xlim(min(across) - pad, max(across) + pad)
+    axes.set_ylim(min(along) - pad, max(along) + pad)
+    axes.set_aspect(1 / max(0.05, math.cos(math.radians((south + north) / 2))))
+    axes.set_facecolor(palette.OUTSIDE)
+    axes.set_xticks([])
+    axes.set_yticks([])
+    for side in axes.spines.values():
+        side.set_color("#bdbab2")
+
+
+def _path(shape: shapely.Geometry) -> Any:
+    from matplotlib.path import Path
+
+    parts = [Path(shapely.get_coordinates(ring), closed=True) for ring in shapely.get_rings(shapely.get_parts([shape]))]
+    return Path.make_compound_path(*parts) if parts else Path(np.empty((0, 2)))
+
+
+def _draw_legend(axes: Any, rows: Sequence[LegendRow], lines: Sequence[str]) -> None:
+    from matplotlib.patches import Rectangle
+
+    axes.set_xlim(0, 100)
+    axes.set_ylim(100, 0)
+    axes.axis("off")
+    y = 4.0
+    for row in rows:
+        paint = _paint(row.key)
+        hatch, ink = _HATCHES[paint.pattern]
+        box = (0, y - 2.2), 9, 4.4
+        axes.add_patch(Rectangle(*box, facecolor=paint.fill, edgecolor=ink, hatch=hatch, linewidth=0))
+        axes.add_patch(Rectangle(*box, facecolor="none", edgecolor="#77736a", linewidth=0.7))
+        axes.text(12, y, row.name, fontsize=9, va="center")
+        axes.text(99, y, str(row.count), fontsize=9, va="center", ha="right", fontweight="bold")
+        y += 6.5
+    y += 5
+    for number, line in enumerate(lines):
+        axes.text(
+            0,
+            y,
+            _cut(line, 46),
+            fontsize=9 if number == 0 else 8.2,
+            fontweight="normal" if number else "bold",
+            va="top",
+        )
+        y += 5
