@@ -83,7 +83,7 @@ class OfflineMap(folium.Map):
     _template = Template(
         """
 {% macro html(this, kwargs) %}
-<div id="{{ this.get_name() }}" class="map" role="application" aria-label="{{ this.label|e }}"></div>
+<main id="view"><div id="{{ this.get_name() }}" class="map" role="application" aria-label="{{ this.label|e }}"></div></main>
 {% endmacro %}
 {% macro script(this, kwargs) %}
 var {{ this.get_name() }} = L.map({{ this.get_name()|tojson }}, {{ this.map_options|tojson }});

@@ -62,9 +62,15 @@ Object.entries(data.scales).forEach(([view, scale]) => scale.fills.forEach((fill
   paints[view + ':' + i] = {fill, pattern: ''};
   paints[view + ':' + i + ':unsure'] = {fill: mixed(fill, 0.5), pattern: 'hatch', ink: fill};
 }));
+const pale = (key) => {  // the same class under cells, so that these stand out
+  const name = key + ':pale', paint = paints[key];
+  paints[name] = paints[name] || {fill: mixed(paint.fill, 0.3), pattern: paint.pattern, ink: mixed(inkOf(paint), 0.3)};
+  return name;
+};
+const inkOf = (paint) => paint.ink || (paint.pattern === 'dots' ? '#77736a' : '#ffffff');
 const tile = (key) => {
   const paint = paints[key];
-  return {size: 8, fill: paint.fill, hatch: paint.pattern === 'hatch', ink: paint.pattern === 'hatch' ? paint.ink || '#ffffff' : '#77736a'};
+  return {size: 8, fill: paint.fill, hatch: paint.pattern === 'hatch', ink: inkOf(paint)};
 };
 const HATCH = 'M-2,2 l4,-4 M0,8 l8,-8 M6,10 l4,-4';
 function fillOf(key) {  // of an SVG shape

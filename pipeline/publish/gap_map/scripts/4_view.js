@@ -26,6 +26,8 @@ const evidenceOf = (verdict) => (['confirmed_gap', 'meets_confirmed'].includes(v
   : ['probable_gap', 'meets_probable'].includes(verdict) ? 'probable' : verdict);
 const plainKey = (key) => key.replace(/:unsure$/, '');  // of the legend: sure and unsure are one class
 
+const shownKey = (commune) => { const key = communeKey(commune); return state.hidden.has(plainKey(key)) ? 'hidden' : key; };
+
 function legendKeys() {
   const view = state.view;
   if (view === 'verdict') return isAll() ? lists.classes : lists.verdicts;
@@ -115,9 +117,8 @@ function headline() {
 function paintCommunes() {
   const far = map.getZoom() < CELL_ZOOM || cellViews() === null;
   communes.eachLayer((layer) => {
-    const commune = communeOf[layer.feature.properties.code], chosen = commune === state.commune, key = communeKey(commune);
-    layer.setStyle({fillColor: fillOf(state.hidden.has(plainKey(key)) ? 'hidden' : key), fillOpacity: far ? 1 : 0.3,
-      color: chosen ? '#000000' : '#4a4a4a', weight: chosen ? 3.5 : communeCount > 400 ? 0.5 : 1});
+    const commune = communeOf[layer.feature.properties.code], chosen = commune === state.commune, key = shownKey(commune);
+    layer.setStyle({fillColor: fillOf(far ? key : pale(key)), color: chosen ? '#000000' : '#4a4a4a', weight: chosen ? 3.5 : communeCount > 400 ? 0.5 : 1});
     if (chosen) layer.bringToFront();
   });
 }

@@ -46,7 +46,7 @@ function rankLine(gap) {
   if (gap.facilities) weights.push('× ' + told(1 + p.facility_weight * Math.min(gap.facilities, p.facility_cap)) + ' (' + t('facilities') + ' ' + number(gap.facilities) + ')');
   if (gap.road) weights.push('× ' + told(1 + p.road_weight) + ' (' + t('road') + ')');
   const values = {rank: number(gap.rank), lo: number(gap.lo), hi: number(gap.hi), efficiency: number(gap.efficiency), people: number(gap.commune.people),
-    depth: number(gap.depth, 3), chance: number(gap.chance, 3), waiting: number(gap.waiting), index: number(gap.index), weights: weights.join(' ')};
+    depth: number(gap.depth, 3), chance: number(100 * gap.chance, 1), waiting: number(gap.waiting), index: number(gap.index), weights: weights.join(' ')};
   const hint = [gap.cause ? t('cause') + ': ' + t(gap.cause) : '', gap.action ? t('action') + ': ' + t(gap.action) : ''].filter(Boolean).join(' · ');
   const line = gap.waiting === null ? t('rank_only', values) : t(weights.length ? 'rank_weighted' : 'rank_why', values);
   return node('p', {class: 'rank'}, [node('span', {text: line}), hint ? node('span', {class: 'small block', text: hint}) : null]);

@@ -64,15 +64,13 @@ function picture() {  // the view as a canvas of its own: title, map, legend, so
   const origin = map.getPixelBounds().min, near = map.getZoom() >= CELL_ZOOM;
   const frame = {scale: Math.pow(2, map.getZoom()), left: origin.x, top: origin.y, width: size.x, height: height - head - foot};
   communes.eachLayer((layer) => {
-    const path = new Path2D(), key = communeKey(communeOf[layer.feature.properties.code]);
+    const path = new Path2D(), key = shownKey(communeOf[layer.feature.properties.code]);
     layer.feature.geometry.coordinates.flat().forEach((ring) => {
       ring.forEach(([lng, lat], i) => { const [x, y] = plane([lat, lng]).map((v, k) => v * frame.scale - (k ? frame.top : frame.left)); if (i) path.lineTo(x, y); else path.moveTo(x, y); });
       path.closePath();
     });
-    pen.fillStyle = '#ffffff'; pen.fill(path, 'evenodd');
-    pen.globalAlpha = near && cellViews() !== null ? 0.3 : 1;
-    pen.fillStyle = penFill(pen, state.hidden.has(plainKey(key)) ? 'hidden' : key, 0, 0); pen.fill(path, 'evenodd');
-    pen.globalAlpha = 1; pen.strokeStyle = '#4a4a4a'; pen.lineWidth = 1; pen.stroke(path);
+    pen.fillStyle = penFill(pen, near && cellViews() !== null ? pale(key) : key, 0, 0); pen.fill(path, 'evenodd');
+    pen.strokeStyle = '#4a4a4a'; pen.lineWidth = 1; pen.stroke(path);
   });
   if (near) drawCells(pen, frame, [0, 0]);
   drawNames(pen, frame, near ? drawGaps(pen, frame) : [], near);

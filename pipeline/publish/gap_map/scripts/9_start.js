@@ -57,9 +57,16 @@ function redraw(everything) {
   paintCommunes(); cells.draw(); legend(); table();
   if (everything) { controls(); headline(); topGaps(); card(); }
 }
+// pixels of the map that a phone's open sheet covers
+function covered() {
+  const panel = byId('panel'), own = map.getContainer().getBoundingClientRect();
+  const open = getComputedStyle(panel).position === 'fixed' && document.body.classList.contains('sheet-open');
+  return open ? Math.max(0, own.bottom - (window.innerHeight - panel.offsetHeight)) : 0;
+}
+const framed = () => { const edge = covered() ? 10 : 40; return {paddingTopLeft: [edge, edge], paddingBottomRight: [edge, edge + covered()], maxZoom: 11}; };
 function flyTo(at, commune) {
-  const moving = {animate: !calm(), padding: [40, 40], maxZoom: 11};
-  if (at && at[0] !== null) map.setView(at, 12, moving); else if (commune) map.fitBounds(layerOf[commune.id].getBounds(), moving);
+  const moving = Object.assign(framed(), {animate: !calm()});
+  if (at && at[0] !== null) map.setView(map.unproject(map.project(at, 12).add([0, covered() / 2]), 12), 12, moving); else if (commune) map.fitBounds(layerOf[commune.id].getBounds(), moving);
 }
 function choose(commune, cell) {
   state.commune = commune; state.cell = cell === undefined ? null : cell;
@@ -93,6 +100,7 @@ communes.on('mouseout', () => tip.remove());
 communes.on('click', (event) => {
   const cell = map.getZoom() >= CELL_ZOOM && cellViews() !== null ? cellAt(event.latlng) : null;
   choose(communeOf[event.layer.feature.properties.code], cell === null ? undefined : cell);
+  map.panInside(event.latlng, {paddingBottomRight: [20, 20 + covered()], animate: !calm()});
 });
 document.querySelectorAll('input[name=operator]').forEach((radio) => radio.addEventListener('change', () => setOperator(radio.value)));
 document.querySelectorAll('input[name=view]').forEach((radio) => radio.addEventListener('change', () => setView(radio.value)));
@@ -129,6 +137,9 @@ words();
 cellsNow = cellKeys();
 cells.addTo(map);
 map.attributionControl.addAttribution('Leaflet ' + L.version);
-if (state.commune) { map.fitBounds(layerOf[state.commune.id].getBounds(), {animate: false, padding: [40, 40], maxZoom: 11}); sheet(true); }
+if (state.commune) {
+  sheet(true);
+  map.fitBounds(layerOf[state.commune.id].getBounds(), Object.assign(framed(), {animate: false}));
+}
 redraw(true);
 document.documentElement.setAttribute('data-ready', 'true');
