@@ -6,6 +6,7 @@ Does not belong here: the sentences themselves (`texts.py`), the rules (`judge.p
 
 from __future__ import annotations
 
+import math
 import unicodedata
 from collections.abc import Mapping
 from typing import Any
@@ -122,7 +123,7 @@ def _what_decides(row: Row, rules: Mapping[str, Any], say: Any) -> str:
 
 
 def _percent(share: float) -> float:
-    return round(100 * float(share), 1)
+    return math.floor(1000 * float(share) + 0.5) / 10
 
 
 def _speaker(row: Row, lang: texts.Lang) -> Any:
@@ -131,8 +132,9 @@ def _speaker(row: Row, lang: texts.Lang) -> Any:
     def shown(value: object) -> object:
         if not isinstance(value, float) or pd.isna(value):
             return value
-        if value.is_integer():
-            return int(value)
+        value = round(value, 6)  # a median of two is 28.285 but for the last bit
+        if (value == 0 or value >= 0.1) and round(value, 2).is_integer():
+            return round(value)
         small = f"{value:.2g}"
         return (small.replace(".", ",") if lang == "vi" else small) if 0 < value < 0.1 else value
 

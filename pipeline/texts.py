@@ -6,7 +6,9 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Mapping
+from decimal import ROUND_HALF_UP, Decimal
 from typing import Literal
 
 from pipeline.errors import Fault
@@ -316,12 +318,15 @@ def letter(fault: Fault, lang: Lang) -> str:
 
 
 def number(value: float, lang: Lang, digits: int = 0) -> str:
-    """A number for people: 1.234,5 in Vietnamese, 1,234.5 in English.
+    """A number for people: 1.234,5 in Vietnamese, 1,234.5 in English; half up, as one rounds by hand and as the map's page does.
 
-    >>> number(1234.5, "vi", 1), number(1234.5, "en", 1)
-    ('1.234,5', '1,234.5')
+    >>> number(1234.5, "vi", 1), number(1234.5, "en", 1), number(28.285, "en", 2)
+    ('1.234,5', '1,234.5', '28.29')
     """
-    text = f"{value:,.{digits}f}"
+    if not math.isfinite(value):
+        return str(value)
+    rounded = Decimal(repr(float(value))).quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP)
+    text = f"{rounded:,}"
     return text.translate(str.maketrans(",.", ".,")) if lang == "vi" else text
 
 

@@ -24,7 +24,7 @@ ZIPPED = (".xlsx", ".zip", ".qgz", ".docx", ".kmz")
 # figures of the page that tell a speed, by prefix of their columns
 _PAGE_SPEEDS = {
     "s": ("mean", "median", "lo", "hi", "raw", "upload", "latency", "worst", "low_share", "chance", "q_gap", "q_meets"),
-    "c": ("mean", "median", "upload", "latency", "below", "weak"),
+    "c": ("mean", "median", "upload", "latency", "weak"),
 }
 FORBIDDEN_COLUMNS = frozenset({"device_id", "device_key", "latitude", "longitude", "test_id", "measured_at"})
 

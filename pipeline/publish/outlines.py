@@ -23,5 +23,5 @@ def rings(shapes: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     parts, shape_of_part = shapely.get_parts(shapes, return_index=True)
     outer, part_of_ring = shapely.get_rings(parts, return_index=True)
     points, ring_of_point = shapely.get_coordinates(outer, return_index=True)
-    is_last = np.append(ring_of_point[1:] != ring_of_point[:-1], True)
+    is_last = np.diff(ring_of_point, append=-1) != 0
     return points[~is_last], ring_of_point[~is_last], shape_of_part[part_of_ring]

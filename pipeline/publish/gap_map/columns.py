@@ -34,6 +34,19 @@ def scaled(values: pd.Series | np.ndarray, scale: float) -> np.ndarray:
     return np.where(known, np.floor(np.where(known, numbers, 0.0) * scale + _EPSILON) + 1, 0).astype("int64")
 
 
+def classed(values: pd.Series | np.ndarray, scale: float, breaks: tuple[float, ...]) -> np.ndarray:
+    """Figures → whole numbers, 0 = missing, else value × scale plus one: rounded half up, but cut where that would change the class.
+
+    >>> classed(pd.Series([39.94, 39.96, 40.04, 12.25, None]), 10, (10, 20, 40)).tolist()
+    [400, 400, 401, 124, 0]
+    """
+    numbers = np.asarray(values, dtype="float64")
+    rounded, cut = scaled(numbers + 0.5 / scale, scale), scaled(numbers, scale)
+    limits = np.asarray(breaks) * scale
+    kept = np.searchsorted(limits, rounded - 1, side="right") == np.searchsorted(limits, cut - 1, side="right")
+    return np.where(kept, rounded, cut)
+
+
 def counted(values: pd.Series | np.ndarray) -> np.ndarray:
     """Counts → whole numbers plus one, 0 = missing; shares of a tile's counts are rounded.
 

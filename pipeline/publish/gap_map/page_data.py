@@ -18,14 +18,13 @@ import shapely
 
 from pipeline import texts
 from pipeline.publish.gap_map import palette
-from pipeline.publish.gap_map.columns import counted, encoded, marked, places, scaled, zigzag
+from pipeline.publish.gap_map.columns import classed, counted, encoded, marked, places, scaled, zigzag
 from pipeline.publish.gap_map.page_texts import page_texts
 from pipeline.publish.outlines import gap_outlines, rings
 from pipeline.tables import ALL, CHANGES, FIELDS, FLAGS, GAP_STATES, NO_DATA_REASONS
 
 SPEED, SHARE = 1000, 1_000_000  # digits kept: what `explain` writes, cut one digit later
-CELL_SPEED, CELL_LATENCY = 100, 10  # one digit more than the page writes
-CELL_SHARE = 1000
+CELL_SPEED, CELL_LATENCY = 10, 1  # what the page writes of a cell
 _DEG = 100_000  # 1e-5°, about a metre
 _DIGITS_DEG = 5
 SIMPLIFY_DEG = 0.0012  # about 130 m: below a pixel at province zoom
@@ -192,11 +191,10 @@ def _cells(hexes: gpd.GeoDataFrame, codes: list[str], named: list[str]) -> dict[
         columns |= {
             f"c.{number}.devices": counted(rows["device_count"]),
             f"c.{number}.tests": counted(rows["test_count"]),
-            f"c.{number}.mean": scaled(rows["mean_mbps"], CELL_SPEED),
-            f"c.{number}.median": scaled(rows["median_mbps"], CELL_SPEED),
-            f"c.{number}.upload": scaled(rows["upload_mean_mbps"], CELL_SPEED),
-            f"c.{number}.latency": scaled(rows["latency_median_ms"], CELL_LATENCY),
-            f"c.{number}.below": scaled(rows["share_devices_below_target"], CELL_SHARE),
+            f"c.{number}.mean": classed(rows["mean_mbps"], CELL_SPEED, palette.SCALES["mean"].breaks),
+            f"c.{number}.median": classed(rows["median_mbps"], CELL_SPEED, palette.SCALES["median"].breaks),
+            f"c.{number}.upload": classed(rows["upload_mean_mbps"], CELL_SPEED, palette.SCALES["upload"].breaks),
+            f"c.{number}.latency": classed(rows["latency_median_ms"], CELL_LATENCY, palette.SCALES["latency"].breaks),
             f"c.{number}.weak": rows["is_weak"].eq(True).to_numpy(dtype="int64"),
         }
     return columns

@@ -26,7 +26,7 @@ const unfold = (steps) => {  // zigzag differences → whole numbers
 
 const operators = data.operators, lists = data.lists, rules = data.rules;
 const pooled = operators.length === 1;  // tiles carry no operators: the pooled row is all there is
-const SPEED = 1000, SHARE = 1e6, CELL_SPEED = 100, CELL_LATENCY = 10;
+const SPEED = 1000, SHARE = 1e6, CELL_SPEED = 10, CELL_LATENCY = 1;
 
 // one row of commune × operator
 function statusRow(commune, operator) {
@@ -92,7 +92,7 @@ function cellRow(i, operator) {
   return {
     devices: figure(key + 'devices', i), tests: figure(key + 'tests', i), mean: figure(key + 'mean', i, CELL_SPEED),
     median: figure(key + 'median', i, CELL_SPEED), upload: figure(key + 'upload', i, CELL_SPEED),
-    latency: figure(key + 'latency', i, CELL_LATENCY), below: figure(key + 'below', i, 1000), weak: columns[key + 'weak'][i] === 1
+    latency: figure(key + 'latency', i, CELL_LATENCY), weak: columns[key + 'weak'][i] === 1
   };
 }
 function cellCentre(i) {  // of its first ring's corners; exact enough to be found again

@@ -19,7 +19,7 @@ function speed(value) {
 // a figure inside a sentence, as `lomsong explain` writes it
 function told(value) {
   if (value === null || value === undefined) return MISSING;
-  if (Number.isInteger(value)) return number(value);
+  if ((value === 0 || value >= 0.1) && Number.isInteger(Math.round(value * 100) / 100)) return number(Math.round(value));
   if (value > 0 && value < 0.1) { const text = String(Number(value.toPrecision(2))); return state.lang === 'vi' ? text.replace('.', ',') : text; }
   return number(value, Math.abs(Math.round(value * 10) / 10 - Math.round(value * 100) / 100) < 1e-9 ? 1 : 2);
 }

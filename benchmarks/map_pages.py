@@ -1,0 +1,149 @@
+"""Pages to be measured: the project's map, and plain folium on the same cells.
+
+    python -m benchmarks.map_pages judge FILE CELLS full|usual    # the demo's month with so many cells, judged
+    python -m benchmarks.map_pages FILE PAGE KIND                 # writes one page of it, prints seconds and peak memory
+
+The area is the demo's province. `full`: every cell that covers it holds figures of every operator, more than any month of
+tests would give. `usual`: as cells are in simulated months, 3.4 rows a cell, a third of them under the privacy gate.
+"""
+
+from __future__ import annotations
+
+import pickle
+import sys
+import tempfile
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import folium
+import geopandas as gpd
+import h3
+import numpy as np
+import pandas as pd
+import shapely
+
+from pipeline import hexes
+from pipeline.demo import write_demo
+from pipeline.fields import ALL
+from pipeline.inputs import read_inputs
+from pipeline.journey import Month, judge_month, silent
+from pipeline.periods import Period
+from pipeline.publish import _about
+from pipeline.publish.gap_map import palette
+from pipeline.publish.manifest import Journal
+from pipeline.publish.maps import Maps
+from pipeline.settings import Settings, read_settings
+
+PERIOD, SEED = "2026-10", 11
+PEERS = ("GeoJson x 5, SVG", "GeoJson x 5, canvas")
+
+
+def month_of_cells(cell_count: int, density: str) -> tuple[Month, Settings]:
+    """The demo's judged month with `cell_count` cells of one resolution (8, or 9 for many) in place of its own."""
+    with tempfile.TemporaryDirectory() as folder:
+        write_demo(Path(folder), test_count=30_000, seed=1)
+        settings = read_settings(Path(folder) / "settings.toml")
+        inputs = read_inputs(settings, silent)
+    month = judge_month(inputs, settings, Period.parse(PERIOD), Journal())
+    tables = {**month.tables, "hex_status": drawn_cells(month, cell_count, density)}
+    tables["gap_areas"] = tables["gap_areas"].head(0)
+    return Month(**{**month.__dict__, "tables": tables}), settings
+
+
+def drawn_cells(month: Month, cell_count: int, density: str) -> gpd.GeoDataFrame:
+    """`hex_status` of the cells nearest to the area's middle."""
+    area = shapely.union_all(month.communes.geometry.to_numpy())
+    resolution, grown = (8, shapely.buffer(area, 0.01)) if cell_count < 20_000 else (9, shapely.buffer(area, 0.12))
+    cells = sorted(h3.geo_to_cells(grown, resolution))
+    middle = np.array([h3.cell_to_latlng(cell) for cell in cells])
+    away = np.hypot(middle[:, 0] - grown.centroid.y, middle[:, 1] - grown.centroid.x)
+    named = pd.Series(sorted(np.array(cells)[np.argsort(away, kind="stable")[:cell_count]]), dtype="str")
+    assert len(named) == cell_count, f"only {len(named)} cells here"
+    draw, operators = np.random.default_rng(SEED), [ALL, *month.operators]
+    size = len(named) * len(operators)
+    mean = np.exp(draw.normal(3.5, 0.8, size))
+    is_usual = density == "usual"
+    devices = (draw.geometric(0.12, size) if is_usual else draw.integers(3, 60, size)).astype("float64")
+    few = devices < 3
+    table = pd.DataFrame(
+        {
+            "hex_id": np.repeat(named.to_numpy(), len(operators)),
+            "h3_resolution": resolution,
+            "operator": operators * len(named),
+            "period": PERIOD,
+            "window_months": 3.0,
+            "test_count": devices * draw.integers(1, 9, size),
+            "device_count": devices,
+            "mean_mbps": np.where(few, np.nan, mean),
+            "median_mbps": np.where(few, np.nan, mean * draw.uniform(0.7, 1.0, size)),
+            "upload_mean_mbps": np.where(few, np.nan, mean / 3),
+            "latency_median_ms": np.where(few, np.nan, draw.uniform(20, 120, size)),
+            "share_devices_below_target": np.where(few, np.nan, draw.uniform(0, 1, size)),
+            "is_weak": ~few & (mean < 20) & (devices > 8),
+            "gap_id": None,
+            "population": np.nan,
+            "hex_commune_code": month.communes["commune_code"].iloc[0],
+        }
+    )
+    kept = (draw.uniform(0, 1, size) < 0.6) | (table["operator"] == ALL)
+    table = table[kept].reset_index(drop=True) if is_usual else table
+    outlines = dict(zip(named, hexes.outlines(named), strict=True))
+    return gpd.GeoDataFrame(table, geometry=table["hex_id"].map(outlines).to_numpy(), crs="EPSG:4326")
+
+
+def write_ours(path: Path, month: Month, settings: Settings) -> None:
+    """The project's page with its picture, as a run writes it."""
+    Maps(month, settings, _about(month, settings, []), []).write(path)
+
+
+def write_peer(path: Path, month: Month, kind: str) -> None:
+    """Plain folium, as its guide writes it: one GeoJson layer of cells per operator and a layer control."""
+    cells = gpd.GeoDataFrame(month.tables["hex_status"])
+    west, south, east, north = month.communes.total_bounds
+    page = folium.Map(tiles=None, prefer_canvas=kind.endswith("canvas"))
+    page.fit_bounds([[south, west], [north, east]])
+    columns = ["hex_id", "test_count", "device_count", "mean_mbps", "upload_mean_mbps", "latency_median_ms", "geometry"]
+    for operator in [ALL, *month.operators]:
+        layer = cells.loc[cells["operator"] == operator, columns]
+        folium.GeoJson(
+            layer,
+            name=operator,
+            overlay=False,
+            show=operator == ALL,
+            style_function=_style,
+            tooltip=folium.GeoJsonTooltip(columns[:-1]),
+        ).add_to(page)
+    folium.LayerControl(collapsed=False).add_to(page)
+    page.save(path)
+
+
+def _style(feature: dict[str, Any]) -> dict[str, Any]:
+    mean = feature["properties"]["mean_mbps"]
+    place = None if mean is None else int(np.searchsorted(palette.SPEED_BREAKS_MBPS, mean, side="right"))
+    fill = "#ffffff" if place is None else palette.SPEED_FILLS[place]
+    return {"fillColor": fill, "color": "#4a4a4a", "weight": 0.5, "fillOpacity": 0.85}
+
+
+def write(judged: Path, page: Path, kind: str) -> int:
+    """Write one page and print `seconds megabytes`: of the writing, and of the whole process at its highest."""
+    month, settings = pickle.loads(judged.read_bytes())  # noqa: S301 - written by `judge`, above
+    began = perf_counter()
+    if kind == "ours":
+        write_ours(page, month, settings)
+    else:
+        write_peer(page, month, kind)
+    print(perf_counter() - began, _peak_mb())
+    return 0
+
+
+def _peak_mb() -> float:
+    status = Path("/proc/self/status").read_text()
+    return int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM"))) / 1024
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "judge":
+        Path(sys.argv[2]).write_bytes(pickle.dumps(month_of_cells(int(sys.argv[3]), sys.argv[4])))
+    else:
+        write(Path(sys.argv[1]), Path(sys.argv[2]), sys.argv[3])
