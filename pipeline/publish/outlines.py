@@ -13,7 +13,8 @@ import shapely
 
 def gap_outlines(gap_areas: pd.DataFrame, hex_status: gpd.GeoDataFrame) -> gpd.GeoSeries:
     """The union of each gap area's cells, EPSG:4326, index as `gap_areas`."""
-    cells = dict(zip(hex_status["hex_id"], hex_status.geometry, strict=True))
+    needed = hex_status["hex_id"].isin({cell for listed in gap_areas["cells"] for cell in listed.split(";")})
+    cells = dict(zip(hex_status["hex_id"][needed], hex_status.geometry[needed], strict=True))
     shapes = [shapely.union_all([cells[c] for c in listed.split(";")]) for listed in gap_areas["cells"]]
     return gpd.GeoSeries(shapes, index=gap_areas.index, crs="EPSG:4326")
 

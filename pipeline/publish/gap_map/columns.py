@@ -96,7 +96,7 @@ def encoded(columns: Mapping[str, np.ndarray]) -> dict[str, Any]:
         listed.append([name, len(numbers), width])
         planes.append(numbers.view("uint8").reshape(-1, 8)[:, :width].T.tobytes())
     raw = b"".join(planes)
-    packer = zlib.compressobj(9, zlib.DEFLATED, -15)
+    packer = zlib.compressobj(6, zlib.DEFLATED, -15)  # higher levels: 2 % smaller, seven times slower
     packed = packer.compress(raw) + packer.flush()
     return {
         "columns": listed,
