@@ -1,6 +1,7 @@
 # make run    the whole job on the embedded demo province, into outputs/PERIOD/
 # make test   everything that is checked: style, types, tests in a real browser, notebooks
 # make calibrate is a verdict right as often as it says? judges 240 simulated provinces (five minutes), renews docs/method.md
+# make bench-map the map's budgets in headless Chromium beside plain folium (ten minutes), renews docs/map.md
 # make gis-check loads the demo's GIS pack in real QGIS and draws it (installs python3-qgis as root on Debian)
 # make bundle a folder of wheels for a machine without internet
 # Needs Python 3.11 or newer with pip and venv, and make. Windows: README.md has the same in commands to type.
@@ -12,7 +13,7 @@ DEMO   ?= data/demo
 OUT    ?= outputs
 BUNDLE ?= dist/lomsong-bundle
 
-.PHONY: run test calibrate gis-check bundle clean
+.PHONY: run test calibrate bench-map gis-check bundle clean
 .DELETE_ON_ERROR:
 
 run: $(VENV)/.run
@@ -28,6 +29,10 @@ test: $(VENV)/.test
 
 calibrate: $(VENV)/.bench
 	$(BIN)/python -m benchmarks.calibration --first 400 --write
+
+bench-map: $(VENV)/.bench
+	sh tools/install_browser.sh
+	$(BIN)/python -m benchmarks.map_browser --write
 
 gis-check: $(VENV)/.run run
 	sh tools/install_qgis.sh

@@ -45,20 +45,37 @@ BUDGETS = {
     "frame p95 ms": (33, None), "memory MB": (200, None), "requests": (0, 0), "errors": (0, 0),
 }  # fmt: skip
 OPEN_OURS, OPEN_PEER = "html[data-ready=true]", "path.leaflet-interactive, .leaflet-overlay-pane canvas"
-AFTER_PAINT = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done(performance.now()))))"
-SWITCH_OURS = """async () => { const wait = () => new Promise(done => requestAnimationFrame(() => setTimeout(done)));
-  const radios = [...document.querySelectorAll('input[name=operator]')], times = [];
-  for (const radio of [...radios.slice(1), ...radios.slice(0, 1)]) { await wait(); const began = performance.now(); radio.click(); await wait(); times.push(performance.now() - began); }
-  return times; }"""
-SWITCH_PEER = """async () => { const wait = () => new Promise(done => requestAnimationFrame(() => setTimeout(done)));
-  const radios = [...document.querySelectorAll('.leaflet-control-layers input')], times = [];
-  for (const radio of [...radios.slice(1), ...radios.slice(0, 1)]) { await wait(); const began = performance.now(); radio.click(); await wait(); times.push(performance.now() - began); }
-  return times; }"""
-PAN = """async () => { const map = Object.values(window).find(v => v && v.panBy && v.getZoom); const gaps = []; let last = performance.now(), on = true;
-  const tick = now => { gaps.push(now - last); last = now; if (on) requestAnimationFrame(tick); };
+AFTER_PAINT = (
+    "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done(performance.now()))))"
+)
+SWITCH = """async selector => {
+  const wait = () => new Promise(done => requestAnimationFrame(() => setTimeout(done)));
+  const radios = [...document.querySelectorAll(selector)], times = [];
+  for (const radio of [...radios.slice(1), ...radios.slice(0, 1)]) {
+    await wait();
+    const began = performance.now();
+    radio.click();
+    await wait();
+    times.push(performance.now() - began);
+  }
+  return times;
+}"""
+SWITCH_OURS, SWITCH_PEER = "input[name=operator]", ".leaflet-control-layers input"
+FIND_MAP = "const map = Object.values(window).find(v => v && v.panBy && v.getZoom);"
+PAN = f"""async () => {{
+  {FIND_MAP}
+  const gaps = [];
+  let last = performance.now(), on = true;
+  const tick = now => {{ gaps.push(now - last); last = now; if (on) requestAnimationFrame(tick); }};
   requestAnimationFrame(tick);
-  for (let i = 0; i < 12; i += 1) { map.panBy([i % 2 ? -180 : 180, i % 3 ? 60 : -60], {duration: 0.2}); await new Promise(done => setTimeout(done, 260)); }
-  on = false; gaps.sort((a, b) => a - b); return gaps[Math.floor(gaps.length * 0.95)]; }"""
+  for (let i = 0; i < 12; i += 1) {{
+    map.panBy([i % 2 ? -180 : 180, i % 3 ? 60 : -60], {{duration: 0.2}});
+    await new Promise(done => setTimeout(done, 260));
+  }}
+  on = false;
+  gaps.sort((a, b) => a - b);
+  return gaps[Math.floor(gaps.length * 0.95)];
+}}"""
 
 
 def main(write: bool) -> int:
@@ -126,9 +143,11 @@ def opened(browser: Browser, page: Path, slow: int, *, is_ours: bool) -> dict[st
     tab.wait_for_selector(OPEN_OURS if is_ours else OPEN_PEER, state="attached", timeout=120_000)
     first = tab.evaluate(AFTER_PAINT) / 1000
     # both peers draw their cells at every zoom; this map from zoom 10 on
-    tab.evaluate("() => { const map = Object.values(window).find(v => v && v.panBy && v.getZoom); map.setZoom(10, {animate: false}); }")
+    tab.evaluate(
+        "() => { const map = Object.values(window).find(v => v && v.panBy && v.getZoom); map.setZoom(10, {animate: false}); }"
+    )
     tab.evaluate(AFTER_PAINT)
-    switch = median(tab.evaluate(SWITCH_OURS if is_ours else SWITCH_PEER))
+    switch = median(tab.evaluate(SWITCH, SWITCH_OURS if is_ours else SWITCH_PEER))
     outside = [url for url in requests if not url.startswith(page.as_uri())]
     if slow == 4:
         return {"first render x4 s": first, "switch x4 ms": switch}
@@ -182,7 +201,9 @@ def misses(rows: dict[str, dict[str, float]]) -> list[str]:
 def markdown(rows: dict[str, dict[str, float]]) -> str:
     """The table, with the machine it was measured on."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    head = f"{os.cpu_count()} cores, {memory:.0f} GiB, Python {platform.python_version()}; medians of {ROUNDS} openings."
+    head = (
+        f"{os.cpu_count()} cores, {memory:.0f} GiB, Python {platform.python_version()}; medians of {ROUNDS} openings."
+    )
     lines = [head, "", "| | " + " | ".join(BUDGETS) + " |", "|---" * (len(BUDGETS) + 1) + "|"]
     for title, row in rows.items():
         lines.append(f"| {title} | " + " | ".join(f"{row[name]:.3g}" for name in BUDGETS) + " |")

@@ -116,7 +116,7 @@ def run(
             folders = journey.run(chosen, period=period, out=out, parts=parts, tell=tell, progress=progress)
     for folder in folders:
         typer.echo(f"{texts.line('outputs', language)}: {folder}")
-        for name in ("maps/coverage_gaps.html", "tables", "gis", "manifest.json"):
+        for name in ("maps/coverage_gaps.html", "maps/coverage_gaps.png", "tables", "gis", "manifest.json"):
             if (folder / name).exists():
                 typer.echo(f"  {folder / name}")
 

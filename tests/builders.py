@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
+from pipeline.publish.gap_map.columns import decoded
 from pipeline.settings import Evidence
 from pipeline.tables import checked, typed
 
@@ -136,3 +137,27 @@ def read_page(path: Path) -> dict:
 
 
 RULES = Evidence.model_validate({})
+
+
+def page_table(data: dict, kind: str) -> pd.DataFrame:
+    """What a map's block holds, as a table: `status` by (commune_code, operator), `cells` by (hex_id, operator)."""
+    columns, operators = decoded(data["block"]), data["operators"]
+
+    def figures(name: str, scale: float) -> np.ndarray:
+        stored = columns[name].astype("float64")
+        return np.where(stored > 0, (stored - 1) / scale, np.nan)
+
+    if kind == "status":
+        index = pd.MultiIndex.from_product([[c["id"] for c in data["communes"]], operators])
+        verdict = [data["lists"]["verdicts"][int(v) - 1] for v in columns["s.verdict"]]
+        speeds = {name: figures(f"s.{name}", 1000) for name in ("mean", "median", "lo", "hi", "upload", "latency")}
+        counts = {name: figures(f"s.{name}", 1) for name in ("tests", "devices", "samples", "month")}
+        return pd.DataFrame({"verdict": verdict, **speeds, **counts}, index=index)
+    ids = [f"{(int(h) << 32) | int(low):x}" for h, low in zip(columns["h.id_high"], columns["h.id_low"], strict=True)]
+    parts = []
+    for number, operator in enumerate(operators):
+        scales = {"devices": 1, "tests": 1, "mean": 10, "median": 10, "upload": 10, "latency": 1}
+        part = pd.DataFrame({name: figures(f"c.{number}.{name}", scale) for name, scale in scales.items()})
+        part["weak"] = columns[f"c.{number}.weak"] == 1
+        parts.append(part.assign(hex_id=ids, operator=operator).dropna(subset="devices"))
+    return pd.concat(parts).set_index(["hex_id", "operator"]).sort_index()

@@ -57,6 +57,7 @@ def test_a_run_writes_the_declared_files(lomsong, tmp_path):
         "gis/coverage_gaps.kml",
         "packs/V.zip",
         "maps/coverage_gaps.html",
+        "maps/coverage_gaps.png",
         "manifest.json",
     }
 

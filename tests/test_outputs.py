@@ -11,14 +11,17 @@ import sys
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 from filelock import FileLock
 
 from pipeline import privacy
 from pipeline.errors import UserFault
-from pipeline.publish import file_names, without_paths
+from pipeline.publish import guard, without_paths
+from pipeline.publish.gap_map.columns import counted, encoded, scaled
 from pipeline.publish.guard import PrivacyBreach, examine
+from pipeline.publish.names import file_names
 from pipeline.publish.swap import mend, replacing
 from pipeline.publish.tables import write_csv
 from tests.builders import month_of_tests, write_world
@@ -119,16 +122,24 @@ def test_the_guard_reads_what_is_zipped(tmp_path, depth):
     assert examine(tmp_path, device_ids=["0123456789ab"], min_devices=3) == 1
 
 
-def page(tmp_path: Path, devices: int, mean: float | None) -> Path:
-    data = {"communes": [{"id": "a", "by": {"x": {"devices": devices, "mean": mean}}}], "cells": []}
+def page(tmp_path: Path, kind: str, devices: int, mean: float | None) -> Path:
+    nothing, one = scaled(np.array([np.nan]), 1), {"devices": counted(np.array([devices]))}
+    some = {"mean": scaled(np.array([np.nan if mean is None else mean]), 10)}
+    blank = dict.fromkeys(guard._PAGE_SPEEDS[kind], nothing)
+    other = "c.0" if kind == "s" else "s"
+    columns = {f"{'c.0' if kind == 'c' else 's'}.{key}": v for key, v in (blank | some | one).items()}
+    columns |= {f"{other}.{key}": nothing for key in ("devices", *guard._PAGE_SPEEDS["c" if kind == "s" else "s"])}
+    data = {"operators": ["all"], "block": encoded(columns)}
     (tmp_path / "m.html").write_text(f'<script type="application/json" id="lomsong-data">{json.dumps(data)}</script>')
     return tmp_path
 
 
-def test_the_guard_reads_the_map(tmp_path):
-    assert examine(page(tmp_path, 2, None), device_ids=[], min_devices=3) == 1
-    with pytest.raises(PrivacyBreach):
-        examine(page(tmp_path, 2, 10.0), device_ids=[], min_devices=3)
+@pytest.mark.parametrize("kind", ["s", "c"])
+def test_the_guard_reads_the_map(tmp_path, kind):
+    assert examine(page(tmp_path, kind, 2, None), device_ids=[], min_devices=3) == 1
+    assert examine(page(tmp_path, kind, 3, 10.0), device_ids=[], min_devices=3) == 1
+    with pytest.raises(PrivacyBreach, match="fewer than 3 devices"):
+        examine(page(tmp_path, kind, 2, 10.0), device_ids=[], min_devices=3)
     (tmp_path / "m.html").write_text("<html></html>")
     with pytest.raises(PrivacyBreach):
         examine(tmp_path, device_ids=[], min_devices=3)

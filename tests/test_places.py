@@ -117,9 +117,15 @@ def test_one_device_in_two_cells_is_one_device_in_their_parent():
     same = devices_in({a: 2, b: 2}).assign(device_key=["x", "y", "x", "y"])
     assert set(hexes.adaptive_cells(same, coarsest=8, finest=9, min_devices=3)) == {eight}
     figures = hexes.cell_figures(
-        same.assign(operator="V", test_count=1.0, sample_count=1.0, download_mbps=[10.0, 20.0, 30.0, 40.0]),
+        same.assign(
+            operator="V", test_count=1.0, sample_count=1.0, download_mbps=[10.0, 20.0, 30.0, 40.0],
+            upload_mbps=[4.0, np.nan, 8.0, np.nan], upload_count=[1.0, 0.0, 3.0, 0.0],
+            latency_ms=[50.0, 30.0, np.nan, 40.0], latency_count=[1.0, 1.0, 0.0, 1.0],
+        ),
         pd.Series({a: eight, b: eight}), 40.0,
     ).set_index("operator")  # fmt: skip
+    # x: uploads 4 (one sample) and 8 (three) → 7; y: none. Latency: x 50, y (30 + 40) / 2 = 35 → median 42.5
+    assert figures.loc["V", ["upload_mean_mbps", "latency_median_ms"]].tolist() == [7.0, 42.5]
     assert figures.loc["V", ["device_count", "mean_mbps", "below_count"]].tolist() == [2, 25.0, 2]
     assert figures.loc["all", "test_count"] == 4
 
