@@ -39,7 +39,17 @@ def causes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, lis
 
 def _files(manifest: Mapping[str, Any], role: str | None) -> set[tuple[str, str]]:
     """(name, hash) of the inputs of a role; None: of the deliveries, which have their source's name for a role."""
-    other = (BOUNDARIES, "population", "gap ledger", "former period", "crosswalk", "facilities", "roads", "terrain")
+    other = (
+        BOUNDARIES,
+        "population",
+        "gap ledger",
+        "former period",
+        "crosswalk",
+        "installs",
+        "facilities",
+        "roads",
+        "terrain",
+    )
     return {
         (item["name"], item["sha256"])
         for item in manifest["inputs"]

@@ -53,6 +53,13 @@ def _from_raster(communes: gpd.GeoDataFrame, path: Path) -> pd.Series:
     return people.reindex(communes["commune_code"])
 
 
+def count_per_commune(communes: gpd.GeoDataFrame, path: Path, *, code_column: str, count_column: str) -> pd.Series:
+    """Any count by `commune_code` from a CSV, NaN where it names none. Raises `UserFault`."""
+    if not path.is_file():
+        raise fault("missing_file", path)
+    return _from_table(communes, path, code_column, count_column)
+
+
 def _from_table(communes: gpd.GeoDataFrame, path: Path, code_column: str, people_column: str) -> pd.Series:
     try:
         table = pd.read_csv(path, dtype="str", encoding="utf-8-sig")
@@ -61,7 +68,16 @@ def _from_table(communes: gpd.GeoDataFrame, path: Path, code_column: str, people
     missing = [c for c in (code_column, people_column) if c not in table.columns]
     if missing:
         raise UserFault(
-            Fault("missing_column", path.name, 1, c, {"found": list(table.columns), "ours": "[population]"})
+            Fault(
+                "missing_column",
+                path.name,
+                1,
+                c,
+                {
+                    "found": list(table.columns),
+                    "ours": "code_column" if c == code_column else "people_column, count_column",
+                },
+            )
             for c in missing
         )
     people = pd.to_numeric(table[people_column], errors="coerce")

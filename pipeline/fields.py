@@ -22,6 +22,10 @@ STATUSES = (
 GAP_CLASSES = ("total_gap", "partial_gap", "gap_rest_unknown", "no_gap_found", "unknown")
 EVIDENCES = ("confirmed", "probable", "none")
 GAP_STATES = ("new", "persisting", "improving", "fixed", "returned", "not_retested")
+CAMPAIGN_SIGNS = ("bursts", "one_place", "copied_rows", "month_end")
+REACHES = ("reached", "expected", "never", "unknown")
+PARTICIPATION = ("more", "fewer", "unchanged", "unknown")
+SPANS = ("period", "window", "rolling_12")
 CHANGES = ("new_gap", "closed_gap", "worse", "better", "no_change", "not_comparable")
 NO_DATA_REASONS = ("no_test", "only_failed", "only_5g", "only_3g_2g")
 TECHNOLOGIES = ("2G", "3G", "4G", "5G", "wifi")
@@ -253,5 +257,30 @@ FIELDS: dict[str, Field] = {
     "former_mean_mbps": _mbps("mean of device values in the former period"),
     "former_lo_mbps": _mbps("lower limit of the mean in the former period"),
     "former_hi_mbps": _mbps("upper limit of the mean in the former period"),
+    # months: the sample tracker, participation, figures of the whole area
+    "month": _text("calendar month, YYYY-MM"),
+    "operator_count": _count("operators with a valid test"),
+    "natural_test_count": _count("valid tests that belong to no burst"),
+    "burst_test_count": _count(
+        "valid tests in sittings of many tests, minutes apart, by one device in one finest cell"
+    ),
+    "copied_row_count": _count("rows that had been delivered before"),
+    "share_of_official": Field("float64", "1", "valid tests over the official count a month", low=0),
+    "trend_test_count": Field("float64", "1", "valid tests less those of the month before", True),
+    "campaign_signs": _text("`;`-separated signs that the tests are a campaign's"),
+    "reach": _text("whether and when the official count is reached", among=REACHES),
+    "reached_on": _text("local date of the test that made the official count", nullable=True),
+    "expected_month": _text("month in which the present pace reaches the official count", nullable=True),
+    "former_test_count": _count("valid tests of the period before", nullable=True),
+    "former_device_count": _count("devices of the period before", nullable=True),
+    "devices_per_1000": _count("devices of the period per 1,000 people", "1/1,000 people", nullable=True),
+    "install_count": _count("installations of the app, where a file gives them", nullable=True),
+    "participation": _text("devices against the period before, beyond chance", among=PARTICIPATION),
+    "technology_used": _text("technology of the tests", among=("4G", "5G", "3G", "2G")),
+    "span": _text(
+        "what the figures are over: the period, the evidence window, the 12 months that end with it", among=SPANS
+    ),
+    "median_upload_mbps": _mbps("median of device upload values"),
+    "latency_mean_ms": Field("float64", "ms", "mean of device latency values", nullable=True, low=0),
     "geometry": Field("geometry", "EPSG:4326", "outline"),
 }

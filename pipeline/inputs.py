@@ -49,6 +49,7 @@ class Inputs:
     file_counts: dict[str, int] = field(default_factory=dict)
     facility_count: pd.Series | None = None  # by commune_code; None: not known
     roads: np.ndarray | None = None  # lines of the main roads, EPSG:4326; None: not known
+    installs: pd.Series | None = None  # of the app, by commune_code; None: not known
     people_grid: Path | None = None  # raster that spreads the communes' people over cells
 
 
@@ -58,10 +59,11 @@ def read_inputs(settings: Settings, progress: Progress) -> Inputs:
     warnings: list[Fault] = []
     read: list[Input] = []
     communes = _caught(faults, lambda: _communes(settings, read, warnings))
-    facility_count, roads = None, None
+    facility_count, roads, installs = None, None, None
     if communes is not None:
         facility_count = _caught(faults, lambda: _facilities(communes, settings, read, warnings))
         roads = _caught(faults, lambda: _roads(settings, read))
+        installs = _caught(faults, lambda: _installs(communes, settings, read))
         communes = _caught(faults, lambda: _with_terrain(communes, settings, read))
     if communes is not None:
         communes = _caught(faults, lambda: _with_former_names(communes, settings, read))
@@ -76,7 +78,7 @@ def read_inputs(settings: Settings, progress: Progress) -> Inputs:
     if crowded := demand.crowded(communes):
         warnings.append(Fault("crowded", values={"found": crowded}))
     grid = settings.population.grid or demand.raster_path(settings.population.path)
-    return Inputs(communes, tests, tiles, read, warnings, licences, file_counts, facility_count, roads, grid)
+    return Inputs(communes, tests, tiles, read, warnings, licences, file_counts, facility_count, roads, installs, grid)
 
 
 def _facilities(
@@ -100,6 +102,17 @@ def _roads(settings: Settings, read: list[Input]) -> np.ndarray | None:
     lines = surroundings.main_roads(about.path, class_column=about.class_column, classes=about.classes)
     read.append(Input("roads", about.path.name, _sha256(about.path), len(lines)))
     return lines
+
+
+def _installs(communes: gpd.GeoDataFrame, settings: Settings, read: list[Input]) -> pd.Series | None:
+    about = settings.installs
+    if about.path is None:
+        return None
+    counts = demand.count_per_commune(
+        communes, about.path, code_column=about.code_column, count_column=about.count_column
+    )
+    read.append(Input("installs", about.path.name, _sha256(about.path), int(counts.notna().sum())))
+    return counts
 
 
 def _with_terrain(communes: gpd.GeoDataFrame, settings: Settings, read: list[Input]) -> gpd.GeoDataFrame:

@@ -16,7 +16,7 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
-from pipeline import assemble, borrowing, clean, hexes, locate, statistics
+from pipeline import assemble, borrowing, clean, hexes, locate, monthly, statistics
 from pipeline.assemble_gaps import gap_tables
 from pipeline.assemble_priorities import ranked
 from pipeline.changes import changes
@@ -103,7 +103,8 @@ def judge_month(
     _tell_inputs(inputs, period, window, tell)
     progress("clean", 0.2)
     with journal.step("clean"):
-        evidence, rejects, books = _evidence_of(inputs, settings, period, window, tell)
+        evidence, rejects, books, located = _evidence_of(inputs, settings, period, window, tell)
+        months = _months_of(located, inputs, settings, period, window)
     progress("judge", 0.5)
     with journal.step("judge"):
         units, priors = _estimate(evidence, settings)
@@ -143,6 +144,7 @@ def judge_month(
         "gap_ledger": gaps.ledger,
         "priorities": priorities,
         "measure_first": measure_first,
+        **months,
         "rejects": rejects[["source_file", "source_row", "reject_reason"]],
         "rejects_summary": assemble.rejects_summary(rejects),
     }
@@ -170,10 +172,10 @@ def judge_month(
 
 def _evidence_of(
     inputs: Inputs, settings: Settings, period: Period, window: list[str], tell: Tell
-) -> tuple[Evidence, pd.DataFrame, pd.DataFrame]:
-    """(device values with their counts, rows set aside, books by source) from tests, or from tiles."""
+) -> tuple[Evidence, pd.DataFrame, pd.DataFrame, pd.DataFrame | None]:
+    """(device values with their counts, rows set aside, books by source, tests with cell and commune) from tests, or tiles."""
     if len(inputs.tiles):
-        return _evidence_of_tiles(inputs, settings, period, tell)
+        return *_evidence_of_tiles(inputs, settings, period, tell), None
     finest = settings.hexes.finest_resolution
     tests = inputs.tests.assign(
         hex9_id=hexes.cells_of_points(inputs.tests["latitude"], inputs.tests["longitude"], finest),
@@ -199,7 +201,19 @@ def _evidence_of(
     tell("locate", valid=valid, placed=placed, communes=int((per_commune > 0).sum()))
     tell("samples", samples=len(evidence.samples), devices=int(evidence.samples["device_key"].nunique()))
     evidence = _widened(evidence, tests, marked, inputs, period, settings, tell)
-    return evidence, marked[marked["reject_reason"].notna()], books
+    return evidence, marked[marked["reject_reason"].notna()], books, tests
+
+
+def _months_of(
+    located: pd.DataFrame | None, inputs: Inputs, settings: Settings, period: Period, window: list[str]
+) -> dict[str, pd.DataFrame]:
+    """What the months of tests tell beside verdicts; nothing of tiles."""
+    if located is None:
+        return {}
+    longest = period.window(max(12, settings.tracker.months, len(window)))
+    marked = _marked(located, longest, settings)
+    held = set(periods_in(inputs, settings))
+    return monthly.month_tables(marked, inputs.communes, inputs.installs, held, period, window, settings)
 
 
 def _marked(tests: pd.DataFrame, months: list[str], settings: Settings) -> pd.DataFrame:

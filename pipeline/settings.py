@@ -14,19 +14,14 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 
 from pipeline.errors import Fault, UserFault, fault
+from pipeline.output_settings import Installs, Publish, Section, Tracker
 
 Share = Field(ge=0, le=1)
 ENGINES = ("local",)  # `dask` joins with its room
 PARTS = ("tables", "map", "gis")  # what this version publishes; `report` joins with its room
-
-
-class Section(BaseModel):
-    """A closed section: a key that is not declared is a fault, values cannot be changed afterwards."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
 
 
 def _check_timezone(name: str | None) -> str | None:
@@ -259,25 +254,6 @@ class Privacy(Section):
     min_devices: int = Field(3, ge=1)
 
 
-class Label(Section):
-    """A name that every map of the area writes and reaches, such as far islands of a nation."""
-
-    name: str
-    latitude: float = Field(ge=-90, le=90)  # ° WGS 84
-    longitude: float = Field(ge=-180, le=180)
-
-
-class Publish(Section):
-    """What people receive."""
-
-    lang: Literal["vi", "en"] = "vi"
-    notice: str = ""  # e.g. "SỐ LIỆU GIẢ LẬP": stands on every output
-    allow_noncommercial: bool = False  # operators' files from data whose licence forbids commercial use (Ookla's tiles)
-    csv_dialect: Literal["standard", "excel-vi"] = "standard"
-    max_map_cells: int = Field(40_000, ge=1)  # with more, the map shows coarser cells, and a map is written by province
-    labels: tuple[Label, ...] = ()
-
-
 class Settings(Section):
     """All of `settings.toml`. Paths are absolute after reading."""
 
@@ -299,6 +275,8 @@ class Settings(Section):
     diagnosis: Diagnosis = Diagnosis()
     privacy: Privacy = Privacy()
     publish: Publish = Publish()
+    tracker: Tracker = Tracker()
+    installs: Installs = Installs()
 
     @field_validator("operators")
     @classmethod
@@ -350,7 +328,7 @@ def _absolute(settings: Settings, folder: Path) -> Settings:
     population = people.model_copy(update={"path": join(people.path), "grid": join(people.grid)})
     moved = {
         name: getattr(settings, name).model_copy(update={"path": join(getattr(settings, name).path)})
-        for name in ("crosswalk", "facilities", "roads", "terrain")
+        for name in ("crosswalk", "installs", "facilities", "roads", "terrain")
     }
     return settings.model_copy(update={"sources": sources, "boundaries": boundaries, "population": population, **moved})
 

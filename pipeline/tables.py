@@ -13,6 +13,7 @@ import pandera.pandas as pa
 
 from pipeline.fields import (
     ALL,
+    CAMPAIGN_SIGNS,
     CHANGES,
     EVIDENCES,
     FIELDS,
@@ -20,6 +21,8 @@ from pipeline.fields import (
     GAP_CLASSES,
     GAP_STATES,
     NO_DATA_REASONS,
+    PARTICIPATION,
+    REACHES,
     REJECT_REASONS,
     STATUSES,
     TECHNOLOGIES,
@@ -28,6 +31,7 @@ from pipeline.fields import (
 
 __all__ = [
     "ALL",
+    "CAMPAIGN_SIGNS",
     "CHANGES",
     "EVIDENCES",
     "FIELDS",
@@ -36,8 +40,10 @@ __all__ = [
     "GAP_STATES",
     "KEYS",
     "NO_DATA_REASONS",
+    "PARTICIPATION",
     "PRIVATE",
     "PUBLISHED_AS",
+    "REACHES",
     "REJECT_REASONS",
     "STATUSES",
     "TABLES",
@@ -70,6 +76,8 @@ PRIVATE = (
     "devices_to_decide_reason",
     "upload_mean_mbps",
     "latency_median_ms",
+    "median_upload_mbps",
+    "latency_mean_ms",
     "former_mean_mbps",
     "former_lo_mbps",
     "former_hi_mbps",
@@ -144,6 +152,19 @@ TABLES: dict[str, tuple[str, ...]] = {
         "information", "people_without_verdict", "test_count", "sample_count", "device_count", "date_count",
         "devices_to_decide", "devices_to_decide_reason",
     ),
+    "sample_tracker": (
+        "commune_code", "commune_name", "former_district", "boundary_vintage", "month", "test_count", "natural_test_count",
+        "burst_test_count", "copied_row_count", "sample_count", "device_count", "date_count", "operator_count",
+        "share_of_official", "trend_test_count", "reach", "reached_on", "expected_month", "campaign_signs",
+    ),
+    "participation": (
+        "commune_code", "commune_name", "former_district", "boundary_vintage", "period", "population", "test_count",
+        "device_count", "devices_per_1000", "former_test_count", "former_device_count", "participation", "install_count",
+    ),
+    "operator_summary": (
+        "operator", "technology_used", "span", "period", "test_count", "sample_count", "device_count", "mean_mbps",
+        "median_mbps", "upload_mean_mbps", "median_upload_mbps", "latency_mean_ms", "latency_median_ms",
+    ),
     "changes": (
         "commune_code", "commune_name", "boundary_vintage", "operator", "period", "former_period", "change",
         "former_status", "status", "former_mean_mbps", "mean_mbps", "former_lo_mbps", "former_hi_mbps", "lo_mbps",
@@ -166,6 +187,9 @@ KEYS: dict[str, tuple[str, ...]] = {
     "gap_ledger": ("gap_id", "period"),
     "priorities": ("commune_code", "operator"),
     "measure_first": ("commune_code", "operator"),
+    "sample_tracker": ("commune_code", "boundary_vintage", "month"),
+    "participation": ("commune_code", "boundary_vintage", "period"),
+    "operator_summary": ("operator", "technology_used", "span", "period"),
     "changes": ("commune_code", "boundary_vintage", "operator", "period"),
     "rejects": ("source_file", "source_row"),
     "rejects_summary": ("source", "source_file", "reject_reason"),

@@ -43,6 +43,9 @@ def test_a_run_writes_the_declared_files(lomsong, tmp_path):
         "gap_ledger",
         "priorities",
         "measure_first",
+        "sample_tracker",
+        "participation",
+        "operator_summary",
         "rejects",
         "rejects_summary",
     )

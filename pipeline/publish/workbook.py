@@ -29,9 +29,9 @@ FIRST = ("need_rank", "rank_lo", "rank_hi", "need_band", "efficiency_rank", "com
          "suggested_action")  # fmt: skip
 # columns whose values are keys of `texts.WORDS`; a `;` parts several
 WORDED = ("status", "evidence", "evidence_basis", "gap_class", "likely_cause", "cause_grounds", "suggested_action", "terrain",
-          "devices_to_decide_reason")  # fmt: skip
+          "devices_to_decide_reason", "reach", "campaign_signs", "participation")  # fmt: skip
 DARK = ("confirmed_gap", "total_gap")
-BARS = ("priority_index", "people_without_verdict")
+BARS = ("priority_index", "people_without_verdict", "share_of_official", "devices_per_1000")
 _BAD_IN_SHEET_NAMES = str.maketrans(dict.fromkeys("[]:*?/\\'", "_"))
 
 
@@ -68,6 +68,9 @@ def write_workbook(
             rows = priorities[priorities["operator"] == operator]
             sheets.table(texts.word(ALL, lang) if operator == ALL else operator, rows)
         sheets.table(texts.word("sheet_measure", lang), tables["measure_first"])
+        if "sample_tracker" in tables:
+            sheets.table(texts.word("sheet_tracker", lang), tables["sample_tracker"])
+            sheets.table(texts.word("sheet_participation", lang), tables["participation"])
         sheets.sharing(tables, operators)
         sheets.method()
 

@@ -23,7 +23,7 @@ from pipeline.publish.gap_map.page_data import page_data, simplified
 from pipeline.publish.gap_map.page_texts import page_texts
 
 TOP = 10
-VIEWS = ("verdict", "mean", "median", "upload", "latency", "tests", "evidence")
+VIEWS = ("verdict", "mean", "median", "upload", "latency", "tests", "month", "evidence")
 
 
 def write_map(

@@ -23,6 +23,7 @@ _PAGE_TEXTS: Mapping[str, tuple[str, str]] = {
     "view_upload": ("Tải lên", "Upload"),
     "view_latency": ("Độ trễ", "Latency"),
     "view_tests": ("Số phép đo", "Tests"),
+    "view_month": ("Phép đo trong tháng (300)", "Tests in the month (300)"),
     "view_evidence": ("Bằng chứng", "Evidence"),
     "view_change": ("Thay đổi", "Change"),
     "choose_one": ("Tốc độ và độ trễ: chọn một nhà mạng (không gộp trung bình các mạng).", "Speeds and latency: choose one operator (networks are never pooled into one mean)."),

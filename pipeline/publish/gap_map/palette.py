@@ -68,6 +68,7 @@ SCALES: dict[str, Scale] = {
     "upload": Scale((2, 5, 10, 20, 40), _GREENS, "Mbps"),
     "latency": Scale((20, 40, 60, 100, 200), _PURPLES, "ms"),
     "tests": Scale((1, 10, 30, 100, 300), _GREENS, ""),
+    "month": Scale((1, 10, 30, 100, 300), _GREENS, ""),  # 300 a month is the official sample
 }
 OUTSIDE, INSIDE, LINE = "#dddad2", "#ffffff", "#4a4a4a"
 

@@ -1,5 +1,6 @@
 // What is shown: the view's classes, the key of each commune and cell in it, headline and legend.
-const VIEWS = ['verdict', 'mean', 'median', 'upload', 'latency', 'tests', 'evidence'].concat(data.former ? ['change'] : []);
+const VIEWS = ['verdict', 'mean', 'median', 'upload', 'latency', 'tests', 'month', 'evidence'].concat(data.former ? ['change'] : []);
+const COUNTS = ['tests', 'month'];
 const ONE_OPERATOR = ['mean', 'median', 'upload', 'latency'];  // operators are never pooled into one mean
 const isAll = () => operators[state.operator] === 'all' && !pooled;
 const viewOpen = (view) => !(isAll() && ONE_OPERATOR.includes(view));
@@ -9,7 +10,7 @@ const RANKED_CHANGES = ['new_gap', 'worse', 'closed_gap', 'better', 'no_change',
 function communeKey(commune) {
   const row = commune.rows[state.operator], view = state.view;
   if (view === 'verdict') return isAll() ? commune['class'] : row.verdict;
-  if (view === 'tests') return 'tests:' + classIndex('tests', row.tests || 0);
+  if (COUNTS.includes(view)) return view + ':' + classIndex(view, row[view] || 0);
   if (view === 'change') {
     const found = isAll() ? commune.rows.slice(1).map((one) => one.change) : [row.change];
     return RANKED_CHANGES.find((change) => found.includes(change)) || 'not_comparable';
@@ -34,12 +35,12 @@ function legendKeys() {
   if (view === 'change') return RANKED_CHANGES;
   if (view === 'evidence') return isAll() ? ['known_all', 'known_some', 'known_none'] : ['confirmed', 'probable', 'borderline', 'insufficient_evidence', 'no_data'];
   const classes = data.scales[view].fills.map((_, i) => view + ':' + i);
-  return view === 'tests' ? classes : classes.concat(['none']);
+  return COUNTS.includes(view) ? classes : classes.concat(['none']);
 }
 function keyName(key) {
   if (!key.includes(':')) return t('key_' + key) || t(key);
   const [view, i] = key.split(':'), {breaks, unit} = data.scales[view], place = Number(i), tail = unit ? ' ' + unit : '';
-  if (view === 'tests') {
+  if (COUNTS.includes(view)) {
     if (place === 0) return '0';
     return place === breaks.length ? '≥ ' + number(breaks[place - 1]) : number(breaks[place - 1]) + ' – ' + number(breaks[place] - 1);
   }
@@ -48,7 +49,7 @@ function keyName(key) {
 }
 
 // cells: null = nothing to draw for this operator and view
-const cellViews = () => (state.view === 'verdict' ? (isAll() ? 'weak' : 'mean') : ['evidence', 'change'].includes(state.view) ? null : state.view);
+const cellViews = () => (state.view === 'verdict' ? (isAll() ? 'weak' : 'mean') : ['evidence', 'change', 'month'].includes(state.view) ? null : state.view);
 function cellKeys() {  // key number of every cell, and the keys
   const view = cellViews(), operator = state.operator, found = new Int8Array(cellCount).fill(-1);
   if (view === null) return {keys: [], found};

@@ -1,0 +1,56 @@
+"""Sections of the settings that say what people receive: publishing, the sample tracker, installations.
+
+Does not belong here: reading the file (`settings.py`), what decides a verdict.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Section(BaseModel):
+    """A closed section: a key that is not declared is a fault, values cannot be changed afterwards."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
+
+
+class Label(Section):
+    """A name that every map of the area writes and reaches, such as far islands of a nation."""
+
+    name: str
+    latitude: float = Field(ge=-90, le=90)  # ° WGS 84
+    longitude: float = Field(ge=-180, le=180)
+
+
+class Publish(Section):
+    """What people receive."""
+
+    lang: Literal["vi", "en"] = "vi"
+    notice: str = ""  # e.g. "SỐ LIỆU GIẢ LẬP": stands on every output
+    allow_noncommercial: bool = False  # operators' files from data whose licence forbids commercial use (Ookla's tiles)
+    csv_dialect: Literal["standard", "excel-vi"] = "standard"
+    max_map_cells: int = Field(40_000, ge=1)  # with more, the map shows coarser cells, and a map is written by province
+    labels: tuple[Label, ...] = ()
+
+
+class Tracker(Section):
+    """When tests look like a campaign's; chosen, and signs only: no test is set aside for them."""
+
+    months: int = Field(12, ge=1, le=36)  # that end with the period
+    burst_gap_minutes: float = Field(
+        10.0, gt=0
+    )  # min; a device's next test in the same cell belongs to the same sitting
+    burst_min_tests: int = Field(5, ge=2)  # of a sitting
+    one_place_share: float = Field(0.8, gt=0, le=1)  # of a month's tests in one finest cell
+    month_end_share: float = Field(0.5, gt=0, le=1)  # of a month's tests on its last three days
+
+
+class Installs(Section):
+    """A CSV of the app's installations per commune, where the province has one."""
+
+    path: Path | None = None
+    code_column: str = "commune_code"
+    count_column: str = "installs"
