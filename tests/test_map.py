@@ -50,7 +50,12 @@ class Seen:
 
 @pytest.fixture
 def opened(browser, demo_outputs):
-    seen = Seen(browser, demo_outputs / "maps/coverage_gaps.html", viewport={"width": 1366, "height": 768}).ready()
+    seen = Seen(
+        browser,
+        demo_outputs / "maps/coverage_gaps.html",
+        viewport={"width": 1366, "height": 768},
+        reduced_motion="reduce",
+    ).ready()
     yield seen
     assert seen.complaints == []
     assert [r for r in seen.requests if not r.startswith(seen.url)] == []
@@ -456,10 +461,11 @@ def test_the_map_can_be_used_by_keyboard(opened):
     page.keyboard.press("ArrowRight")
     assert page.is_checked('input[name=operator][value="MobiFone"]')
     page.focus(".map")
-    before = page.evaluate("map_lomsong.getZoom()")
+    before = page.evaluate(
+        "() => { window.zoomed = new Promise(done => map_lomsong.once('zoomend', () => done(map_lomsong.getZoom()))); return map_lomsong.getZoom(); }"
+    )
     page.keyboard.press("+")
-    page.wait_for_timeout(400)
-    assert page.evaluate("map_lomsong.getZoom()") > before
+    assert page.evaluate("window.zoomed") > before
     page.focus("#show-table")
     page.keyboard.press("Enter")
     assert page.is_visible("#table-view")
