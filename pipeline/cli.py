@@ -76,7 +76,7 @@ PopulationFile = Annotated[
 OutFolder = Annotated[Path, typer.Option("--out", help="Folder for outputs; the period's own folder is made inside.")]
 LangName = Annotated[Lang | None, typer.Option("--lang", help="Language of outputs and messages; default: vi.")]
 EngineName = Annotated[str, typer.Option("--engine", help="Where the steps run: local.")]
-Parts = Annotated[str, typer.Option("--publish", help="What to publish, with commas: tables,map,gis.")]
+Parts = Annotated[str, typer.Option("--publish", help="What to publish, with commas: tables,map,gis,report.")]
 
 
 @app.callback(invoke_without_command=True)
@@ -100,7 +100,7 @@ def run(
     out: OutFolder = Path("outputs"),
     engine: EngineName = "local",
     lang: LangName = None,
-    publish: Parts = "tables,map,gis",
+    publish: Parts = "tables,map,gis,report",
 ) -> None:
     """The whole job: tests and boundaries in; map, tables and manifest out.
 
@@ -116,7 +116,7 @@ def run(
             folders = journey.run(chosen, period=period, out=out, parts=parts, tell=tell, progress=progress)
     for folder in folders:
         typer.echo(f"{texts.line('outputs', language)}: {folder}")
-        for name in ("maps/coverage_gaps.html", "maps/coverage_gaps.png", "tables", "gis", "manifest.json"):
+        for name in ("maps/coverage_gaps.html", "maps/coverage_gaps.png", "tables", "gis", "report", "manifest.json"):
             if (folder / name).exists():
                 typer.echo(f"  {folder / name}")
 
@@ -133,7 +133,7 @@ def check(
     out: OutFolder = Path("outputs"),
     engine: EngineName = "local",
     lang: LangName = None,
-    publish: Parts = "tables,map,gis",
+    publish: Parts = "tables,map,gis,report",
 ) -> None:
     """Examine inputs and settings, compute nothing, list every fault; on unknown headings print guesses and settings lines.
 

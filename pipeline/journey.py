@@ -133,7 +133,7 @@ def judge_month(
     progress("priorities", 0.8)
     with journal.step("priorities"):
         priorities, measure_first = ranked(rows, suppressed, summary, gaps, inputs, evidence, priors, settings)
-    results = assemble.results(rows, summary, hex_status, books)
+    results = assemble.results(rows, summary, hex_status, books) | {"data_until": _last_date(evidence)}
     _tell_results(results, hex_status, priorities, measure_first, tell)
     tell("gaps", count=len(gaps.areas), states=gaps.states(period))
     tables = {
@@ -294,6 +294,14 @@ def _estimate(evidence: Evidence, settings: Settings) -> tuple[pd.DataFrame, dic
     )
     borrowed = borrowing.borrow(units, target=settings.target.download_mbps, min_units=rules.eb_min_communes)
     return units.join(further).join(borrowed), priors
+
+
+def _last_date(evidence: Evidence) -> str:
+    """The last local date with a sample, dd/mm/yyyy; empty without one, and of tiles."""
+    if "local_date" not in evidence.samples or evidence.samples.empty:
+        return ""
+    year, month, day = str(evidence.samples["local_date"].max()).split("-")
+    return f"{day}/{month}/{year}"
 
 
 def _people_of_cells(cells: pd.Series, inputs: Inputs) -> pd.Series:

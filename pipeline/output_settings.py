@@ -54,3 +54,20 @@ class Installs(Section):
     path: Path | None = None
     code_column: str = "commune_code"
     count_column: str = "installs"
+
+
+class Report(Section):
+    """The monthly report's letterhead. What is left empty: the authorities of the period's time; number and signer stay blank."""
+
+    area_title: str = ""  # as sentences call the area; default: tỉnh NAME
+    parent_authority: str = ""  # default: Ủy ban nhân dân AREA_TITLE
+    authority: str = ""  # default: Sở Khoa học và Công nghệ; before March 2025 Sở Thông tin và Truyền thông
+    number: str = ""
+    sign: str = ""  # default: BC-SKHCN
+    place: str = ""  # default: the area's name
+    date: str = ""  # default: the 15th of the month after the period
+    addressees: tuple[str, ...] = ()  # default: the People's Committee and the ministry
+    recipients: tuple[str, ...] = ()  # default: as above, the operators, archive
+    signer_title: str = ""  # default: Giám đốc
+    signer_name: str = ""
+    pdf: bool = True  # where LibreOffice is present

@@ -17,11 +17,11 @@ from zoneinfo import ZoneInfo, available_timezones
 from pydantic import Field, ValidationError, field_validator, model_validator
 
 from pipeline.errors import Fault, UserFault, fault
-from pipeline.output_settings import Installs, Publish, Section, Tracker
+from pipeline.output_settings import Installs, Publish, Report, Section, Tracker
 
 Share = Field(ge=0, le=1)
 ENGINES = ("local",)  # `dask` joins with its room
-PARTS = ("tables", "map", "gis")  # what this version publishes; `report` joins with its room
+PARTS = ("tables", "map", "gis", "report")
 
 
 def _check_timezone(name: str | None) -> str | None:
@@ -277,6 +277,7 @@ class Settings(Section):
     publish: Publish = Publish()
     tracker: Tracker = Tracker()
     installs: Installs = Installs()
+    report: Report = Report()
 
     @field_validator("operators")
     @classmethod

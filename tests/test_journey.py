@@ -152,7 +152,7 @@ def test_the_demo_is_labelled_as_invented_everywhere(demo, demo_outputs):
             assert pd.read_parquet(path, columns=["notice"])["notice"].str.startswith(notice).all()
         elif path.suffix == ".gpkg":
             assert notice.encode() in path.read_bytes()
-        elif path.is_file() and "raw" not in path.parts and path.suffix not in (*guard.ZIPPED, ".png"):
+        elif path.is_file() and "raw" not in path.parts and path.suffix not in (*guard.ZIPPED, ".png", ".pdf"):
             assert notice in path.read_text(encoding="utf-8-sig"), path.name
         elif path.suffix in guard.ZIPPED:
             assert notice.encode() in guard._content(path), path.name

@@ -57,7 +57,7 @@ def test_the_commented_example_states_the_defaults():
     """settings.toml at the root shows every default: what differs is what it marks as having none."""
     example = tomllib.loads((ROOT / "settings.toml").read_text(encoding="utf-8"))
     read, defaults = Settings.model_validate(example), Settings()
-    for section in ("target", "quality", "hexes", "evidence", "priority", "privacy", "publish"):
+    for section in ("target", "quality", "hexes", "evidence", "priority", "privacy", "publish", "tracker", "report"):
         assert getattr(read, section) == getattr(defaults, section), section
         declared = set(type(getattr(defaults, section)).model_fields)
         assert declared - set(example[section]) <= {"valid_from", "valid_to"}, section

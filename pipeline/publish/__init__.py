@@ -86,6 +86,10 @@ def publish_month(
             with journal.step("publish packs"):
                 progress("packs", 0.95)
                 _write_packs(folder / "packs", month, inputs, settings, maps)
+        if "report" in parts and "sample_tracker" in month.tables:
+            with journal.step("publish report"):
+                progress("report", 0.96)
+                _write_report(folder / "report", month, settings, inputs.licences, maps)
         with journal.step("privacy check"):
             progress("privacy", 0.97)
             examined = guard.examine(folder, device_ids=month.device_ids, min_devices=settings.privacy.min_devices)
@@ -114,6 +118,34 @@ def _write_packs(folder: Path, month: Month, inputs: Inputs, settings: Settings,
         write_map = partial(maps.write, start=operator)
         tables, communes = month.tables, month.communes
         write_pack(folder / f"{name}.zip", operator, tables, communes, about, lang, month.period.end, write_map)
+
+
+def _write_report(folder: Path, month: Month, settings: Settings, licences: list[str], maps: Maps) -> None:
+    from pipeline.publish.report import write_report
+    from pipeline.publish.report.letterhead import area_title, letterhead
+    from pipeline.publish.report.words import said
+
+    lang = settings.publish.lang
+    about = _about(month, settings, licences) | {
+        "official": settings.evidence.official_test_count,
+        "source": settings.target.source,
+        "labels": maps.about["labels"],
+    }
+    head = letterhead(settings.report, month.period, about, month.operators, lang)
+    area = area_title(settings.report, settings.area.name, lang)
+    opening = said("opening", lang, authority=head.authority, area=area)
+    write_report(
+        folder,
+        month.communes,
+        month.tables,
+        month.operators,
+        about,
+        head,
+        opening,
+        month.period.end,
+        lang,
+        pdf=settings.report.pdf,
+    )
 
 
 def _about(month: Month, settings: Settings, licences: list[str]) -> dict[str, Any]:

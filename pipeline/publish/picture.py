@@ -22,7 +22,6 @@ from pipeline.tables import ALL
 
 WIDTH_PX, HEIGHT_PX, DPI = 1600, 1000, 160
 COLOURS = 128  # of the PNG's palette: flat colours and smooth edges need no more
-_HATCHES = {"hatch": ("////", "#ffffff"), "dots": ("..", "#77736a"), "": (None, "none")}
 _TOLERANCE_SHARE = 3000  # of the extent: well below a pixel
 
 
@@ -35,20 +34,28 @@ class LegendRow:
     count: int
 
 
+def class_keys(tables: Mapping[str, pd.DataFrame]) -> tuple[pd.Series, list[str]]:
+    """(paint key by commune_code, keys in the legend's order): gap classes; the pooled verdict where there are no operators."""
+    summary, status = tables["commune_summary"], tables["commune_status"]
+    if status["operator"].ne(ALL).any():
+        return summary.set_index("commune_code")["gap_class"], list(palette.CLASS_PAINT)
+    pooled = status.set_index("commune_code")
+    found = [palette.verdict(s, e) for s, e in zip(pooled["status"], pooled["evidence"], strict=True)]
+    return pd.Series(found, index=pooled.index), list(palette.STATUS_PAINT)
+
+
+def legend_rows(keys: pd.Series, order: Sequence[str], lang: texts.Lang) -> list[LegendRow]:
+    """The classes with their names and counts."""
+    counts = keys.value_counts()
+    return [LegendRow(key, texts.word(key, lang), int(counts.get(key, 0))) for key in order]
+
+
 def verdict_picture(
     communes: gpd.GeoDataFrame, tables: Mapping[str, pd.DataFrame], about: Mapping[str, Any], lang: texts.Lang
 ) -> bytes:
     """PNG of the communes by `gap_class`, or by the pooled verdict where there are no operators (tiles)."""
-    summary, status = tables["commune_summary"], tables["commune_status"]
-    if status["operator"].ne(ALL).any():
-        keys = summary.set_index("commune_code")["gap_class"]
-        order = list(palette.CLASS_PAINT)
-    else:
-        pooled = status.set_index("commune_code")
-        found = [palette.verdict(s, e) for s, e in zip(pooled["status"], pooled["evidence"], strict=True)]
-        keys, order = pd.Series(found, index=pooled.index), list(palette.STATUS_PAINT)
-    counts = keys.value_counts()
-    rows = [LegendRow(key, texts.word(key, lang), int(counts.get(key, 0))) for key in order]
+    keys, order = class_keys(tables)
+    rows = legend_rows(keys, order, lang)
     names = (texts.word("picture_title", lang), about["area"])
     target = texts.number(about["target_mbps"], lang)
     subtitle = f"{about['technology']} · {about['period_label']} · {target} Mbps · {about['window_label']}"
@@ -91,7 +98,7 @@ def map_picture(
     # hatch.linewidth is read when the canvas is drawn
     with mpl.rc_context({"font.family": "DejaVu Sans", "hatch.linewidth": 1.6, "text.parse_math": False}):
         figure = Figure(figsize=(WIDTH_PX / DPI, HEIGHT_PX / DPI), dpi=DPI, facecolor="#fbfaf7")
-        _draw_map(figure.add_axes((0.015, 0.07, 0.655, 0.79)), communes, keys, labels)
+        draw_map(figure.add_axes((0.015, 0.07, 0.655, 0.79)), communes, keys, labels)
         _draw_legend(figure.add_axes((0.69, 0.07, 0.3, 0.79)), rows, lines)
         figure.text(0.015, 0.945, title, fontsize=15, fontweight="bold", va="center")
         figure.text(0.015, 0.893, subtitle, fontsize=10.5, va="center")
@@ -111,11 +118,8 @@ def _cut(text: str, length: int) -> str:
     return text if len(text) <= length else text[: length - 1] + "…"
 
 
-def _paint(key: str) -> palette.Paint:
-    return (palette.STATUS_PAINT | palette.CLASS_PAINT | palette.CHANGE_PAINT)[key]
-
-
-def _draw_map(axes: Any, communes: gpd.GeoDataFrame, keys: pd.Series, labels: Sequence[Mapping[str, Any]]) -> None:
+def draw_map(axes: Any, communes: gpd.GeoDataFrame, keys: pd.Series, labels: Sequence[Mapping[str, Any]]) -> None:
+    """The communes in their paints, with lines and the settings' labels, on axes of matplotlib."""
     from matplotlib.collections import PathCollection
 
     west, south, east, north = (float(v) for v in communes.total_bounds)
@@ -124,8 +128,8 @@ def _draw_map(axes: Any, communes: gpd.GeoDataFrame, keys: pd.Series, labels: Se
     shapes = shapely.simplify(shapes, tolerance)
     key_of = keys.reindex(communes["commune_code"]).to_numpy()
     for key in dict.fromkeys(key_of):
-        paint = _paint(key)
-        hatch, ink = _HATCHES[paint.pattern]
+        paint = palette.paint(key)
+        hatch, ink = palette.HATCHES[paint.pattern]
         paths = [_path(shape) for shape in shapes[key_of == key]]
         axes.add_collection(PathCollection(paths, facecolor=paint.fill, edgecolor=ink, hatch=hatch, linewidth=0))
     width = 0.6 if len(communes) < 400 else 0.2
@@ -162,8 +166,8 @@ def _draw_legend(axes: Any, rows: Sequence[LegendRow], lines: Sequence[str]) -> 
     axes.axis("off")
     y = 4.0
     for row in rows:
-        paint = _paint(row.key)
-        hatch, ink = _HATCHES[paint.pattern]
+        paint = palette.paint(row.key)
+        hatch, ink = palette.HATCHES[paint.pattern]
         box = (0, y - 2.2), 9, 4.4
         axes.add_patch(Rectangle(*box, facecolor=paint.fill, edgecolor=ink, hatch=hatch, linewidth=0))
         axes.add_patch(Rectangle(*box, facecolor="none", edgecolor="#77736a", linewidth=0.7))

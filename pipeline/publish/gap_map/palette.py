@@ -48,6 +48,20 @@ CHANGE_PAINT: dict[str, Paint] = {
 }
 
 
+# how many of a commune's operators have a verdict
+KNOWN_PAINT: dict[str, Paint] = {
+    "known_all": Paint("#68a6d6"),
+    "known_some": Paint("#c3dcf1"),
+    "known_none": Paint("#ddd8e6", "dots"),
+}
+# patterns as matplotlib writes them, with their ink
+HATCHES: dict[Pattern, tuple[str | None, str]] = {
+    "hatch": ("////", "#ffffff"),
+    "dots": ("..", "#77736a"),
+    "": (None, "none"),
+}
+
+
 @dataclass(frozen=True)
 class Scale:
     """Classes of a figure: fills[i] is for breaks[i − 1] <= value < breaks[i]."""
@@ -80,3 +94,8 @@ def verdict(status: str, evidence: str) -> str:
     ('meets_probable', 'borderline')
     """
     return f"meets_{evidence}" if status == "meets_target" else status
+
+
+def paint(key: str) -> Paint:
+    """The paint of any key."""
+    return (STATUS_PAINT | CLASS_PAINT | CHANGE_PAINT | KNOWN_PAINT)[key]

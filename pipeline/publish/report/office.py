@@ -1,0 +1,48 @@
+"""DOCX → PDF with LibreOffice, where it is installed."""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import shutil
+import subprocess
+import tempfile
+from datetime import datetime
+from pathlib import Path
+
+SECONDS = 120
+
+
+def libreoffice() -> str | None:
+    """LibreOffice's command, or None where there is none."""
+    return next((found for name in ("soffice", "libreoffice") if (found := shutil.which(name))), None)
+
+
+def write_pdf(docx: Path, created: datetime) -> bool:
+    """Write the PDF beside a DOCX; False where LibreOffice is absent or gives up.
+
+    `created` is the time inside; the document's random ids become its content's hash: equal reports, equal bytes.
+    """
+    command = libreoffice()
+    if command is None:
+        return False
+    with tempfile.TemporaryDirectory() as profile:  # a profile of its own: a LibreOffice that is open would refuse
+        asked = [command, f"-env:UserInstallation={Path(profile).as_uri()}", "--headless", "--convert-to", "pdf"]
+        try:
+            done = subprocess.run(
+                [*asked, "--outdir", str(docx.parent), str(docx)], capture_output=True, timeout=SECONDS, check=False,
+            )  # fmt: skip
+        except (OSError, subprocess.TimeoutExpired):
+            return False
+    pdf = docx.with_suffix(".pdf")
+    if done.returncode != 0 or not pdf.is_file():
+        return False
+    digest = hashlib.sha256(docx.read_bytes()).hexdigest().upper().encode()
+    content = re.sub(
+        rb"(/ID \[\s*<)[0-9A-F]{32}(>\s*<)[0-9A-F]{32}(>\s*\])",
+        lambda m: m[1] + digest[:32] + m[2] + digest[:32] + m[3],
+        pdf.read_bytes(),
+    )
+    content = re.sub(rb"\(D:\d{14}", f"(D:{created:%Y%m%d%H%M%S}".encode(), content)
+    pdf.write_bytes(re.sub(rb"(/DocChecksum /)[0-9A-F]{32}", lambda m: m[1] + digest[:32], content))
+    return True
