@@ -16,7 +16,7 @@ OWN = ["window_months", "test_count", "sample_count", "device_count", "date_coun
 VERDICT = ["status", "evidence", "evidence_basis"]
 BOUNDARIES = "boundaries"
 JUDGED_BY = ("target", "evidence")  # settings that change a verdict and no figure
-UNHEARD = ("publish", "priority")  # settings that change neither
+UNHEARD = ("publish", "priority", "report", "tracker", "installs", "crosswalk")  # settings that change neither
 
 
 def causes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, list[str]]:

@@ -97,6 +97,7 @@ LINES: Mapping[str, tuple[str, str]] = {
     "gaps": ("vùng lõm: {count} vùng; sổ theo dõi: {states}", "gap areas: {count}; ledger: {states}"),
     "priorities": ("ưu tiên: {gaps} vùng lõm xã × nhà mạng; cần đo thêm: {measure}", "priorities: {gaps} commune × operator gaps; measure first: {measure}"),
     "licence_guard": ("không ghi tệp riêng cho từng nhà mạng: giấy phép dữ liệu cấm dùng thương mại ({licences}); đặt [publish] allow_noncommercial = true nếu được phép", "no operators' files are written: the data's licence forbids commercial use ({licences}); set [publish] allow_noncommercial = true if it is granted"),
+    "revision": ("bản cập nhật lần {number} của kỳ này; khác bản trước về {causes}; {count} kết luận thay đổi (xem manifest.json)", "revision {number} of this period; differs from the one before in {causes}; {count} verdicts changed (see manifest.json)"),
     "guard": ("kiểm tra riêng tư: {files} tệp, không lộ vị trí, thiết bị, tốc độ nhóm nhỏ", "privacy check: {files} files, no position, device or small group's speed in them"),
     "done": ("xong sau {seconds} s", "done in {seconds} s"),
     "warning": ("lưu ý", "note"),

@@ -38,7 +38,7 @@ MAY = {
     "assemble": {"borrowing", "errors", "evidence", "gaps", "hexes", "judge", "locate", "periods", "privacy", "settings", "statistics", "tables"},
     "headings": {"texts"},
     "demo": {"contaminate", "schematic", "simulate", "errors", "sources"},
-    "publish": {"headings", "tables", "errors", "texts", "__version__"},
+    "publish": {"compare", "headings", "tables", "errors", "texts", "__version__"},
     "journey": {"assemble", "assemble_gaps", "assemble_priorities", "borrowing", "changes", "clean", "demand", "errors", "evidence", "former", "hexes", "inputs", "locate", "monthly", "periods", "publish", "settings", "sources", "statistics", "tables"},
     "cli": {"compare", "errors", "explain", "former", "settings", "texts", "journey", "inputs", "demo", "__version__"},
     "__main__": {"cli"},

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline import __version__, texts
-from pipeline.publish.manifest import Journal, write_manifest
+from pipeline.publish.manifest import Journal, versions_of_rules, write_manifest
 from pipeline.publish.names import file_names
 from pipeline.publish.swap import replacing
 
@@ -35,6 +35,7 @@ def publish_month(
     from pipeline.publish import guard
     from pipeline.publish.datapackage import write_datapackage
     from pipeline.publish.maps import Maps
+    from pipeline.publish.revisions import revision_of
     from pipeline.publish.tables import write_csv, write_table
     from pipeline.publish.workbook import write_workbook
 
@@ -43,7 +44,18 @@ def publish_month(
     if inputs.licences and not settings.publish.allow_noncommercial:
         tell("licence_guard", licences=inputs.licences)
     maps = Maps(month, settings, _about(month, settings, inputs.licences), inputs.licences)
+    account: dict[str, Any] = {
+        "inputs": [asdict(item) for item in read],
+        "settings": without_paths(settings.model_dump(mode="json")),
+    }
     with replacing(out, period) as folder:
+        what = versions_of_rules() | account | {"period": period, "window_months": month.window}
+        revision = revision_of(out / period, what, month.tables["commune_status"])
+        if revision["revision"] > 1:
+            last = revision["revisions"][-1]
+            tell(
+                "revision", number=revision["revision"], causes=list(last["differs"]), count=last["changed_count"] or 0
+            )
         if "tables" in parts:
             with journal.step("publish tables"):
                 for number, (name, table) in enumerate(month.tables.items()):
@@ -89,7 +101,7 @@ def publish_month(
         if "report" in parts and "sample_tracker" in month.tables:
             with journal.step("publish report"):
                 progress("report", 0.96)
-                _write_report(folder / "report", month, settings, inputs.licences, maps)
+                _write_report(folder / "report", month, settings, inputs.licences, maps, revision)
         with journal.step("privacy check"):
             progress("privacy", 0.97)
             examined = guard.examine(folder, device_ids=month.device_ids, min_devices=settings.privacy.min_devices)
@@ -99,8 +111,8 @@ def publish_month(
             journal,
             period=period,
             window=month.window,
-            inputs=[asdict(item) for item in read],
-            settings=without_paths(settings.model_dump(mode="json")),
+            **account,
+            revision=revision,
             results=month.results,
             warnings=[texts.letter(w, lang) for w in month.warnings],
             licences=inputs.licences,
@@ -120,7 +132,9 @@ def _write_packs(folder: Path, month: Month, inputs: Inputs, settings: Settings,
         write_pack(folder / f"{name}.zip", operator, tables, communes, about, lang, month.period.end, write_map)
 
 
-def _write_report(folder: Path, month: Month, settings: Settings, licences: list[str], maps: Maps) -> None:
+def _write_report(
+    folder: Path, month: Month, settings: Settings, licences: list[str], maps: Maps, revision: dict[str, Any]
+) -> None:
     from pipeline.publish.report import write_report
     from pipeline.publish.report.letterhead import area_title, letterhead
     from pipeline.publish.report.words import said
@@ -130,6 +144,7 @@ def _write_report(folder: Path, month: Month, settings: Settings, licences: list
         "official": settings.evidence.official_test_count,
         "source": settings.target.source,
         "labels": maps.about["labels"],
+        **revision,
     }
     head = letterhead(settings.report, month.period, about, month.operators, lang)
     area = area_title(settings.report, settings.area.name, lang)

@@ -71,14 +71,15 @@ def write_manifest(
     warnings: list[str],
     licences: list[str],
     notice: str,
+    revision: Mapping[str, Any],
 ) -> None:
     """`manifest.json`, written last: hashes of every other file of the run stand in it."""
     outputs = {p.relative_to(folder).as_posix(): _sha256(p) for p in sorted(folder.rglob("*")) if p.is_file()}
     account = {
         "notice": notice,
-        "lomsong": __version__,
-        "rules_sha256": _rules_sha256(),
+        **versions_of_rules(),
         "period": period,
+        **revision,
         "window_months": window,
         "inputs": inputs,
         "licences": licences,
@@ -95,6 +96,11 @@ def write_manifest(
     }
     text = json.dumps(account, ensure_ascii=False, indent=2, default=str)
     (folder / "manifest.json").write_text(text + "\n", encoding="utf-8", newline="")
+
+
+def versions_of_rules() -> dict[str, str]:
+    """What tells two versions' verdicts apart: `lomsong`, `rules_sha256`."""
+    return {"lomsong": __version__, "rules_sha256": _rules_sha256()}
 
 
 def _rules_sha256() -> str:

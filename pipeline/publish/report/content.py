@@ -60,6 +60,11 @@ class Content:
                 source=about["source"],
             ),
         ]
+        if about["revision"] > 1:
+            last = about["revisions"][-1]
+            named = ", ".join(texts.word(cause, lang) for cause in last["differs"])
+            count = last["changed_count"] or 0
+            blocks.append(self.say("revision", number=about["revision"], causes=named, count=count))
         spans = self._whole()
         if spans.empty:
             blocks.append(self.say("no_tests", technology=about["technology"]))

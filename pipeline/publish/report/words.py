@@ -27,6 +27,8 @@ _WORDS: Mapping[str, tuple[str, str]] = {
     "h_data": ("I. SỐ LIỆU", "I. DATA"),
     "scope": ("Kỳ báo cáo {period}; cửa sổ bằng chứng {window}; số liệu đến ngày {cut_off}. Mục tiêu: tốc độ tải xuống trung bình {technology} từ {target} Mbps theo {source}.",
               "Report period {period}; evidence window {window}; data up to {cut_off}. Target: mean {technology} download of {target} Mbps by {source}."),
+    "revision": ("Đây là bản cập nhật lần {number}; khác bản trước về: {causes}; {count} kết luận xã × nhà mạng thay đổi (danh sách trong manifest.json).",
+                 "This is revision {number}; it differs from the one before in: {causes}; {count} commune × operator verdicts changed (listed in manifest.json)."),
     "unknown_date": ("[chưa có số liệu]", "[no data]"),
     "counts": ("Trong kỳ có {tests} phép đo {technology} hợp lệ, thành {samples} mẫu đại diện của {devices} thiết bị; cả cửa sổ bằng chứng: {all_tests} phép đo của {all_devices} thiết bị.",
                "The period holds {tests} valid {technology} tests, which make {samples} representative samples of {devices} devices; the evidence window {all_tests} tests of {all_devices} devices."),
