@@ -130,7 +130,7 @@ def _rule(paragraph: Any, width: Any, share: float) -> None:
 def _letterhead(document: Any, head: Letterhead, lang: Lang) -> None:
     table = document.add_table(rows=2, cols=2)
     table.alignment, table.autofit = WD_TABLE_ALIGNMENT.CENTER, False
-    _widths(table, [7.4, 9.4])
+    _widths(table, [7.8, 9.3])
     left, right = table.rows[0].cells
     _line(left, head.parent_authority.upper(), 12)
     _line(left, head.authority.upper(), 12, bold=True, rule=0.4)
