@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import io
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -90,6 +90,20 @@ def map_picture(
     labels: Sequence[Mapping[str, Any]],
 ) -> bytes:
     """PNG of WIDTH_PX x HEIGHT_PX. `keys`: by commune_code, into the paints of `palette`; `lines`: a heading and its list."""
+
+    def draw(figure: Any) -> None:
+        draw_map(figure.add_axes((0.015, 0.07, 0.655, 0.79)), communes, keys, labels)
+        _draw_legend(figure.add_axes((0.69, 0.07, 0.3, 0.79)), rows, lines)
+        figure.text(0.015, 0.945, title, fontsize=15, fontweight="bold", va="center")
+        figure.text(0.015, 0.893, subtitle, fontsize=10.5, va="center")
+        figure.text(0.985, 0.945, notice, fontsize=10, fontweight="bold", color="#5c1a06", va="center", ha="right")
+        figure.text(0.015, 0.033, _cut(foot, 190), fontsize=6.5, color="#595959", va="center")
+
+    return png_of(draw, (WIDTH_PX / DPI, HEIGHT_PX / DPI), DPI, paper="#fbfaf7")
+
+
+def png_of(draw: Callable[[Any], None], size_inch: tuple[float, float], dpi: int, *, paper: str = "#ffffff") -> bytes:
+    """PNG of what `draw` puts on a figure of matplotlib: few colours, no clock inside."""
     import matplotlib as mpl
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -97,21 +111,25 @@ def map_picture(
 
     # hatch.linewidth is read when the canvas is drawn
     with mpl.rc_context({"font.family": "DejaVu Sans", "hatch.linewidth": 1.6, "text.parse_math": False}):
-        figure = Figure(figsize=(WIDTH_PX / DPI, HEIGHT_PX / DPI), dpi=DPI, facecolor="#fbfaf7")
-        draw_map(figure.add_axes((0.015, 0.07, 0.655, 0.79)), communes, keys, labels)
-        _draw_legend(figure.add_axes((0.69, 0.07, 0.3, 0.79)), rows, lines)
-        figure.text(0.015, 0.945, title, fontsize=15, fontweight="bold", va="center")
-        figure.text(0.015, 0.893, subtitle, fontsize=10.5, va="center")
-        figure.text(0.985, 0.945, notice, fontsize=10, fontweight="bold", color="#5c1a06", va="center", ha="right")
-        figure.text(0.015, 0.033, _cut(foot, 190), fontsize=6.5, color="#595959", va="center")
+        figure = Figure(figsize=size_inch, dpi=dpi, facecolor=paper)
+        draw(figure)
         canvas = FigureCanvasAgg(figure)
         canvas.draw()
         picture = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
     written = io.BytesIO()
-    picture.quantize(COLOURS, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(
-        written, "PNG", optimize=True
-    )
+    few = picture.quantize(COLOURS, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    few.save(written, "PNG", optimize=True, dpi=(dpi, dpi))
     return written.getvalue()
+
+
+def draw_swatch(axes: Any, key: str, corner: tuple[float, float], width: float, height: float) -> None:
+    """A class's fill and pattern in a box with a thin line."""
+    from matplotlib.patches import Rectangle
+
+    paint = palette.paint(key)
+    hatch, ink = palette.HATCHES[paint.pattern]
+    axes.add_patch(Rectangle(corner, width, height, facecolor=paint.fill, edgecolor=ink, hatch=hatch, linewidth=0))
+    axes.add_patch(Rectangle(corner, width, height, facecolor="none", edgecolor="#77736a", linewidth=0.7))
 
 
 def _cut(text: str, length: int) -> str:
@@ -159,18 +177,12 @@ def _path(shape: shapely.Geometry) -> Any:
 
 
 def _draw_legend(axes: Any, rows: Sequence[LegendRow], lines: Sequence[str]) -> None:
-    from matplotlib.patches import Rectangle
-
     axes.set_xlim(0, 100)
     axes.set_ylim(100, 0)
     axes.axis("off")
     y = 4.0
     for row in rows:
-        paint = palette.paint(row.key)
-        hatch, ink = palette.HATCHES[paint.pattern]
-        box = (0, y - 2.2), 9, 4.4
-        axes.add_patch(Rectangle(*box, facecolor=paint.fill, edgecolor=ink, hatch=hatch, linewidth=0))
-        axes.add_patch(Rectangle(*box, facecolor="none", edgecolor="#77736a", linewidth=0.7))
+        draw_swatch(axes, row.key, (0, y - 2.2), 9, 4.4)
         axes.text(12, y, row.name, fontsize=9, va="center")
         axes.text(99, y, str(row.count), fontsize=9, va="center", ha="right", fontweight="bold")
         y += 6.5

@@ -23,7 +23,6 @@ from pipeline.publish.gap_map.page_data import page_data, simplified
 from pipeline.publish.gap_map.page_texts import page_texts
 
 TOP = 10
-VIEWS = ("verdict", "mean", "median", "upload", "latency", "tests", "month", "evidence")
 
 
 def write_map(
@@ -78,7 +77,7 @@ def _markup(
         lang=lang,
         start=data["start"],
         operators=data["operators"],
-        views=(*VIEWS, "change") if data["former"] else VIEWS,
+        views=data["views"],
         top=priorities.sort_values("need_rank").head(TOP).to_dict("records"),
         word=lambda key: texts.word(key, lang),
         outside=palette.OUTSIDE,

@@ -62,6 +62,7 @@ def page_data(
         "start": ALL,  # an operator's own pack opens on that operator
         **about,
         "former": None if changes is None else str(changes["former_period"].iloc[0]),
+        "views": _views(tables),
         "lang": lang,
         "operators": named,
         "communes": _communes(communes, tables["commune_summary"]),
@@ -85,6 +86,12 @@ def page_data(
         "text": {one: page_texts(one) for one in ("vi", "en")},
         "block": encoded(columns),
     }
+
+
+def _views(tables: Mapping[str, pd.DataFrame]) -> list[str]:
+    """What the map can show: months only of tests, change only where there is a former period."""
+    views = ["verdict", "mean", "median", "upload", "latency", "tests"]
+    return views + ["month"] * ("sample_tracker" in tables) + ["evidence"] + ["change"] * ("changes" in tables)
 
 
 def simplified(communes: gpd.GeoDataFrame) -> dict[str, Any]:

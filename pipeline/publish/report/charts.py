@@ -5,7 +5,6 @@ Does not belong here: how a map is drawn (`publish/picture.py`).
 
 from __future__ import annotations
 
-import io
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,12 +13,11 @@ import numpy as np
 import pandas as pd
 
 from pipeline import texts
-from pipeline.publish.gap_map import palette
-from pipeline.publish.picture import LegendRow, class_keys, draw_map, legend_rows
+from pipeline.publish.picture import LegendRow, class_keys, draw_map, draw_swatch, legend_rows, png_of
 from pipeline.publish.report.words import said
 from pipeline.tables import ALL
 
-DPI, COLOURS = 200, 128
+DPI = 200
 KNOWN = ("confirmed_gap", "probable_gap", "meets_target")
 
 
@@ -48,10 +46,7 @@ def evidence_map(
 
 
 def _map(communes: gpd.GeoDataFrame, keys: pd.Series, rows: Sequence[LegendRow], labels: Any) -> bytes:
-    from matplotlib.figure import Figure
-    from matplotlib.patches import Rectangle
-
-    def draw(figure: Figure) -> None:
+    def draw(figure: Any) -> None:
         draw_map(figure.add_axes((0.01, 0.2, 0.98, 0.79)), communes, keys, labels)
         axes = figure.add_axes((0.01, 0.0, 0.98, 0.19))
         axes.set_xlim(0, 100)
@@ -59,13 +54,10 @@ def _map(communes: gpd.GeoDataFrame, keys: pd.Series, rows: Sequence[LegendRow],
         axes.axis("off")
         for number, row in enumerate(rows):
             x, y = 50 * (number % 2), 18 + 32 * (number // 2)
-            paint = palette.paint(row.key)
-            hatch, ink = palette.HATCHES[paint.pattern]
-            axes.add_patch(Rectangle((x, y - 9), 5, 18, facecolor=paint.fill, edgecolor=ink, hatch=hatch, linewidth=0))
-            axes.add_patch(Rectangle((x, y - 9), 5, 18, facecolor="none", edgecolor="#77736a", linewidth=0.6))
+            draw_swatch(axes, row.key, (x, y - 9), 5, 18)
             axes.text(x + 6.5, y, f"{row.name}: {row.count}", fontsize=8.5, va="center")
 
-    return drawn(draw, (6.3, 5.0))
+    return png_of(draw, (6.3, 5.0), DPI)
 
 
 def trend_chart(tables: Mapping[str, pd.DataFrame], lang: texts.Lang) -> bytes:
@@ -94,7 +86,7 @@ def trend_chart(tables: Mapping[str, pd.DataFrame], lang: texts.Lang) -> bytes:
         if len(labels) > 8:
             axes.tick_params(axis="x", labelrotation=45)
 
-    return drawn(draw, (6.3, 2.7))
+    return png_of(draw, (6.3, 2.7), DPI)
 
 
 def summary_page(
@@ -119,19 +111,13 @@ def summary_page(
             0.95, 0.938, about["notice"], fontsize=8.5, color="#5c1a06", fontweight="bold", va="center", ha="right"
         )
         draw_map(figure.add_axes((0.05, 0.52, 0.9, 0.4)), communes, keys, about["labels"])
-        from matplotlib.patches import Rectangle
-
         axes = figure.add_axes((0.05, 0.02, 0.9, 0.49))
         axes.set_xlim(0, 100)
         axes.set_ylim(100, 0)
         axes.axis("off")
         y = 4.0
         for row in rows:
-            paint = palette.paint(row.key)
-            hatch, ink = palette.HATCHES[paint.pattern]
-            axes.add_patch(
-                Rectangle((0, y - 1.6), 5, 3.2, facecolor=paint.fill, edgecolor=ink, hatch=hatch, linewidth=0)
-            )
+            draw_swatch(axes, row.key, (0, y - 1.6), 5, 3.2)
             axes.text(7, y, f"{row.name}: {row.count}", fontsize=9.5, va="center")
             y += 4.6
         y += 2
@@ -140,23 +126,4 @@ def summary_page(
             axes.text(0, y, "\n".join(wrapped), fontsize=8.8, va="top", linespacing=1.35)
             y += 3.5 * len(wrapped) + 2.2
 
-    return drawn(draw, (7.0, 9.9))
-
-
-def drawn(draw: Any, size_inch: tuple[float, float]) -> bytes:
-    """PNG of what `draw` puts on a figure, with few colours and no clock inside."""
-    import matplotlib as mpl
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-    from PIL import Image
-
-    with mpl.rc_context({"font.family": "DejaVu Sans", "hatch.linewidth": 1.4, "text.parse_math": False}):
-        figure = Figure(figsize=size_inch, dpi=DPI, facecolor="#ffffff")
-        draw(figure)
-        canvas = FigureCanvasAgg(figure)
-        canvas.draw()
-        picture = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
-    written = io.BytesIO()
-    few = picture.quantize(COLOURS, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
-    few.save(written, "PNG", optimize=True, dpi=(DPI, DPI))
-    return written.getvalue()
+    return png_of(draw, (7.0, 9.9), DPI)

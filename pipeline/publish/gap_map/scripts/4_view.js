@@ -1,5 +1,5 @@
 // What is shown: the view's classes, the key of each commune and cell in it, headline and legend.
-const VIEWS = ['verdict', 'mean', 'median', 'upload', 'latency', 'tests', 'month', 'evidence'].concat(data.former ? ['change'] : []);
+const VIEWS = data.views;
 const COUNTS = ['tests', 'month'];
 const ONE_OPERATOR = ['mean', 'median', 'upload', 'latency'];  // operators are never pooled into one mean
 const isAll = () => operators[state.operator] === 'all' && !pooled;
