@@ -219,7 +219,7 @@ class Content:
             "suggested_action",
         ]  # fmt: skip
         caption = said("t_gaps", lang, shown=self.number(len(shown)), all=self.number(len(gaps)))
-        widths = [1.3, 2.7, 2.3, 3.0, 1.6, 1.4, 1.6, 2.1]
+        widths = [1.3, 2.6, 2.55, 2.9, 1.55, 1.4, 1.6, 2.1]
         return Sheet("gaps", caption, [heading(n, lang) for n in names], rows, widths, frozenset({0, 4, 5, 6}), fills)
 
     def undecided(self) -> list[Block]:
