@@ -278,6 +278,19 @@ def test_a_libreoffice_that_fails_leaves_the_report(tmp_path, monkeypatch):
     assert office.write_pdf(tmp_path / "a.docx", datetime(2026, 10, 31)) is False  # noqa: DTZ001
 
 
+def test_a_pdfs_clock_and_random_ids_are_settled_without_moving_a_byte():
+    """What LibreOffice 7.4 writes at the end of a file; this needs no LibreOffice."""
+    ends = [
+        b"<</CreationDate(D:2026112222423" + one + b"Z')>>\ntrailer\n/ID [ <" + one * 32 + b">\n<" + one * 32 + b"> ]\n/DocChecksum /" + one * 32
+        for one in (b"6", b"9")
+    ]  # fmt: skip
+    found = {office.settled(end, b"docx", datetime(2026, 10, 31)) for end in ends}  # noqa: DTZ001 - the period's end
+    assert len(found) == 1
+    assert len(found.pop()) == len(ends[0])
+    end = datetime(2026, 10, 31)  # noqa: DTZ001
+    assert office.settled(ends[0], b"a", end) != office.settled(ends[0], b"b", end)
+
+
 @pytest.mark.skipif(office.libreoffice() is None, reason="no LibreOffice here: the PDF is made where it is installed")
 def test_the_pdf_is_the_report(demo_outputs, tmp_path):
     pdf = demo_outputs / "report/monthly_report.pdf"

@@ -17,7 +17,6 @@ import jinja2
 import pandas as pd
 
 from pipeline import texts
-from pipeline.publish.gap_map import palette
 from pipeline.publish.gap_map.offline_map import CommuneLayer, OfflineMap, Panel
 from pipeline.publish.gap_map.page_data import page_data, simplified
 from pipeline.publish.gap_map.page_texts import page_texts
@@ -80,7 +79,6 @@ def _markup(
         views=data["views"],
         top=priorities.sort_values("need_rank").head(TOP).to_dict("records"),
         word=lambda key: texts.word(key, lang),
-        outside=palette.OUTSIDE,
         picture=base64.b64encode(picture).decode(),
     )
 

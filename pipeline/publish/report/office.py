@@ -37,12 +37,18 @@ def write_pdf(docx: Path, created: datetime) -> bool:
     pdf = docx.with_suffix(".pdf")
     if done.returncode != 0 or not pdf.is_file():
         return False
-    digest = hashlib.sha256(docx.read_bytes()).hexdigest().upper().encode()
-    content = re.sub(
-        rb"(/ID \[\s*<)[0-9A-F]{32}(>\s*<)[0-9A-F]{32}(>\s*\])",
-        lambda m: m[1] + digest[:32] + m[2] + digest[:32] + m[3],
-        pdf.read_bytes(),
-    )
-    content = re.sub(rb"\(D:\d{14}", f"(D:{created:%Y%m%d%H%M%S}".encode(), content)
-    pdf.write_bytes(re.sub(rb"(/DocChecksum /)[0-9A-F]{32}", lambda m: m[1] + digest[:32], content))
+    pdf.write_bytes(settled(pdf.read_bytes(), docx.read_bytes(), created))
     return True
+
+
+def settled(pdf: bytes, docx: bytes, created: datetime) -> bytes:
+    """A PDF of LibreOffice with `created` for its clock and the DOCX's hash for its random ids; no byte moves.
+
+    >>> settled(b"(D:20261122224236Z')", b"", datetime(2026, 10, 31))
+    b"(D:20261031000000Z')"
+    """
+    digest = hashlib.sha256(docx).hexdigest().upper().encode()[:32]
+    ids = rb"(/ID \[\s*<)[0-9A-F]{32}(>\s*<)[0-9A-F]{32}(>\s*\])"
+    pdf = re.sub(ids, lambda m: m[1] + digest + m[2] + digest + m[3], pdf)
+    pdf = re.sub(rb"\(D:\d{14}", f"(D:{created:%Y%m%d%H%M%S}".encode(), pdf)
+    return re.sub(rb"(/DocChecksum /)[0-9A-F]{32}", lambda m: m[1] + digest, pdf)
