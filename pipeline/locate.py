@@ -5,31 +5,108 @@ Does not belong here: hexes; what becomes of points outside (`clean.py`).
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import geopandas as gpd
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import shapely
+from scipy import ndimage
+
+Floats = npt.NDArray[np.float64]
 
 # Lambert azimuthal equal-area, centred where it is used: areas are right everywhere, distances nowhere needed.
 _EQUAL_AREA = "+proj=laea +lat_0={lat} +lon_0={lon} +datum=WGS84 +units=m"
 
 
-def communes_of_points(latitude: pd.Series, longitude: pd.Series, communes: gpd.GeoDataFrame) -> pd.Series:
-    """`commune_code` of each point (EPSG:4326), null outside and where a coordinate is missing.
+@dataclass(frozen=True)
+class Zones:
+    """Communes made ready for many points: ordered by code, and over them a grid of which most cells lie in one commune.
+
+    `grid`: (rows from the north, columns) position in `codes` that answers for the whole cell, OUTSIDE, or BORDER where a
+    boundary passes through the cell or one next to it. None where there are too few points for it to pay.
+    """
+
+    codes: npt.NDArray[np.object_]
+    polygons: npt.NDArray[np.object_]
+    grid: npt.NDArray[np.int32] | None
+    west: float
+    north: float
+    side: float  # of a cell, in degrees
+
+
+OUTSIDE, BORDER = -1, -2
+_CHUNK = 1 << 18
+
+
+def zones_of(communes: gpd.GeoDataFrame, point_count: int) -> Zones:
+    """`Zones` of communes (EPSG:4326: commune_code, geometry) for about `point_count` points.
+
+    The grid has at most as many cells as there are points: what it saves must be more than it costs.
+    """
+    ordered = communes.sort_values("commune_code")
+    codes, polygons = ordered["commune_code"].to_numpy(dtype=object), ordered.geometry.to_numpy()
+    shapely.prepare(polygons)
+    west, south, east, north = ordered.total_bounds
+    size = min(point_count, int(np.clip(100_000 * len(codes), 1_000_000, 32_000_000)))
+    if size < 200_000 or not (east > west and north > south):
+        return Zones(codes, polygons, None, west, north, 0.0)
+    from rasterio import Affine, features
+
+    # square by degrees, with a rim of two cells: the outermost boundary lies inside the grid, not on its edge
+    side = float(np.sqrt((east - west) * (north - south) / size))
+    side = max(side, (east - west) / size, (north - south) / size)
+    columns, rows = int((east - west) / side) + 5, int((north - south) / side) + 5
+    west, north = west - 2 * side, north + 2 * side
+    about = {"out_shape": (rows, columns), "transform": Affine(side, 0, west, 0, -side, north)}
+    # a smaller code is drawn later: where communes overlap, it is the one that answers
+    filled = ((shape, number) for number, shape in reversed(list(enumerate(polygons))))
+    grid = features.rasterize(filled, fill=OUTSIDE, dtype="int32", **about)
+    lines = ((line, 1) for line in shapely.boundary(polygons))
+    touched = features.rasterize(lines, fill=0, dtype="uint8", all_touched=True, **about)
+    # one cell more to each side: neither the drawing's nor a point's rounding reaches across a whole cell
+    grid[ndimage.maximum_filter(touched, 3) == 1] = BORDER
+    return Zones(codes, polygons, grid, west, north, side)
+
+
+def zone_numbers(latitude: Floats, longitude: Floats, zones: Zones) -> npt.NDArray[np.int32]:
+    """Position in `zones.codes` of the commune that holds each point (EPSG:4326); OUTSIDE where none does.
 
     A point on a shared edge, which two closed polygons hold, goes to the smaller code: one commune, the same on every run.
     """
-    result = np.full(len(latitude), np.nan, dtype=object)
-    known = np.flatnonzero((latitude.notna() & longitude.notna()).to_numpy())
-    points = shapely.points(longitude.to_numpy()[known], latitude.to_numpy()[known])
-    ordered = communes.sort_values("commune_code")
-    tree = shapely.STRtree(points)  # few large polygons are prepared once each and asked about the points they may hold
-    polygon, point = tree.query(ordered.geometry.to_numpy(), predicate="intersects")
-    order = np.lexsort((polygon, point))
-    point, polygon = point[order], polygon[order]
-    first = np.r_[True, point[1:] != point[:-1]] if len(point) else np.zeros(0, dtype=bool)
-    result[known[point[first]]] = ordered["commune_code"].to_numpy()[polygon[first]]
-    return pd.Series(result, index=latitude.index, dtype="str")
+    found = np.full(len(latitude), OUTSIDE, dtype=np.int32)
+    for start in range(0, len(found), _CHUNK):
+        here = slice(start, start + _CHUNK)
+        found[here] = _numbers(latitude[here], longitude[here], zones)
+    return found
+
+
+def _numbers(latitude: Floats, longitude: Floats, zones: Zones) -> npt.NDArray[np.int32]:
+    if zones.grid is None:
+        found = np.full(len(latitude), OUTSIDE, dtype=np.int32)
+        asked = np.flatnonzero(np.isfinite(latitude) & np.isfinite(longitude))
+    else:
+        rows, columns = zones.grid.shape
+        x, y = (longitude - zones.west) / zones.side, (zones.north - latitude) / zones.side
+        is_near = (x >= 0) & (x < columns) & (y >= 0) & (y < rows)  # NaN is not
+        column, row = np.where(is_near, x, 0).astype(np.int32), np.where(is_near, y, 0).astype(np.int32)
+        found = np.where(is_near, zones.grid.ravel()[row * columns + column], np.int32(OUTSIDE))
+        asked = np.flatnonzero(found == BORDER)
+        found[asked] = OUTSIDE
+    # few large polygons are prepared once each and asked about the points they may hold
+    tree = shapely.STRtree(shapely.points(longitude[asked], latitude[asked]))
+    polygon, point = tree.query(zones.polygons, predicate="intersects")
+    order = np.lexsort((polygon, point))[::-1]  # the smaller code is written last
+    found[asked[point[order]]] = polygon[order]
+    return found
+
+
+def communes_of_points(latitude: pd.Series, longitude: pd.Series, communes: gpd.GeoDataFrame) -> pd.Series:
+    """`commune_code` of each point (EPSG:4326), null outside and where a coordinate is missing; as `zone_numbers`."""
+    zones = zones_of(communes, len(latitude))
+    number = zone_numbers(latitude.to_numpy(dtype="float64"), longitude.to_numpy(dtype="float64"), zones)
+    return pd.Series(np.r_[zones.codes, [np.nan]][number], index=latitude.index, dtype="str")
 
 
 def tile_shares(outlines: np.ndarray, communes: gpd.GeoDataFrame) -> pd.DataFrame:

@@ -1,0 +1,182 @@
+"""Bulk binning and bulk locating against the libraries, point by point: nothing may differ."""
+
+import geopandas as gpd
+import h3.api.basic_int as h3
+import numpy as np
+import pandas as pd
+import pytest
+import shapely
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from pipeline import hexes, locate
+
+pytest.importorskip("numba", reason="the extra `bulk` is not installed")
+from pipeline import lattice  # noqa: E402
+
+METRE_DEG = 1 / 111_195
+
+
+def by_the_library(latitude, longitude, resolution):
+    return np.array(
+        [h3.latlng_to_cell(a, b, resolution) for a, b in zip(latitude.tolist(), longitude.tolist(), strict=True)],
+        dtype="uint64",
+    )
+
+
+def spread_over_the_world(count, seed):
+    generator = np.random.default_rng(seed)
+    return np.degrees(np.arcsin(generator.uniform(-1, 1, count))), generator.uniform(-180, 180, count)
+
+
+def clouds(centres, sizes, count, seed):
+    generator = np.random.default_rng(seed)
+    points = [
+        np.column_stack([lat + generator.normal(0, size, count), lon + generator.normal(0, size, count)])
+        for lat, lon in centres
+        for size in sizes
+    ]
+    lat, lon = np.concatenate(points).T
+    return np.clip(lat, -90, 90), (lon + 180) % 360 - 180
+
+
+def points_on_edges(resolution, seed):
+    """On the great circles between a cell's corners, at the corners, and from an ulp to a metre off them."""
+    generator = np.random.default_rng(seed)
+    found = []
+    cells = by_the_library(*spread_over_the_world(60, seed), resolution)
+    for ring in (np.array(h3.cell_to_boundary(int(cell))) for cell in cells):
+        phi, lam = np.radians(ring).T
+        corner = np.column_stack([np.cos(phi) * np.cos(lam), np.cos(phi) * np.sin(lam), np.sin(phi)])
+        share = generator.uniform(0, 1, (3, len(corner), 1))
+        between = (1 - share) * corner + share * np.roll(corner, -1, axis=0)
+        v = np.concatenate([corner, *between])
+        v /= np.linalg.norm(v, axis=1, keepdims=True)
+        on = np.column_stack([np.degrees(np.arcsin(v[:, 2])), np.degrees(np.arctan2(v[:, 1], v[:, 0]))])
+        for off in (0, 1e-16, 1e-15, 1e-14, 1e-13, 1e-11, 1e-9, METRE_DEG / 10, METRE_DEG):
+            found.append(on + generator.normal(0, 1, on.shape) * off)
+            found.append(np.nextafter(on, generator.choice([-np.inf, np.inf], on.shape)))
+    lat, lon = np.concatenate(found).T
+    return np.clip(lat, -90, 90), np.clip(lon, -180, 180)
+
+
+@pytest.mark.parametrize("resolution", range(16))
+def test_every_point_of_the_world_gets_the_librarys_cell(resolution):
+    lat, lon = spread_over_the_world(20_000, resolution)
+    assert (lattice.cells_of_points(lat, lon, resolution) == by_the_library(lat, lon, resolution)).all()
+
+
+@pytest.mark.parametrize("resolution", range(13))
+def test_points_on_edges_and_corners_get_the_librarys_cell(resolution):
+    lat, lon = points_on_edges(resolution, resolution)
+    assert (lattice.cells_of_points(lat, lon, resolution) == by_the_library(lat, lon, resolution)).all()
+
+
+@pytest.mark.parametrize("resolution", [0, 1, 5, 8, 9, 12])
+def test_poles_pentagons_and_face_centres_get_the_librarys_cell(resolution):
+    faces = lattice.faces()[0]
+    centres = [*zip(np.degrees(np.arcsin(faces[:, 2])), np.degrees(np.arctan2(faces[:, 1], faces[:, 0])), strict=True)]
+    pentagons = [h3.cell_to_latlng(cell) for r in (0, 3, resolution) for cell in h3.get_pentagons(r)]
+    lat, lon = clouds(
+        [*centres, *pentagons, (90, 0), (-90, 0), (0, 180), (0, 0)], 10.0 ** np.arange(-12, 2), 12, resolution
+    )
+    assert (lattice.cells_of_points(lat, lon, resolution) == by_the_library(lat, lon, resolution)).all()
+
+
+def test_a_small_area_is_numbered_by_a_box_and_few_points_by_sorting(monkeypatch):
+    generator = np.random.default_rng(1)
+    lat, lon = generator.uniform(21.7, 22.8, 100_000), generator.uniform(102.3, 103.9, 100_000)
+    expected = by_the_library(lat, lon, 9)
+    assert (lattice.cells_of_points(lat, lon, 9) == expected).all()
+    assert (lattice.cells_of_points(lat, lon, 9, threads=1) == expected).all()
+    monkeypatch.setattr(lattice, "BOX_LIMIT", 0)
+    assert (lattice.cells_of_points(lat, lon, 9) == expected).all()
+
+
+def test_no_position_has_no_cell():
+    lat = np.array([np.nan, 91.0, 22.0, 22.0, -90.1, 22.0])
+    lon = np.array([103.0, 103.0, 181.0, np.nan, 0.0, 103.0])
+    found = lattice.cells_of_points(lat, lon, 9)
+    assert found.tolist() == [0, 0, 0, 0, 0, h3.latlng_to_cell(22.0, 103.0, 9)]
+    assert lattice.cells_of_points(lat[:0], lon[:0], 9).tolist() == []
+
+
+def test_few_points_and_many_give_the_same_cells(monkeypatch):
+    lat, lon = spread_over_the_world(500, 3)
+    few = hexes.indexes_of_points(lat, lon, 8)
+    monkeypatch.setattr(hexes, "BULK", 1)
+    monkeypatch.setattr(hexes, "find_spec", lambda _: None)  # without numba
+    assert (hexes.indexes_of_points(lat, lon, 8) == few).all()
+    monkeypatch.undo()
+    monkeypatch.setattr(hexes, "BULK", 1)
+    assert (hexes.indexes_of_points(lat, lon, 8) == few).all()
+    monkeypatch.setattr(lattice, "cells_of_points", lambda *_: np.full(500, 7, dtype="uint64"))
+    assert set(hexes.indexes_of_points(lat, lon, 8)) == {7}  # it is the bulk loop that is asked
+
+
+# communes
+
+
+def communes(*shapes):
+    codes = [f"{n:05d}" for n in range(1, len(shapes) + 1)]
+    return gpd.GeoDataFrame({"commune_code": codes}, geometry=list(shapes), crs="EPSG:4326")
+
+
+def holder(area, lat, lon):
+    """The rule itself: of the communes that touch the point the smallest code, by shapely, one by one."""
+    points = shapely.points(lon, lat)
+    answer = np.full(len(points), "", dtype=object)
+    for code, shape in sorted(zip(area["commune_code"], area.geometry, strict=True), reverse=True):
+        answer[shapely.intersects(shape, points)] = code
+    return answer
+
+
+def found(area, lat, lon, count=1_000_000):
+    zones = locate.zones_of(area, count)
+    assert (zones.grid is not None) == (count >= 200_000)
+    return np.r_[zones.codes, [""]][locate.zone_numbers(lat, lon, zones)]
+
+
+RING = shapely.Polygon(shapely.box(103, 22, 104, 23).exterior, [shapely.box(103.4, 22.4, 103.6, 22.6).exterior])
+ISLANDS = shapely.MultiPolygon([shapely.box(103.45, 22.45, 103.55, 22.55), shapely.box(105, 22, 105.01, 22.01)])
+LEFT, RIGHT = shapely.box(101, 21, 102, 22), shapely.Polygon([(102, 21), (103, 21), (103, 22), (102, 22)])
+SLIVER = shapely.box(101.5, 20.999999, 101.6, 21.000001)
+
+
+@pytest.mark.parametrize("count", [10, 200_000, 3_000_000])
+def test_holes_islands_shared_edges_and_corners(count):
+    area = communes(RING, ISLANDS, LEFT, RIGHT, SLIVER)
+    generator = np.random.default_rng(5)
+    lon, lat = generator.uniform(100.9, 105.1, 30_000), generator.uniform(20.9, 23.1, 30_000)
+    corners = np.concatenate([shapely.get_coordinates(shape) for shape in area.geometry])
+    edge = np.column_stack([np.full(200, 102.0), generator.uniform(21, 22, 200)])
+    lon, lat = np.r_[lon, corners[:, 0], edge[:, 0]], np.r_[lat, corners[:, 1], edge[:, 1]]
+    assert (found(area, lat, lon, count) == holder(area, lat, lon)).all()
+    assert set(found(area, edge[:, 1], edge[:, 0], count)) == {"00003"}  # the smaller code of the two
+
+
+def test_what_has_no_position_is_in_no_commune():
+    area = communes(LEFT)
+    lat, lon = np.array([np.nan, 21.5, np.inf, 1e300, 21.5]), np.array([101.5, np.nan, 101.5, 101.5, 101.5])
+    for count in (10, 1_000_000):
+        assert found(area, lat, lon, count).tolist() == ["", "", "", "", "00001"]
+    answer = locate.communes_of_points(pd.Series([21.5, np.nan]), pd.Series([101.5, 101.5]), area)
+    assert answer.tolist()[0] == "00001"
+    assert answer.isna().tolist() == [False, True]
+
+
+@settings(max_examples=25, deadline=None)
+@given(st.integers(0, 10_000))
+def test_any_patchwork_is_located_as_shapely_would(seed):
+    """Voronoi communes, some overlapping: points all over, on vertices, on edges and an ulp beside them."""
+    generator = np.random.default_rng(seed)
+    seeds = shapely.MultiPoint(generator.uniform(0, 1, (12, 2)))
+    cells = [
+        shapely.intersection(cell, shapely.box(0, 0, 1, 1))
+        for cell in shapely.get_parts(shapely.voronoi_polygons(seeds))
+    ]
+    area = communes(*[shapely.buffer(c, 0.02) if generator.random() < 0.2 else c for c in cells if c.area > 0])
+    at = np.concatenate([shapely.get_coordinates(shape) for shape in area.geometry])
+    beside = np.nextafter(at, generator.choice([-np.inf, np.inf], at.shape))
+    lon, lat = np.concatenate([generator.uniform(-0.1, 1.1, (2000, 2)), at, beside, (at[1:] + at[:-1]) / 2]).T
+    assert (found(area, lat, lon, 200_000) == holder(area, lat, lon)).all()
