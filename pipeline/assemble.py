@@ -177,14 +177,14 @@ def hex_figures(
     """Adaptive cells, or cells of one resolution, × operators with their figures and `is_weak`; nothing suppressed yet."""
     rules = settings.hexes
     shown = hexes.adaptive_cells(
-        evidence.hex_devices,
+        evidence.cells,
         coarsest=rules.coarsest_resolution,
         finest=rules.finest_resolution,
         min_devices=settings.privacy.min_devices,
     )
     if resolution is not None:
         shown = hexes.parents(pd.Series(shown.index, index=shown.index, dtype="str"), resolution)
-    figures = hexes.cell_figures(evidence.hex_devices, shown, settings.target.download_mbps)
+    figures = hexes.cell_figures(evidence.cells, shown, settings.target.download_mbps)
     log_sd = (
         figures["operator"].map({name: np.sqrt(prior.sw2) for name, prior in priors.items() if prior}).astype("float64")
     )
@@ -247,7 +247,7 @@ def coarser_cells(
     if published["hex_id"].nunique() <= settings.publish.max_map_cells:
         return None
     resolution = settings.hexes.finest_resolution - 1
-    fine = pd.Series(evidence.hex_devices["hex9_id"].unique(), dtype="str")
+    fine = pd.Series(evidence.cells["hex9_id"].unique()).astype("str")
     while resolution > 0 and hexes.parents(fine, resolution).nunique() > settings.publish.max_map_cells:
         resolution -= 1
     figures = hex_figures(evidence, priors, settings, resolution)

@@ -37,8 +37,9 @@ class Gaps:
 
 
 def gap_tables(
+    weak_cells: pd.DataFrame,
     cells: pd.DataFrame,
-    drawn: pd.DataFrame,
+    revisited: pd.DataFrame,
     former: pd.DataFrame,
     priors: Priors,
     communes: gpd.GeoDataFrame,
@@ -47,18 +48,20 @@ def gap_tables(
     settings: Settings,
     people: pd.Series,
 ) -> Gaps:
-    """Weak cells × operators, the window's samples and the former ledger → the period's gaps.
+    """Weak cells × operators, the window's devices by cell and the former ledger → the period's gaps.
 
-    `cells`: hex_id, operator of the weak adaptive cells. `people`: by hex_id, empty where not known.
-    `drawn`: samples whose position is good enough for a hex.
+    `weak_cells`: hex_id, operator of the weak adaptive cells. `people`: by hex_id, empty where not known. `cells`,
+    `revisited`: the evidence's tables of these names.
     """
     finest = settings.hexes.finest_resolution
     known = _latest(former)
-    weak = cells[cells["operator"] != ALL][["hex_id", "operator"]].sort_values(["operator", "hex_id"])
+    weak = weak_cells[weak_cells["operator"] != ALL][["hex_id", "operator"]].sort_values(["operator", "hex_id"])
+    shown = hexes.descendants(weak[["hex_id"]].drop_duplicates(), finest)["hex9_id"]
+    drawn = cells[cells["hex9_id"].isin(shown)].astype(dict.fromkeys(("commune_code", "operator", "hex9_id"), "str"))
     of_cells, register = _identified(weak, drawn, known, communes, finest)
     areas = _figures(of_cells, drawn, settings)
     old = hexes.descendants(_cells_of(known), finest)
-    new_tests = drawn.merge(old, on=["hex9_id", "operator"]) if len(old) else drawn.head(0).assign(gap_id="")
+    new_tests = revisited.merge(old, on=["hex9_id", "operator"]) if len(old) else revisited.head(0).assign(gap_id="")
     last_seen = new_tests["gap_id"].map(known.set_index("gap_id")["last_seen"]).map(_last_month)
     retested = _retested(new_tests[new_tests["local_date"].str[:7] > last_seen], priors, settings)
     history = _rows(known, areas, retested, period, settings)
@@ -132,26 +135,55 @@ def _identified(
     return of_cells.astype("str"), register.drop(columns="operator")
 
 
-def _device_values(rows: pd.DataFrame) -> pd.DataFrame:
-    """Samples with a gap_id → one value per device and gap, as `statistics` reads them (a gap in the commune's place)."""
-    values = rows.groupby([*AREA, "device_key"]).agg(
-        download_mbps=("download_mbps", "mean"),
-        upload_mbps=("upload_mbps", "mean"),
-        latency_ms=("latency_ms", "mean"),
-        test_count=("test_count", "sum"),
+def known_cells(ledger: pd.DataFrame, finest: int) -> pd.Series:
+    """Finest cells of all gaps of a ledger, ascending: whose new samples `gap_tables` asks for."""
+    return (
+        hexes.descendants(_cells_of(_latest(ledger)), finest)["hex9_id"]
+        .drop_duplicates()
+        .sort_values(ignore_index=True)
     )
-    return values.reset_index().rename(columns={"gap_id": "commune_code"})
+
+
+def _device_values(rows: pd.DataFrame) -> pd.DataFrame:
+    """Devices by cell, with a gap_id → one value per device and gap, as `statistics` reads them (a gap in the commune's place)."""
+    named = [
+        "download_total",
+        "sample_count",
+        "upload_total",
+        "upload_count",
+        "latency_total",
+        "latency_count",
+        "test_count",
+    ]
+    totals = rows.groupby([*AREA, "device_key"])[named].sum().reset_index().rename(columns={"gap_id": "commune_code"})
+    return totals.assign(
+        download_mbps=totals["download_total"] / totals["sample_count"],
+        upload_mbps=totals["upload_total"] / totals["upload_count"].where(totals["upload_count"] > 0),
+        latency_ms=totals["latency_total"] / totals["latency_count"].where(totals["latency_count"] > 0),
+    )
+
+
+def _as_totals(samples_of_gaps: pd.DataFrame) -> pd.DataFrame:
+    """Samples, one to a row, in the form of devices by cell."""
+    return samples_of_gaps.assign(
+        sample_count=1.0,
+        download_total=samples_of_gaps["download_mbps"],
+        upload_total=samples_of_gaps["upload_mbps"].fillna(0.0),
+        upload_count=samples_of_gaps["upload_mbps"].notna().astype("float64"),
+        latency_total=samples_of_gaps["latency_ms"].fillna(0.0),
+        latency_count=samples_of_gaps["latency_ms"].notna().astype("float64"),
+    )
 
 
 def _described(rows: pd.DataFrame, settings: Settings) -> pd.DataFrame:
-    """Samples with a gap_id → figures by gap and operator: those of `statistics.describe`, the envelope, counts."""
+    """Devices by cell, with a gap_id → figures by gap and operator: those of `statistics.describe`, the envelope, counts."""
     values = _device_values(rows)
     units = statistics.describe(values)
     target = settings.target.download_mbps
     mean, sd, log_mean, log_var, m = (units[c].to_numpy() for c in ("mean_mbps", "sd_mbps", "log_mean", "log_var", "m"))
     lo, hi = statistics.envelope(mean, sd, log_mean, log_var, m, settings.evidence.confidence)
     p_gap, p_meets = statistics.p_values(mean, sd, log_mean, log_var, m, target)
-    grouped, tests = values.groupby(samples.UNIT), rows.assign(commune_code=rows["gap_id"]).groupby(samples.UNIT)
+    grouped = values.groupby(samples.UNIT)
     return units.assign(
         lo_mbps=lo,
         hi_mbps=hi,
@@ -159,8 +191,7 @@ def _described(rows: pd.DataFrame, settings: Settings) -> pd.DataFrame:
         p_meets=p_meets,
         device_count=units["m"],
         test_count=grouped["test_count"].sum().astype("float64"),
-        sample_count=tests.size().astype("float64"),
-        date_count=tests["local_date"].nunique().astype("float64"),
+        sample_count=grouped["sample_count"].sum().astype("float64"),
         share_devices_below_target=grouped["download_mbps"].agg(lambda x: (x < target).mean()),
     )
 
@@ -200,7 +231,8 @@ def _retested(rows: pd.DataFrame, priors: Priors, settings: Settings) -> pd.Data
     """New samples at the places of known gaps → by gap: m, mean, sd, `is_retested` (E1), `meets_again` (METHOD §4)."""
     if rows.empty:
         return pd.DataFrame({name: [] for name in ("m", "mean_mbps", "sd_mbps", "is_retested", "meets_again")})
-    units = _described(rows, settings)
+    dates = rows.assign(commune_code=rows["gap_id"]).groupby(samples.UNIT)["local_date"].nunique()
+    units = _described(_as_totals(rows), settings).assign(date_count=dates.astype("float64"))
     target, gates = settings.target.download_mbps, evidence.gates_of(settings)
     units[["gap_probability", "has_spread_between"]] = np.nan, False
     for name, prior in priors.items():

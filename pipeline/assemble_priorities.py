@@ -66,7 +66,8 @@ def _scored(
 
     units = evidence.devices.groupby(UNIT)["download_mbps"]
     wanted = set(zip(gaps["commune_code"], gaps["operator"], strict=True))
-    log_values = {unit: np.log(x.to_numpy()) for unit, x in units if unit in wanted}
+    # ascending: which value a draw picks must not hang on what devices are called
+    log_values = {unit: np.log(np.sort(x.to_numpy())) for unit, x in units if unit in wanted}
     spread = prioritise.rank_spread(
         scored, log_values, estimator, target=target, weights=weights, draws=rules.draws, seed=rules.seed
     )

@@ -1,118 +1,123 @@
 """Row by row: does a test count, and if not, the one reason why. Marks, never drops (METHOD §2.1).
 
+Reasons are numbers into `tables.REJECT_REASONS`, tried in that order; the first that holds is the row's. What a row shows
+by itself is asked once (`own_reasons`); whether it repeats another, and whether it falls into a window, is laid over it.
 Does not belong here: reading text (`sources/`), finding the commune (`locate.py`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from zoneinfo import ZoneInfo
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from pipeline.tables import REJECT_REASONS
 
+Reasons = npt.NDArray[np.int8]
+Flags = npt.NDArray[np.bool_]
+REASON = {name: number for number, name in enumerate(REJECT_REASONS)}
+COUNTS = -1  # no reason: the row counts
 
-def mark_tests(
-    tests: pd.DataFrame,
-    *,
-    months: Sequence[str],
-    timezone: ZoneInfo,
-    technology: str,
+
+def own_reasons(
+    tests: pd.DataFrame, is_inside: Flags, *, technology: str, max_download_mbps: float, max_accuracy_m: float
+) -> Reasons:
+    """`tests` → the first reason that each row shows by itself: all but `outside_window` and `duplicate`; COUNTS where none.
+
+    `is_inside`: the position lies in a commune.
+    """
+    latitude, longitude = (tests[name].to_numpy(dtype="float64") for name in ("latitude", "longitude"))
+    download = tests["download_mbps"].to_numpy(dtype="float64")
+    # NaN fails every comparison
+    is_position = (np.abs(latitude) <= 90) & (np.abs(longitude) <= 180)
+    is_position &= ~((latitude == 0) & (longitude == 0))  # null island: what phones write when they do not know
+    is_believable = ~((download < 0) | (download > max_download_mbps))
+    met = tests["technology"].eq(technology).to_numpy()
+    found = np.full(len(tests), COUNTS, dtype=np.int8)
+    # the last written wins: from the last reason to the first
+    found[~is_believable] = REASON["bad_value"]
+    found[tests["operator_met"].isna().to_numpy()] = REASON["unknown_operator"]
+    found[~met] = REASON["other_technology"]
+    if not met.all():
+        found[tests["technology"].isna().to_numpy()] = REASON["unknown_technology"]
+    found[tests["location_accuracy_m"].to_numpy(dtype="float64") > max_accuracy_m] = REASON["inaccurate_position"]
+    found[~is_inside] = REASON["outside_area"]
+    found[~is_position] = REASON["bad_position"]
+    found[tests["measured_at"].isna().to_numpy()] = REASON["bad_time"]
+    unreadable = tests["unreadable"].ne("").to_numpy()
+    if unreadable.any():
+        rows = np.flatnonzero(unreadable)
+        listed = ";" + tests["unreadable"].iloc[rows] + ";"
+        no_speed = rows[listed.str.contains(";download_mbps;", regex=False).to_numpy()]
+        late = no_speed[found[no_speed] == COUNTS]
+        found[late] = REASON["bad_value"]
+        found[rows[listed.str.contains(";row;", regex=False).to_numpy()]] = REASON["bad_row"]
+    return found
+
+
+def has_time(own: Reasons) -> Flags:
+    """Rows of which it is known when they were measured: repeats are looked for among these, windows hold only these."""
+    return (own != REASON["bad_row"]) & (own != REASON["bad_time"])
+
+
+def reasons_in(own: Reasons, is_repeat: Flags, is_in_window: Flags) -> Reasons:
+    """The one reason of each row within a window, COUNTS where none."""
+    found = own.copy()
+    timed = has_time(own)
+    found[timed & is_repeat] = REASON["duplicate"]
+    found[timed & ~is_in_window] = REASON["outside_window"]
+    return found
+
+
+def is_failed(own: Reasons, download_mbps: npt.NDArray[np.float64]) -> Flags:
+    """Sound rows without a speed (0 or missing): evidence of failure, no reject and no valid test."""
+    return (own == COUNTS) & ~(download_mbps > 0)
+
+
+def is_mobile(
+    own: Reasons, technology: npt.NDArray[np.int8], has_operator: Flags, download_mbps: npt.NDArray[np.float64],
     max_download_mbps: float,
-    max_accuracy_m: float,
-) -> pd.DataFrame:
-    """`tests` with `located_code` → the same rows with `reject_reason`, `is_failed`, `local_date`, `local_hour`, `month`.
-
-    `months`: the window, YYYY-MM in local time. A failed test (download 0 or missing, the row otherwise sound) is no
-    reject and no valid test. Reasons are tried in the order of `tables.REJECT_REASONS`; the first that holds is the row's.
-    """
-    local = tests["measured_at"].dt.tz_convert(timezone)
-    month = local.dt.strftime("%Y-%m").astype("str")
-    unreadable = ";" + tests["unreadable"] + ";"
-    bad_row = unreadable.str.contains(";row;", regex=False)
-    bad_time = tests["measured_at"].isna()
-    outside_window = ~month.isin(list(months))
-    position = tests["latitude"].between(-90, 90) & tests["longitude"].between(-180, 180)
-    null_island = tests["latitude"].eq(0) & tests["longitude"].eq(0)  # what phones write when they do not know
-    download = tests["download_mbps"]
-    holds = {
-        "bad_row": bad_row,
-        "bad_time": bad_time,
-        "outside_window": outside_window,
-        "duplicate": _repeats(tests, ~(bad_row | bad_time | outside_window)),
-        "bad_position": ~position | null_island,
-        "outside_area": tests["located_code"].isna(),
-        "inaccurate_position": tests["location_accuracy_m"] > max_accuracy_m,
-        "unknown_technology": tests["technology"].isna(),
-        "other_technology": tests["technology"].ne(technology),
-        "unknown_operator": tests["operator_met"].isna(),
-        "bad_value": unreadable.str.contains(";download_mbps;", regex=False)
-        | (download < 0)
-        | (download > max_download_mbps),
-    }
-    assert tuple(holds) == REJECT_REASONS
-    reason = np.select([h.to_numpy(dtype=bool) for h in holds.values()], list(holds), default="")
-    reject_reason = pd.Series(reason, index=tests.index, dtype="str").replace("", np.nan)
-    failed = reject_reason.isna() & (download.isna() | download.eq(0))
-    return tests.assign(
-        reject_reason=reject_reason.astype("str"),
-        is_failed=failed,
-        month=month,
-        local_date=local.dt.strftime("%Y-%m-%d").astype("str"),
-        local_hour=local.dt.hour + local.dt.minute / 60 + local.dt.second / 3600,
-    )
-
-
-def _repeats(tests: pd.DataFrame, candidates: pd.Series) -> pd.Series:
-    """Rows that were met before: same source and test_id; without one, same device, time, position and speeds.
-
-    The first by time, file and row stays, so that the order in which files come does not matter.
-    """
-    keys = ["measured_at", "source_file", "source_row"]
-    rows = tests[candidates].sort_values(keys, kind="stable")
-    named = rows["test_id"].notna()
-    by_id = rows[named].duplicated(["source", "test_id"])
-    identity = [
-        "device_id",
-        "measured_at",
-        "latitude",
-        "longitude",
-        "operator_met",
-        "technology",
-        "download_mbps",
-        "upload_mbps",
-    ]
-    by_content = rows[~named].duplicated(identity)
-    return pd.concat([by_id, by_content]).reindex(tests.index, fill_value=False).astype(bool)
-
-
-def is_mobile(marked: pd.DataFrame, max_download_mbps: float) -> pd.Series:
+) -> Flags:  # fmt: skip
     """Rows that are sound tests of any mobile technology: what the `all mobile` figures are made of.
 
+    `technology`: number into `tables.TECHNOLOGIES`, of which the last is Wi-Fi; −1 unknown.
     5G is faster than 4G, so the ceiling on believable speeds is ten times the 4G ceiling.
     """
-    sound = marked["reject_reason"].isna() | marked["reject_reason"].eq("other_technology")
-    named = marked["technology"].isin(["2G", "3G", "4G", "5G"]) & marked["operator_met"].notna()
-    return sound & named & (marked["download_mbps"] > 0) & (marked["download_mbps"] <= 10 * max_download_mbps)
+    sound = (own == COUNTS) | (own == REASON["other_technology"])
+    named = (technology >= 0) & (technology < 4) & has_operator
+    return sound & named & (download_mbps > 0) & (download_mbps <= 10 * max_download_mbps)
 
 
-def balance(marked: pd.DataFrame) -> pd.DataFrame:
-    """By source: rows read = valid tests + failed tests + rejects. Asserted here, printed by the journey."""
-    rejected = marked["reject_reason"].notna()
-    books = (
-        pd.DataFrame(
-            {
-                "source": marked["source"],
-                "read_count": 1,
-                "valid_count": (~rejected & ~marked["is_failed"]).astype(int),
-                "failed_count": marked["is_failed"].astype(int),
-                "reject_count": rejected.astype(int),
-            }
-        )
-        .groupby("source")
-        .sum()
+def repeats(columns: tuple[npt.NDArray[Any], ...], order: tuple[npt.NDArray[Any], ...]) -> Flags:
+    """Rows whose columns are equal to those of an earlier row (NaN equals NaN); earlier by `order`, the first key first.
+
+    Which of several copies stays does not depend on the order in which files come.
+    """
+    sequence = np.lexsort([*order[::-1], *columns[::-1]])
+    same = np.ones(max(len(sequence) - 1, 0), dtype=bool)
+    for column in columns:
+        now, then = column[sequence[1:]], column[sequence[:-1]]
+        same &= (now == then) | ((now != now) & (then != then))
+    found = np.zeros(len(sequence), dtype=bool)
+    found[sequence[1:][same]] = True
+    return found
+
+
+def balance(reasons: Reasons, failed: Flags, source: npt.NDArray[Any], sources: list[str]) -> pd.DataFrame:
+    """By source: rows read = valid tests + failed tests + rejects. `source`: number into `sources`."""
+
+    def count(rows: Flags) -> npt.NDArray[np.int64]:
+        return np.bincount(source[rows], minlength=len(sources))
+
+    sound = reasons == COUNTS
+    return pd.DataFrame(
+        {
+            "read_count": np.bincount(source, minlength=len(sources)),
+            "valid_count": count(sound & ~failed),
+            "failed_count": count(sound & failed),
+            "reject_count": count(~sound),
+        },
+        index=pd.Index(sources, name="source"),
     )
-    assert (books["read_count"] == books[["valid_count", "failed_count", "reject_count"]].sum(axis=1)).all()
-    return books

@@ -143,11 +143,12 @@ def check(
     with _letters(language):
         chosen = _settings(settings, measurements, more, format, boundaries, population, lang)
         _parts(publish, engine)
+        from pipeline import deliveries, journey
         from pipeline import inputs as doors
         from pipeline.settings import read_settings
 
         named = read_settings(_settings_file(settings)).sources
-        for file, reading in doors.headings(chosen):
+        for file, reading in deliveries.headings(chosen):
             # a source that only the options name needs its section too
             source = chosen.sources[reading.source]
             section = [
@@ -157,7 +158,7 @@ def check(
             ]
             typer.echo("\n".join(_heading_lines(file, reading, [] if reading.source in named else section, language)))
         with _progress(language) as (tell, progress):
-            read = doors.read_inputs(chosen, progress)
+            read = journey.read(chosen, progress)
             when = doors.chosen_period(read, chosen, None if period == "all" else period)
             area, vintage = read.communes["area_km2"].sum(), read.communes["boundary_vintage"].iloc[0]
             tell("boundaries", count=len(read.communes), area=round(float(area)), vintage=vintage)

@@ -7,15 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import shapely
 
-from pipeline import clean, hexes, judge, samples
+from pipeline import hexes, judge, samples
+from pipeline.facts import Columns, Facts, Scope, month_of_day
+from pipeline.fingerprints import combined, operator_prints
 from pipeline.periods import Period
 from pipeline.settings import Settings
-from pipeline.tables import ALL, TABLES, typed
+from pipeline.tables import ALL, checked, typed
 
 UNIT = samples.UNIT
 
@@ -26,72 +31,270 @@ class Evidence:
 
     devices: pd.DataFrame  # device_values
     counts: pd.DataFrame  # by unit, with its window_months
-    samples: pd.DataFrame
-    hex_samples: pd.DataFrame  # samples of tests whose position is good enough for a hex
-    hex_devices: pd.DataFrame  # hex9_id, operator, device_key, device_weight, test_count, sample_count, speeds, latency
+    cells: (
+        pd.DataFrame
+    )  # by commune, operator, device and finest cell, of tests whose position is good enough: see `_cells`
+    revisited: pd.DataFrame  # samples at the cells of gaps that were known before
     operators: list[str]  # named operators; none for tiles
     present: set[tuple[str, str]]  # (commune, operator) with a device there within 12 months
     window_months: int
     is_tiles: bool
+    sample_count: int
+    device_count: int
+    last_date: str | None  # local date of the last sample, YYYY-MM-DD
 
 
-def evidence_of_tests(marked: pd.DataFrame, period: Period, window: list[str], settings: Settings) -> Evidence:
-    """Marked tests → evidence over one window. Every valid test is in exactly one commune × operator: asserted."""
-    marked = samples.keyed_devices(marked.assign(commune_code=marked["located_code"], operator=marked["operator_met"]))
-    valid = marked[marked["reject_reason"].isna() & ~marked["is_failed"]]
-    failed = marked[marked["is_failed"]]
-    quality = settings.quality
-    drawn = samples.representative_samples(valid)
-    devices = samples.device_values(drawn)
-    report_month = period.months[-1]
-    counts = samples.evidence_counts(
-        valid, drawn, report_month=report_month, max_hex_accuracy_m=quality.max_hex_accuracy_m
-    )
-    mobile = marked[clean.is_mobile(marked, quality.max_download_mbps)]
-    mobile = mobile.assign(is_other=mobile["technology"].ne(settings.target.technology))
-    other = marked[marked["reject_reason"].eq("other_technology") & marked["operator_met"].notna()]
-    counts = counts.join(
-        pd.DataFrame(
-            {
-                "slow_hours_apart": samples.slow_hours_apart(drawn, settings.target.download_mbps),
-                "failed_test_count": samples.with_all(failed).groupby(UNIT).size(),
-                "newer_test_count": samples.with_all(other[other["technology"] == "5G"]).groupby(UNIT).size(),
-                "older_test_count": samples.with_all(other[other["technology"].isin(["3G", "2G"])])
-                .groupby(UNIT)
-                .size(),
-            }
-        )
-        .join(samples.mobile_device_values(mobile), how="outer")
-        .join(samples.circumstances(valid, drawn, settings.diagnosis.busy_hours), how="outer"),
-        how="outer",
-    )
-    assert counts.loc[counts.index.get_level_values("operator") != ALL, "test_count"].sum() == len(valid)
-    close = valid[~(valid["location_accuracy_m"] > quality.max_hex_accuracy_m)]
-    counts["window_months"] = float(len(window))
-    least = settings.privacy.min_devices
-    counts["small_operator_count"] = _small_operators(counts["device_count"], least)
-    counts["small_5g_operator_count"] = _small_operators(counts["device_count_5g"], least)
-    operators = sorted(settings.operators) or _operators_met(marked, period, settings)
-    hex_samples = samples.representative_samples(close)
+@dataclass(frozen=True)
+class Names:
+    """What the numbers in facts stand for."""
+
+    communes: npt.NDArray[np.object_]  # commune_code by zone
+    operators: list[str]
+
+
+def evidence_of_facts(facts: Facts, names: Names, scope: Scope, window_months: int, settings: Settings) -> Evidence:
+    """Facts of all shards → evidence over the base window."""
+    devices, counts = units_of_facts(facts, names, scope, 0, window_months, settings)
+    cells = _cells(facts["cells"], names, scope.windows[0])
+    codes, seen = names.communes, facts["seen"]
+    present = {
+        (str(codes[zone]), names.operators[o])
+        for zone, o in zip(*(seen[n].tolist() for n in ("zone", "operator")), strict=True)
+    }
+    day = facts["dates"]["day"]
+    day = day[within_months(day, scope.windows[0])]
+    met = facts["devices"]["window"] == 0
+    voted = met & (facts["devices"]["tests"] > 0)
     return Evidence(
         devices,
         counts,
-        drawn,
-        hex_samples,
-        hex_devices(hex_samples),
-        operators,
-        _present(marked, period),
-        len(window),
+        cells,
+        _revisited(facts["known"], names),
+        names.operators,
+        present,
+        window_months,
         False,
+        int(facts["devices"]["samples"][met].sum()),
+        len(pd.unique(facts["devices"]["device"][voted])),
+        str(day.max().astype("datetime64[D]")) if len(day) else None,
     )
 
 
-def _operators_met(marked: pd.DataFrame, period: Period, settings: Settings) -> list[str]:
-    """Operators with a test of the target's technology in the area within the longest window that a row may have."""
-    longest = max([settings.evidence.window_months, period.length, *settings.evidence.widened_months])
-    seen = marked[marked["located_code"].notna() & marked["technology"].eq(settings.target.technology)]
-    seen = seen[(seen["download_mbps"] > 0) & seen["month"].isin(period.window(longest))]
-    return sorted(seen["operator_met"].dropna().unique())
+def units_of_facts(
+    facts: Facts, names: Names, scope: Scope, number: int, window_months: int, settings: Settings
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """(device_values, counts by unit) over one of the scope's windows. Every valid test is in exactly one unit: asserted."""
+    rows = _table(facts["devices"], facts["devices"]["window"] == number).sort_values(
+        ["zone", "operator", "device"], ignore_index=True
+    )
+    pooled_number = len(names.operators)
+    named_codes = np.array([*names.operators, ALL], dtype=object)
+    summed = [c for c in rows.columns if c not in ("window", "zone", "operator", "device", "is_pseudo", "source")]
+    phones = rows.groupby(["zone", "device"], sort=True)[summed].sum().reset_index().assign(operator=pooled_number)
+    both = pd.concat([rows, phones], ignore_index=True)
+    size = len(names.communes) * (pooled_number + 1)
+
+    def unit(table: pd.DataFrame | Columns, operator: Any = None) -> npt.NDArray[np.int64]:
+        of = np.asarray(table["operator"]) if operator is None else operator
+        return np.asarray(table["zone"], dtype=np.int64) * (pooled_number + 1) + of
+
+    def total(table: pd.DataFrame, column: str | None) -> npt.NDArray[np.float64]:
+        weights = None if column is None else table[column].to_numpy()
+        return np.bincount(unit(table), weights=weights, minlength=size).astype(np.float64)
+
+    def mean(total_column: str, count_column: str) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
+        """(mean of device means, devices)."""
+        known = both[both[count_column] > 0]
+        values = known.assign(value=known[total_column] / known[count_column])
+        count = total(values, None)
+        return _ratio(total(values, "value"), count), count
+
+    voting, tested = both[both["tests"] > 0], both[both["month_tests"] > 0]
+    tests = total(both, "tests")
+    assert rows["tests"].sum() == total(rows, "tests").sum()
+    largest = np.zeros(size)
+    np.maximum.at(largest, unit(both), both["tests"].to_numpy())
+    mobile, mobile_count = mean("mobile_total", "mobile_tests")
+    newest, newest_count = mean("newer_raw_total", "newer_tests")
+    busy, busy_count = mean("busy_total", "busy_samples")
+    calm, calm_count = mean("calm_total", "calm_samples")
+    months = scope.windows[number]
+    signals = _table(facts["signals"], facts["signals"]["window"] == number)
+    signals["operator"] = signals["operator"].where(signals["operator"] >= 0, pooled_number)
+    signals = signals.assign(unit=unit(signals)).groupby("unit")["signal"]
+    found = {
+        "test_count": tests,
+        "device_count": total(voting, None),
+        "raw_mean_mbps": _ratio(total(both, "raw_total"), tests),
+        "date_count": _distinct_dates(facts["dates"], months, unit, pooled_number, size),
+        "accurate_count": total(both, "accurate"),
+        "pseudo_count": np.bincount(
+            np.r_[unit(rows), unit(rows, pooled_number)],
+            weights=np.tile(rows["tests"].where(rows["is_pseudo"].astype(bool), 0.0), 2),
+            minlength=size,
+        ),
+        "largest_device_tests": largest,
+        "sample_count": total(both, "samples"),
+        "largest_cell_samples": _largest_cells(facts["cells"], months, unit, pooled_number, size),
+        "month_test_count": total(both, "month_tests"),
+        "month_device_count": total(tested, None),
+        "month_mean_mbps": _ratio(total(both, "month_total"), total(both, "month_samples")),
+        "slow_hours_apart": _slow_hours_apart(facts["slow"], number, unit, pooled_number, size),
+        "all_mobile_mean_mbps": mobile,
+        "mobile_device_count": mobile_count,
+        "device_count_5g": newest_count,
+        "mean_5g_mbps": newest,
+        "other_device_count": total(both[both["mobile_tests"] > both["tests"]], None),
+        "busy_mean_mbps": busy,
+        "busy_device_count": busy_count,
+        "calm_mean_mbps": calm,
+        "calm_device_count": calm_count,
+        "signal_median_dbm": signals.median().reindex(range(size)).to_numpy(),
+        "signal_device_count": signals.size().reindex(range(size), fill_value=0).to_numpy(dtype="float64"),
+    }
+    further = facts["units"]
+    here = further["window"] == number
+    for name, column in (("failed", "failed_test_count"), ("newer", "newer_test_count"), ("older", "older_test_count")):
+        own, count = unit(_chosen(further, here)), further[name][here]
+        pooled = unit(_chosen(further, here), pooled_number)
+        found[column] = np.bincount(np.r_[own, pooled], weights=np.r_[count, count], minlength=size)
+    counts = pd.DataFrame(found, index=pd.MultiIndex.from_product([names.communes, named_codes], names=UNIT))
+    is_met = (
+        (tests > 0)
+        | (mobile_count > 0)
+        | counts[["failed_test_count", "newer_test_count", "older_test_count"]].any(axis=1)
+    )
+    counts = counts[is_met].sort_index()
+    counts["window_months"] = float(window_months)
+    least = settings.privacy.min_devices
+    counts["small_operator_count"] = _small_operators(counts["device_count"], least)
+    counts["small_5g_operator_count"] = _small_operators(counts["device_count_5g"], least)
+    return _device_values(rows[rows["tests"] > 0], names), counts
+
+
+def within_months(day: npt.NDArray[Any], months: tuple[int, int]) -> npt.NDArray[np.bool_]:
+    """Which days since 1970 lie in the months."""
+    month = month_of_day(day)
+    return np.asarray((month >= months[0]) & (month <= months[1]))
+
+
+def _chosen(columns: Columns, rows: npt.NDArray[Any]) -> Columns:
+    return {name: values[rows] for name, values in columns.items()}
+
+
+def _table(columns: Columns, rows: npt.NDArray[np.bool_]) -> pd.DataFrame:
+    return pd.DataFrame(_chosen(columns, rows) if not rows.all() else columns)
+
+
+def _ratio(total: npt.NDArray[Any], count: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+    return np.divide(total, count, out=np.full(len(count), np.nan), where=count > 0)
+
+
+def _device_values(rows: pd.DataFrame, names: Names) -> pd.DataFrame:
+    """x_i = mean of a device's samples in commune × operator. Rows of operator `all` follow: the same values, pooled over
+    operators. A phone with two operators' SIM cards measures two networks and gives two values.
+    """
+    devices = pd.DataFrame(
+        {
+            "commune_code": pd.Categorical.from_codes(rows["zone"], names.communes).astype("str"),
+            "operator": pd.Categorical.from_codes(rows["operator"], names.operators).astype("str"),
+            "device_key": rows["device"].to_numpy(),
+            "download_mbps": rows["download_total"] / rows["samples"],
+            "upload_mbps": _ratio(rows["upload_total"].to_numpy(), rows["upload_samples"].to_numpy()),
+            "latency_ms": _ratio(rows["latency_total"].to_numpy(), rows["latency_samples"].to_numpy()),
+            "test_count": rows["tests"],
+            "sample_count": rows["samples"],
+            "is_pseudo": rows["is_pseudo"].astype(bool),
+        }
+    )
+    by_operator = operator_prints(names.operators).astype(np.uint64)
+    value = combined(devices["device_key"].to_numpy(), by_operator[rows["operator"].to_numpy(dtype=np.int64)])
+    pooled = devices.assign(device_key=value, operator=ALL)
+    return checked("device_values", typed("device_values", pd.concat([devices, pooled], ignore_index=True)))
+
+
+def _distinct_dates(
+    dates: Columns, months: tuple[int, int], unit: Any, pooled: int, size: int
+) -> npt.NDArray[np.float64]:
+    here = _chosen(dates, within_months(dates["day"], months))
+    low = int(here["day"].min(initial=0))
+    span = int(here["day"].max(initial=0)) - low + 1
+    codes = np.r_[unit(here), unit(here, pooled)] * span + np.tile(here["day"] - low, 2)
+    return np.bincount(np.unique(codes) // span, minlength=size).astype(np.float64)
+
+
+def _largest_cells(
+    cells: Columns, months: tuple[int, int], unit: Any, pooled: int, size: int
+) -> npt.NDArray[np.float64]:
+    """Samples of the cell that has most, by unit."""
+    here = _chosen(cells, (cells["month"] >= months[0]) & (cells["month"] <= months[1]))
+    place = pd.factorize(here["cell"])[0]
+    largest = np.zeros(size)
+    for of in (unit(here), unit(here, pooled)):
+        code, number = np.unique(of * (place.max(initial=0) + 1) + place, return_inverse=True)
+        np.maximum.at(largest, code // (place.max(initial=0) + 1), np.bincount(number, weights=here["samples"]))
+    return np.where(largest > 0, largest, np.nan)
+
+
+def _slow_hours_apart(slow: Columns, number: int, unit: Any, pooled: int, size: int) -> npt.NDArray[np.float64]:
+    here = _chosen(slow, slow["window"] == number)
+    second = here["second"]
+    hours = second // 3600 + second // 60 % 60 / 60 + second % 60 / 3600
+    found = np.full(size, np.nan)
+    for of in (unit(here), unit(here, pooled)):
+        order = np.argsort(of, kind="stable")
+        bounds = np.flatnonzero(np.r_[True, np.diff(of[order]) > 0, True]) if len(of) else np.zeros(1, np.int64)
+        for start, stop in pairwise(bounds):
+            members = order[start:stop]
+            if here["samples"][members].sum() > 1:
+                found[of[members[0]]] = samples.widest_apart(hours[members])
+    return found
+
+
+def _cells(cells: Columns, names: Names, months: tuple[int, int]) -> pd.DataFrame:
+    """commune_code, operator, device_key, hex9_id, and of the device's samples there: test_count, sample_count, totals of
+    download, upload and latency, and the samples that have these; ordered by cell, operator and device.
+    """
+    rows = (cells["month"] >= months[0]) & (cells["month"] <= months[1]) & (cells["close_samples"] > 0)
+    here = _table(cells, rows)
+    keys = ["cell", "operator", "device", "zone"]
+    summed = [c for c in here.columns if c.startswith("close_")]
+    here = here.groupby(keys, sort=True)[summed].sum().reset_index()
+    number, distinct = pd.factorize(here["cell"], sort=True)
+    texts = hexes.names(np.asarray(distinct, dtype=np.uint64))
+    return pd.DataFrame(
+        {
+            "commune_code": pd.Categorical.from_codes(here["zone"], names.communes),
+            "operator": pd.Categorical.from_codes(here["operator"], names.operators),
+            "device_key": here["device"],
+            "hex9_id": pd.Categorical.from_codes(number, texts.to_numpy(dtype=object)),
+            "device_weight": 1.0,
+            "test_count": here["close_tests"],
+            "sample_count": here["close_samples"],
+            "download_total": here["close_total"],
+            "upload_total": here["close_upload_total"],
+            "upload_count": here["close_upload_samples"],
+            "latency_total": here["close_latency_total"],
+            "latency_count": here["close_latency_samples"],
+        }
+    )
+
+
+def _revisited(known: Columns, names: Names) -> pd.DataFrame:
+    return pd.DataFrame(
+        {
+            "commune_code": pd.Categorical.from_codes(known["zone"], names.communes).astype("str"),
+            "operator": pd.Categorical.from_codes(known["operator"], names.operators).astype("str"),
+            "device_key": known["device"],
+            "hex9_id": hexes.names(known["cell"]),
+            "local_date": pd.Series(known["day"].astype("datetime64[D]").astype(str), dtype="str"),
+            "is_pseudo": known["is_pseudo"],
+            "test_count": known["tests"],
+            "download_mbps": known["download"],
+            "upload_mbps": known["upload"],
+            "latency_ms": known["latency"],
+        }
+    ).sort_values(["hex9_id", "operator", "device_key", "local_date"], ignore_index=True)  # fmt: skip
 
 
 def _small_operators(device_count: pd.Series, min_devices: int) -> pd.Series:
@@ -106,38 +309,17 @@ def _small_operators(device_count: pd.Series, min_devices: int) -> pd.Series:
     return pd.Series(np.where(pooled, found, 0.0), index=device_count.index).fillna(0.0)
 
 
-def widened(base: Evidence, wide: Evidence, units: Iterable[tuple[str, str]], month_count: int) -> Evidence:
-    """The evidence with the given units taken from a longer window (METHOD §2.5)."""
+def widened(
+    base: Evidence, devices: pd.DataFrame, counts: pd.DataFrame, units: Iterable[tuple[str, str]], month_count: int
+) -> Evidence:
+    """The evidence with the given units taken from a longer window (METHOD §2.5), whose devices and counts these are."""
     chosen = pd.MultiIndex.from_tuples(sorted(units), names=UNIT)
     kept = base.devices[~pd.MultiIndex.from_frame(base.devices[UNIT]).isin(chosen)]
-    added = wide.devices[pd.MultiIndex.from_frame(wide.devices[UNIT]).isin(chosen)]
-    counts = pd.concat([base.counts[~base.counts.index.isin(chosen)], wide.counts.reindex(chosen)]).sort_index()
-    counts.loc[chosen, "window_months"] = float(month_count)
-    devices = pd.concat([kept, added]).sort_values([*UNIT, "device_key"], ignore_index=True)
-    return replace(base, devices=devices, counts=counts)
-
-
-def hex_devices(drawn: pd.DataFrame) -> pd.DataFrame:
-    """Samples → one value per device, operator and finest cell: the mean of its samples there."""
-    keys = ["hex9_id", "operator", "device_key"]
-    figures = drawn.groupby(keys).agg(
-        test_count=("test_count", "sum"),
-        sample_count=("download_mbps", "size"),
-        download_mbps=("download_mbps", "mean"),
-        upload_mbps=("upload_mbps", "mean"),
-        latency_ms=("latency_ms", "mean"),
-        upload_count=("upload_mbps", "count"),
-        latency_count=("latency_ms", "count"),
-    )
-    return figures.reset_index().assign(device_weight=1.0)
-
-
-def _present(marked: pd.DataFrame, period: Period) -> set[tuple[str, str]]:
-    """Operators that had a phone on their network in the commune within the 12 months that end with the period."""
-    mobile = marked["technology"].isin(["2G", "3G", "4G", "5G"])  # under Wi-Fi the name is that of a fixed line
-    known = marked["located_code"].notna() & marked["operator_met"].notna()
-    seen = marked[mobile & known & marked["month"].isin(period.window(12))]
-    return set(seen[["located_code", "operator_met"]].drop_duplicates().itertuples(index=False, name=None))
+    added = devices[pd.MultiIndex.from_frame(devices[UNIT]).isin(chosen)]
+    joined = pd.concat([base.counts[~base.counts.index.isin(chosen)], counts.reindex(chosen)]).sort_index()
+    joined.loc[chosen, "window_months"] = float(month_count)
+    values = pd.concat([kept, added]).sort_values([*UNIT, "device_key"], ignore_index=True)
+    return replace(base, devices=values, counts=joined)
 
 
 def repeated_tiles(tiles: pd.DataFrame) -> pd.Series:
@@ -198,14 +380,18 @@ def evidence_of_tiles(marked: pd.DataFrame, shares: pd.DataFrame, outlines: np.n
     )
     cell_values = used.assign(
         hex9_id=cells, operator=ALL, device_key=used["quadkey"], device_weight=used["device_count"], sample_count=1.0,
-        upload_count=used["upload_mbps"].notna().astype("float64"),
-        latency_count=used["latency_ms"].notna().astype("float64"),
+        download_total=used["download_mbps"],
+        upload_total=used["upload_mbps"].fillna(0.0), upload_count=used["upload_mbps"].notna().astype("float64"),
+        latency_total=used["latency_ms"].fillna(0.0), latency_count=used["latency_ms"].notna().astype("float64"),
     )  # fmt: skip
     present = {(code, ALL) for code in counts.index.get_level_values("commune_code")}
-    drawn = pd.DataFrame({"device_key": devices["device_key"]})
     counts = counts.assign(window_months=3.0)
-    no_samples = typed("samples", pd.DataFrame({name: [] for name in TABLES["samples"]}))
-    return Evidence(devices, counts, drawn, no_samples, cell_values, [], present, 3, True)
+    nothing = {name: np.zeros(0, dtype=np.int64) for name in ("zone", "operator", "day", "is_pseudo", "tests")}
+    nothing |= {name: np.zeros(0) for name in ("download", "upload", "latency")}
+    nothing |= {name: np.zeros(0, dtype=np.uint64) for name in ("device", "cell")}
+    revisited = _revisited(nothing, Names(np.zeros(0, dtype=object), []))
+    shown = devices["device_key"].nunique()
+    return Evidence(devices, counts, cell_values, revisited, [], present, 3, True, len(devices), shown, None)
 
 
 def gates_of(settings: Settings) -> judge.Gates:

@@ -141,7 +141,7 @@ FIELDS: dict[str, Field] = {
     # tiles
     "quadkey": _text("Bing tile of zoom 16"),
     "tile_period": _text("period that the tile's averages cover"),
-    "device_key": _text("device, or pseudo-device (cell and date) where the source has no ids"),
+    "device_key": Field("uint64", "1", "fingerprint of a device, or of a cell and date where the source has no ids"),
     "is_pseudo": Field("bool", "", "a pseudo-device"),
     "tile_share": _share("share of the tile's area in the commune"),
     # counts

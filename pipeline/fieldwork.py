@@ -33,53 +33,33 @@ def measure_first(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def sample_tracker(
-    tests: pd.DataFrame,
-    duplicates: pd.DataFrame,
+    counts: pd.DataFrame,
+    dates: pd.DataFrame,
     communes: pd.DataFrame,
     months: list[str],
     *,
     official_test_count: int,
-    burst_gap_minutes: float,
-    burst_min_tests: int,
     one_place_share: float,
     month_end_share: float,
 ) -> pd.DataFrame:
-    """Valid tests → `sample_tracker`: every commune in every month, also with none.
+    """Counts of valid tests → `sample_tracker`: every commune in every month, also with none.
 
-    `tests`: located_code, operator_met, month, local_date, measured_at, hex9_id, device_key, source_file, source_row, of
-    the months. `duplicates`: located_code and month of rows that were met before. `communes`: commune_code, commune_name,
-    former_district, boundary_vintage. `months`: consecutive, ascending.
+    `counts`: by commune_code and month: test_count, sample_count, device_count, date_count, operator_count,
+    burst_test_count (tests in bursts), one_place (tests of the finest cell that has most), late (tests of the month's last
+    three days), copied_row_count (rows that were met before). `dates`: commune_code, local_date, test_count. `communes`:
+    commune_code, commune_name, former_district, boundary_vintage. `months`: consecutive, ascending.
 
-    A *sitting* is a device's tests in one finest cell, none more than `burst_gap_minutes` after the one before; one of
-    `burst_min_tests` or more is a burst, the other tests are natural. Signs of a campaign: `bursts` (half of the tests or
-    more), `one_place` (`one_place_share` or more in one finest cell), `copied_rows` (duplicates make a tenth or more of
-    what was delivered), `month_end` (`month_end_share` or more on the last three days). They are asked from 20 tests on.
+    A *sitting* is a device's tests in one finest cell, none long after the one before; one of many tests is a burst, the
+    other tests are natural. Signs of a campaign: `bursts` (half of the tests or more), `one_place` (`one_place_share` or
+    more in one finest cell), `copied_rows` (repeats make a tenth or more of what was delivered), `month_end`
+    (`month_end_share` or more on the last three days). They are asked from 20 tests on.
 
     `reach`: `reached` (the month has the official count; `reached_on` is the day of the test that made it), else from the
     median slope between the commune's last TREND_MONTHS months (Theil–Sen) `expected` in `expected_month`, or `never`, or
     `unknown` with fewer than two months.
     """
     index = pd.MultiIndex.from_product([communes["commune_code"], months], names=["commune_code", "month"])
-    keys = ["located_code", "month"]
-    rows = tests.assign(is_burst=is_burst(tests, burst_gap_minutes, burst_min_tests))
-    groups = rows.groupby(keys)
-    samples = rows.drop_duplicates([*keys, "operator_met", "device_key", "hex9_id", "local_date"]).groupby(keys).size()
-    late = rows["local_date"].str[8:].astype("int64") > pd.to_datetime(rows["local_date"]).dt.days_in_month - 3
-    table = pd.DataFrame(
-        {
-            "test_count": groups.size(),
-            "sample_count": samples,
-            "device_count": groups["device_key"].nunique(),
-            "date_count": groups["local_date"].nunique(),
-            "operator_count": groups["operator_met"].nunique(),
-            "burst_test_count": groups["is_burst"].sum(),
-            "one_place": rows.groupby([*keys, "hex9_id"]).size().groupby(keys).max(),
-            "late": late.groupby([rows[key] for key in keys]).sum(),
-            "copied_row_count": duplicates.groupby(keys).size(),
-        }
-    )
-    table.index.names = index.names
-    table = table.reindex(index).fillna(0.0).reset_index()
+    table = counts.reindex(index).fillna(0.0).reset_index()
     count = table["test_count"]
     table["natural_test_count"] = count - table["burst_test_count"]
     table["share_of_official"] = count / official_test_count
@@ -95,7 +75,7 @@ def sample_tracker(
         for i, n in enumerate(count)
     ]
     table["campaign_signs"] = pd.Series(told, index=table.index, dtype="str")
-    table["reached_on"] = _reached_on(rows, keys, index, official_test_count).to_numpy()
+    table["reached_on"] = _reached_on(dates, index, official_test_count).to_numpy()
     table = pd.concat([table, _reach(table, official_test_count)], axis=1)
     table = table.merge(communes, on="commune_code")
     return checked("sample_tracker", typed("sample_tracker", table))
@@ -104,21 +84,12 @@ def sample_tracker(
 _LEAST_FOR_SIGNS = 20
 
 
-def is_burst(tests: pd.DataFrame, gap_minutes: float, min_tests: int) -> pd.Series:
-    """Tests of sittings with `min_tests` or more; index as `tests`."""
-    keys = ["device_key", "hex9_id"]
-    rows = tests.sort_values([*keys, "measured_at", "source_file", "source_row"])
-    apart = rows.groupby(keys)["measured_at"].diff() > pd.Timedelta(minutes=gap_minutes)
-    first = rows[keys].ne(rows[keys].shift()).any(axis=1)
-    sitting = (apart | first).cumsum()
-    return (sitting.map(sitting.value_counts()) >= min_tests).reindex(tests.index)
-
-
-def _reached_on(rows: pd.DataFrame, keys: list[str], index: pd.MultiIndex, official: int) -> pd.Series:
+def _reached_on(dates: pd.DataFrame, index: pd.MultiIndex, official: int) -> pd.Series:
     """Local date of the test that made the official count, empty where it was not made."""
-    ordered = rows.sort_values(["measured_at", "source_file", "source_row"])
-    making = ordered[ordered.groupby(keys).cumcount() == official - 1]
-    return making.set_index(keys)["local_date"].reindex(index).astype("str")
+    ordered = dates.assign(month=dates["local_date"].str[:7]).sort_values(["commune_code", "local_date"])
+    keys = ["commune_code", "month"]
+    made = ordered[ordered.groupby(keys)["test_count"].cumsum() >= official]
+    return made.drop_duplicates(keys).set_index(keys)["local_date"].reindex(index).astype("str")
 
 
 def _reach(table: pd.DataFrame, official: int) -> pd.DataFrame:

@@ -82,7 +82,7 @@ def adaptive_cells(devices: pd.DataFrame, *, coarsest: int, finest: int, min_dev
     together. A cell is split only where each child that has any test has at least `min_devices` devices; this is also the
     privacy gate. Cells of the coarsest resolution stand whatever they hold.
     """
-    fine = pd.Series(np.sort(devices["hex9_id"].unique()), dtype="str")
+    fine = pd.Series(devices["hex9_id"].unique()).astype("str").sort_values(ignore_index=True)
     shown = parents(fine, coarsest)
     is_open = pd.Series(True, index=fine.index)
     ladder = {r: parents(fine, r) for r in range(coarsest, finest + 1)}
@@ -128,31 +128,25 @@ def _outline(cell: str) -> shapely.Geometry:
 def cell_figures(devices: pd.DataFrame, shown: pd.Series, target_mbps: float) -> pd.DataFrame:
     """Adaptive cell × operator (and `all`): test_count, device_count, mean, median, upload, latency, share below the target.
 
-    `devices`: one value per device and finest cell: hex9_id, operator, device_key, device_weight, test_count,
-    download_mbps, upload_mbps, latency_ms (means of the device's samples there), sample_count, and upload_count and
-    latency_count of the samples that have these. A device that tested in several finest cells of one
-    adaptive cell has one vote there.
+    `devices`: by device and finest cell: hex9_id, operator, device_key, device_weight, test_count; of the device's samples
+    there sample_count and download_total, and of those that have these upload_total and upload_count, latency_total and
+    latency_count. A device that tested in several finest cells of one adaptive cell has one vote there.
     """
+    summed = [
+        "test_count",
+        "sample_count",
+        "download_total",
+        "upload_total",
+        "upload_count",
+        "latency_total",
+        "latency_count",
+    ]
     rows = devices.assign(
-        hex_id=devices["hex9_id"].map(shown),
-        total=devices["download_mbps"] * devices["sample_count"],
-        upload_total=(devices["upload_mbps"] * devices["upload_count"]).fillna(0.0),
-        latency_total=(devices["latency_ms"] * devices["latency_count"]).fillna(0.0),
+        hex_id=devices["hex9_id"].map(shown).astype("str"), operator=devices["operator"].astype("str")
     )
-    by_device = (
-        rows.groupby(["hex_id", "operator", "device_key"])
-        .agg(
-            total=("total", "sum"),
-            samples=("sample_count", "sum"),
-            upload_total=("upload_total", "sum"),
-            upload_count=("upload_count", "sum"),
-            latency_total=("latency_total", "sum"),
-            latency_count=("latency_count", "sum"),
-            test_count=("test_count", "sum"),
-            device_weight=("device_weight", "max"),
-        )
-        .reset_index()
-    )
+    groups = rows.groupby(["hex_id", "operator", "device_key"])
+    by_device = groups[summed].sum().join(groups["device_weight"].max()).reset_index()
+    by_device = by_device.rename(columns={"download_total": "total", "sample_count": "samples"})
     by_device["value"] = by_device["total"] / by_device["samples"]
     for name in ("upload", "latency"):
         known = by_device[f"{name}_count"].where(by_device[f"{name}_count"] > 0)

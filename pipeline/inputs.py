@@ -5,9 +5,10 @@ Does not belong here: judging rows (`clean.py`), what is computed (`journey.py`)
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,11 +16,12 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
-from pipeline import boundaries, crosswalk, demand, surroundings
+from pipeline import boundaries, crosswalk, deliveries, demand, surroundings
+from pipeline.deliveries import Account, Part, caught
 from pipeline.errors import Fault, UserFault
 from pipeline.periods import Period
-from pipeline.settings import Settings, Source
-from pipeline.sources import files, ispeed, ookla, table
+from pipeline.settings import Settings
+from pipeline.sources import files, ookla
 from pipeline.tables import TABLES, typed
 
 STRAY_SHARE = 0.001  # a month with a smaller share of the rows is never chosen by itself
@@ -36,9 +38,12 @@ class Input:
     row_count: int
 
 
+Prepared = Callable[[gpd.GeoDataFrame | None, list[Part]], tuple[Any, list[Account]]]
+
+
 @dataclass
 class Inputs:
-    """Everything that a run reads."""
+    """Everything that a run reads. `tests`: rows that were in memory; rows of files are in `rows` only."""
 
     communes: gpd.GeoDataFrame
     tests: pd.DataFrame
@@ -51,25 +56,55 @@ class Inputs:
     roads: np.ndarray | None = None  # lines of the main roads, EPSG:4326; None: not known
     installs: pd.Series | None = None  # of the app, by commune_code; None: not known
     people_grid: Path | None = None  # raster that spreads the communes' people over cells
+    rows: Any = None  # prepared rows of the tests, as the engine keeps them
+    account: Account = field(default_factory=Account)  # of all tests
+
+    def row_counts(self) -> dict[str, int]:
+        """Rows of tests or tiles by source."""
+        in_memory = self.tests["source"] if len(self.tests) else self.tiles["source"]
+        counts = Counter(in_memory.tolist())
+        if not len(self.tests) and not len(self.tiles):
+            for item in self.read:
+                if item.role in self.file_counts:
+                    counts[item.role] += item.row_count
+        return dict(sorted(counts.items()))
 
 
-def read_inputs(settings: Settings, progress: Progress) -> Inputs:
-    """Read boundaries, people and every source. Raises `UserFault` with the faults of all of them."""
+def read_inputs(settings: Settings, progress: Progress, prepared: Prepared) -> Inputs:
+    """Read boundaries, people and every source. Raises `UserFault` with the faults of all of them.
+
+    `prepared(communes, parts)`: reads the parts of the tests and gives their rows and an account of each part; without
+    communes (they have faults themselves) for the accounts alone.
+    """
     faults: list[Fault] = []
     warnings: list[Fault] = []
     read: list[Input] = []
-    communes = _caught(faults, lambda: _communes(settings, read, warnings))
+    communes = caught(faults, lambda: _communes(settings, read, warnings))
     facility_count, roads, installs = None, None, None
     if communes is not None:
-        facility_count = _caught(faults, lambda: _facilities(communes, settings, read, warnings))
-        roads = _caught(faults, lambda: _roads(settings, read))
-        installs = _caught(faults, lambda: _installs(communes, settings, read))
-        communes = _caught(faults, lambda: _with_terrain(communes, settings, read))
+        facility_count = caught(faults, lambda: _facilities(communes, settings, read, warnings))
+        roads = caught(faults, lambda: _roads(settings, read))
+        installs = caught(faults, lambda: _installs(communes, settings, read))
+        communes = caught(faults, lambda: _with_terrain(communes, settings, read))
     if communes is not None:
-        communes = _caught(faults, lambda: _with_former_names(communes, settings, read))
-    tests, tiles, file_counts = _sources(settings, read, warnings, faults, progress)
-    if len(tests) and len(tiles):
-        faults.append(Fault("mixed_sources", values={"found": sorted({*tests["source"], *tiles["source"]})}))
+        communes = caught(faults, lambda: _with_former_names(communes, settings, read))
+    listed = deliveries.listed(settings, warnings, faults)
+    parts = [part for one in listed for part in one.parts]
+    with ThreadPoolExecutor(1) as beside:  # files are hashed while they are read
+        hashes = [beside.submit(lambda one=one: one.delivery.sha256) for one in listed]
+        rows, accounts = prepared(communes, parts)
+        tiles = _joined("tiles", deliveries.read_tiles(listed, settings))
+        sha256 = [found.result() for found in hashes]
+    account = deliveries.accounted(listed, accounts)
+    read += [
+        Input(one.source, one.delivery.name, found, one.account.read_count)
+        for one, found in zip(listed, sha256, strict=True)
+        if not one.account.faults
+    ]
+    deliveries.report(listed, sha256, warnings, faults)
+    if account.read_count and len(tiles):
+        names = {one.source for one in listed if one.parts} | set(tiles["source"])
+        faults.append(Fault("mixed_sources", values={"found": sorted(names)}))
     if faults or communes is None:
         raise UserFault(faults)
     if communes["population"].isna().all():
@@ -78,7 +113,23 @@ def read_inputs(settings: Settings, progress: Progress) -> Inputs:
     if crowded := demand.crowded(communes):
         warnings.append(Fault("crowded", values={"found": crowded}))
     grid = settings.population.grid or demand.raster_path(settings.population.path)
-    return Inputs(communes, tests, tiles, read, warnings, licences, file_counts, facility_count, roads, installs, grid)
+    file_counts = Counter(one.source for one in listed)
+    no_tests = typed("tests", pd.DataFrame({column: [] for column in TABLES["tests"]}))
+    return Inputs(
+        communes,
+        no_tests,
+        tiles,
+        read,
+        warnings,
+        licences,
+        dict(file_counts),
+        facility_count,
+        roads,
+        installs,
+        grid,
+        rows,
+        account,
+    )
 
 
 def _facilities(
@@ -158,128 +209,20 @@ def _communes(settings: Settings, read: list[Input], warnings: list[Fault]) -> g
     return communes
 
 
-def _sources(
-    settings: Settings, read: list[Input], warnings: list[Fault], faults: list[Fault], progress: Progress
-) -> tuple[pd.DataFrame, pd.DataFrame, dict[str, int]]:
-    if not settings.sources:
-        faults.append(Fault("no_settings", values={"expected": "[sources.NAME] path", "option": "--measurements"}))
-    parts: dict[str, list[pd.DataFrame]] = {"tests": [], "tiles": []}
-    file_counts: dict[str, int] = {}
-    seen: dict[str, tuple[str, str]] = {}  # hash → (source, file)
-    for name, source in settings.sources.items():
-        listed = _caught(faults, partial(files.deliveries, source.path)) or []
-        file_counts[name] = len(listed)
-        if others := files.passed_over(source.path):
-            warnings.append(Fault("passed_over", name, values={"found": others, "expected": files.SUFFIXES}))
-        for number, delivery in enumerate(listed):
-            progress(delivery.name, 0.2 * number / len(listed))
-            kind = "tiles" if source.format == "ookla" else "tests"
-            part = _caught(faults, partial(read_delivery, name, source, delivery, settings, warnings))
-            if part is None:
-                continue
-            sha256 = delivery.sha256
-            former_source, former_file = seen.setdefault(sha256, (name, delivery.name))
-            if former_source != name:  # repeats are looked for within a source
-                faults.append(Fault("read_twice", delivery.name, values={"found": [former_source, name]}))
-            elif former_file != delivery.name:
-                warnings.append(Fault("same_content", delivery.name, values={"found": former_file}))
-            read.append(Input(name, delivery.name, sha256, len(part)))
-            warnings += _unreadable(part, delivery.name)
-            parts[kind].append(part)
-    return _joined("tests", parts["tests"]), _joined("tiles", parts["tiles"]), file_counts
-
-
-def read_delivery(
-    name: str, source: Source, delivery: files.Delivery, settings: Settings, warnings: list[Fault]
-) -> pd.DataFrame:
-    """One file → `tests` or `tiles`; names that the settings do not know join the warnings. Raises `UserFault`."""
-    rows = _rows(source, delivery)
-    if source.format == "ookla":
-        return ookla.read_tiles(name, delivery.name, delivery.path.as_posix(), rows)
-    rules, reading = rules_for(source, rows), _reading(source, settings)
-    tests = table.read_tests(name, delivery.name, rows, rules, reading)
-    for ours, read, code in (
-        ("operator", "operator_met", "unknown_names"),
-        ("technology", "technology", "unknown_technologies"),
-    ):
-        if names := table.names_not_met(rows, rules[ours], tests[read]):
-            warnings.append(Fault(code, delivery.name, None, rules[ours].column or "", {"found": names}))
-    return tests
-
-
-def _rows(source: Source, delivery: files.Delivery) -> pd.DataFrame:
-    return files.read_rows(
-        delivery,
-        delimiter=source.delimiter,
-        encoding=source.encoding,
-        sheet=source.sheet,
-        heading_row=source.heading_row,
-    )
-
-
-def rules_for(source: Source, rows: pd.DataFrame) -> dict[str, table.Rule]:
-    """The column map of a file: the settings' lines, and for `ispeed` the aliases for what they leave open."""
-    given = {ours: table.Rule(**rule.model_dump()) for ours, rule in source.columns.items()}
-    if source.format == "table":
-        return given
-    return ispeed.column_map([c for c in rows.columns if not str(c).startswith(files.OVERFLOW)], given)
-
-
-@dataclass(frozen=True)
-class Headings:
-    """What a file's headings are taken for, what the others may mean, and the settings lines that would say so."""
-
-    source: str
-    taken_for: dict[str, str]
-    guesses: dict[str, str | None]
-    lines: list[str]
-
-
-def headings(settings: Settings) -> list[tuple[str, Headings]]:
-    """For each distinct set of headings of the `ispeed` and `table` sources: the first file's name and its reading.
-
-    Files that cannot be read are passed over: reading the inputs reports them.
-    """
-    found: list[tuple[str, Headings]] = []
-    for name, source in settings.sources.items():
-        met: set[tuple[str, ...]] = set()
-        listed = [] if source.format == "ookla" else _caught([], partial(files.deliveries, source.path)) or []
-        for delivery in listed:
-            rows = _caught([], partial(_rows, source, delivery))
-            if rows is None or tuple(rows.columns) in met:
-                continue
-            met.add(tuple(rows.columns))
-            known = [c for c in rows.columns if not str(c).startswith(files.OVERFLOW)]
-            rules = rules_for(source, rows)
-            used = {rule.column: ours for ours, rule in rules.items() if rule.column in known}
-            others = [c for c in known if c not in used]
-            guessed = ispeed.guesses(others, rules)
-            missing = any(ours not in rules for ours in table.REQUIRED)
-            lines = ispeed.settings_lines(name, guessed, rules) if missing else []
-            taken_for = {c: used[c] for c in known if c in used}
-            found.append(
-                (delivery.name, Headings(name, taken_for, guessed if missing else dict.fromkeys(others), lines))
-            )
-    return found
-
-
-def _reading(source: Source, settings: Settings) -> table.Reading:
-    from zoneinfo import ZoneInfo
-
-    timezone = ZoneInfo(source.timezone) if source.timezone else settings.timezone
-    technologies: dict[str, tuple[str, ...]] = {str(ours): met for ours, met in settings.technologies.items()}
-    return table.Reading(timezone, source.decimal, settings.operators, technologies)
-
-
 def periods_in(inputs: Inputs, settings: Settings) -> list[str]:
     """The months (or, of tiles, quarters) that the data hold, ascending."""
     if len(inputs.tiles):
         readable = inputs.tiles.loc[inputs.tiles["unreadable"].eq(""), "tile_period"]
         return sorted(readable.unique())
-    local = inputs.tests["measured_at"].dropna().dt.tz_convert(settings.timezone)
-    months = local.dt.strftime("%Y-%m").value_counts(normalize=True)
+    months = _months(inputs, settings)
     # a phone with a wrong clock must not choose the report month
-    return sorted(months.index[months >= STRAY_SHARE])
+    return sorted(month for month, count in months.items() if count >= STRAY_SHARE * months.total())
+
+
+def _months(inputs: Inputs, settings: Settings) -> Counter[str]:
+    """Tests by local month: of the prepared rows, or of tests that are in memory."""
+    local = inputs.tests["measured_at"].dropna().dt.tz_convert(settings.timezone)
+    return inputs.account.months + Counter(local.dt.strftime("%Y-%m").tolist())
 
 
 def chosen_period(inputs: Inputs, settings: Settings, wanted: str | None) -> Period:
@@ -306,12 +249,11 @@ def evidence_window(inputs: Inputs, settings: Settings, period: Period) -> list[
 def period_warnings(inputs: Inputs, settings: Settings, period: Period, window: list[str]) -> list[Fault]:
     """What the data lack for the period: months of the window; months passed over; a target that is not valid then."""
     found = []
-    if len(inputs.tests):
+    if months := _months(inputs, settings):
         held = periods_in(inputs, settings)
-        local = inputs.tests["measured_at"].dropna().dt.tz_convert(settings.timezone)
         if missing := [month for month in window if month not in held]:
             found.append(Fault("months_missing", values={"found": missing}))
-        if stray := sorted(set(local.dt.strftime("%Y-%m").unique()) - set(held)):
+        if stray := sorted(set(months) - set(held)):
             found.append(Fault("stray_months", values={"found": stray}))
     about, months = settings.target, period.months
     early = about.valid_from is not None and f"{about.valid_from:%Y-%m}" > months[-1]
@@ -320,20 +262,6 @@ def period_warnings(inputs: Inputs, settings: Settings, period: Period, window: 
         validity = f"{about.valid_from or '…'} – {about.valid_to or '…'}"
         found.append(Fault("target_dates", values={"found": str(period), "expected": validity}))
     return found
-
-
-def _caught(faults: list[Fault], read: Callable[[], Any]) -> Any:
-    """What `read` gives; its faults are collected instead of ending the reading of the other files."""
-    try:
-        return read()
-    except UserFault as error:
-        faults += error.faults
-        return None
-
-
-def _unreadable(part: pd.DataFrame, file: str) -> list[Fault]:
-    lost = part["unreadable"].str.split(";").explode().value_counts().drop("", errors="ignore").sort_index()
-    return [Fault("unreadable_values", file, None, str(column), {"found": int(n)}) for column, n in lost.items()]
 
 
 def _joined(name: str, parts: list[pd.DataFrame]) -> pd.DataFrame:

@@ -14,19 +14,33 @@ from typing import Any
 
 import geopandas as gpd
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
-from pipeline import assemble, borrowing, clean, hexes, locate, monthly, statistics
-from pipeline.assemble_gaps import gap_tables
+from pipeline import assemble, borrowing, hexes, locate, monthly, statistics
+from pipeline.assemble_gaps import gap_tables, known_cells
 from pipeline.assemble_priorities import ranked
 from pipeline.changes import changes
+from pipeline.deliveries import Account, Part
 from pipeline.demand import people_of_cells
+from pipeline.engine import Engine, Local
 from pipeline.errors import Fault
-from pipeline.evidence import Evidence, evidence_of_tests, evidence_of_tiles, mark_tiles, repeated_tiles, widened
+from pipeline.evidence import (
+    Evidence,
+    evidence_of_facts,
+    evidence_of_tiles,
+    mark_tiles,
+    repeated_tiles,
+    units_of_facts,
+    widened,
+)
+from pipeline.facts import Facts
 from pipeline.former import no_ledger, read_former_status, read_ledger
 from pipeline.inputs import Inputs, chosen_period, evidence_window, period_warnings, periods_in, read_inputs
 from pipeline.periods import Period
+from pipeline.prepare import Located, books_of, facts_in, locate_all, prints_of, rejects_of
 from pipeline.publish.manifest import Journal
+from pipeline.scope import Question, question_of
 from pipeline.settings import Settings
 from pipeline.sources import ookla
 from pipeline.tables import ALL
@@ -50,7 +64,7 @@ class Month:
     tables: Mapping[str, pd.DataFrame]  # declared tables by name
     results: Mapping[str, Any]  # headline figures and the books
     warnings: list[Fault]
-    device_ids: frozenset[str]  # never published: the privacy check looks for them
+    device_prints: npt.NDArray[np.uint64]  # fingerprints of device ids, ascending: the privacy check looks for them
     coarser_cells: gpd.GeoDataFrame | None = None  # `hex_status` for a map that has too many cells
 
 
@@ -62,16 +76,17 @@ def run(
     parts: Collection[str],
     tell: Tell = silent,
     progress: Progress = silent,
+    engine: Engine | None = None,
 ) -> list[Path]:
     """The whole job: read, judge, publish. Gives the folders `out/PERIOD` that were made. Raises `UserFault`.
 
-    `period`: a month, a quarter, `all` that the data hold, or None for the latest.
+    `period`: a month, a quarter, `all` that the data hold, or None for the latest. `engine`: absent, this machine's cores.
     """
     from pipeline.publish import publish_month
 
     reading = Journal()
     with reading.step("read"):
-        inputs = read_inputs(settings, progress)
+        inputs = read(settings, progress, engine)
     wanted = list(periods_in(inputs, settings)) if period == "all" else [period]
     folders = []
     for one in [chosen_period(inputs, settings, text) for text in wanted]:
@@ -79,9 +94,20 @@ def run(
         ledger, ledger_file = read_ledger(out, one)
         former_status, former_file = read_former_status(out, one)
         month = judge_month(inputs, settings, one, journal, tell, progress, ledger, former_status)
-        read = [*inputs.read, *ledger_file, *former_file]
-        folders.append(publish_month(month, inputs, read, settings, out, parts, journal, tell, progress))
+        listed = [*inputs.read, *ledger_file, *former_file]
+        folders.append(publish_month(month, inputs, listed, settings, out, parts, journal, tell, progress))
+    if inputs.rows is not None:
+        inputs.rows.close()
     return folders
+
+
+def read(settings: Settings, progress: Progress = silent, engine: Engine | None = None) -> Inputs:
+    """Everything that the settings name; the tests' rows are cleaned, binned and located on the way. Raises `UserFault`."""
+
+    def prepared(communes: gpd.GeoDataFrame | None, parts: list[Part]) -> tuple[Located, list[Account]]:
+        return locate_all(communes, parts, settings, engine or Local(), lambda share: progress("read", 0.2 * share))
+
+    return read_inputs(settings, progress, prepared)
 
 
 def judge_month(
@@ -102,9 +128,9 @@ def judge_month(
     window = evidence_window(inputs, settings, period)
     _tell_inputs(inputs, period, window, tell)
     progress("clean", 0.2)
+    ledger = ledger if ledger is not None else no_ledger()
     with journal.step("clean"):
-        evidence, rejects, books, located = _evidence_of(inputs, settings, period, window, tell)
-        months = _months_of(located, inputs, settings, period, window)
+        evidence, rejects, books, months, prints = _evidence_of(inputs, settings, period, window, ledger, tell)
     progress("judge", 0.5)
     with journal.step("judge"):
         units, priors = _estimate(evidence, settings)
@@ -117,8 +143,9 @@ def judge_month(
         people = _people_of_cells(figures["hex_id"], inputs)
         gaps = gap_tables(
             figures[figures["is_weak"]],
-            evidence.hex_samples,
-            ledger if ledger is not None else no_ledger(),
+            evidence.cells,
+            evidence.revisited,
+            ledger,
             priors,
             inputs.communes,
             period,
@@ -154,8 +181,8 @@ def judge_month(
     journal.rows = {
         "read": {item.name: item.row_count for item in inputs.read},
         "clean": results["books"],
-        "samples": len(evidence.samples),
-        "devices": int(evidence.samples["device_key"].nunique()),
+        "samples": evidence.sample_count,
+        "devices": evidence.device_count,
         **{name: len(table) for name, table in tables.items()},
     }
     warnings = [
@@ -165,24 +192,23 @@ def judge_month(
     ]
     for warning in warnings:
         tell("warning", fault=warning)
-    device_ids = frozenset(inputs.tests["device_id"].dropna().unique())
     coarser = assemble.coarser_cells(evidence, priors, hex_status, inputs.communes, period, settings)
-    return Month(period, window, inputs.communes, evidence.operators, tables, results, warnings, device_ids, coarser)
+    return Month(period, window, inputs.communes, evidence.operators, tables, results, warnings, prints, coarser)
 
 
 def _evidence_of(
-    inputs: Inputs, settings: Settings, period: Period, window: list[str], tell: Tell
-) -> tuple[Evidence, pd.DataFrame, pd.DataFrame, pd.DataFrame | None]:
-    """(device values with their counts, rows set aside, books by source, tests with cell and commune) from tests, or tiles."""
+    inputs: Inputs, settings: Settings, period: Period, window: list[str], ledger: pd.DataFrame, tell: Tell
+) -> tuple[Evidence, pd.DataFrame, pd.DataFrame, dict[str, pd.DataFrame], npt.NDArray[np.uint64]]:
+    """(device values with their counts, rows set aside, books by source, tables of the months, fingerprints of device ids)."""
     if len(inputs.tiles):
-        return *_evidence_of_tiles(inputs, settings, period, tell), None
-    finest = settings.hexes.finest_resolution
-    tests = inputs.tests.assign(
-        hex9_id=hexes.cells_of_points(inputs.tests["latitude"], inputs.tests["longitude"], finest),
-        located_code=locate.communes_of_points(inputs.tests["latitude"], inputs.tests["longitude"], inputs.communes),
-    )
-    marked = _marked(tests, window, settings)
-    books = clean.balance(marked)
+        return *_evidence_of_tiles(inputs, settings, period, tell), {}, np.zeros(0, dtype=np.uint64)
+    located = inputs.rows or _in_memory(inputs, settings)
+    held, account = set(periods_in(inputs, settings)), inputs.account
+    places = known_cells(ledger, settings.hexes.finest_resolution)
+    first = min(account.months, default="")
+    question = question_of(located, account.operators, held, first, period, window, places, settings)
+    facts = facts_in(located, question.scope)
+    books, rejects = books_of(facts, located.how.sources), rejects_of(facts, located.how.files, located.how.sources)
     for source, row in books.iterrows():
         tell(
             "clean",
@@ -192,61 +218,36 @@ def _evidence_of(
             failed=int(row["failed_count"]),
             rejects=int(row["reject_count"]),
         )
-    evidence = evidence_of_tests(marked, period, window, settings)
+    evidence = evidence_of_facts(facts, question.names, question.scope, len(window), settings)
     valid = int(books["valid_count"].sum())
-    counts = evidence.counts
-    per_commune = counts.loc[counts.index.get_level_values("operator") == ALL, "test_count"].fillna(0)
+    per_commune = evidence.counts.loc[evidence.counts.index.get_level_values("operator") == ALL, "test_count"].fillna(0)
     placed = int(per_commune.sum())
     assert placed == valid
     tell("locate", valid=valid, placed=placed, communes=int((per_commune > 0).sum()))
-    tell("samples", samples=len(evidence.samples), devices=int(evidence.samples["device_key"].nunique()))
-    evidence = _widened(evidence, tests, marked, inputs, period, settings, tell)
-    return evidence, marked[marked["reject_reason"].notna()], books, tests
+    tell("samples", samples=evidence.sample_count, devices=evidence.device_count)
+    evidence = _widened(evidence, facts, question, inputs, settings, tell)
+    about = (question.window_of_span, inputs.communes, inputs.installs, held, period, settings)
+    months = monthly.month_tables(facts, question.names, *about)
+    return evidence, rejects, books, months, prints_of(facts, located.how.sources)
 
 
-def _months_of(
-    located: pd.DataFrame | None, inputs: Inputs, settings: Settings, period: Period, window: list[str]
-) -> dict[str, pd.DataFrame]:
-    """What the months of tests tell beside verdicts; nothing of tiles."""
-    if located is None:
-        return {}
-    longest = period.window(max(12, settings.tracker.months, len(window)))
-    marked = _marked(located, longest, settings)
-    held = set(periods_in(inputs, settings))
-    return monthly.month_tables(marked, inputs.communes, inputs.installs, held, period, window, settings)
-
-
-def _marked(tests: pd.DataFrame, months: list[str], settings: Settings) -> pd.DataFrame:
-    return clean.mark_tests(
-        tests,
-        months=months,
-        timezone=settings.timezone,
-        technology=settings.target.technology,
-        max_download_mbps=settings.quality.max_download_mbps,
-        max_accuracy_m=settings.quality.max_commune_accuracy_m,
-    )
+def _in_memory(inputs: Inputs, settings: Settings) -> Located:
+    """Tests that no file was read for: of notebooks and simulations."""
+    located, accounts = locate_all(inputs.communes, [Part("", None, tests=inputs.tests)], settings, Local(), silent)
+    inputs.account = accounts[0]
+    inputs.tests = inputs.tests.head(0)
+    inputs.rows = located
+    return located
 
 
 def _widened(
-    evidence: Evidence,
-    tests: pd.DataFrame,
-    marked: pd.DataFrame,
-    inputs: Inputs,
-    period: Period,
-    settings: Settings,
-    tell: Tell,
+    evidence: Evidence, facts: Facts, question: Question, inputs: Inputs, settings: Settings, tell: Tell
 ) -> Evidence:
     """Rows that fail E1 over a longer window, as far as deliveries reach back. The books stay with the base window."""
-    held, former = set(periods_in(inputs, settings)), period.window(evidence.window_months)
-    for month_count in [n for n in settings.evidence.widened_months if n > evidence.window_months]:
-        months = period.window(month_count)
-        if held.isdisjoint(set(months) - set(former)):
-            continue  # a window is not said to be longer than what was delivered
-        former = months
+    for month_count, number in question.window_of_months.items():
         lacking = assemble.below_first_gate(evidence, inputs.communes, settings)
-        here = marked["located_code"].isin({commune for commune, _ in lacking}) & marked["month"].isin(months)
-        wide = evidence_of_tests(_marked(tests[here], months, settings), period, months, settings)
-        evidence = widened(evidence, wide, lacking, month_count)
+        units = units_of_facts(facts, question.names, question.scope, number, month_count, settings)
+        evidence = widened(evidence, *units, lacking, month_count)
         tell("widened", count=len(lacking), months=month_count)
     return evidence
 
@@ -298,10 +299,7 @@ def _estimate(evidence: Evidence, settings: Settings) -> tuple[pd.DataFrame, dic
 
 def _last_date(evidence: Evidence) -> str:
     """The last local date with a sample, dd/mm/yyyy; empty without one, and of tiles."""
-    if "local_date" not in evidence.samples or evidence.samples.empty:
-        return ""
-    year, month, day = str(evidence.samples["local_date"].max()).split("-")
-    return f"{day}/{month}/{year}"
+    return "/".join(reversed(evidence.last_date.split("-"))) if evidence.last_date else ""
 
 
 def _people_of_cells(cells: pd.Series, inputs: Inputs) -> pd.Series:
@@ -322,9 +320,8 @@ def _tell_inputs(inputs: Inputs, period: Period, window: list[str], tell: Tell) 
         area=round(float(communes["area_km2"].sum())),
         vintage=communes["boundary_vintage"].iloc[0],
     )
-    for table in (inputs.tests, inputs.tiles):
-        for source, count in table.groupby("source").size().items():
-            tell("read", source=source, count=int(count), files=inputs.file_counts[str(source)])
+    for source, count in inputs.row_counts().items():
+        tell("read", source=source, count=count, files=inputs.file_counts[source])
     tell("period", period=str(period), window=f"{window[0]} – {window[-1]}")
 
 

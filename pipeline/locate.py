@@ -5,6 +5,7 @@ Does not belong here: hexes; what becomes of points outside (`clean.py`).
 
 from __future__ import annotations
 
+import threading
 from dataclasses import dataclass
 
 import geopandas as gpd
@@ -38,6 +39,7 @@ class Zones:
 
 OUTSIDE, BORDER = -1, -2
 _CHUNK = 1 << 18
+_PREPARED = threading.Lock()  # GEOS completes a prepared geometry while it is asked: two threads at once crash
 
 
 def zones_of(communes: gpd.GeoDataFrame, point_count: int) -> Zones:
@@ -96,7 +98,8 @@ def _numbers(latitude: Floats, longitude: Floats, zones: Zones) -> npt.NDArray[n
         found[asked] = OUTSIDE
     # few large polygons are prepared once each and asked about the points they may hold
     tree = shapely.STRtree(shapely.points(longitude[asked], latitude[asked]))
-    polygon, point = tree.query(zones.polygons, predicate="intersects")
+    with _PREPARED:
+        polygon, point = tree.query(zones.polygons, predicate="intersects")
     order = np.lexsort((polygon, point))[::-1]  # the smaller code is written last
     found[asked[point[order]]] = polygon[order]
     return found

@@ -6,64 +6,125 @@ Joins of the steps' results. Does not belong here: verdicts (`assemble.py`), wha
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import geopandas as gpd
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
-from pipeline import clean, fieldwork, privacy, samples
+from pipeline import fieldwork, privacy
+from pipeline.evidence import Names
+from pipeline.facts import Columns, Facts
 from pipeline.periods import Period
 from pipeline.settings import Settings
-from pipeline.tables import PRIVATE, checked, typed
+from pipeline.tables import ALL, PRIVATE, checked, typed
 
 NOISE = 2.0  # standard deviations of a Poisson difference: less is no change
 
 
 def month_tables(
-    marked: pd.DataFrame,
+    facts: Facts,
+    names: Names,
+    spans: Mapping[str, int],
     communes: gpd.GeoDataFrame,
     installs: pd.Series | None,
     held: set[str],
     period: Period,
-    window: list[str],
     settings: Settings,
 ) -> dict[str, pd.DataFrame]:
     """`sample_tracker`, `participation` and `operator_summary`.
 
-    `marked`: tests marked for all months of the tracker, with hex9_id and located_code. `held`: months that were delivered:
-    before the first of these nothing is said.
+    `spans`: names of spans of `operator_summary` → the scope's window. The scope's spans are the period and the one before.
+    `held`: months that were delivered: before the first of these nothing is said.
     """
-    keyed = samples.keyed_devices(marked)
-    valid = keyed[keyed["reject_reason"].isna() & ~keyed["is_failed"]]
     rules = settings.tracker
     asked = period.window(rules.months)
     months = [month for month in asked if month >= min(held, default=asked[-1])]
-    duplicates = keyed[keyed["reject_reason"].eq("duplicate") & keyed["located_code"].notna()]
     about = pd.DataFrame(communes[["commune_code", "commune_name", "former_district", "boundary_vintage"]])
+    dates = _dates(facts, names)
     tracker = fieldwork.sample_tracker(
-        valid[valid["month"].isin(months)],
-        duplicates[duplicates["month"].isin(months)],
+        _by_month(facts, names, dates),
+        dates.groupby(["commune_code", "local_date"], as_index=False)["test_count"].sum(),
         about,
         months,
         official_test_count=settings.evidence.official_test_count,
-        burst_gap_minutes=rules.burst_gap_minutes,
-        burst_min_tests=rules.burst_min_tests,
         one_place_share=rules.one_place_share,
         month_end_share=rules.month_end_share,
     )
-    spans = {"period": period.months, "window": window, "rolling_12": period.window(12)}
     before = period.before().months
+    now, then = (
+        _taking_part(facts, names, dates, number, list_) for number, list_ in enumerate((period.months, before))
+    )
     return {
         "sample_tracker": tracker,
-        "participation": participation(
-            valid[valid["month"].isin(period.months)],
-            valid[valid["month"].isin(before)] if set(before) & held else None,
-            communes,
-            installs,
-            period,
-        ),
-        "operator_summary": operator_summary(keyed, spans, period, settings),
+        "participation": participation(now, then if set(before) & held else None, communes, installs, period),
+        "operator_summary": operator_summary(facts["devices"], names, spans, period, settings),
     }
+
+
+def _dates(facts: Facts, names: Names) -> pd.DataFrame:
+    """Valid tests by commune_code, operator, local_date, month."""
+    found = facts["dates"]
+    day = found["day"].astype("datetime64[D]")
+    return pd.DataFrame(
+        {
+            "commune_code": pd.Categorical.from_codes(found["zone"], names.communes).astype("str"),
+            "operator": found["operator"],
+            "local_date": pd.Series(day.astype(str), dtype="str"),
+            "month": pd.Series(day.astype("datetime64[M]").astype(str), dtype="str"),
+            "test_count": found["tests"],
+        }
+    )
+
+
+def _text_of_months(month: npt.NDArray[Any]) -> pd.Series:
+    return pd.Series((month - 1970 * 12).astype("datetime64[M]").astype(str), dtype="str")
+
+
+def _by_month(facts: Facts, names: Names, dates: pd.DataFrame) -> pd.DataFrame:
+    """What the tracker is made of, by commune_code and month."""
+    keys = ["commune_code", "month"]
+
+    def placed(table: str, *columns: str) -> pd.DataFrame:
+        found = facts[table]
+        codes = pd.Categorical.from_codes(found["zone"], names.communes).astype("str")
+        about = {"commune_code": codes, "month": _text_of_months(found["month"])}
+        return pd.DataFrame(about | {c: found[c] for c in columns})
+
+    counted = dates.groupby(keys)
+    late = dates["local_date"].str[8:].astype("int64") > pd.to_datetime(dates["local_date"]).dt.days_in_month - 3
+    months = placed("months", "samples", "devices", "bursts").groupby(keys).sum()
+    cells = facts["cells"]
+    place = pd.DataFrame({name: cells[name] for name in ("zone", "month", "cell", "tests")})
+    place = place.groupby(["zone", "month", "cell"])["tests"].sum().groupby(["zone", "month"]).max().reset_index()
+    largest = place.assign(
+        commune_code=names.communes[place["zone"].to_numpy(dtype=np.int64)],
+        month=_text_of_months(place["month"].to_numpy()),
+    ).set_index(keys)["tests"]
+    return pd.DataFrame(
+        {
+            "test_count": counted["test_count"].sum(),
+            "sample_count": months["samples"],
+            "device_count": months["devices"],
+            "date_count": counted["local_date"].nunique(),
+            "operator_count": counted["operator"].nunique(),
+            "burst_test_count": months["bursts"],
+            "one_place": largest,
+            "late": dates["test_count"].where(late, 0.0).groupby([dates[key] for key in keys]).sum(),
+            "copied_row_count": placed("copies", "copies").groupby(keys)["copies"].sum(),
+        }
+    )
+
+
+def _taking_part(facts: Facts, names: Names, dates: pd.DataFrame, span: int, months: list[str]) -> pd.DataFrame:
+    """test_count and device_count by commune_code over a span."""
+    found = facts["spans"]
+    here = found["span"] == span
+    devices = np.bincount(found["zone"][here], weights=found["devices"][here], minlength=len(names.communes))
+    tests = dates[dates["month"].isin(months)].groupby("commune_code")["test_count"].sum()
+    counts = pd.DataFrame({"device_count": devices}, index=pd.Index(names.communes, name="commune_code"))
+    return counts.assign(test_count=tests).fillna(0.0)
 
 
 def participation(
@@ -73,26 +134,25 @@ def participation(
     installs: pd.Series | None,
     period: Period,
 ) -> pd.DataFrame:
-    """Valid tests of the period and of the one before (None: not delivered) → `participation`, a row per commune.
+    """Valid tests and devices of the period and of the one before (None: not delivered) → `participation`, a row per commune.
 
-    `more` and `fewer`: the devices differ by more than NOISE standard deviations of the difference of two Poisson counts,
-    sqrt(n + m); else `unchanged`; `unknown` without a period before. `installs`: by commune_code.
+    `now`, `before`: test_count and device_count by commune_code. `more` and `fewer`: the devices differ by more than NOISE
+    standard deviations of the difference of two Poisson counts, sqrt(n + m); else `unchanged`; `unknown` without a period
+    before. `installs`: by commune_code.
     """
     codes = communes["commune_code"]
 
-    def counted(tests: pd.DataFrame | None, what: str) -> pd.Series:
-        if tests is None:
+    def counted(counts: pd.DataFrame | None, what: str) -> pd.Series:
+        if counts is None:
             return pd.Series(np.nan, index=codes.index)
-        groups = tests.groupby("located_code")
-        counts = groups.size() if what == "tests" else groups["device_key"].nunique()
-        return codes.map(counts).fillna(0.0).astype("float64")
+        return codes.map(counts[what]).fillna(0.0).astype("float64")
 
     table = pd.DataFrame(communes.drop(columns="geometry")).assign(
         period=str(period),
-        test_count=counted(now, "tests"),
-        device_count=counted(now, "devices"),
-        former_test_count=counted(before, "tests"),
-        former_device_count=counted(before, "devices"),
+        test_count=counted(now, "test_count"),
+        device_count=counted(now, "device_count"),
+        former_test_count=counted(before, "test_count"),
+        former_device_count=counted(before, "device_count"),
         install_count=np.nan if installs is None else codes.map(installs).astype("float64"),
     )
     people = table["population"].where(table["population"] > 0)
@@ -104,20 +164,19 @@ def participation(
 
 
 def operator_summary(
-    keyed: pd.DataFrame, spans: Mapping[str, list[str]], period: Period, settings: Settings
+    devices: Columns, names: Names, spans: Mapping[str, int], period: Period, settings: Settings
 ) -> pd.DataFrame:
     """Device values over the whole area: operator (and `all`) × technology × span, small groups' speeds emptied.
 
     One device, one vote: the mean of its samples anywhere in the area. The target's technology as it is judged; 5G, where
-    the target is 4G, from sound rows that were set aside for their technology.
+    the target is 4G, from sound rows that were set aside for their technology. `devices`: the facts of that name.
     """
     target = settings.target.technology
-    rows = keyed.assign(commune_code=keyed["located_code"], operator=keyed["operator_met"])
-    judged = rows[rows["reject_reason"].isna() & ~rows["is_failed"]]
-    newer = rows[clean.is_mobile(rows, settings.quality.max_download_mbps) & rows["technology"].eq("5G")]
+    prefixes = {target: ""} | ({"5G": "newer_"} if target == "4G" else {})
     parts = [
-        _spans_of(tests, spans).assign(technology_used=technology)
-        for technology, tests in ([(target, judged)] + ([("5G", newer)] if target == "4G" else []))
+        _span(devices, names, window, prefix).assign(technology_used=technology, span=span)
+        for technology, prefix in prefixes.items()
+        for span, window in spans.items()
     ]
     table = pd.concat(parts, ignore_index=True).assign(period=str(period))
     least = settings.privacy.min_devices
@@ -133,31 +192,39 @@ def operator_summary(
     return checked("operator_summary", typed("operator_summary", table))
 
 
-def _spans_of(tests: pd.DataFrame, spans: Mapping[str, list[str]]) -> pd.DataFrame:
-    found = []
-    for name, months in spans.items():
-        drawn = samples.representative_samples(tests[tests["month"].isin(months)])
-        keys = ["operator", "device_key"]
-        devices = drawn.groupby(keys)[["download_mbps", "upload_mbps", "latency_ms"]].mean().reset_index()
-        devices = samples.with_all(devices.assign(device=devices["device_key"]))
-        groups = devices.groupby("operator")
-        counts = samples.with_all(drawn).groupby("operator")
-        found.append(
-            pd.DataFrame(
-                {
-                    "test_count": counts["test_count"].sum(),
-                    "sample_count": counts.size(),
-                    "device_count": groups["device"].nunique(),
-                    "mean_mbps": groups["download_mbps"].mean(),
-                    "median_mbps": groups["download_mbps"].median(),
-                    "upload_mean_mbps": groups["upload_mbps"].mean(),
-                    "median_upload_mbps": groups["upload_mbps"].median(),
-                    "latency_mean_ms": groups["latency_ms"].mean(),
-                    "latency_median_ms": groups["latency_ms"].median(),
-                }
-            )
-            .rename_axis("operator")
-            .reset_index()
-            .assign(span=name)
-        )
-    return pd.concat(found, ignore_index=True)
+def _span(facts: Columns, names: Names, window: int, prefix: str) -> pd.DataFrame:
+    """Figures by operator, and of `all`, from devices' totals over one window."""
+    samples = facts[f"{prefix}samples"]
+    here = (facts["window"] == window) & (samples > 0)
+    keys = ["operator", "device"]
+    figures = [f"{name}_{what}" for name in ("upload", "latency") for what in ("total", "samples")]
+    rows = pd.DataFrame(
+        {name: facts[name][here] for name in keys}
+        | {name: facts[f"{prefix}{name}"][here] for name in ("tests", "samples", "download_total", *figures)}
+    )
+    totals = rows.groupby(keys, sort=True).sum().reset_index()
+    values = pd.DataFrame(
+        {
+            "operator": pd.Categorical.from_codes(totals["operator"], names.operators).astype("str"),
+            "device": totals["device"],
+            "tests": totals["tests"],
+            "samples": totals["samples"],
+            "download_mbps": totals["download_total"] / totals["samples"],
+            "upload_mbps": totals["upload_total"] / totals["upload_samples"].where(totals["upload_samples"] > 0),
+            "latency_ms": totals["latency_total"] / totals["latency_samples"].where(totals["latency_samples"] > 0),
+        }
+    )
+    groups = pd.concat([values, values.assign(operator=ALL)], ignore_index=True).groupby("operator")
+    return pd.DataFrame(
+        {
+            "test_count": groups["tests"].sum(),
+            "sample_count": groups["samples"].sum(),
+            "device_count": groups["device"].nunique(),
+            "mean_mbps": groups["download_mbps"].mean(),
+            "median_mbps": groups["download_mbps"].median(),
+            "upload_mean_mbps": groups["upload_mbps"].mean(),
+            "median_upload_mbps": groups["upload_mbps"].median(),
+            "latency_mean_ms": groups["latency_ms"].mean(),
+            "latency_median_ms": groups["latency_ms"].median(),
+        }
+    ).reset_index()

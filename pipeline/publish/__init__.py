@@ -104,7 +104,9 @@ def publish_month(
                 _write_report(folder / "report", month, settings, inputs.licences, maps, revision)
         with journal.step("privacy check"):
             progress("privacy", 0.97)
-            examined = guard.examine(folder, device_ids=month.device_ids, min_devices=settings.privacy.min_devices)
+            examined = guard.examine(
+                folder, device_prints=month.device_prints, min_devices=settings.privacy.min_devices
+            )
         tell("guard", files=examined)
         write_manifest(
             folder,

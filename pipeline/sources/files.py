@@ -5,23 +5,29 @@ Does not belong here: what the columns mean (`table.py`, `ispeed.py`, `ookla.py`
 
 from __future__ import annotations
 
+import codecs
 import csv
 import glob
 import gzip
 import hashlib
 import io
+import zlib
 from collections import Counter
+from collections.abc import Generator, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import pandas as pd
+import pyarrow as pa
 
 from pipeline.errors import Fault, UserFault, fault
 
 SUFFIXES = (".csv", ".tsv", ".txt", ".xlsx", ".parquet")
 OVERFLOW = "__beyond_heading_"  # a row with more fields than the heading is set aside, not read askew
 _OVERFLOW_COUNT = 8
+BATCH = 500_000  # rows that are read at once
 
 
 @dataclass(frozen=True)
@@ -99,19 +105,28 @@ def _unique_names(paths: list[Path]) -> list[str]:
     return [p.name if short[p.name] == 1 else name for p, name in zip(paths, names, strict=True)]
 
 
-def read_rows(
+def read_rows(delivery: Delivery, **how: Any) -> pd.DataFrame:
+    """All rows of a file at once, as `batches` gives them."""
+    parts = list(batches(delivery, **how))
+    return parts[0] if len(parts) == 1 else pd.concat(parts)
+
+
+def batches(
     delivery: Delivery,
     *,
     delimiter: str | None = None,
     encoding: str | None = None,
     sheet: str | int = 0,
     heading_row: int = 1,
-) -> pd.DataFrame:
+    columns: list[str] | None = None,
+    row_groups: range | None = None,
+) -> Generator[pd.DataFrame]:
     """The file's rows under its own headings, indexed by `source_row` as a spreadsheet counts; blank rows are no rows.
 
+    At least one batch of at most BATCH rows, so that memory is bounded by the batch (a workbook is read as a whole).
     `heading_row`: where the headings stand (exports may begin with a title). CSV, TSV, TXT and XLSX come as text (missing =
-    null); Parquet keeps its types. Fields beyond the heading stand in columns that start with `OVERFLOW`.
-    Raises `UserFault`: unknown suffix, empty file, repeated headings, unreadable content.
+    null); Parquet keeps its types, and of it `columns` and `row_groups` may choose. Fields beyond the heading stand in
+    columns that start with `OVERFLOW`. Raises `UserFault`: unknown suffix, empty file, repeated headings, unreadable content.
     """
     path, suffix = delivery.path, _suffix(delivery.path)
     if suffix not in SUFFIXES:
@@ -119,17 +134,40 @@ def read_rows(
     if path.stat().st_size == 0:
         raise fault("empty_file", delivery.name)
     if suffix == ".parquet":
-        return _numbered(_parquet(delivery), 2)
+        yield from _parquet(delivery, columns, row_groups)
+        return
     if suffix == ".xlsx":
         names, frame = _xlsx(delivery, sheet, heading_row)
+        frames = iter([frame])
     else:
-        names, frame = _delimited(delivery, delimiter or ("\t" if suffix == ".tsv" else None), encoding, heading_row)
+        names, frames = _delimited(delivery, delimiter or ("\t" if suffix == ".tsv" else None), encoding, heading_row)
     if repeated := [name for name, n in Counter(names).items() if n > 1]:
         raise fault("repeated_heading", delivery.name, row=heading_row, found=", ".join(repeated))
-    beyond = [f"{OVERFLOW}{i}" for i in range(frame.shape[1] - len(names))]
-    frame.columns = pd.Index([*names, *beyond])
-    frame = _numbered(frame.drop(columns=[c for c in beyond if frame[c].isna().all()]), heading_row + 1)
-    return frame[frame.notna().any(axis=1)]
+    first = heading_row + 1
+    for frame in frames:
+        beyond = [f"{OVERFLOW}{i}" for i in range(frame.shape[1] - len(names))]
+        frame.columns = pd.Index([*names, *beyond])
+        frame = _numbered(frame.drop(columns=[c for c in beyond if frame[c].isna().all()]), first)
+        first += len(frame)
+        yield frame[frame.notna().any(axis=1)]
+
+
+def headings(delivery: Delivery, **how: Any) -> list[str]:
+    """A file's headings, without those of `OVERFLOW`."""
+    if _suffix(delivery.path) == ".parquet" and delivery.path.stat().st_size:
+        with _open_parquet(delivery) as file:
+            return list(file.schema_arrow.names)
+    with closing(batches(delivery, **how)) as parts:
+        return [str(c) for c in next(parts).columns if not str(c).startswith(OVERFLOW)]
+
+
+def row_group_sizes(delivery: Delivery) -> list[int] | None:
+    """Rows of each row group of a Parquet file; None for other files, which are read from their start."""
+    if _suffix(delivery.path) != ".parquet" or not delivery.path.stat().st_size:
+        return None
+    with _open_parquet(delivery) as file:
+        metadata = file.metadata
+    return [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)]
 
 
 def _numbered(frame: pd.DataFrame, first: int) -> pd.DataFrame:
@@ -145,14 +183,29 @@ def _headings(cells: list[Any]) -> list[str]:
     return [text or f"column_{i}" for i, text in enumerate(texts, start=1)]
 
 
-def _parquet(delivery: Delivery) -> pd.DataFrame:
+def _open_parquet(delivery: Delivery) -> Any:
     import pyarrow.parquet as pq
 
     try:
         # not `filters`/hive folders: a delivery is one file, its folder's name is not a column
-        return pq.ParquetFile(delivery.path).read().to_pandas()
+        return pq.ParquetFile(delivery.path)
     except Exception as error:
         raise fault("unreadable_file", delivery.name, found=_first_line(error), expected="Parquet") from None
+
+
+def _parquet(delivery: Delivery, columns: list[str] | None, row_groups: range | None) -> Iterator[pd.DataFrame]:
+    with _open_parquet(delivery) as file:
+        chosen = range(file.metadata.num_row_groups) if row_groups is None else row_groups
+        first = 2 + sum(file.metadata.row_group(i).num_rows for i in range(chosen.start))
+        is_empty = True
+        try:
+            for batch in file.iter_batches(BATCH, row_groups=list(chosen), columns=columns):
+                yield _numbered(batch.to_pandas(), first)
+                first, is_empty = first + batch.num_rows, False
+            if is_empty:
+                yield _numbered(file.schema_arrow.empty_table().to_pandas(), first)
+        except (pa.ArrowException, OSError) as error:
+            raise fault("unreadable_file", delivery.name, found=_first_line(error), expected="Parquet") from None
 
 
 def _xlsx(delivery: Delivery, sheet: str | int, heading_row: int) -> tuple[list[str], pd.DataFrame]:
@@ -184,57 +237,86 @@ def _excel_text(column: pd.Series) -> pd.Series:
 
 def _delimited(
     delivery: Delivery, delimiter: str | None, encoding: str | None, heading_row: int
-) -> tuple[list[str], pd.DataFrame]:
-    content = delivery.path.read_bytes()
-    if delivery.path.name.lower().endswith(".gz"):
-        try:
-            content = gzip.decompress(content)
-        except (OSError, EOFError) as error:
-            raise fault("unreadable_file", delivery.name, found=_first_line(error), expected="gzip") from None
-    text = _decoded(content, encoding, delivery).replace("\r\n", "\n").replace("\r", "\n")
-    above = text.split("\n", heading_row)
-    if len(above) <= heading_row - 1 or not above[heading_row - 1].strip():
+) -> tuple[list[str], Iterator[pd.DataFrame]]:
+    known = _encoding(delivery, encoding)
+    with io.TextIOWrapper(_opened(delivery), encoding=known, newline=None) as stream:
+        heading = [stream.readline() for _ in range(heading_row)][-1].rstrip("\n").lstrip("\ufeff")
+    if not heading.strip():
         raise fault("empty_file", delivery.name)
-    heading, body = above[heading_row - 1], above[heading_row] if len(above) > heading_row else ""
     delimiter = delimiter or _delimiter(heading)
     names = _headings(next(csv.reader([heading], delimiter=delimiter)))
+    return names, _fields(delivery, known, heading_row, delimiter, len(names))
+
+
+def _fields(delivery: Delivery, encoding: str, heading_row: int, delimiter: str, count: int) -> Iterator[pd.DataFrame]:
+    stream = io.TextIOWrapper(_opened(delivery), encoding=encoding, newline=None)
+    for _ in range(heading_row):
+        stream.readline()
+    is_empty = True
     try:
-        frame = pd.read_csv(
-            io.StringIO(body),
-            sep=delimiter,
-            names=range(len(names) + _OVERFLOW_COUNT),
-            header=None,
-            dtype="str",
-            na_values=[""],
-            keep_default_na=False,
-            index_col=False,
-            skipinitialspace=True,
-            skip_blank_lines=False,  # row numbers count them
-        )
+        # not pyarrow's reader: it passes over blank lines and rows with too many fields, of which we say which they are
+        with (
+            stream,
+            pd.read_csv(
+                stream,
+                sep=delimiter,
+                names=range(count + _OVERFLOW_COUNT),
+                header=None,
+                dtype="str",
+                na_values=[""],
+                keep_default_na=False,
+                index_col=False,
+                skipinitialspace=True,
+                skip_blank_lines=False,  # row numbers count them
+                chunksize=BATCH,
+            ) as reader,
+        ):
+            for frame in reader:
+                is_empty = False
+                yield frame
     except pd.errors.EmptyDataError:
-        return names, pd.DataFrame({i: pd.Series(dtype="str") for i in range(len(names))})
+        pass
     except pd.errors.ParserError as error:
-        raise fault(
-            "unreadable_file", delivery.name, found=_first_line(error), expected=f"{len(names)} fields"
-        ) from None
-    return names, frame
+        raise fault("unreadable_file", delivery.name, found=_first_line(error), expected=f"{count} fields") from None
+    if is_empty:
+        yield pd.DataFrame({i: pd.Series(dtype="str") for i in range(count)})
 
 
-def _decoded(content: bytes, encoding: str | None, delivery: Delivery) -> str:
-    if encoding:
-        candidates = [encoding]
-    elif content.startswith((b"\xff\xfe", b"\xfe\xff")):
-        candidates = ["utf-16"]
-    elif b"\x00" in content[:200]:
-        candidates = ["utf-16-le" if content[1:2] == b"\x00" else "utf-16-be"]
-    else:
-        candidates = ["utf-8-sig", "cp1258"]
-    for candidate in candidates:
-        try:
-            return content.decode(candidate).lstrip("\ufeff")
-        except (UnicodeDecodeError, LookupError):
-            continue
+def _opened(delivery: Delivery) -> IO[bytes]:
+    return gzip.open(delivery.path) if delivery.path.name.lower().endswith(".gz") else delivery.path.open("rb")  # type: ignore[return-value]
+
+
+def _encoding(delivery: Delivery, encoding: str | None) -> str:
+    """The first candidate that reads the whole file."""
+    try:
+        with _opened(delivery) as stream:
+            content = stream.read(200)
+            if encoding:
+                candidates = [encoding]
+            elif content.startswith((b"\xff\xfe", b"\xfe\xff")):
+                candidates = ["utf-16"]
+            elif b"\x00" in content:
+                candidates = ["utf-16-le" if content[1:2] == b"\x00" else "utf-16-be"]
+            else:
+                candidates = ["utf-8-sig", "cp1258"]
+            for candidate in candidates:
+                stream.seek(0)
+                if _reads(stream, candidate):
+                    return candidate
+    except (OSError, EOFError, zlib.error) as error:
+        raise fault("unreadable_file", delivery.name, found=_first_line(error), expected="gzip") from None
     raise fault("bad_encoding", delivery.name, found=", ".join(candidates))
+
+
+def _reads(stream: IO[bytes], encoding: str) -> bool:
+    try:
+        decoder = codecs.getincrementaldecoder(encoding)()
+        while block := stream.read(1 << 24):
+            decoder.decode(block)
+        decoder.decode(b"", final=True)
+    except (UnicodeDecodeError, LookupError):
+        return False
+    return True
 
 
 def _delimiter(heading: str) -> str:

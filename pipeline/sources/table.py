@@ -62,34 +62,46 @@ def map_faults(file: str, headings: list[str], rules: Mapping[str, Rule]) -> lis
     return faults
 
 
-def read_tests(source: str, file: str, rows: pd.DataFrame, rules: Mapping[str, Rule], reading: Reading) -> pd.DataFrame:
+def read_tests(
+    source: str,
+    file: str,
+    rows: pd.DataFrame,
+    rules: Mapping[str, Rule],
+    reading: Reading,
+    *,
+    is_delimited: bool = True,
+) -> pd.DataFrame:
     """Rows of one file → `tests`. Raises `UserFault` with every fault of the column map.
 
-    `rows` is indexed by source_row. Without names in the settings the operators as met are the operators.
+    `rows` is indexed by source_row. Without names in the settings the operators as met are the operators. In typed rows
+    (not `is_delimited`) no field can have slipped.
     """
     if faults := map_faults(file, [c for c in rows.columns if not str(c).startswith(OVERFLOW)], rules):
         raise UserFault(faults)
-    result = pd.DataFrame(index=rows.index)
-    unreadable = _overflowing(rows)
+    result: dict[str, pd.Series] = {}
+    unreadable = _overflowing(rows) if is_delimited else pd.Series("", index=rows.index, dtype="str")
     for ours in (*REQUIRED, *OPTIONAL):
         rule = rules.get(ours)
         column = _column(rows, rule)
         target = "operator_met" if ours == "operator" else ours
         result[target] = _read(ours, column, rule, reading)
-        if ours not in ("operator", "technology"):
-            if ours in NEVER_NEGATIVE:
-                result[target] = result[target].where(~(result[target] < 0))
-            lost = values.present(column) & result[target].isna()
+        if ours in ("operator", "technology"):
+            continue
+        if ours in NEVER_NEGATIVE and (negative := result[target] < 0).any():
+            result[target] = result[target].where(~negative)
+        empty = result[target].isna()
+        if rule is not None and empty.any() and (lost := values.present(column) & empty).any():
             unreadable = unreadable.where(~lost, unreadable + f";{ours}")
-    result["unreadable"] = unreadable.str.removeprefix(";")
-    result["source"], result["source_file"], result["source_row"] = source, file, rows.index
-    return checked("tests", typed("tests", result.reset_index(drop=True)))
+    result["unreadable"] = unreadable.str.removeprefix(";") if unreadable.ne("").any() else unreadable
+    table = pd.DataFrame(result, index=rows.index, copy=False)
+    table["source"], table["source_file"], table["source_row"] = source, file, rows.index
+    return checked("tests", typed("tests", table.reset_index(drop=True)))
 
 
-def names_not_met(rows: pd.DataFrame, rule: Rule, read: pd.Series) -> list[str]:
-    """Names in a file that were not understood, the most frequent first: `read` is the column they were read into."""
+def names_not_met(rows: pd.DataFrame, rule: Rule, read: pd.Series) -> dict[str, int]:
+    """Names in a file that were not understood, and how often they stand there: `read` is the column they were read into."""
     met = _column(rows, rule).reset_index(drop=True)
-    return [str(name) for name in met[values.present(met) & read.isna()].value_counts().index[:20]]
+    return {str(name): int(count) for name, count in met[values.present(met) & read.isna()].value_counts().items()}
 
 
 def _column(rows: pd.DataFrame, rule: Rule | None) -> pd.Series:

@@ -7,11 +7,14 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from zoneinfo import ZoneInfo
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
 
 MISSING = frozenset({"", "-", "--", "n/a", "na", "nan", "null", "none", "không có", "không rõ", "unknown", "undefined"})
 SPEED_UNITS = {"bps": 1e-6, "bit/s": 1e-6, "kbps": 1e-3, "kbit/s": 1e-3, "mbps": 1.0, "mbit/s": 1.0, "gbps": 1e3,
@@ -37,6 +40,8 @@ TECHNOLOGY_NAMES: Mapping[str, tuple[str, ...]] = {
 # Tried in turn on what ISO 8601 does not read. Day before month: month-first files must say so in the settings.
 TIME_FORMATS = ("%d/%m/%Y %H:%M:%S", "%d/%m/%Y %H:%M", "%H:%M:%S %d/%m/%Y", "%H:%M %d/%m/%Y", "%d-%m-%Y %H:%M:%S",
                 "%d-%m-%Y %H:%M", "%d.%m.%Y %H:%M:%S", "%Y/%m/%d %H:%M:%S", "%Y/%m/%d %H:%M")  # fmt: skip
+_MISSING = pa.array(sorted(MISSING), type=pa.large_string())
+_LONGEST = max(len(word) for word in MISSING)
 _OFFSET = r"(?:[zZ]|[+-]\d{2}:?\d{2})$"
 _SINGLE_SPACE = re.compile(r"\s+")
 
@@ -61,7 +66,33 @@ def present(column: pd.Series) -> pd.Series:
     """Which cells hold something."""
     if pd.api.types.is_numeric_dtype(column) or pd.api.types.is_datetime64_any_dtype(column):
         return column.notna()
-    return column.notna() & ~column.astype("str").str.strip().str.casefold().isin(MISSING)
+    return pd.Series(_says_something(_trimmed(column)), index=column.index)
+
+
+def _trimmed(column: pd.Series) -> pa.LargeStringArray:
+    texts = pa.array(column.astype("str"), type=pa.large_string(), from_pandas=True)
+    texts = texts.combine_chunks() if isinstance(texts, pa.ChunkedArray) else texts
+    return pc.utf8_trim_whitespace(texts)
+
+
+def _says_something(trimmed: pa.LargeStringArray) -> npt.NDArray[np.bool_]:
+    found: npt.NDArray[np.bool_] = trimmed.is_valid().to_numpy(zero_copy_only=False).copy()
+    # only words as short as the longest of MISSING are looked at
+    short = pc.fill_null(pc.less_equal(pc.utf8_length(trimmed), _LONGEST), False)
+    rows = np.flatnonzero(short.to_numpy(zero_copy_only=False))
+    if len(rows):
+        words = pc.utf8_lower(trimmed.take(pa.array(rows)))
+        found[rows[pc.is_in(words, _MISSING).to_numpy(zero_copy_only=False)]] = False
+    return found
+
+
+def by_distinct(column: pd.Series, read: Callable[[str], str | None]) -> pd.Series:
+    """Each text as `read` reads it, which is asked once for each distinct text; null stays null."""
+    texts = pa.array(column.astype("str"), type=pa.large_string(), from_pandas=True)
+    texts = texts.combine_chunks() if isinstance(texts, pa.ChunkedArray) else texts
+    coded = texts.dictionary_encode()
+    known = pa.array([read(text) for text in coded.dictionary.to_pylist()], type=pa.large_string())
+    return pd.Series(known.take(coded.indices).to_pandas(), dtype="str").set_axis(column.index)
 
 
 def numbers(column: pd.Series, decimal: str | None = None) -> pd.Series:
@@ -79,6 +110,8 @@ def numbers(column: pd.Series, decimal: str | None = None) -> pd.Series:
     """
     if pd.api.types.is_numeric_dtype(column):
         return column.astype("float64")
+    if decimal is None and (plain := _plain_numbers(column)) is not None:
+        return plain
     text = column.where(present(column)).astype("str").str.strip().str.replace("\u00a0", "").str.replace(" ", "")
     if decimal == ",":
         plain = text.str.replace(".", "", regex=False).str.replace(",", ".", regex=False)
@@ -92,6 +125,16 @@ def numbers(column: pd.Series, decimal: str | None = None) -> pd.Series:
         plain = text.str.replace(",", "", regex=False).where(~comma_last.fillna(False), european)
     read = pd.to_numeric(plain, errors="coerce").astype("float64")
     return read.where(np.isfinite(read))
+
+
+def _plain_numbers(column: pd.Series) -> pd.Series | None:
+    """The numbers of a column that holds only digits with at most one decimal point, as most do; None of any other."""
+    try:
+        read = pc.cast(_trimmed(column), pa.float64()).to_numpy(zero_copy_only=False)
+    except pa.ArrowInvalid:
+        return None
+    found = pd.Series(read, index=column.index, dtype="float64")
+    return found.where(np.isfinite(found))
 
 
 def times(column: pd.Series, timezone: ZoneInfo, form: str | None = None) -> pd.Series:
@@ -146,7 +189,10 @@ def names(column: pd.Series) -> pd.Series:
     """
     if pd.api.types.is_float_dtype(column) and column.dropna().mod(1).eq(0).all():
         column = column.astype("Int64")
-    return column.where(present(column)).astype("str").str.strip()
+    trimmed = _trimmed(column)
+    is_said = _says_something(trimmed)
+    found = trimmed if is_said.all() else pc.if_else(pa.array(is_said), trimmed, None)
+    return pd.Series(found.to_pandas(), dtype="str").set_axis(column.index)
 
 
 def renamed(column: pd.Series, names: Mapping[str, tuple[str, ...]]) -> pd.Series:
@@ -156,9 +202,7 @@ def renamed(column: pd.Series, names: Mapping[str, tuple[str, ...]]) -> pd.Serie
     ['Viettel', 'Viettel', nan]
     """
     known = {name_key(met): ours for ours, all_met in names.items() for met in (ours, *all_met)}
-    met = column.where(present(column)).astype("str")
-    distinct = {text: known.get(name_key(text)) for text in met.dropna().unique()}
-    return met.map(distinct).astype("str")
+    return by_distinct(column, lambda text: None if text.strip().lower() in MISSING else known.get(name_key(text)))
 
 
 def technologies(column: pd.Series, more: Mapping[str, tuple[str, ...]]) -> pd.Series:
