@@ -1,7 +1,8 @@
 """Tests by the million inside communes, fast: people who test at home and around it, a few of them most of the time.
 
-How many tests a phone makes is log-normal (log-sd 1.2); two thirds are made within metres of its home, the others a few
-kilometres around; a sitting has 1 to 4 tests minutes apart. Dirt: 2 % 5G, 1 % Wi-Fi, 1 % failed, 1 % inaccurate, 0.5 % sent
+People live in villages, 25 to a commune and some 400 m wide. How many tests a phone makes is log-normal (log-sd 1.2); two
+thirds of the sittings are at home, the others in another village of the commune; a sitting has 1 to 4 tests minutes apart.
+Dirt: 2 % 5G, 1 % Wi-Fi, 1 % failed, 1 % inaccurate, 0.5 % sent
 twice. Does not belong here: a province whose truth is known (`pipeline/simulate.py`).
 """
 
@@ -29,28 +30,28 @@ def communes(path: Path) -> gpd.GeoDataFrame:
     return shapes.rename(columns={code: "commune_code"})[["commune_code", "geometry"]]
 
 
-def homes(area: gpd.GeoDataFrame, count: int, generator: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """(latitude, longitude) inside the communes, each commune by its share of people, which is drawn."""
-    share = generator.lognormal(0, 0.7, len(area))
-    of_commune = generator.multinomial(count, share / share.sum())
-    x, y = [], []
-    for shape, wanted in zip(area.geometry, of_commune, strict=True):
+VILLAGES = 25
+
+
+def villages(area: gpd.GeoDataFrame, generator: np.random.Generator) -> np.ndarray:
+    """(communes, VILLAGES, latitude and longitude) of places inside the communes."""
+    found = np.empty((len(area), VILLAGES, 2))
+    for number, shape in enumerate(area.geometry):
         shapely.prepare(shape)
         west, south, east, north = shape.bounds
-        found = 0
-        while found < wanted:
-            lon, lat = generator.uniform(west, east, 2 * wanted + 10), generator.uniform(south, north, 2 * wanted + 10)
-            inside = np.flatnonzero(shapely.contains_xy(shape, lon, lat))[: wanted - found]
-            x.append(lon[inside])
-            y.append(lat[inside])
-            found += len(inside)
-    return np.concatenate(y), np.concatenate(x)
+        lon, lat = generator.uniform(west, east, 4000), generator.uniform(south, north, 4000)
+        inside = np.flatnonzero(shapely.contains_xy(shape, lon, lat))[:VILLAGES]
+        found[number] = np.column_stack([lat[inside], lon[inside]])[np.arange(VILLAGES) % len(inside)]
+    return found
 
 
 def write(path: Path, area: gpd.GeoDataFrame, test_count: int, device_count: int, seed: int = 1) -> Path:
     """`test_count` tests of `device_count` phones as Parquet, row groups of a million, shuffled."""
     generator = np.random.default_rng(seed)
-    latitude, longitude = homes(area, device_count, generator)
+    places = villages(area, generator)
+    share = generator.lognormal(0, 0.7, len(area))
+    commune = generator.choice(len(area), device_count, p=share / share.sum())
+    home = places[commune, generator.integers(0, VILLAGES, device_count)] + generator.normal(0, 2e-3, (device_count, 2))
     operator = generator.choice(len(OPERATORS), device_count, p=SHARES)
     level = generator.normal(np.log(38), 0.75, device_count)
     keen = generator.lognormal(0, 1.2, device_count)
@@ -60,7 +61,7 @@ def write(path: Path, area: gpd.GeoDataFrame, test_count: int, device_count: int
     writer = None
     for start in range(0, test_count, CHUNK):
         size = min(CHUNK, test_count - start)
-        table = _tests(generator, size, bounds, latitude, longitude, operator, level, names)
+        table = _tests(generator, size, bounds, home, places[commune], operator, level, names)
         writer = writer or pq.ParquetWriter(path, table.schema)
         writer.write_table(table)
     assert writer is not None
@@ -69,14 +70,14 @@ def write(path: Path, area: gpd.GeoDataFrame, test_count: int, device_count: int
 
 
 def _tests(
-    generator: np.random.Generator, size: int, bounds: np.ndarray, latitude: np.ndarray, longitude: np.ndarray,
+    generator: np.random.Generator, size: int, bounds: np.ndarray, home: np.ndarray, around: np.ndarray,
     operator: np.ndarray, level: np.ndarray, names: pa.Array,
 ) -> pa.Table:  # fmt: skip
     sittings = max(1, size // 2)
     device = np.searchsorted(bounds, generator.random(sittings)).clip(max=len(bounds) - 1)
     at_home = generator.random(sittings) < 0.67
-    reach = np.where(at_home, 2e-4, 2e-2)
-    place = [of[device] + generator.normal(0, 1, sittings) * reach for of in (latitude, longitude)]
+    visited = around[device, generator.integers(0, VILLAGES, sittings)] + generator.normal(0, 2e-3, (sittings, 2))
+    place = np.where(at_home[:, None], home[device] + generator.normal(0, 1e-4, (sittings, 2)), visited).T
     hour = np.where(generator.random(sittings) < 0.45, generator.normal(20.3, 1.2, sittings), generator.uniform(6, 22, sittings))
     begin = (generator.integers(0, DAYS, sittings) + np.clip(hour, 0, 23.9) / 24) * 86_400
     sitting = np.sort(np.r_[np.arange(sittings), generator.integers(0, sittings, size - sittings)])

@@ -16,8 +16,9 @@ import pandas as pd
 import shapely
 
 from pipeline import hexes, judge, samples
-from pipeline.facts import Columns, Facts, Scope, month_of_day
+from pipeline.facts import DAY_S, Columns, Facts, Scope, month_of_day
 from pipeline.fingerprints import combined, operator_prints
+from pipeline.groups import changes, medians, ratio, sequence, sums
 from pipeline.periods import Period
 from pipeline.settings import Settings
 from pipeline.tables import ALL, checked, typed
@@ -84,73 +85,68 @@ def units_of_facts(
     facts: Facts, names: Names, scope: Scope, number: int, window_months: int, settings: Settings
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """(device_values, counts by unit) over one of the scope's windows. Every valid test is in exactly one unit: asserted."""
-    rows = _table(facts["devices"], facts["devices"]["window"] == number).sort_values(
-        ["zone", "operator", "device"], ignore_index=True
-    )
+    rows = _chosen(facts["devices"], facts["devices"]["window"] == number)
+    rows = _chosen(rows, sequence((rows["zone"], rows["operator"], rows["device"])))
     pooled_number = len(names.operators)
     named_codes = np.array([*names.operators, ALL], dtype=object)
-    summed = [c for c in rows.columns if c not in ("window", "zone", "operator", "device", "is_pseudo", "source")]
-    phones = rows.groupby(["zone", "device"], sort=True)[summed].sum().reset_index().assign(operator=pooled_number)
-    both = pd.concat([rows, phones], ignore_index=True)
+    both = _with_phones(rows, pooled_number)
     size = len(names.communes) * (pooled_number + 1)
 
-    def unit(table: pd.DataFrame | Columns, operator: Any = None) -> npt.NDArray[np.int64]:
-        of = np.asarray(table["operator"]) if operator is None else operator
-        return np.asarray(table["zone"], dtype=np.int64) * (pooled_number + 1) + of
+    def unit(table: Columns, operator: Any = None) -> npt.NDArray[np.int64]:
+        of = table["operator"] if operator is None else operator
+        return np.asarray(table["zone"].astype(np.int64) * (pooled_number + 1) + of)
 
-    def total(table: pd.DataFrame, column: str | None) -> npt.NDArray[np.float64]:
-        weights = None if column is None else table[column].to_numpy()
-        return np.bincount(unit(table), weights=weights, minlength=size).astype(np.float64)
+    of_both = unit(both)
+
+    def total(weights: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
+        return np.bincount(of_both, weights=weights, minlength=size).astype(np.float64)
 
     def mean(total_column: str, count_column: str) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
         """(mean of device means, devices)."""
-        known = both[both[count_column] > 0]
-        values = known.assign(value=known[total_column] / known[count_column])
-        count = total(values, None)
-        return _ratio(total(values, "value"), count), count
+        known = both[count_column] > 0
+        count = total(known)
+        return ratio(total(np.where(known, ratio(both[total_column], both[count_column]), 0.0)), count), count
 
-    voting, tested = both[both["tests"] > 0], both[both["month_tests"] > 0]
-    tests = total(both, "tests")
-    assert rows["tests"].sum() == total(rows, "tests").sum()
+    tests = total(both["tests"])
+    assert rows["tests"].sum() == tests.reshape(len(names.communes), -1)[:, :pooled_number].sum()
     largest = np.zeros(size)
-    np.maximum.at(largest, unit(both), both["tests"].to_numpy())
+    np.maximum.at(largest, of_both, both["tests"])
     mobile, mobile_count = mean("mobile_total", "mobile_tests")
     newest, newest_count = mean("newer_raw_total", "newer_tests")
     busy, busy_count = mean("busy_total", "busy_samples")
     calm, calm_count = mean("calm_total", "calm_samples")
     months = scope.windows[number]
-    signals = _table(facts["signals"], facts["signals"]["window"] == number)
-    signals["operator"] = signals["operator"].where(signals["operator"] >= 0, pooled_number)
-    signals = signals.assign(unit=unit(signals)).groupby("unit")["signal"]
+    signals = _chosen(facts["signals"], facts["signals"]["window"] == number)
+    of_signal = unit(signals, np.where(signals["operator"] >= 0, signals["operator"], pooled_number))
     found = {
         "test_count": tests,
-        "device_count": total(voting, None),
-        "raw_mean_mbps": _ratio(total(both, "raw_total"), tests),
+        "device_count": total(both["tests"] > 0),
+        "raw_mean_mbps": ratio(total(both["raw_total"]), tests),
         "date_count": _distinct_dates(facts["dates"], months, unit, pooled_number, size),
-        "accurate_count": total(both, "accurate"),
+        "accurate_count": total(both["accurate"]),
         "pseudo_count": np.bincount(
             np.r_[unit(rows), unit(rows, pooled_number)],
-            weights=np.tile(rows["tests"].where(rows["is_pseudo"].astype(bool), 0.0), 2),
+            weights=np.tile(np.where(rows["is_pseudo"], rows["tests"], 0.0), 2),
             minlength=size,
         ),
         "largest_device_tests": largest,
-        "sample_count": total(both, "samples"),
+        "sample_count": total(both["samples"]),
         "largest_cell_samples": _largest_cells(facts["cells"], months, unit, pooled_number, size),
-        "month_test_count": total(both, "month_tests"),
-        "month_device_count": total(tested, None),
-        "month_mean_mbps": _ratio(total(both, "month_total"), total(both, "month_samples")),
+        "month_test_count": total(both["month_tests"]),
+        "month_device_count": total(both["month_tests"] > 0),
+        "month_mean_mbps": ratio(total(both["month_total"]), total(both["month_samples"])),
         "slow_hours_apart": _slow_hours_apart(facts["slow"], number, unit, pooled_number, size),
         "all_mobile_mean_mbps": mobile,
         "mobile_device_count": mobile_count,
         "device_count_5g": newest_count,
         "mean_5g_mbps": newest,
-        "other_device_count": total(both[both["mobile_tests"] > both["tests"]], None),
+        "other_device_count": total(both["mobile_tests"] > both["tests"]),
         "busy_mean_mbps": busy,
         "busy_device_count": busy_count,
         "calm_mean_mbps": calm,
         "calm_device_count": calm_count,
-        "signal_median_dbm": signals.median().reindex(range(size)).to_numpy(),
-        "signal_device_count": signals.size().reindex(range(size), fill_value=0).to_numpy(dtype="float64"),
+        "signal_median_dbm": medians(signals["signal"], of_signal, size),
+        "signal_device_count": np.bincount(of_signal, minlength=size).astype(np.float64),
     }
     further = facts["units"]
     here = further["window"] == number
@@ -169,7 +165,7 @@ def units_of_facts(
     least = settings.privacy.min_devices
     counts["small_operator_count"] = _small_operators(counts["device_count"], least)
     counts["small_5g_operator_count"] = _small_operators(counts["device_count_5g"], least)
-    return _device_values(rows[rows["tests"] > 0], names), counts
+    return _device_values(_chosen(rows, rows["tests"] > 0), names), counts
 
 
 def within_months(day: npt.NDArray[Any], months: tuple[int, int]) -> npt.NDArray[np.bool_]:
@@ -182,15 +178,18 @@ def _chosen(columns: Columns, rows: npt.NDArray[Any]) -> Columns:
     return {name: values[rows] for name, values in columns.items()}
 
 
-def _table(columns: Columns, rows: npt.NDArray[np.bool_]) -> pd.DataFrame:
-    return pd.DataFrame(_chosen(columns, rows) if not rows.all() else columns)
+def _with_phones(rows: Columns, pooled: int) -> Columns:
+    """The rows, and after them one row per commune and device, over its operators, under the operator's number `pooled`."""
+    order = sequence((rows["zone"], rows["device"], rows["operator"]))
+    starts = changes(rows["zone"][order], rows["device"][order])
+    about = {"zone", "operator", "device", "window", "is_pseudo", "source"}
+    found = {name: np.r_[values, sums(values[order], starts)] for name, values in rows.items() if name not in about}
+    found["zone"] = np.r_[rows["zone"], rows["zone"][order][starts]].astype(np.int64)
+    found["operator"] = np.r_[rows["operator"], np.full(len(starts), pooled)].astype(np.int64)
+    return found
 
 
-def _ratio(total: npt.NDArray[Any], count: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
-    return np.divide(total, count, out=np.full(len(count), np.nan), where=count > 0)
-
-
-def _device_values(rows: pd.DataFrame, names: Names) -> pd.DataFrame:
+def _device_values(rows: Columns, names: Names) -> pd.DataFrame:
     """x_i = mean of a device's samples in commune × operator. Rows of operator `all` follow: the same values, pooled over
     operators. A phone with two operators' SIM cards measures two networks and gives two values.
     """
@@ -198,17 +197,17 @@ def _device_values(rows: pd.DataFrame, names: Names) -> pd.DataFrame:
         {
             "commune_code": pd.Categorical.from_codes(rows["zone"], names.communes).astype("str"),
             "operator": pd.Categorical.from_codes(rows["operator"], names.operators).astype("str"),
-            "device_key": rows["device"].to_numpy(),
+            "device_key": rows["device"],
             "download_mbps": rows["download_total"] / rows["samples"],
-            "upload_mbps": _ratio(rows["upload_total"].to_numpy(), rows["upload_samples"].to_numpy()),
-            "latency_ms": _ratio(rows["latency_total"].to_numpy(), rows["latency_samples"].to_numpy()),
+            "upload_mbps": ratio(rows["upload_total"], rows["upload_samples"]),
+            "latency_ms": ratio(rows["latency_total"], rows["latency_samples"]),
             "test_count": rows["tests"],
             "sample_count": rows["samples"],
             "is_pseudo": rows["is_pseudo"].astype(bool),
         }
     )
     by_operator = operator_prints(names.operators).astype(np.uint64)
-    value = combined(devices["device_key"].to_numpy(), by_operator[rows["operator"].to_numpy(dtype=np.int64)])
+    value = combined(devices["device_key"].to_numpy(), by_operator[rows["operator"]])
     pooled = devices.assign(device_key=value, operator=ALL)
     return checked("device_values", typed("device_values", pd.concat([devices, pooled], ignore_index=True)))
 
@@ -228,26 +227,27 @@ def _largest_cells(
 ) -> npt.NDArray[np.float64]:
     """Samples of the cell that has most, by unit."""
     here = _chosen(cells, (cells["month"] >= months[0]) & (cells["month"] <= months[1]))
-    place = pd.factorize(here["cell"])[0]
     largest = np.zeros(size)
     for of in (unit(here), unit(here, pooled)):
-        code, number = np.unique(of * (place.max(initial=0) + 1) + place, return_inverse=True)
-        np.maximum.at(largest, code // (place.max(initial=0) + 1), np.bincount(number, weights=here["samples"]))
+        order = sequence((of, here["cell"]))
+        starts = changes(of[order], here["cell"][order])
+        np.maximum.at(largest, of[order][starts], sums(here["samples"][order], starts))
     return np.where(largest > 0, largest, np.nan)
 
 
 def _slow_hours_apart(slow: Columns, number: int, unit: Any, pooled: int, size: int) -> npt.NDArray[np.float64]:
     here = _chosen(slow, slow["window"] == number)
-    second = here["second"]
-    hours = second // 3600 + second // 60 % 60 / 60 + second % 60 / 3600
     found = np.full(size, np.nan)
     for of in (unit(here), unit(here, pooled)):
-        order = np.argsort(of, kind="stable")
-        bounds = np.flatnonzero(np.r_[True, np.diff(of[order]) > 0, True]) if len(of) else np.zeros(1, np.int64)
-        for start, stop in pairwise(bounds):
-            members = order[start:stop]
-            if here["samples"][members].sum() > 1:
-                found[of[members[0]]] = samples.widest_apart(hours[members])
+        samples_of = np.bincount(of, weights=here["samples"], minlength=size)
+        codes = np.sort(pd.unique(of * DAY_S + here["second"]))
+        second = codes % DAY_S
+        hours = second // 3600 + second // 60 % 60 / 60 + second % 60 / 3600
+        bounds = np.r_[changes(codes // DAY_S), len(codes)]
+        for start, stop in pairwise(bounds.tolist()):
+            one = codes[start] // DAY_S
+            if samples_of[one] > 1:
+                found[one] = samples.widest_apart(hours[start:stop])
     return found
 
 
@@ -256,26 +256,27 @@ def _cells(cells: Columns, names: Names, months: tuple[int, int]) -> pd.DataFram
     download, upload and latency, and the samples that have these; ordered by cell, operator and device.
     """
     rows = (cells["month"] >= months[0]) & (cells["month"] <= months[1]) & (cells["close_samples"] > 0)
-    here = _table(cells, rows)
-    keys = ["cell", "operator", "device", "zone"]
-    summed = [c for c in here.columns if c.startswith("close_")]
-    here = here.groupby(keys, sort=True)[summed].sum().reset_index()
-    number, distinct = pd.factorize(here["cell"], sort=True)
-    texts = hexes.names(np.asarray(distinct, dtype=np.uint64))
+    here = _chosen(cells, rows)
+    order = sequence((here["cell"], here["operator"], here["device"], here["zone"]))
+    here = _chosen(here, order)
+    starts = changes(here["cell"], here["operator"], here["device"], here["zone"])  # months of one window together
+    first = {name: here[name][starts] for name in ("zone", "operator", "device", "cell")}
+    number, distinct = pd.factorize(first["cell"])
+    texts = hexes.names(distinct)
     return pd.DataFrame(
         {
-            "commune_code": pd.Categorical.from_codes(here["zone"], names.communes),
-            "operator": pd.Categorical.from_codes(here["operator"], names.operators),
-            "device_key": here["device"],
+            "commune_code": pd.Categorical.from_codes(first["zone"], names.communes),
+            "operator": pd.Categorical.from_codes(first["operator"], names.operators),
+            "device_key": first["device"],
             "hex9_id": pd.Categorical.from_codes(number, texts.to_numpy(dtype=object)),
             "device_weight": 1.0,
-            "test_count": here["close_tests"],
-            "sample_count": here["close_samples"],
-            "download_total": here["close_total"],
-            "upload_total": here["close_upload_total"],
-            "upload_count": here["close_upload_samples"],
-            "latency_total": here["close_latency_total"],
-            "latency_count": here["close_latency_samples"],
+            "test_count": sums(here["close_tests"], starts),
+            "sample_count": sums(here["close_samples"], starts),
+            "download_total": sums(here["close_total"], starts),
+            "upload_total": sums(here["close_upload_total"], starts),
+            "upload_count": sums(here["close_upload_samples"], starts),
+            "latency_total": sums(here["close_latency_total"], starts),
+            "latency_count": sums(here["close_latency_samples"], starts),
         }
     )
 

@@ -25,6 +25,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from pipeline import clean
+from pipeline.groups import changes, mean_of_known, sequence, sums
 
 Column = npt.NDArray[Any]
 Columns = dict[str, npt.NDArray[Any]]
@@ -77,9 +78,9 @@ def facts_of(columns: Columns, scope: Scope) -> Facts:
     rows = _ordered(columns, scope)
     timed = clean.has_time(columns["own"])
     repeat = np.zeros(len(timed), dtype=bool)
-    repeat[rows.order] = rows.repeat
+    repeat[rows.timed[rows.order]] = rows.repeat
     month = np.full(len(timed), -1, dtype=np.int32)
-    month[rows.order] = rows.month
+    month[rows.timed[rows.order]] = rows.month
     reasons = clean.reasons_in(columns["own"], repeat, _within(month, scope.windows[0]))
     failed = clean.is_failed(columns["own"], columns["download"]) & (reasons == clean.COUNTS)
     books = clean.balance(reasons, failed, columns["source"], [str(n) for n in range(scope.source_count)])
@@ -109,10 +110,12 @@ def _within(month: Column, window: tuple[int, int]) -> Flags:
 class _Rows:
     """Rows with a time, ordered by device, commune, operator, technology, cell, day, and then time, file and row."""
 
-    def __init__(self, columns: Columns, order: npt.NDArray[np.int64], scope: Scope) -> None:
-        self.columns, self.order, self.scope = columns, order, scope
+    def __init__(
+        self, columns: Columns, order: npt.NDArray[np.int64], timed: npt.NDArray[np.int64], scope: Scope
+    ) -> None:
+        self.columns, self.order, self.timed, self.scope = columns, order, timed, scope
         self.taken: Columns = {}
-        self.key = np.zeros(0, dtype=np.int64)
+        self.key = np.zeros(0, dtype=np.int64)  # the same for rows of one device, place, cell and day; ascending
         self.month = self.day = self.second = np.zeros(0, dtype=np.int32)
         self.operator = np.zeros(0, dtype=np.int32)  # number, −1 unknown
         self.repeat = np.zeros(0, dtype=bool)
@@ -131,32 +134,30 @@ class _Rows:
 
 def _ordered(columns: Columns, scope: Scope) -> _Rows:
     timed = np.flatnonzero(clean.has_time(columns["own"]))
-    time = columns["time"][timed].astype(np.int64)
-    local = time // 1_000_000 + columns["shift"][timed]
+    if len(timed) < len(columns["own"]):
+        columns = {name: values[timed] for name, values in columns.items()}
+    local = columns["time"] // 1_000_000 + columns["shift"]
     day = (local // DAY_S).astype(np.int32)
-    operator = _numbers(columns["operator"][timed], scope.operators)
-    device = pd.factorize(columns["device"][timed])[0]
-    cell = pd.factorize(columns["cell"][timed], sort=True)[0]  # sums run from cell to cell, in whatever order rows came
-    operators, zones = len(scope.operators) + 1, scope.zone_count + 1
-    place = (columns["zone"][timed].astype(np.int64) + 1) * operators + operator + 1
-    place = place * 8 + columns["technology"][timed] + 1
-    key = packed((device, place, cell, day - day.min(initial=0)), (None, zones * operators * 8, None, None))
-    order = np.argsort(time, kind="stable")
-    order = order[np.argsort(key[order], kind="stable")]
-    tied = _tied(key[order], time[order])
-    if tied.any():  # same place, same time: file and row say which was first
-        order = np.lexsort((columns["row"][timed], columns["file"][timed], time, key))
-    rows = _Rows(columns, timed[order], scope)
-    rows.key, rows.day, rows.operator = key[order], day[order], operator[order]
+    operator = _numbers(columns["operator"], scope.operators)
+    place = (columns["zone"].astype(np.int64) + 1) * (len(scope.operators) + 1) + operator + 1
+    place = place * 8 + columns["technology"] + 1
+    order = sequence((columns["device"], place, columns["cell"], columns["time"], columns["file"], columns["row"]))
+    rows = _Rows(columns, order, timed, scope)
+    rows.day, rows.operator = day[order], operator[order]
     rows.second = (local[order] - rows.day.astype(np.int64) * DAY_S).astype(np.int32)
     rows.month = month_of_day(rows.day)
+    starts = changes(rows["device"], place[order], rows["cell"], rows.day)
+    rows.key = np.zeros(len(order), dtype=np.int64)
+    rows.key[starts] = 1
+    rows.key = np.cumsum(rows.key)
     rows.repeat = np.zeros(len(order), dtype=bool)
     if len(scope.repeated):
         numbers = row_number({name: rows[name] for name in ("file", "row")})
         place_of = np.searchsorted(scope.repeated, numbers).clip(max=len(scope.repeated) - 1)
         rows.repeat = scope.repeated[place_of] == numbers
-    if tied.any():
-        nameless = np.flatnonzero(tied & (rows["flags"] & HAS_ID == 0))
+    tied = _tied(rows.key, rows["time"])
+    nameless = np.flatnonzero(tied & (rows["flags"] & HAS_ID == 0))
+    if len(nameless):
         same = (rows.key[nameless], *(rows[name][nameless] for name in ("time", "identity", "download", "upload")))
         rows.repeat[nameless] |= clean.repeats(same, tuple(rows[name][nameless] for name in ("time", "file", "row")))
     return rows
@@ -287,34 +288,11 @@ class _Samples:
 def _samples(rows: _Rows, chosen: npt.NDArray[np.int64]) -> _Samples:
     """Means over one device's chosen rows in one commune × operator × technology × cell × local date."""
     key = rows.key[chosen]
-    starts = _changes(key)
+    starts = changes(key)
     count = np.diff(np.r_[starts, len(key)]).astype(np.float64)
-    download = _sums(rows["download"][chosen], starts) / count
-    upload, latency = (_mean_of_known(rows[name][chosen], starts) for name in ("upload", "latency"))
+    download = sums(rows["download"][chosen], starts) / count
+    upload, latency = (mean_of_known(rows[name][chosen], starts) for name in ("upload", "latency"))
     return _Samples(starts, chosen[starts], count, download, upload, latency)
-
-
-def _changes(key: Column) -> npt.NDArray[np.int64]:
-    """Places at which a column differs from the row before; the first place is one."""
-    if not len(key):
-        return np.zeros(0, dtype=np.int64)
-    return np.flatnonzero(np.r_[True, key[1:] != key[:-1]])
-
-
-def _sums(values: Column, starts: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-    """Sums of the stretches that begin at `starts`, each from its first row to its last."""
-    if not len(starts):
-        return np.zeros(0)
-    return np.add.reduceat(values.astype(np.float64, copy=False), starts)
-
-
-def _mean_of_known(values: Column, starts: npt.NDArray[np.int64]) -> npt.NDArray[np.float64]:
-    unknown = np.isnan(values)
-    if not unknown.any():
-        return _sums(values, starts) / np.diff(np.r_[starts, len(values)])
-    count = _sums(~unknown, starts)
-    total = _sums(np.where(unknown, 0.0, values), starts)
-    return np.divide(total, count, out=np.full(len(count), np.nan), where=count > 0)
 
 
 def _of_samples(rows: _Rows, scope: Scope) -> Facts:
@@ -345,7 +323,7 @@ def _devices(
     mobile = mobile & (rows["zone"] >= 0)
     core = np.flatnonzero(mobile)
     device, unit = rows["device"], rows.unit()
-    starts = _changes_of((device[core], unit[core]))
+    starts = changes(device[core], unit[core])
     group = np.zeros(len(device), dtype=np.int64)
     group[core] = np.repeat(np.arange(len(starts)), np.diff(np.r_[starts, len(core)]))
     count = len(starts)
@@ -414,15 +392,6 @@ def _devices(
     return {name: np.concatenate(parts) for name, parts in found.items()}
 
 
-def _changes_of(columns: tuple[Column, ...]) -> npt.NDArray[np.int64]:
-    if not len(columns[0]):
-        return np.zeros(0, dtype=np.int64)
-    differs = np.zeros(len(columns[0]) - 1, dtype=bool)
-    for column in columns:
-        differs |= column[1:] != column[:-1]
-    return np.flatnonzero(np.r_[True, differs])
-
-
 def _signals(rows: _Rows, scope: Scope, valid: npt.NDArray[np.int64]) -> Columns:
     """Median signal of a device in commune × operator, and (operator −1) in the commune over its operators."""
     if "signal" not in rows.columns:
@@ -452,7 +421,7 @@ def _cells(rows: _Rows, valid: npt.NDArray[np.int64], drawn: _Samples) -> Column
     at = drawn.first
     columns = {name: rows[name][at] for name in ("zone", "device", "cell")} | {"operator": rows.operator[at]}
     columns |= {"month": rows.month[at]}
-    starts = _changes_of(tuple(columns.values()))
+    starts = changes(*columns.values())
     close = rows["flags"][valid] & CLOSE > 0
     exact = drawn if close.all() else _samples(rows, valid[close])
     place = np.searchsorted(at, exact.first) if exact is drawn else _sample_of(rows, drawn, exact)
@@ -469,7 +438,7 @@ def _cells(rows: _Rows, valid: npt.NDArray[np.int64], drawn: _Samples) -> Column
     up, late = ~np.isnan(exact.upload), ~np.isnan(exact.latency)
     return {name: values[starts] for name, values in columns.items()} | {
         "is_pseudo": rows["flags"][at[starts]] & PSEUDO > 0,
-        "tests": _sums(drawn.test_count, starts),
+        "tests": sums(drawn.test_count, starts),
         "samples": np.diff(np.r_[starts, len(at)]).astype(np.float64),
         "close_tests": total(exact.test_count),
         "close_samples": total(None),
@@ -512,7 +481,7 @@ def _months(rows: _Rows, scope: Scope, valid: npt.NDArray[np.int64], drawn: _Sam
     cells = scope.zone_count * size
     at = drawn.first[_within(rows.month[drawn.first], scope.months)]
     place = rows["zone"][at].astype(np.int64) * size + rows.month[at] - low
-    homes = _changes_of((rows["device"][drawn.first], rows["zone"][drawn.first]))  # a device in a commune
+    homes = changes(rows["device"][drawn.first], rows["zone"][drawn.first])  # a device in a commune
     home = np.zeros(len(drawn.first), dtype=np.int64)
     home[homes] = 1
     home = np.cumsum(home) - 1
@@ -539,11 +508,18 @@ def _months(rows: _Rows, scope: Scope, valid: npt.NDArray[np.int64], drawn: _Sam
 
 def _bursts(rows: _Rows, scope: Scope, valid: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     """Tests of sittings with `burst_min_tests` or more: a device's tests in one cell, none long after the one before."""
-    code = packed((pd.factorize(rows["device"][valid])[0], pd.factorize(rows["cell"][valid])[0]), (None, None))
+    if not len(valid):
+        return valid
+    # by stretches of one device in one cell: few, and only those that make up enough tests are looked at row by row
+    starts = changes(rows["device"][valid], rows["cell"][valid], rows.operator[valid], rows["zone"][valid])
+    sizes = np.diff(np.r_[starts, len(valid)])
+    of_device = np.cumsum(np.r_[True, np.diff(rows["device"][valid[starts]]) != 0]) - 1
+    code = packed((of_device, pd.factorize(rows["cell"][valid[starts]])[0]), (None, None))
     number = pd.factorize(code)[0]
-    many = np.bincount(number)[number] >= scope.burst_min_tests if len(number) else np.zeros(0, dtype=bool)
-    some, code = valid[many], code[many]
-    order = np.lexsort((rows["row"][some], rows["file"][some], rows["time"][some], code))
+    many = np.bincount(number, weights=sizes)[number] >= scope.burst_min_tests
+    chosen = np.repeat(many, sizes)
+    some, code = valid[chosen], np.repeat(code, sizes)[chosen]
+    order = sequence((code, *(rows[name][some] for name in ("time", "file", "row"))))
     some, code = some[order], code[order]
     time = rows["time"][some].astype(np.int64)
     if not len(some):

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from importlib.util import find_spec
 from itertools import pairwise
+from typing import Any
 
 import geopandas as gpd
 import h3
@@ -17,19 +18,21 @@ import pandas as pd
 import shapely
 from h3.api import basic_int
 
+from pipeline.groups import changes, mean_of_known, medians, numbered, ratio, sequence, sizes, sums
 from pipeline.tables import ALL
 
 BULK = 250_000  # points from which the compiled loop pays for its import (0.4 s; h3 names a million points in 0.6–1 s)
 
 
 def indexes_of_points(
-    latitude: npt.NDArray[np.float64], longitude: npt.NDArray[np.float64], resolution: int
+    latitude: npt.NDArray[np.float64], longitude: npt.NDArray[np.float64], resolution: int, total: int | None = None
 ) -> npt.NDArray[np.uint64]:
     """H3 cell of each point (EPSG:4326) as the 64-bit integer that it is; 0 where a coordinate is missing or off the globe.
 
-    Many points go through `lattice.py`, few through the library itself: the cells are the same.
+    Many points go through `lattice.py`, few through the library itself: the cells are the same. `total`: how many points
+    there are in all, of which these are some.
     """
-    if len(latitude) >= BULK and find_spec("numba"):
+    if (len(latitude) if total is None else total) >= BULK and find_spec("numba"):
         from pipeline import lattice
 
         return lattice.cells_of_points(latitude, longitude, resolution)
@@ -70,9 +73,23 @@ def cells_of_points(latitude: pd.Series, longitude: pd.Series, resolution: int) 
     return names(found).set_axis(latitude.index)
 
 
+def parent_indexes(indexes: npt.NDArray[np.uint64], resolution: int) -> npt.NDArray[np.uint64]:
+    """Parents of cells as integers: the index with its digits below the resolution left out, as the library makes them.
+
+    Source: H3 documentation, "H3Index Bit Layout": the resolution in bits 52–55, three bits a digit, 7 for none.
+    """
+    unused = np.uint64((1 << 3 * (15 - resolution)) - 1)
+    return indexes & ~np.uint64(15 << 52) | np.uint64(resolution << 52) | unused
+
+
 def parents(cells: pd.Series, resolution: int) -> pd.Series:
     """Parents of cells by `cell_to_parent`: taken from the cell, since binning the point again differs for 5–7 % of points."""
-    return cells.map({cell: h3.cell_to_parent(cell, resolution) for cell in cells.dropna().unique()}).astype("str")
+    known = cells.notna().to_numpy()
+    number, distinct = _coded(cells[known])
+    of_distinct = names(parent_indexes(indexes(pd.Series(distinct)), resolution)).to_numpy(dtype=object)
+    found = np.full(len(cells), np.nan, dtype=object)
+    found[known] = of_distinct[number]
+    return pd.Series(found, index=cells.index, dtype="str")
 
 
 def adaptive_cells(devices: pd.DataFrame, *, coarsest: int, finest: int, min_devices: int) -> pd.Series:
@@ -82,19 +99,35 @@ def adaptive_cells(devices: pd.DataFrame, *, coarsest: int, finest: int, min_dev
     together. A cell is split only where each child that has any test has at least `min_devices` devices; this is also the
     privacy gate. Cells of the coarsest resolution stand whatever they hold.
     """
-    fine = pd.Series(devices["hex9_id"].unique()).astype("str").sort_values(ignore_index=True)
-    shown = parents(fine, coarsest)
-    is_open = pd.Series(True, index=fine.index)
-    ladder = {r: parents(fine, r) for r in range(coarsest, finest + 1)}
+    row_cell, fine = _coded(devices["hex9_id"])
+    texts = pd.Index(fine, name="hex9_id", dtype="str")
+    index = indexes(pd.Series(fine))
+    phone = pd.factorize(devices["device_key"])[0]
+    weight = devices["device_weight"].to_numpy(dtype="float64")
+    ladder = {r: parent_indexes(index, r) for r in range(coarsest, finest + 1)}
+    shown, is_open = ladder[coarsest].copy(), np.ones(len(index), dtype=bool)
     for resolution, finer in pairwise(range(coarsest, finest + 1)):
-        at = dict(zip(fine, ladder[finer], strict=True))
-        held = devices.assign(cell=devices["hex9_id"].map(at)).drop_duplicates(["cell", "device_key"])
-        count = held.groupby("cell")["device_weight"].sum()
-        child = pd.DataFrame({"parent": ladder[resolution], "cell": ladder[finer]}).drop_duplicates()
-        fewest = child.assign(count=child["cell"].map(count)).groupby("parent")["count"].min()
-        is_open &= ladder[resolution].map(fewest) >= min_devices
-        shown = shown.where(~is_open, ladder[finer])
-    return pd.Series(shown.to_numpy(), index=pd.Index(fine, name="hex9_id"), dtype="str")
+        child, of_child = np.unique(ladder[finer], return_inverse=True)
+        order = sequence((of_child[row_cell], phone))
+        held = of_child[row_cell][order]
+        once = changes(held, phone[order])  # a device counts once in a cell
+        count = np.bincount(held[once], weights=weight[order][once], minlength=len(child))
+        parent, of_parent = np.unique(parent_indexes(child, resolution), return_inverse=True)
+        fewest = np.full(len(parent), np.inf)
+        np.minimum.at(fewest, of_parent, count)
+        is_open &= fewest[of_parent][of_child] >= min_devices
+        shown = np.where(is_open, ladder[finer], shown)
+    return pd.Series(names(shown).to_numpy(), index=texts, dtype="str")
+
+
+def _coded(column: pd.Series) -> tuple[npt.NDArray[np.int64], npt.NDArray[Any]]:
+    """(place of each row's text among the distinct ones, the distinct ones ascending)."""
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        kept = column.cat.remove_unused_categories()
+        if kept.cat.categories.is_monotonic_increasing:
+            return kept.cat.codes.to_numpy(dtype=np.int64), kept.cat.categories.to_numpy(dtype=object)
+    number, distinct = pd.factorize(column.to_numpy(dtype=object), sort=True)
+    return number, distinct
 
 
 def resolutions(cells: pd.Series) -> pd.Series:
@@ -112,13 +145,17 @@ def centres(cells: pd.Series) -> tuple[pd.Series, pd.Series]:
 
 def outlines(cells: pd.Series) -> gpd.GeoSeries:
     """Outlines of cells, EPSG:4326. A cell that crosses the date line is drawn in two parts."""
-    return gpd.GeoSeries([_outline(cell) for cell in cells], index=cells.index, crs="EPSG:4326")
+    rings = [h3.cell_to_boundary(cell) for cell in cells]
+    of_corner = np.repeat(np.arange(len(rings)), [len(ring) for ring in rings])
+    corners = np.array([corner for ring in rings for corner in ring], dtype="float64").reshape(-1, 2)[:, ::-1]
+    shapes = shapely.polygons(shapely.linearrings(corners, indices=of_corner))
+    west, _, east, _ = shapely.bounds(shapes).T
+    for number in np.flatnonzero(east - west > 180):
+        shapes[number] = _in_two_parts([(lon, lat) for lat, lon in rings[number]])
+    return gpd.GeoSeries(shapes, index=cells.index, crs="EPSG:4326")
 
 
-def _outline(cell: str) -> shapely.Geometry:
-    ring = [(lon, lat) for lat, lon in h3.cell_to_boundary(cell)]
-    if max(x for x, _ in ring) - min(x for x, _ in ring) <= 180:
-        return shapely.Polygon(ring)
+def _in_two_parts(ring: list[tuple[float, float]]) -> shapely.Geometry:
     east = shapely.Polygon([(x + 360 if x < 0 else x, y) for x, y in ring])
     half, other = shapely.box(0, -90, 180, 90), shapely.box(180, -90, 360, 90)
     west = shapely.affinity.translate(east.intersection(other), xoff=-360)
@@ -132,48 +169,65 @@ def cell_figures(devices: pd.DataFrame, shown: pd.Series, target_mbps: float) ->
     there sample_count and download_total, and of those that have these upload_total and upload_count, latency_total and
     latency_count. A device that tested in several finest cells of one adaptive cell has one vote there.
     """
-    summed = [
-        "test_count",
-        "sample_count",
-        "download_total",
-        "upload_total",
-        "upload_count",
-        "latency_total",
-        "latency_count",
-    ]
-    rows = devices.assign(
-        hex_id=devices["hex9_id"].map(shown).astype("str"), operator=devices["operator"].astype("str")
-    )
-    groups = rows.groupby(["hex_id", "operator", "device_key"])
-    by_device = groups[summed].sum().join(groups["device_weight"].max()).reset_index()
-    by_device = by_device.rename(columns={"download_total": "total", "sample_count": "samples"})
-    by_device["value"] = by_device["total"] / by_device["samples"]
-    for name in ("upload", "latency"):
-        known = by_device[f"{name}_count"].where(by_device[f"{name}_count"] > 0)
-        by_device[name] = by_device[f"{name}_total"] / known
-    by_device["is_below"] = by_device["value"] < target_mbps
-    named = by_device[by_device["operator"] != ALL]
-    pooled = by_device if named.empty else pd.concat([named, named.assign(operator=ALL)], ignore_index=True)
-    cells = pooled.groupby(["hex_id", "operator"])
+    cell_of_fine, cells = _coded(shown)
+    fine, of_fine = _coded(devices["hex9_id"])
+    cell = cell_of_fine[shown.index.get_indexer(pd.Index(of_fine, dtype="str"))][fine]
+    operator, operators = _coded(devices["operator"])
+    phone = pd.factorize(devices["device_key"])[0]
+    order = sequence((cell, operator, phone))
+    cell, operator, phone = cell[order], operator[order], phone[order]
+    starts = changes(cell, operator, phone)
+
+    def total(name: str) -> npt.NDArray[np.float64]:
+        return sums(devices[name].to_numpy(dtype="float64")[order], starts)
+
+    weight = devices["device_weight"].to_numpy(dtype="float64")[order]
+    by_device = {
+        "cell": cell[starts],
+        "operator": operator[starts],
+        "phone": phone[starts],
+        "weight": np.maximum.reduceat(weight, starts) if len(starts) else weight,
+        "test_count": total("test_count"),
+        "value": ratio(total("download_total"), total("sample_count")),
+        "upload": ratio(total("upload_total"), total("upload_count")),
+        "latency": ratio(total("latency_total"), total("latency_count")),
+    }
+    pooled = np.full(len(starts), len(operators))
+    # tiles know of no operator but `all`
+    of = [by_device["operator"], pooled] if any(name != ALL for name in operators) else [by_device["operator"]]
+    table = pd.concat([_figures(by_device | {"operator": one}, target_mbps) for one in of], ignore_index=True)
+    table["hex_id"] = pd.Series(cells[table["cell"].to_numpy()], dtype="str")
+    table["operator"] = pd.Series(np.append(operators, ALL)[table["operator"].to_numpy()], dtype="str")
+    table = table.drop(columns="cell").sort_values(["hex_id", "operator"], ignore_index=True)
+    return table[["hex_id", "operator", *(name for name in table if name not in ("hex_id", "operator"))]]
+
+
+def _figures(devices: dict[str, npt.NDArray[Any]], target_mbps: float) -> pd.DataFrame:
+    """Figures by cell and operator from one value per device (under `all`, one per operator that it uses)."""
+    order = sequence((devices["cell"], devices["operator"], devices["phone"]))
+    rows = {name: values[order] for name, values in devices.items()}
+    cell, operator = rows["cell"], rows["operator"]
+    starts = changes(cell, operator)
+    count, group = sizes(starts, len(cell)), numbered(starts, len(cell))
+    below = rows["value"] < target_mbps
     # a phone with two operators' SIM cards has two values under `all` and is one device
-    people = (
-        pooled.drop_duplicates(["hex_id", "operator", "device_key"])
-        .groupby(["hex_id", "operator"])["device_weight"]
-        .sum()
-    )
+    is_first = np.zeros(len(cell), dtype=bool)
+    is_first[changes(cell, operator, rows["phone"])] = True
     return pd.DataFrame(
         {
-            "test_count": cells["test_count"].sum(),
-            "device_count": people,
-            "value_count": cells.size(),
-            "below_count": cells["is_below"].sum(),
-            "mean_mbps": cells["value"].mean(),
-            "median_mbps": cells["value"].median(),
-            "upload_mean_mbps": cells["upload"].mean(),
-            "latency_median_ms": cells["latency"].median(),
-            "share_devices_below_target": cells["is_below"].mean(),
+            "cell": cell[starts],
+            "operator": operator[starts],
+            "test_count": sums(rows["test_count"], starts),
+            "device_count": sums(np.where(is_first, rows["weight"], 0.0), starts),
+            "value_count": count,
+            "below_count": sums(below, starts).astype(np.int64),
+            "mean_mbps": sums(rows["value"], starts) / count,
+            "median_mbps": medians(rows["value"], group, len(starts)),
+            "upload_mean_mbps": mean_of_known(rows["upload"], starts),
+            "latency_median_ms": medians(rows["latency"], group, len(starts)),
+            "share_devices_below_target": sums(below, starts) / count,
         }
-    ).reset_index()
+    )
 
 
 def neighbour_pairs(cells: Collection[str]) -> pd.DataFrame:

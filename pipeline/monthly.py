@@ -16,6 +16,7 @@ import pandas as pd
 from pipeline import fieldwork, privacy
 from pipeline.evidence import Names
 from pipeline.facts import Columns, Facts
+from pipeline.groups import changes, ratio, sequence, sums
 from pipeline.periods import Period
 from pipeline.settings import Settings
 from pipeline.tables import ALL, PRIVATE, checked, typed
@@ -66,14 +67,17 @@ def month_tables(
 def _dates(facts: Facts, names: Names) -> pd.DataFrame:
     """Valid tests by commune_code, operator, local_date, month."""
     found = facts["dates"]
-    day = found["day"].astype("datetime64[D]")
+    order = sequence((found["zone"], found["operator"], found["day"] - found["day"].min(initial=0)))
+    rows = {name: values[order] for name, values in found.items()}
+    starts = changes(rows["zone"], rows["operator"], rows["day"])
+    day = rows["day"][starts].astype("datetime64[D]")
     return pd.DataFrame(
         {
-            "commune_code": pd.Categorical.from_codes(found["zone"], names.communes).astype("str"),
-            "operator": found["operator"],
+            "commune_code": pd.Categorical.from_codes(rows["zone"][starts], names.communes).astype("str"),
+            "operator": rows["operator"][starts],
             "local_date": pd.Series(day.astype(str), dtype="str"),
             "month": pd.Series(day.astype("datetime64[M]").astype(str), dtype="str"),
-            "test_count": found["tests"],
+            "test_count": sums(rows["tests"], starts),
         }
     )
 
@@ -96,8 +100,13 @@ def _by_month(facts: Facts, names: Names, dates: pd.DataFrame) -> pd.DataFrame:
     late = dates["local_date"].str[8:].astype("int64") > pd.to_datetime(dates["local_date"]).dt.days_in_month - 3
     months = placed("months", "samples", "devices", "bursts").groupby(keys).sum()
     cells = facts["cells"]
-    place = pd.DataFrame({name: cells[name] for name in ("zone", "month", "cell", "tests")})
-    place = place.groupby(["zone", "month", "cell"])["tests"].sum().groupby(["zone", "month"]).max().reset_index()
+    order = sequence((cells["zone"], cells["month"], cells["cell"]))
+    rows = {name: cells[name][order] for name in ("zone", "month", "cell", "tests")}
+    starts = changes(rows["zone"], rows["month"], rows["cell"])
+    place = pd.DataFrame(
+        {"zone": rows["zone"][starts], "month": rows["month"][starts], "tests": sums(rows["tests"], starts)}
+    )
+    place = place.groupby(["zone", "month"])["tests"].max().reset_index()
     largest = place.assign(
         commune_code=names.communes[place["zone"].to_numpy(dtype=np.int64)],
         month=_text_of_months(place["month"].to_numpy()),
@@ -196,22 +205,22 @@ def _span(facts: Columns, names: Names, window: int, prefix: str) -> pd.DataFram
     """Figures by operator, and of `all`, from devices' totals over one window."""
     samples = facts[f"{prefix}samples"]
     here = (facts["window"] == window) & (samples > 0)
-    keys = ["operator", "device"]
-    figures = [f"{name}_{what}" for name in ("upload", "latency") for what in ("total", "samples")]
-    rows = pd.DataFrame(
-        {name: facts[name][here] for name in keys}
-        | {name: facts[f"{prefix}{name}"][here] for name in ("tests", "samples", "download_total", *figures)}
-    )
-    totals = rows.groupby(keys, sort=True).sum().reset_index()
+    chosen = {name: facts[name][here] for name in ("operator", "device")}
+    order = sequence((chosen["operator"], chosen["device"]))
+    starts = changes(chosen["operator"][order], chosen["device"][order])
+
+    def total(name: str) -> npt.NDArray[np.float64]:
+        return sums(facts[f"{prefix}{name}"][here][order], starts)
+
     values = pd.DataFrame(
         {
-            "operator": pd.Categorical.from_codes(totals["operator"], names.operators).astype("str"),
-            "device": totals["device"],
-            "tests": totals["tests"],
-            "samples": totals["samples"],
-            "download_mbps": totals["download_total"] / totals["samples"],
-            "upload_mbps": totals["upload_total"] / totals["upload_samples"].where(totals["upload_samples"] > 0),
-            "latency_ms": totals["latency_total"] / totals["latency_samples"].where(totals["latency_samples"] > 0),
+            "operator": pd.Categorical.from_codes(chosen["operator"][order][starts], names.operators).astype("str"),
+            "device": chosen["device"][order][starts],
+            "tests": total("tests"),
+            "samples": total("samples"),
+            "download_mbps": ratio(total("download_total"), total("samples")),
+            "upload_mbps": ratio(total("upload_total"), total("upload_samples")),
+            "latency_ms": ratio(total("latency_total"), total("latency_samples")),
         }
     )
     groups = pd.concat([values, values.assign(operator=ALL)], ignore_index=True).groupby("operator")

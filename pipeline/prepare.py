@@ -31,6 +31,7 @@ class Preparation:
     zones: locate.Zones
     files: tuple[str, ...]  # names, ascending: a file's number is its place
     sources: tuple[str, ...]
+    row_estimate: int  # of all parts
 
 
 @dataclass(frozen=True)
@@ -55,8 +56,9 @@ def locate_all(
     }
     sources = {part.source for part in parts if part.delivery} | {n for t in in_memory for n in t["source"].unique()}
     nowhere = gpd.GeoDataFrame({"commune_code": []}, geometry=[], crs="EPSG:4326")
-    zones = locate.zones_of(nowhere if communes is None else communes, sum(part.row_estimate() for part in parts))
-    how = Preparation(settings, zones, tuple(sorted(files)), tuple(sorted(sources)))
+    count = sum(part.row_estimate() for part in parts)
+    zones = locate.zones_of(nowhere if communes is None else communes, count)
+    how = Preparation(settings, zones, tuple(sorted(files)), tuple(sorted(sources)), count)
     rows = engine.prepare(parts, partial(prepared, how=how), progress)
     accounts = []
     for chunks in rows.accounts:
@@ -108,7 +110,7 @@ def rows_of(tests: pd.DataFrame, how: Preparation) -> tuple[Columns, dict[str, i
         max_download_mbps=quality.max_download_mbps,
         max_accuracy_m=quality.max_commune_accuracy_m,
     )
-    cell = hexes.indexes_of_points(latitude, longitude, settings.hexes.finest_resolution)
+    cell = hexes.indexes_of_points(latitude, longitude, settings.hexes.finest_resolution, how.row_estimate)
     utc = tests["measured_at"]
     time = utc.to_numpy(dtype="datetime64[us]").view("int64")
     local = utc.dt.tz_convert(settings.timezone).dt.tz_localize(None).to_numpy(dtype="datetime64[us]").view("int64")

@@ -64,7 +64,9 @@ def _leaked(content: bytes, device_prints: npt.NDArray[np.uint64]) -> list[str]:
     if not len(device_prints):
         return []
     tokens = pd.Series(sorted({text.decode() for text in set(_TOKEN.findall(content))}), dtype="str")
-    return [text for text in tokens[np.isin(of_texts(tokens), device_prints)] if is_telling(text)]
+    prints = of_texts(tokens)
+    place = np.searchsorted(device_prints, prints).clip(max=len(device_prints) - 1)
+    return [text for text in tokens[device_prints[place] == prints] if is_telling(text)]
 
 
 def _content(path: Path) -> bytes:
