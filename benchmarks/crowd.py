@@ -8,6 +8,7 @@ twice. Does not belong here: a province whose truth is known (`pipeline/simulate
 
 from __future__ import annotations
 
+from itertools import chain
 from pathlib import Path
 
 import geopandas as gpd
@@ -58,14 +59,12 @@ def write(path: Path, area: gpd.GeoDataFrame, test_count: int, device_count: int
     bounds = np.cumsum(keen) / keen.sum()
     names = pa.array([f"{value:012x}" for value in generator.integers(0, 1 << 48, device_count)])
     path.parent.mkdir(parents=True, exist_ok=True)
-    writer = None
-    for start in range(0, test_count, CHUNK):
-        size = min(CHUNK, test_count - start)
-        table = _tests(generator, size, bounds, home, places[commune], operator, level, names)
-        writer = writer or pq.ParquetWriter(path, table.schema)
-        writer.write_table(table)
-    assert writer is not None
-    writer.close()
+    sizes = [min(CHUNK, test_count - start) for start in range(0, test_count, CHUNK)]
+    tables = (_tests(generator, size, bounds, home, places[commune], operator, level, names) for size in sizes)
+    first = next(tables)
+    with pq.ParquetWriter(path, first.schema) as writer:
+        for table in chain([first], tables):
+            writer.write_table(table)
     return path
 
 
@@ -78,7 +77,9 @@ def _tests(
     at_home = generator.random(sittings) < 0.67
     visited = around[device, generator.integers(0, VILLAGES, sittings)] + generator.normal(0, 2e-3, (sittings, 2))
     place = np.where(at_home[:, None], home[device] + generator.normal(0, 1e-4, (sittings, 2)), visited).T
-    hour = np.where(generator.random(sittings) < 0.45, generator.normal(20.3, 1.2, sittings), generator.uniform(6, 22, sittings))
+    hour = np.where(
+        generator.random(sittings) < 0.45, generator.normal(20.3, 1.2, sittings), generator.uniform(6, 22, sittings)
+    )
     begin = (generator.integers(0, DAYS, sittings) + np.clip(hour, 0, 23.9) / 24) * 86_400
     sitting = np.sort(np.r_[np.arange(sittings), generator.integers(0, sittings, size - sittings)])
     later = np.arange(size) - np.searchsorted(sitting, sitting)

@@ -18,10 +18,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from pipeline import __version__, texts
+from pipeline.console import engine_of, progress_shown
 from pipeline.errors import Fault, UserFault, fault
 
 if TYPE_CHECKING:
-    from pipeline.inputs import Headings
+    from pipeline.deliveries import Headings
     from pipeline.settings import Settings
 
 # what a system refuses for reasons that its user can mend
@@ -75,7 +76,13 @@ PopulationFile = Annotated[
 ]
 OutFolder = Annotated[Path, typer.Option("--out", help="Folder for outputs; the period's own folder is made inside.")]
 LangName = Annotated[Lang | None, typer.Option("--lang", help="Language of outputs and messages; default: vi.")]
-EngineName = Annotated[str, typer.Option("--engine", help="Where the steps run: local.")]
+EngineName = Annotated[
+    str, typer.Option("--engine", help="Where rows are read and added up: local (all cores) or dask.")
+]
+SchedulerAddress = Annotated[
+    str | None,
+    typer.Option("--scheduler", help="Dask scheduler tcp://HOST:8786; default: workers on this machine."),
+]
 Parts = Annotated[str, typer.Option("--publish", help="What to publish, with commas: tables,map,gis,report.")]
 
 
@@ -99,6 +106,7 @@ def run(
     population: PopulationFile = None,
     out: OutFolder = Path("outputs"),
     engine: EngineName = "local",
+    scheduler: SchedulerAddress = None,
     lang: LangName = None,
     publish: Parts = "tables,map,gis,report",
 ) -> None:
@@ -112,8 +120,10 @@ def run(
         parts = _parts(publish, engine)
         from pipeline import journey
 
-        with _progress(language) as (tell, progress):
-            folders = journey.run(chosen, period=period, out=out, parts=parts, tell=tell, progress=progress)
+        with progress_shown(language) as (tell, progress), engine_of(engine, scheduler, tell) as where:
+            folders = journey.run(
+                chosen, period=period, out=out, parts=parts, tell=tell, progress=progress, engine=where
+            )
     for folder in folders:
         typer.echo(f"{texts.line('outputs', language)}: {folder}")
         for name in ("maps/coverage_gaps.html", "maps/coverage_gaps.png", "tables", "gis", "report", "manifest.json"):
@@ -157,7 +167,7 @@ def check(
                 f'format = "{source.format}"',
             ]
             typer.echo("\n".join(_heading_lines(file, reading, [] if reading.source in named else section, language)))
-        with _progress(language) as (tell, progress):
+        with progress_shown(language) as (tell, progress):
             read = journey.read(chosen, progress)
             when = doors.chosen_period(read, chosen, None if period == "all" else period)
             area, vintage = read.communes["area_km2"].sum(), read.communes["boundary_vintage"].iloc[0]
@@ -363,32 +373,3 @@ def _letters(lang: texts.Lang) -> Iterator[None]:
         typer.echo(f"{texts.line('fault', lang)}: {texts.letter(one, lang)}", err=True)
     typer.echo(texts.line("faults_left", lang, count=len(faults)), err=True)
     raise typer.Exit(2)
-
-
-@contextmanager
-def _progress(lang: texts.Lang) -> Iterator[tuple[Any, Any]]:
-    """(tell, progress): log lines on stderr; a bar there too when it is a terminal."""
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
-
-    console = Console(stderr=True, highlight=False, soft_wrap=True)
-    columns = (
-        BarColumn(),
-        TextColumn("{task.percentage:3.0f} %"),
-        TimeElapsedColumn(),
-        TextColumn("{task.description}"),
-    )
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        task = bar.add_task("", total=1.0)
-
-        def tell(key: str, **values: object) -> None:
-            if key == "warning":
-                text = f"{texts.line('warning', lang)}: {texts.letter(values['fault'], lang)}"  # type: ignore[arg-type]
-            else:
-                text = texts.line(key, lang, **values)
-            if bar.disable:
-                typer.echo(text, err=True)
-            else:
-                bar.console.print(text, markup=False)
-
-        yield tell, lambda what, share: bar.update(task, completed=share, description=what)

@@ -13,13 +13,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-import shapely
 
 from pipeline import hexes, judge, samples
-from pipeline.facts import DAY_S, Columns, Facts, Scope, month_of_day
+from pipeline.facts import Facts
 from pipeline.fingerprints import combined, operator_prints
 from pipeline.groups import changes, medians, ratio, sequence, sums
-from pipeline.periods import Period
+from pipeline.rows import DAY_S, Columns, Scope, month_of_day
 from pipeline.settings import Settings
 from pipeline.tables import ALL, checked, typed
 
@@ -70,8 +69,8 @@ def evidence_of_facts(facts: Facts, names: Names, scope: Scope, window_months: i
         devices,
         counts,
         cells,
-        _revisited(facts["known"], names),
-        names.operators,
+        revisited_samples(facts["known"], names),
+        sorted(settings.operators) or [names.operators[number] for number in np.unique(facts["met"]["operator"])],
         present,
         window_months,
         False,
@@ -240,7 +239,7 @@ def _slow_hours_apart(slow: Columns, number: int, unit: Any, pooled: int, size: 
     found = np.full(size, np.nan)
     for of in (unit(here), unit(here, pooled)):
         samples_of = np.bincount(of, weights=here["samples"], minlength=size)
-        codes = np.sort(pd.unique(of * DAY_S + here["second"]))
+        codes = _distinct(of * DAY_S + here["second"], size * DAY_S)
         second = codes % DAY_S
         hours = second // 3600 + second // 60 % 60 / 60 + second % 60 / 3600
         bounds = np.r_[changes(codes // DAY_S), len(codes)]
@@ -249,6 +248,15 @@ def _slow_hours_apart(slow: Columns, number: int, unit: Any, pooled: int, size: 
             if samples_of[one] > 1:
                 found[one] = samples.widest_apart(hours[start:stop])
     return found
+
+
+def _distinct(codes: npt.NDArray[np.int64], limit: int) -> npt.NDArray[np.int64]:
+    """Distinct codes below the limit, ascending: by an array of marks where that is small enough."""
+    if limit > 200_000_000:
+        return np.unique(codes)
+    marks = np.zeros(limit, dtype=bool)
+    marks[codes] = True
+    return np.flatnonzero(marks)
 
 
 def _cells(cells: Columns, names: Names, months: tuple[int, int]) -> pd.DataFrame:
@@ -281,7 +289,8 @@ def _cells(cells: Columns, names: Names, months: tuple[int, int]) -> pd.DataFram
     )
 
 
-def _revisited(known: Columns, names: Names) -> pd.DataFrame:
+def revisited_samples(known: Columns, names: Names) -> pd.DataFrame:
+    """Samples at the cells of gaps that were known before, one to a row."""
     return pd.DataFrame(
         {
             "commune_code": pd.Categorical.from_codes(known["zone"], names.communes).astype("str"),
@@ -321,78 +330,6 @@ def widened(
     joined.loc[chosen, "window_months"] = float(month_count)
     values = pd.concat([kept, added]).sort_values([*UNIT, "device_key"], ignore_index=True)
     return replace(base, devices=values, counts=joined)
-
-
-def repeated_tiles(tiles: pd.DataFrame) -> pd.Series:
-    """Tiles that were met before in the same period: the first readable row stays."""
-    readable = tiles[tiles["unreadable"].eq("")]
-    return readable.duplicated(["quadkey", "tile_period"]).reindex(tiles.index, fill_value=False).astype(bool)
-
-
-def mark_tiles(tiles: pd.DataFrame, shares: pd.DataFrame, period: Period) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Tiles + `reject_reason`, and the books by source with the share of the tests that could be placed."""
-    placed = shares.groupby("tile")["tile_share"].sum().reindex(range(len(tiles)), fill_value=0.0).to_numpy()
-    readable = tiles["unreadable"].eq("")
-    current = readable & tiles["tile_period"].eq(str(period))
-    reason = np.select(
-        [
-            ~readable & tiles["unreadable"].str.contains("quadkey", regex=False),
-            ~readable & tiles["unreadable"].str.contains("quarter", regex=False),
-            ~readable,
-            ~current,
-            repeated_tiles(tiles),
-            placed == 0,
-        ],
-        ["bad_position", "bad_time", "bad_value", "outside_window", "duplicate", "outside_area"],
-        default="",
-    )
-    marked = tiles.assign(
-        reject_reason=pd.Series(reason, index=tiles.index, dtype="str").replace("", np.nan).astype("str")
-    )
-    used = marked["reject_reason"].isna()
-    asked = used | marked["reject_reason"].eq("outside_area")
-    books = pd.DataFrame(
-        {
-            "source": marked["source"],
-            "read_count": 1,
-            "valid_count": used.astype(int),
-            "failed_count": 0,
-            "reject_count": (~used).astype(int),
-            "asked_tests": tiles["test_count"].where(asked, 0.0),
-            "placed_tests": (tiles["test_count"] * placed).where(asked, 0.0),
-        }
-    ).groupby("source").sum()  # fmt: skip
-    books["placed_share"] = books["placed_tests"] / books["asked_tests"]
-    return marked, books
-
-
-def evidence_of_tiles(marked: pd.DataFrame, shares: pd.DataFrame, outlines: np.ndarray, settings: Settings) -> Evidence:
-    """Marked tiles and their shares → evidence under operator `all`. Tests over communes = tests placed: asserted."""
-    columns = ["quadkey", "download_mbps", "upload_mbps", "latency_ms", "test_count", "device_count"]
-    parts = shares.merge(marked[columns], left_on="tile", right_index=True)
-    devices, counts = samples.tile_values(parts)
-    assert np.isclose(counts["test_count"].sum(), (parts["test_count"] * parts["tile_share"]).sum())
-    used = marked[marked["reject_reason"].isna()]
-    centre = shapely.centroid(outlines[used.index.to_numpy()])
-    cells = hexes.cells_of_points(
-        pd.Series(shapely.get_y(centre), index=used.index),
-        pd.Series(shapely.get_x(centre), index=used.index),
-        settings.hexes.finest_resolution,
-    )
-    cell_values = used.assign(
-        hex9_id=cells, operator=ALL, device_key=used["quadkey"], device_weight=used["device_count"], sample_count=1.0,
-        download_total=used["download_mbps"],
-        upload_total=used["upload_mbps"].fillna(0.0), upload_count=used["upload_mbps"].notna().astype("float64"),
-        latency_total=used["latency_ms"].fillna(0.0), latency_count=used["latency_ms"].notna().astype("float64"),
-    )  # fmt: skip
-    present = {(code, ALL) for code in counts.index.get_level_values("commune_code")}
-    counts = counts.assign(window_months=3.0)
-    nothing = {name: np.zeros(0, dtype=np.int64) for name in ("zone", "operator", "day", "is_pseudo", "tests")}
-    nothing |= {name: np.zeros(0) for name in ("download", "upload", "latency")}
-    nothing |= {name: np.zeros(0, dtype=np.uint64) for name in ("device", "cell")}
-    revisited = _revisited(nothing, Names(np.zeros(0, dtype=object), []))
-    shown = devices["device_key"].nunique()
-    return Evidence(devices, counts, cell_values, revisited, [], present, 3, True, len(devices), shown, None)
 
 
 def gates_of(settings: Settings) -> judge.Gates:

@@ -91,7 +91,7 @@ def read_inputs(settings: Settings, progress: Progress, prepared: Prepared) -> I
     listed = deliveries.listed(settings, warnings, faults)
     parts = [part for one in listed for part in one.parts]
     with ThreadPoolExecutor(1) as beside:  # files are hashed while they are read
-        hashes = [beside.submit(lambda one=one: one.delivery.sha256) for one in listed]
+        hashes = [beside.submit(getattr, one.delivery, "sha256") for one in listed]
         rows, accounts = prepared(communes, parts)
         tiles = _joined("tiles", deliveries.read_tiles(listed, settings))
         sha256 = [found.result() for found in hashes]
@@ -214,9 +214,9 @@ def periods_in(inputs: Inputs, settings: Settings) -> list[str]:
     if len(inputs.tiles):
         readable = inputs.tiles.loc[inputs.tiles["unreadable"].eq(""), "tile_period"]
         return sorted(readable.unique())
-    months = _months(inputs, settings)
+    counts = _months(inputs, settings)
     # a phone with a wrong clock must not choose the report month
-    return sorted(month for month, count in months.items() if count >= STRAY_SHARE * months.total())
+    return sorted(month for month, count in counts.items() if count >= STRAY_SHARE * counts.total())
 
 
 def _months(inputs: Inputs, settings: Settings) -> Counter[str]:
@@ -249,11 +249,11 @@ def evidence_window(inputs: Inputs, settings: Settings, period: Period) -> list[
 def period_warnings(inputs: Inputs, settings: Settings, period: Period, window: list[str]) -> list[Fault]:
     """What the data lack for the period: months of the window; months passed over; a target that is not valid then."""
     found = []
-    if months := _months(inputs, settings):
+    if counts := _months(inputs, settings):
         held = periods_in(inputs, settings)
         if missing := [month for month in window if month not in held]:
             found.append(Fault("months_missing", values={"found": missing}))
-        if stray := sorted(set(months) - set(held)):
+        if stray := sorted(set(counts) - set(held)):
             found.append(Fault("stray_months", values={"found": stray}))
     about, months = settings.target, period.months
     early = about.valid_from is not None and f"{about.valid_from:%Y-%m}" > months[-1]

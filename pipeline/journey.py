@@ -28,9 +28,6 @@ from pipeline.errors import Fault
 from pipeline.evidence import (
     Evidence,
     evidence_of_facts,
-    evidence_of_tiles,
-    mark_tiles,
-    repeated_tiles,
     units_of_facts,
     widened,
 )
@@ -44,6 +41,7 @@ from pipeline.scope import Question, question_of
 from pipeline.settings import Settings
 from pipeline.sources import ookla
 from pipeline.tables import ALL
+from pipeline.tiles import evidence_of_tiles, mark_tiles, repeated_tiles
 
 Tell = Callable[..., None]  # tell(line key, **values): the run's log, in the words of texts.LINES
 Progress = Callable[[str, float], None]

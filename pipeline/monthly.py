@@ -15,9 +15,10 @@ import pandas as pd
 
 from pipeline import fieldwork, privacy
 from pipeline.evidence import Names
-from pipeline.facts import Columns, Facts
+from pipeline.facts import Facts
 from pipeline.groups import changes, ratio, sequence, sums
 from pipeline.periods import Period
+from pipeline.rows import Columns
 from pipeline.settings import Settings
 from pipeline.tables import ALL, PRIVATE, checked, typed
 

@@ -19,6 +19,7 @@ from pipeline import clean, facts, fingerprints, hexes, locate
 from pipeline.deliveries import Account, Part, read_part
 from pipeline.engine import Chunk, Columns, Engine, Progress, Rows
 from pipeline.errors import UserFault
+from pipeline.rows import ACCURATE, CLOSE, DAY_S, HAS_ID, PSEUDO, Scope
 from pipeline.settings import Settings
 from pipeline.tables import REJECT_REASONS, TABLES, TECHNOLOGIES, typed
 
@@ -68,7 +69,7 @@ def locate_all(
     return Located(rows, how), accounts
 
 
-def facts_in(located: Located, scope: facts.Scope) -> facts.Facts:
+def facts_in(located: Located, scope: Scope) -> facts.Facts:
     """Facts of all rows: repeats by test id first, since the copies of a test may name different devices."""
     repeated = located.rows.gather("ids", facts.repeated_ids)
     scope = replace(scope, repeated=np.sort(np.concatenate([np.zeros(0, np.uint64), *repeated])))
@@ -87,7 +88,7 @@ def prepared(part: Part, how: Preparation) -> Iterator[Chunk]:
             account.months.update(months)
             account.operators.update(tests["operator_met"].dropna().unique().tolist())
             streams = {"tests": (fingerprints.mixed(rows["device"]), rows)}
-            named = np.flatnonzero(rows["flags"] & facts.HAS_ID & (clean.has_time(rows["own"]) * 255))
+            named = np.flatnonzero(rows["flags"] & HAS_ID & (clean.has_time(rows["own"]) * 255))
             if len(named):
                 ids = {name: rows[name][named] for name in ("identity", "identity2", "time", "file", "row")}
                 streams["ids"] = (ids["identity"], ids)
@@ -114,12 +115,12 @@ def rows_of(tests: pd.DataFrame, how: Preparation) -> tuple[Columns, dict[str, i
     utc = tests["measured_at"]
     time = utc.to_numpy(dtype="datetime64[us]").view("int64")
     local = utc.dt.tz_convert(settings.timezone).dt.tz_localize(None).to_numpy(dtype="datetime64[us]").view("int64")
-    day = local // (facts.DAY_S * 1_000_000)
+    day = local // (DAY_S * 1_000_000)
     accuracy = tests["location_accuracy_m"].to_numpy(dtype="float64")
     source = _places(tests["source"], how.sources).astype(np.uint8)
-    flags = np.where(accuracy > quality.max_hex_accuracy_m, 0, facts.CLOSE).astype(np.uint8)
+    flags = np.where(accuracy > quality.max_hex_accuracy_m, 0, CLOSE).astype(np.uint8)
     # phones write 0 or −1 where they do not know their accuracy
-    flags |= np.where((accuracy > 0) & (accuracy <= quality.max_hex_accuracy_m), facts.ACCURATE, 0).astype(np.uint8)
+    flags |= np.where((accuracy > 0) & (accuracy <= quality.max_hex_accuracy_m), ACCURATE, 0).astype(np.uint8)
     salt = (
         fingerprints.of_texts(pd.Series(how.sources, dtype="str"))[source]
         if len(how.sources)
@@ -129,7 +130,7 @@ def rows_of(tests: pd.DataFrame, how: Preparation) -> tuple[Columns, dict[str, i
     nameless = device == 0
     device ^= salt
     if nameless.any():  # a cell and a date make a pseudo-device
-        flags[nameless] |= facts.PSEUDO
+        flags[nameless] |= PSEUDO
         device[nameless] = fingerprints.combined(cell[nameless], day[nameless], salt[nameless])
     rows: Columns = {
         "device": device,
@@ -152,7 +153,7 @@ def rows_of(tests: pd.DataFrame, how: Preparation) -> tuple[Columns, dict[str, i
     if tests["test_id"].notna().any():
         test = fingerprints.of_texts(tests["test_id"])
         has_id = test != 0
-        flags[has_id] |= facts.HAS_ID
+        flags[has_id] |= HAS_ID
         identity = np.where(has_id, fingerprints.combined(test, salt), identity)
         second = fingerprints.of_texts(tests["test_id"], seed=1) >> np.uint64(32)
         rows["identity2"] = np.where(has_id, second, 0).astype(np.uint32)

@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
+from pipeline.fingerprints import of_texts
 from pipeline.tables import ALL, checked, typed
 
 UNIT = ["commune_code", "operator"]
@@ -46,7 +47,7 @@ def tile_values(parts: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     home = shared.sort_values(["quadkey", "tile_share", "commune_code"], ascending=[True, False, True]).drop_duplicates(
         "quadkey"
     )
-    devices = home.rename(columns={"quadkey": "device_key"}).assign(sample_count=1.0, is_pseudo=True)
+    devices = home.assign(device_key=of_texts(home["quadkey"]), sample_count=1.0, is_pseudo=True)
     devices = devices.sort_values([*UNIT, "device_key"], ignore_index=True)
     counts = pd.DataFrame(
         {

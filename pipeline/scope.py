@@ -12,10 +12,10 @@ import pandas as pd
 
 from pipeline import hexes
 from pipeline.evidence import Names
-from pipeline.facts import Scope
 from pipeline.fingerprints import operator_prints
 from pipeline.periods import Period
 from pipeline.prepare import Located
+from pipeline.rows import Scope
 from pipeline.settings import Settings
 from pipeline.tables import TECHNOLOGIES
 
@@ -71,7 +71,7 @@ def question_of(
     scope = Scope(
         windows=tuple(windows),
         report_month=_number(period.months[-1]),
-        months=(max(_number(tracker[0]), low), _number(tracker[-1])),
+        months=(min(max(_number(tracker[0]), low), _number(tracker[-1])), _number(tracker[-1])),
         spans=tuple((_number(m[0]), _number(m[-1])) for m in (period.months, period.before().months)),
         longest=_ends(period.window(longest)),
         year=_ends(period.window(12)),

@@ -20,7 +20,7 @@ from pipeline.errors import Fault, UserFault, fault
 from pipeline.output_settings import Installs, Publish, Report, Section, Tracker
 
 Share = Field(ge=0, le=1)
-ENGINES = ("local",)  # `dask` joins with its room
+ENGINES = ("local", "dask")
 PARTS = ("tables", "map", "gis", "report")
 
 

@@ -10,8 +10,13 @@ import numpy as np
 import pandas as pd
 import shapely
 
+from pipeline.deliveries import Part
+from pipeline.engine import Local
+from pipeline.periods import Period
+from pipeline.prepare import facts_in, locate_all
 from pipeline.publish.gap_map.columns import decoded
-from pipeline.settings import Evidence
+from pipeline.scope import question_of
+from pipeline.settings import Evidence, Settings
 from pipeline.tables import checked, typed
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -161,3 +166,16 @@ def page_table(data: dict, kind: str) -> pd.DataFrame:
         part["weak"] = columns[f"c.{number}.weak"] == 1
         parts.append(part.assign(hex_id=ids, operator=operator).dropna(subset="devices"))
     return pd.concat(parts).set_index(["hex_id", "operator"]).sort_index()
+
+
+def facts_of_tests(tests: pd.DataFrame, communes: gpd.GeoDataFrame | None = None, period: str = "2026-10", **rules):
+    """(facts, question, located) of `tests` in memory, as the journey asks for them."""
+    settings = Settings.model_validate(rules)
+    communes = squares() if communes is None else communes
+    located, accounts = locate_all(communes, [Part("", None, tests=tests)], settings, Local(1), lambda _: None)
+    account, when = accounts[0], Period.parse(period)
+    window = when.window(max(settings.evidence.window_months, when.length))
+    first = min(account.months, default="")
+    places = pd.Series([], dtype="str")
+    question = question_of(located, account.operators, set(account.months), first, when, window, places, settings)
+    return facts_in(located, question.scope), question, located

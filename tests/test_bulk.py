@@ -9,55 +9,11 @@ import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from benchmarks.hard_points import by_the_library, points_on_edges, poles_and_pentagons, spread_over_the_world
 from pipeline import hexes, locate
 
 pytest.importorskip("numba", reason="the extra `bulk` is not installed")
 from pipeline import lattice  # noqa: E402
-
-METRE_DEG = 1 / 111_195
-
-
-def by_the_library(latitude, longitude, resolution):
-    return np.array(
-        [h3.latlng_to_cell(a, b, resolution) for a, b in zip(latitude.tolist(), longitude.tolist(), strict=True)],
-        dtype="uint64",
-    )
-
-
-def spread_over_the_world(count, seed):
-    generator = np.random.default_rng(seed)
-    return np.degrees(np.arcsin(generator.uniform(-1, 1, count))), generator.uniform(-180, 180, count)
-
-
-def clouds(centres, sizes, count, seed):
-    generator = np.random.default_rng(seed)
-    points = [
-        np.column_stack([lat + generator.normal(0, size, count), lon + generator.normal(0, size, count)])
-        for lat, lon in centres
-        for size in sizes
-    ]
-    lat, lon = np.concatenate(points).T
-    return np.clip(lat, -90, 90), (lon + 180) % 360 - 180
-
-
-def points_on_edges(resolution, seed):
-    """On the great circles between a cell's corners, at the corners, and from an ulp to a metre off them."""
-    generator = np.random.default_rng(seed)
-    found = []
-    cells = by_the_library(*spread_over_the_world(60, seed), resolution)
-    for ring in (np.array(h3.cell_to_boundary(int(cell))) for cell in cells):
-        phi, lam = np.radians(ring).T
-        corner = np.column_stack([np.cos(phi) * np.cos(lam), np.cos(phi) * np.sin(lam), np.sin(phi)])
-        share = generator.uniform(0, 1, (3, len(corner), 1))
-        between = (1 - share) * corner + share * np.roll(corner, -1, axis=0)
-        v = np.concatenate([corner, *between])
-        v /= np.linalg.norm(v, axis=1, keepdims=True)
-        on = np.column_stack([np.degrees(np.arcsin(v[:, 2])), np.degrees(np.arctan2(v[:, 1], v[:, 0]))])
-        for off in (0, 1e-16, 1e-15, 1e-14, 1e-13, 1e-11, 1e-9, METRE_DEG / 10, METRE_DEG):
-            found.append(on + generator.normal(0, 1, on.shape) * off)
-            found.append(np.nextafter(on, generator.choice([-np.inf, np.inf], on.shape)))
-    lat, lon = np.concatenate(found).T
-    return np.clip(lat, -90, 90), np.clip(lon, -180, 180)
 
 
 @pytest.mark.parametrize("resolution", range(16))
@@ -74,12 +30,7 @@ def test_points_on_edges_and_corners_get_the_librarys_cell(resolution):
 
 @pytest.mark.parametrize("resolution", [0, 1, 5, 8, 9, 12])
 def test_poles_pentagons_and_face_centres_get_the_librarys_cell(resolution):
-    faces = lattice.faces()[0]
-    centres = [*zip(np.degrees(np.arcsin(faces[:, 2])), np.degrees(np.arctan2(faces[:, 1], faces[:, 0])), strict=True)]
-    pentagons = [h3.cell_to_latlng(cell) for r in (0, 3, resolution) for cell in h3.get_pentagons(r)]
-    lat, lon = clouds(
-        [*centres, *pentagons, (90, 0), (-90, 0), (0, 180), (0, 0)], 10.0 ** np.arange(-12, 2), 12, resolution
-    )
+    lat, lon = poles_and_pentagons(resolution, resolution)
     assert (lattice.cells_of_points(lat, lon, resolution) == by_the_library(lat, lon, resolution)).all()
 
 

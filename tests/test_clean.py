@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from zoneinfo import ZoneInfo
-
 import numpy as np
 import pandas as pd
 import pytest
@@ -11,13 +9,17 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline import clean, samples
+from pipeline.evidence import units_of_facts
+from pipeline.prepare import books_of, rejects_of
+from pipeline.settings import Settings
 from pipeline.tables import REJECT_REASONS, TABLES, typed
+from tests.builders import facts_of_tests
 
-HANOI = ZoneInfo("Asia/Ho_Chi_Minh")
+ONE_MONTH = {"evidence": {"window_months": 1, "widened_months": ()}}
 GOOD = dict(
     source="s", source_file="f", source_row=2, test_id=None, measured_at=pd.Timestamp("2026-10-01T01:00:00Z"), latitude=22.05, longitude=103.05,
     location_accuracy_m=10.0, operator_met="V", technology="4G", download_mbps=20.0, upload_mbps=5.0, latency_ms=40.0, jitter_ms=1.0,
-    signal_dbm=-90.0, device_id="d", unreadable="", located_code="r0c0", hex9_id="h",
+    signal_dbm=-90.0, device_id="d", unreadable="",
 )  # fmt: skip
 
 
@@ -29,12 +31,16 @@ def rows_of(*changes: dict) -> pd.DataFrame:
     ]
     frame = pd.DataFrame(rows)
     frame["measured_at"] = pd.to_datetime(frame["measured_at"], utc=True)
-    return typed("tests", frame).astype({"located_code": "str", "hex9_id": "str"})
+    return typed("tests", frame)
 
 
-def mark(tests: pd.DataFrame, **change) -> pd.DataFrame:
-    rules = dict(months=["2026-10"], timezone=HANOI, technology="4G", max_download_mbps=600.0, max_accuracy_m=1000.0)
-    return clean.mark_tests(tests, **(rules | change))
+def examined(tests: pd.DataFrame) -> tuple[list[str | None], pd.DataFrame]:
+    """(the reason of each row, None where it counts; the books), within October 2026."""
+    facts, _, located = facts_of_tests(tests, **ONE_MONTH)
+    rejects = rejects_of(facts, located.how.files, located.how.sources).set_index(["source_file", "source_row"])
+    rows = pd.MultiIndex.from_frame(tests[["source_file", "source_row"]])
+    found = rejects["reject_reason"].reindex(rows)
+    return [None if pd.isna(reason) else reason for reason in found], books_of(facts, located.how.sources)
 
 
 @pytest.mark.parametrize(
@@ -49,7 +55,7 @@ def mark(tests: pd.DataFrame, **change) -> pd.DataFrame:
         ({"latitude": np.nan}, "bad_position"),
         ({"longitude": 181.0}, "bad_position"),
         ({"latitude": 0.0, "longitude": 0.0}, "bad_position"),
-        ({"located_code": None}, "outside_area"),
+        ({"latitude": 10.0}, "outside_area"),
         ({"location_accuracy_m": 1000.0}, None),
         ({"location_accuracy_m": 1000.1}, "inaccurate_position"),
         ({"location_accuracy_m": np.nan}, None),
@@ -68,56 +74,61 @@ def mark(tests: pd.DataFrame, **change) -> pd.DataFrame:
     ],
 )
 def test_reason(change, reason):
-    found = mark(rows_of(change))["reject_reason"].iloc[0]
-    assert (None if pd.isna(found) else found) == reason
+    assert examined(rows_of(change))[0] == [reason]
 
 
 @pytest.mark.parametrize("download", [0.0, np.nan])
 def test_a_failed_test_is_kept_apart_and_is_no_reject(download):
-    row = mark(rows_of({"download_mbps": download})).iloc[0]
-    assert row["is_failed"]
-    assert pd.isna(row["reject_reason"])
-    assert not mark(rows_of({"download_mbps": download, "technology": "5G"})).iloc[0]["is_failed"]
+    reasons, books = examined(rows_of({"download_mbps": download}))
+    assert reasons == [None]
+    assert books.loc["s"].tolist() == [1, 0, 1, 0]
+    assert examined(rows_of({"download_mbps": download, "technology": "5G"}))[1].loc["s"].tolist() == [1, 0, 0, 1]
 
 
 def test_repeats_by_id_within_a_source_and_by_content_without_ids():
     at = GOOD["measured_at"]
-    marked = mark(
+    reasons, _ = examined(
         rows_of(
             {"test_id": "a"},
-            {"test_id": "a"},
-            {"test_id": "a", "source": "other"},
+            {"test_id": "a", "device_id": "another", "latitude": 22.15},
+            {"test_id": "a", "source": "other", "source_file": "o"},
             {"measured_at": at, "source_file": "x"},
             {"measured_at": at, "source_file": "y"},
             {"measured_at": at, "source_file": "z", "download_mbps": 21.0},
             {"measured_at": at, "source_file": "z", "device_id": None},
             {"measured_at": at, "source_file": "z", "device_id": None},
+            {"measured_at": at, "source_file": "z", "location_accuracy_m": 20.0},
+            {"measured_at": at, "source_file": "z", "upload_mbps": np.nan, "test_id": None},
+            {"measured_at": at, "source_file": "z", "upload_mbps": np.nan, "test_id": None},
         )
     )
-    assert marked["reject_reason"].eq("duplicate").tolist() == [False, True, False, False, True, False, False, True]
+    repeats = [reason == "duplicate" for reason in reasons]
+    assert repeats == [False, True, False, False, True, False, False, True, True, False, True]
 
 
 def test_which_copy_stays_does_not_depend_on_the_order_of_rows():
     tests = rows_of(*[{"test_id": str(i % 3), "source_file": f"f{i % 2}"} for i in range(9)])
-    kept = mark(tests).query("reject_reason.isna()")[["source_file", "source_row"]]
-    shuffled = mark(tests.sample(frac=1, random_state=4)).query("reject_reason.isna()")[["source_file", "source_row"]]
-    assert set(map(tuple, kept.to_numpy())) == set(map(tuple, shuffled.to_numpy()))
-    assert len(kept) == 3
+    shuffled = tests.sample(frac=1, random_state=4)
+
+    def kept(rows: pd.DataFrame) -> set[tuple[str, int]]:
+        stays = [reason is None for reason in examined(rows)[0]]
+        return set(rows.loc[stays, ["source_file", "source_row"]].itertuples(index=False, name=None))
+
+    assert kept(tests) == kept(shuffled)
+    assert len(kept(tests)) == 3
 
 
-def test_a_repeat_of_a_row_outside_the_window_is_outside_the_window():
+def test_a_test_that_was_met_in_an_earlier_month_counts_there():
     old = pd.Timestamp("2026-08-01T01:00:00Z")
-    marked = mark(rows_of({"test_id": "a", "measured_at": old}, {"test_id": "a"}))
-    assert marked["reject_reason"].iloc[0] == "outside_window"
-    assert pd.isna(marked["reject_reason"].iloc[1])
+    reasons, _ = examined(rows_of({"test_id": "a", "measured_at": old}, {"test_id": "a"}, {"test_id": "b"}))
+    assert reasons == ["outside_window", "duplicate", None]
 
 
 changes = st.fixed_dictionaries(
     {},
     optional={
         "measured_at": st.sampled_from([pd.NaT, GOOD["measured_at"], pd.Timestamp("2026-01-01T00:00:00Z")]),
-        "latitude": st.sampled_from([np.nan, 22.05, 95.0]),
-        "located_code": st.sampled_from([None, "r0c0"]),
+        "latitude": st.sampled_from([np.nan, 22.05, 95.0, 10.0]),
         "technology": st.sampled_from([None, "4G", "5G", "wifi"]),
         "operator_met": st.sampled_from([None, "V"]),
         "download_mbps": st.sampled_from([np.nan, 0.0, -1.0, 5.0, 700.0]),
@@ -132,51 +143,68 @@ changes = st.fixed_dictionaries(
 @given(st.lists(changes, min_size=1, max_size=12))
 def test_the_books_balance_whatever_comes(rows):
     tests = rows_of(*rows)
-    marked = mark(tests)
-    books = clean.balance(marked)
-    assert len(marked) == len(tests) == books["read_count"].sum()
-    assert set(marked["reject_reason"].dropna()) <= set(REJECT_REASONS)
-    assert not (marked["is_failed"] & marked["reject_reason"].notna()).any()
+    reasons, books = examined(tests)
+    assert len(tests) == books["read_count"].sum()
+    assert {reason for reason in reasons if reason} <= set(REJECT_REASONS)
+    assert books["reject_count"].sum() == sum(reason is not None for reason in reasons)
+    failed = [reason is None and not speed > 0 for reason, speed in zip(reasons, tests["download_mbps"], strict=True)]
+    assert books["failed_count"].sum() == sum(failed)
 
 
 # --- samples and device values
 
 
-def sampled(*rows: dict) -> tuple[pd.DataFrame, pd.DataFrame]:
-    marked = samples.keyed_devices(mark(rows_of(*rows)).assign(commune_code="r0c0", operator="V"))
-    drawn = samples.representative_samples(marked)
-    return drawn, samples.device_values(drawn)
+def figures(*rows: dict) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """(device values, counts by unit) over October 2026."""
+    facts, asked, _ = facts_of_tests(rows_of(*rows), **ONE_MONTH)
+    return units_of_facts(facts, asked.names, asked.scope, 0, 1, Settings.model_validate(ONE_MONTH))
 
 
 def test_one_device_one_cell_one_date_is_one_sample_and_one_device_one_vote():
     day = pd.Timedelta(days=1)
     at = GOOD["measured_at"]
-    drawn, devices = sampled(
+    devices, counts = figures(
         {"download_mbps": 10.0},
         {"download_mbps": 20.0},  # same sample: mean 15
         {"download_mbps": 45.0, "measured_at": at + day},  # second sample of d: device value 30
-        {"download_mbps": 60.0, "measured_at": at + day, "hex9_id": "h2"},  # third: 40
+        {"download_mbps": 60.0, "measured_at": at + day, "latitude": 22.07},  # third: 40
         {"download_mbps": 7.0, "device_id": "e"},
     )
-    assert sorted(drawn["download_mbps"]) == [7.0, 15.0, 45.0, 60.0]
-    values = devices[devices["operator"] == "V"].set_index("device_key")["download_mbps"]
-    assert values.to_dict() == {"s/d": 40.0, "s/e": 7.0}
-    assert devices[devices["operator"] == "all"]["download_mbps"].tolist() == [40.0, 7.0]
+    values = devices[devices["operator"] == "V"].sort_values("test_count")
+    assert values[["download_mbps", "sample_count", "test_count"]].to_numpy().tolist() == [[7.0, 1, 1], [40.0, 3, 4]]
+    assert sorted(devices[devices["operator"] == "all"]["download_mbps"]) == [7.0, 40.0]
+    unit = counts.loc[("r0c0", "V")]
+    assert unit[["test_count", "sample_count", "device_count", "date_count"]].tolist() == [5, 4, 2, 2]
+    assert unit["raw_mean_mbps"] == pytest.approx(142 / 5)
+    assert unit[["largest_device_tests", "largest_cell_samples"]].tolist() == [4, 3]
 
 
 def test_midnight_is_local():
-    drawn, _ = sampled(
+    _, counts = figures(
         {"measured_at": pd.Timestamp("2026-10-01T16:59:00Z")}, {"measured_at": pd.Timestamp("2026-10-01T17:01:00Z")}
     )
-    assert sorted(drawn["local_date"]) == ["2026-10-01", "2026-10-02"]
+    assert counts.loc[("r0c0", "V"), ["sample_count", "date_count"]].tolist() == [2, 2]
 
 
 def test_without_ids_a_cell_and_a_date_make_a_pseudo_device():
-    drawn, devices = sampled(
-        {"device_id": None}, {"device_id": None}, {"device_id": None, "hex9_id": "h2"}, {"device_id": "d"}
+    devices, counts = figures(
+        {"device_id": None},
+        {"device_id": None, "upload_mbps": 9.0},
+        {"device_id": None, "latitude": 22.07},
+        {"device_id": "d"},
     )
-    assert len(devices[devices["operator"] == "V"]) == 3
-    assert drawn["is_pseudo"].sum() == 2
+    named = devices[devices["operator"] == "V"]
+    assert len(named) == 3
+    assert named["is_pseudo"].sum() == 2
+    assert counts.loc[("r0c0", "V"), "pseudo_count"] == 3
+
+
+def test_a_phone_with_two_operators_is_one_device_and_two_values():
+    devices, counts = figures({"download_mbps": 10.0}, {"download_mbps": 30.0, "operator_met": "W"})
+    assert sorted(devices[devices["operator"] == "all"]["download_mbps"]) == [10.0, 30.0]
+    assert devices["device_key"].is_unique or not devices.duplicated(["operator", "device_key"]).any()
+    assert counts["device_count"].tolist() == [1, 1, 1]
+    assert counts.loc[("r0c0", "all"), "largest_device_tests"] == 2
 
 
 def test_hours_apart_are_measured_on_the_circle_and_only_between_slow_samples():
@@ -185,12 +213,25 @@ def test_hours_apart_are_measured_on_the_circle_and_only_between_slow_samples():
             {"measured_at": pd.Timestamp(f"2026-10-{i + 1:02d}T{(h - 7) % 24:02d}:00:00Z"), "download_mbps": speed}
             for i, (h, speed) in enumerate(hours_and_speeds)
         ]
-        return samples.slow_hours_apart(sampled(*rows)[0], 40.0).get(("r0c0", "V"))
+        found = figures(*rows)[1].loc[("r0c0", "V"), "slow_hours_apart"]
+        return None if np.isnan(found) else found
 
     assert apart((8, 10.0), (12, 10.0)) == 4.0
     assert apart((23, 10.0), (1, 10.0)) == 2.0
     assert apart((8, 10.0), (20, 50.0)) is None
     assert apart((8, 10.0), (9, 10.0), (21, 10.0)) == 12.0
+    assert apart((8, 10.0), (8, 10.0)) == 0.0
+
+
+def test_reasons_are_tried_in_the_declared_order():
+    assert list(clean.REASON) == list(REJECT_REASONS)
+    own = np.array([clean.REASON["bad_row"], clean.REASON["bad_value"], clean.COUNTS], dtype="int8")
+    yes, no = np.ones(3, dtype=bool), np.zeros(3, dtype=bool)
+    assert clean.reasons_in(own, yes, no).tolist() == [
+        clean.REASON[r] for r in ("bad_row", "outside_window", "outside_window")
+    ]
+    assert clean.reasons_in(own, yes, yes).tolist() == [clean.REASON[r] for r in ("bad_row", "duplicate", "duplicate")]
+    assert clean.reasons_in(own, no, yes).tolist() == own.tolist()
 
 
 def test_a_tiles_value_goes_to_the_larger_part_and_its_counts_are_split():
@@ -207,10 +248,7 @@ def test_a_tiles_value_goes_to_the_larger_part_and_its_counts_are_split():
         }
     )
     devices, counts = samples.tile_values(parts)
-    assert devices[["commune_code", "device_key", "download_mbps"]].to_numpy().tolist() == [
-        ["a", "1", 10.0],
-        ["b", "2", 30.0],
-    ]
+    assert devices[["commune_code", "download_mbps"]].to_numpy().tolist() == [["a", 10.0], ["b", 30.0]]
     assert counts.loc[("b", "all")].to_dict() == pytest.approx(
         {"test_count": 4.0, "device_count": 2.0, "raw_mean_mbps": (2 * 10 + 2 * 30) / 4, "sample_count": 1}
     )

@@ -80,9 +80,9 @@ def test_parts_can_be_published_alone(lomsong, tmp_path):
 def test_only_what_there_is_can_be_asked_for(lomsong, tmp_path):
     settings = write_world(tmp_path, ONE_MONTH)
     assert lomsong("run", "--settings", settings, "--engine", "local")[0] == 0
-    code, text = lomsong("run", "--settings", settings, "--engine", "dask", "--lang", "en")
+    code, text = lomsong("run", "--settings", settings, "--engine", "spark", "--lang", "en")
     assert code == 2
-    assert "this version has no engine “dask”; it has: local" in text
+    assert "this version has no engine “spark”; it has: local, dask" in text
 
 
 def test_a_file_that_two_sources_read_is_a_fault(lomsong, tmp_path):

@@ -6,57 +6,73 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.fieldwork import is_burst, sample_tracker
-from pipeline.monthly import operator_summary, participation
+from pipeline.monthly import month_tables, participation
 from pipeline.periods import Period
 from pipeline.settings import Settings
-from tests.builders import squares, write_world
+from pipeline.tables import TABLES, typed
+from tests.builders import facts_of_tests, squares, write_world
 from tests.test_cli import ONE_MONTH
 
 RULES = {
-    "official_test_count": 30,
-    "burst_gap_minutes": 10,
-    "burst_min_tests": 5,
-    "one_place_share": 0.8,
-    "month_end_share": 0.5,
+    "evidence": {"official_test_count": 30, "window_months": 1, "widened_months": ()},
+    "tracker": {"burst_gap_minutes": 10, "burst_min_tests": 5, "one_place_share": 0.8, "month_end_share": 0.5},
 }
-COMMUNES = pd.DataFrame(
-    {"commune_code": ["a", "b"], "commune_name": ["A", "B"], "former_district": None, "boundary_vintage": "v"}
-)
-NO_COPIES = pd.DataFrame({"located_code": [], "month": []}, dtype="str")
+COMMUNES = squares(columns=2, rows=1).assign(commune_code=["a", "b"], commune_name=["A", "B"], boundary_vintage="v")
+
+
+def table_of(rows: list[dict]) -> pd.DataFrame:
+    """Rows with local times → `tests`."""
+    table = pd.DataFrame(rows, columns=[*rows[0]] if rows else ["measured_at"])
+    at = pd.to_datetime(table["measured_at"]).dt.tz_localize("Asia/Ho_Chi_Minh").dt.tz_convert("UTC")
+    table = table.assign(
+        source="s", source_file="f", source_row=range(2, len(table) + 2), measured_at=at, unreadable=""
+    )
+    return typed("tests", table.reindex(columns=list(TABLES["tests"])))
 
 
 def rows_of_plan(plan: dict[tuple[str, str], list[tuple[int, str, str, str]]]) -> pd.DataFrame:
-    """{(commune, month): [(day, HH:MM, device, cell), …]} → valid tests."""
-    rows = [
-        {"located_code": code, "month": month, "local_date": f"{month}-{day:02d}", "measured_at": pd.Timestamp(f"{month}-{day:02d} {time}", tz="UTC"),
-         "device_key": device, "hex9_id": cell, "operator_met": "V"}
-        for (code, month), listed in plan.items()
-        for day, time, device, cell in listed
-    ]  # fmt: skip
-    table = pd.DataFrame(
-        rows, columns=["located_code", "month", "local_date", "measured_at", "device_key", "hex9_id", "operator_met"]
-    )
-    return table.assign(
-        source_file="f", source_row=range(2, len(table) + 2), measured_at=pd.to_datetime(table["measured_at"], utc=True)
-    )
+    """{(commune, month): [(day, HH:MM, device, cell), …]} → tests; cells lie 900 m apart."""
+    cells = sorted({cell for listed in plan.values() for *_, cell in listed})
+    place = {cell: (0.01 + 0.008 * (n % 10), 0.01 + 0.008 * (n // 10)) for n, cell in enumerate(cells)}
+    return table_of(
+        [
+            {"measured_at": f"{month}-{day:02d} {time}", "latitude": 22.0 + place[cell][0], "device_id": device,
+             "longitude": 103.0 + 0.1 * "ab".index(code) + place[cell][1], "operator_met": "V", "technology": "4G",
+             "download_mbps": 20.0}
+            for (code, month), listed in plan.items()
+            for day, time, device, cell in listed
+        ]
+    )  # fmt: skip
 
 
 def spread(count: int, days: int = 28) -> list[tuple[int, str, str, str]]:
     return [(1 + i % days, f"{8 + i % 12:02d}:00", f"d{i}", f"c{i}") for i in range(count)]
 
 
-def tracked(plan, months, copies=NO_COPIES) -> pd.DataFrame:
-    return sample_tracker(rows_of_plan(plan), copies, COMMUNES, months, **RULES).set_index(["commune_code", "month"])
+def month_tables_of(tests: pd.DataFrame, months: list[str], **change) -> dict[str, pd.DataFrame]:
+    rules = RULES | change
+    period = Period.parse(months[-1])
+    rules = rules | {"tracker": RULES["tracker"] | {"months": len(months)}}
+    facts, asked, _ = facts_of_tests(tests, COMMUNES, str(period), **rules)
+    about = (asked.window_of_span, COMMUNES, None, set(months), period, Settings.model_validate(rules))
+    return month_tables(facts, asked.names, *about)
+
+
+def tracked(plan, months, copies: int = 0) -> pd.DataFrame:
+    tests = rows_of_plan(plan)
+    again = tests.head(copies).assign(source_row=range(1000, 1000 + copies))
+    tests = pd.concat([tests, again], ignore_index=True)
+    return month_tables_of(tests, months)["sample_tracker"].set_index(["commune_code", "month"])
 
 
 def test_a_sitting_of_five_within_ten_minutes_each_is_a_burst():
     burst = [(3, f"09:{10 * i:02d}", "x", "c") for i in range(5)]
     slow = [(3, f"09:{11 * i:02d}", "y", "c") for i in range(5)]
     moved = [(3, f"09:{i:02d}", "z", f"c{i % 2}") for i in range(8)]
-    table = rows_of_plan({("a", "2026-10"): [*burst, *slow, *moved]})
-    found = is_burst(table.sample(frac=1, random_state=3), 10, 5)
-    assert found.sort_index().tolist() == [True] * 5 + [False] * 13
+    plan = {("a", "2026-10"): [*burst, *slow, *moved]}
+    assert tracked(plan, ["2026-10"]).loc[("a", "2026-10"), "burst_test_count"] == 5
+    stays = {("a", "2026-10"): [*burst, *slow, *[(*rest, "c") for *rest, _ in moved]]}
+    assert tracked(stays, ["2026-10"]).loc[("a", "2026-10"), "burst_test_count"] == 13
 
 
 def test_every_commune_and_month_has_its_row():
@@ -101,8 +117,7 @@ def test_signs_of_a_campaign_are_told_apart():
     bursts = [(1 + i // 5, f"09:{i % 5:02d}", f"d{i // 5}", f"c{i // 5}") for i in range(25)]
     office = [(1 + i % 20, f"{8 + i % 12:02d}:00", f"d{i}", "office") for i in range(25)]
     end = [(29 + i % 3, f"{8 + i % 12:02d}:00", f"d{i}", f"c{i}") for i in range(25)]
-    copies = pd.DataFrame({"located_code": ["a"] * 3, "month": ["2026-10"] * 3})
-    for rows, copied, sign in ((bursts, NO_COPIES, "bursts"), (office, NO_COPIES, "one_place"), (end, NO_COPIES, "month_end"), (spread(25), copies, "copied_rows"), (spread(25), NO_COPIES, ""), (office[:19], NO_COPIES, "")):  # fmt: skip
+    for rows, copied, sign in ((bursts, 0, "bursts"), (office, 0, "one_place"), (end, 0, "month_end"), (spread(25), 3, "copied_rows"), (spread(25), 0, ""), (office[:19], 0, "")):  # fmt: skip
         assert tracked({("a", "2026-10"): rows}, ["2026-10"], copied).loc[("a", "2026-10"), "campaign_signs"] == sign
 
 
@@ -111,9 +126,7 @@ def test_participation_is_beyond_chance_or_unchanged():
     codes = communes["commune_code"]
 
     def devices(counts: list[int]) -> pd.DataFrame:
-        return pd.DataFrame(
-            [{"located_code": c, "device_key": f"{c}{i}"} for c, n in zip(codes, counts, strict=True) for i in range(n)]
-        )
+        return pd.DataFrame({"device_count": counts, "test_count": counts}, index=pd.Index(codes), dtype="float64")
 
     now, before = devices([10, 30, 4, 0]), devices([12, 10, 20, 0])
     found = participation(now, before, communes, pd.Series({"r0c0": 7.0}), Period.parse("2026-10"))
@@ -125,15 +138,17 @@ def test_participation_is_beyond_chance_or_unchanged():
     assert first["former_device_count"].isna().all()
 
 
-def marked(rows: list[tuple[str, str, str, str, float]]) -> pd.DataFrame:
-    """(operator, device, technology, month, Mbps) → keyed, marked tests in one commune."""
-    table = pd.DataFrame(rows, columns=["operator_met", "device_key", "technology", "month", "download_mbps"])
-    return table.assign(
-        located_code="a", hex9_id="c", local_date=table["month"] + "-05", local_hour=9.0, is_pseudo=False, is_failed=False,
-        upload_mbps=table["download_mbps"] / 2, latency_ms=40.0, source_file="f", source_row=range(2, len(table) + 2),
-        measured_at=pd.Timestamp("2026-10-05", tz="UTC"),
-        reject_reason=table["technology"].map({"4G": np.nan, "5G": "other_technology"}),
+def summary(rows: list[tuple[str, str, str, str, float]], window_months: int = 1) -> pd.DataFrame:
+    """(operator, device, technology, month, Mbps) in one commune, cell and day → `operator_summary` of October 2026."""
+    tests = table_of(
+        [
+            {"measured_at": f"{month}-05 09:{number:02d}", "latitude": 22.05, "longitude": 103.05, "operator_met": operator,
+             "technology": technology, "download_mbps": speed, "upload_mbps": speed / 2, "latency_ms": 40.0, "device_id": device}
+            for number, (operator, device, technology, month, speed) in enumerate(rows)
+        ]
     )  # fmt: skip
+    evidence = RULES["evidence"] | {"window_months": window_months}
+    return month_tables_of(tests, sorted({row[3] for row in rows}), evidence=evidence)["operator_summary"]
 
 
 def test_one_device_one_vote_over_the_whole_area_by_technology():
@@ -141,11 +156,11 @@ def test_one_device_one_vote_over_the_whole_area_by_technology():
     rows += [("W", f"w{i}", "4G", "2026-10", 100.0) for i in range(3)] + [
         ("V", f"v{i}", "5G", "2026-10", 300.0) for i in range(3)
     ]
-    months = {"period": ["2026-10"], "window": ["2026-10"], "rolling_12": ["2026-10"]}
-    table = operator_summary(marked(rows), months, Period.parse("2026-10"), Settings())
-    found = table.set_index(["operator", "technology_used", "span"]).loc[
-        :, ["device_count", "mean_mbps", "median_mbps"]
-    ]
+    found = (
+        summary(rows)
+        .set_index(["operator", "technology_used", "span"])
+        .loc[:, ["device_count", "mean_mbps", "median_mbps"]]
+    )
     # v0 has one cell and one day: its two tests are one sample, (10 + 30) / 2 = 20
     assert found.loc[("V", "4G", "period")].tolist() == [3, pytest.approx(70 / 3), 20]
     assert found.loc[("all", "4G", "period")].tolist() == [6, pytest.approx(370 / 6), 65]
@@ -158,8 +173,7 @@ def test_few_devices_show_no_speed_and_cannot_be_had_by_subtraction():
         ("W", f"w{i}", "4G", "2026-10", 90.0) for i in range(2)
     ]
     rows += [("V", "late", "4G", "2026-09", 50.0)]
-    months = {"period": ["2026-10"], "window": ["2026-09", "2026-10"], "rolling_12": ["2026-09", "2026-10"]}
-    found = operator_summary(marked(rows), months, Period.parse("2026-10"), Settings()).set_index(["operator", "span"])
+    found = summary(rows, window_months=2).set_index(["operator", "span"])
     assert found.loc[("V", "period"), "mean_mbps"] == 10
     for hidden in (("W", "period"), ("all", "period"), ("V", "window"), ("all", "window")):
         assert found.loc[hidden, ["mean_mbps", "median_mbps", "upload_mean_mbps", "latency_mean_ms"]].isna().all(), (

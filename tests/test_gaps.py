@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline import gaps, hexes, statistics, tables
+from pipeline import gaps, hexes, statistics
 from pipeline.assemble_gaps import Gaps, gap_tables
 from pipeline.former import no_ledger
 from pipeline.periods import Period
@@ -140,14 +140,25 @@ def test_welch_by_hand():
 # --- areas that grow together and part again
 
 
-def samples_in(cells: list[str], month: str, commune: str = "r0c0") -> pd.DataFrame:
+def devices_in(cells: list[str], commune: str = "r0c0") -> pd.DataFrame:
     """Nine phones in each cell, three samples each."""
     rows = [
-        {"commune_code": commune, "operator": "A", "device_key": f"{cell}-{n}", "hex9_id": cell, "local_date": f"{month}-{day:02d}",
-         "is_pseudo": False, "local_hour": 9.0, "test_count": 1.0, "download_mbps": 9.0 + n, "upload_mbps": 3.0, "latency_ms": 40.0}
-        for cell in cells for n in range(9) for day in (1, 2, 3)
+        {"commune_code": commune, "operator": "A", "device_key": np.uint64(n + 100 * c), "hex9_id": cell, "test_count": 3.0,
+         "sample_count": 3.0, "download_total": 3 * (9.0 + n), "upload_total": 9.0, "upload_count": 3.0, "latency_total": 120.0,
+         "latency_count": 3.0}
+        for c, cell in enumerate(cells) for n in range(9)
     ]  # fmt: skip
-    return tables.checked("samples", tables.typed("samples", pd.DataFrame(rows)))
+    return pd.DataFrame(rows)
+
+
+def samples_in(cells: list[str], month: str, commune: str = "r0c0") -> pd.DataFrame:
+    """The same as samples, on three days."""
+    rows = [
+        {"commune_code": commune, "operator": "A", "device_key": np.uint64(n + 100 * c), "hex9_id": cell, "local_date": f"{month}-{day:02d}",
+         "is_pseudo": False, "test_count": 1.0, "download_mbps": 9.0 + n, "upload_mbps": 3.0, "latency_ms": 40.0}
+        for c, cell in enumerate(cells) for n in range(9) for day in (1, 2, 3)
+    ]  # fmt: skip
+    return pd.DataFrame(rows)
 
 
 def gaps_of(cells: list[str], month: str, former: pd.DataFrame, commune: str = "r0c0") -> Gaps:
@@ -155,6 +166,7 @@ def gaps_of(cells: list[str], month: str, former: pd.DataFrame, commune: str = "
     prior = statistics.Prior(3.6, 0.2, 0.3, 0.01)
     return gap_tables(
         weak,
+        devices_in(cells, commune),
         samples_in(cells, month, commune),
         former,
         {"A": prior},

@@ -118,9 +118,9 @@ def test_one_device_in_two_cells_is_one_device_in_their_parent():
     assert set(hexes.adaptive_cells(same, coarsest=8, finest=9, min_devices=3)) == {eight}
     figures = hexes.cell_figures(
         same.assign(
-            operator="V", test_count=1.0, sample_count=1.0, download_mbps=[10.0, 20.0, 30.0, 40.0],
-            upload_mbps=[4.0, np.nan, 8.0, np.nan], upload_count=[1.0, 0.0, 3.0, 0.0],
-            latency_ms=[50.0, 30.0, np.nan, 40.0], latency_count=[1.0, 1.0, 0.0, 1.0],
+            operator="V", test_count=1.0, sample_count=1.0, download_total=[10.0, 20.0, 30.0, 40.0],
+            upload_total=[4.0, 0.0, 24.0, 0.0], upload_count=[1.0, 0.0, 3.0, 0.0],
+            latency_total=[50.0, 30.0, 0.0, 40.0], latency_count=[1.0, 1.0, 0.0, 1.0],
         ),
         pd.Series({a: eight, b: eight}), 40.0,
     ).set_index("operator")  # fmt: skip
