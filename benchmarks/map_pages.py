@@ -26,8 +26,7 @@ import shapely
 from pipeline import hexes
 from pipeline.demo import write_demo
 from pipeline.fields import ALL
-from pipeline.inputs import read_inputs
-from pipeline.journey import Month, judge_month, silent
+from pipeline.journey import Month, judge_month, read
 from pipeline.periods import Period
 from pipeline.publish import _about
 from pipeline.publish.gap_map import palette
@@ -44,7 +43,7 @@ def month_of_cells(cell_count: int, density: str) -> tuple[Month, Settings]:
     with tempfile.TemporaryDirectory() as folder:
         write_demo(Path(folder), test_count=30_000, seed=1)
         settings = read_settings(Path(folder) / "settings.toml")
-        inputs = read_inputs(settings, silent)
+        inputs = read(settings)
     month = judge_month(inputs, settings, Period.parse(PERIOD), Journal())
     tables = {**month.tables, "hex_status": drawn_cells(month, cell_count, density)}
     tables["gap_areas"] = tables["gap_areas"].head(0)

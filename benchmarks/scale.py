@@ -210,7 +210,7 @@ def job(place: Path) -> dict[str, Any]:
     ]
     found: dict[str, Any] = measured(command)
     manifest = json.loads(next(out.glob("*/manifest.json")).read_text(encoding="utf-8"))
-    return found | {"steps": manifest["step_seconds"]}
+    return found | {"steps": manifest["seconds_by_step"]}
 
 
 def whole_job(place: Path, rounds: int) -> tuple[list[Timing], dict[str, Any]]:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from scipy import stats
+from scipy import special
 
 from pipeline.tables import ALL
 
@@ -106,7 +106,7 @@ def borrow(units: pd.DataFrame, *, target: float, min_units: int) -> pd.DataFram
         # log of the arithmetic mean of log-normal speeds
         middle, variance = given.mean[place, operator] + spread / 2, given.variance[place, operator] + doubt / 4
         mean += weight * middle
-        probability += weight * stats.norm.cdf((np.log(target) - middle) / np.sqrt(variance))
+        probability += weight * special.ndtr((np.log(target) - middle) / np.sqrt(variance))
     result.loc[named.index, COLUMNS[0]] = np.exp(mean)
     result.loc[named.index, COLUMNS[1]] = probability.clip(0, 1)
     return result

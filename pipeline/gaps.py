@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from scipy import sparse, stats
+from scipy import sparse, special
 
 
 def is_weak(
@@ -30,8 +30,13 @@ def least_weak_count(n: np.ndarray, log_sd: np.ndarray, significance: float) -> 
     >>> least_weak_count(np.array([8.0, 10, 20, 100]), np.full(4, 0.8), 0.05).tolist()
     [8.0, 10.0, 17.0, 74.0]
     """
-    p0 = stats.norm.cdf(log_sd / 2)
-    k = stats.binom.isf(significance, n, p0) + 1  # the smallest x with P(X > x) ≤ significance, plus one
+    p0 = special.ndtr(log_sd / 2)
+    # the smallest x with P(X ≤ x) ≥ 1 − significance, plus one: the inverse in real numbers, and the whole one at or below it
+    least = 1 - significance
+    with np.errstate(invalid="ignore"):
+        above = np.ceil(special.bdtrik(least, n, p0))
+        below = np.maximum(above - 1, 0)
+        k = np.where(special.bdtr(below, n.astype(np.int64), p0) >= least, below, above) + 1
     return np.where(np.isfinite(k) & (k <= n), k, np.inf)
 
 
@@ -86,6 +91,10 @@ def faster(now: pd.DataFrame, then: pd.DataFrame) -> pd.Series:
     """
     known = now["m"].ge(2) & then["m"].ge(2)
     columns = ("mean_mbps", "sd_mbps", "m")
+    if not known.any():
+        return pd.Series(np.nan, index=now.index)
+    from scipy import stats
+
     with np.errstate(invalid="ignore", divide="ignore"):
         p = stats.ttest_ind_from_stats(
             *(now.loc[known, c].to_numpy() for c in columns),

@@ -13,7 +13,6 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import shapely
-from scipy import ndimage
 
 Floats = npt.NDArray[np.float64]
 
@@ -55,6 +54,7 @@ def zones_of(communes: gpd.GeoDataFrame, point_count: int) -> Zones:
     if size < 200_000 or not (east > west and north > south):
         return Zones(codes, polygons, None, west, north, 0.0)
     from rasterio import Affine, features
+    from scipy import ndimage
 
     # square by degrees, with a rim of two cells: the outermost boundary lies inside the grid, not on its edge
     side = float(np.sqrt((east - west) * (north - south) / size))

@@ -19,7 +19,7 @@ from pipeline import clean, facts, fingerprints, hexes, locate
 from pipeline.deliveries import Account, Part, read_part
 from pipeline.engine import Chunk, Columns, Engine, Progress, Rows
 from pipeline.errors import UserFault
-from pipeline.rows import ACCURATE, CLOSE, DAY_S, HAS_ID, PSEUDO, Scope
+from pipeline.rows import ACCURATE, CLOSE, DAY_S, HAS_ID, PSEUDO, Scope, month_of_day
 from pipeline.settings import Settings
 from pipeline.tables import REJECT_REASONS, TABLES, TECHNOLOGIES, typed
 
@@ -164,13 +164,12 @@ def rows_of(tests: pd.DataFrame, how: Preparation) -> tuple[Columns, dict[str, i
 
 def _months(day: npt.NDArray[np.int64]) -> dict[str, int]:
     """Rows by local month, YYYY-MM."""
-    days, counts = np.unique(day, return_counts=True)
-    found: dict[str, int] = {}
-    for month, count in zip(
-        days.astype("datetime64[D]").astype("datetime64[M]").astype(str), counts.tolist(), strict=True
-    ):
-        found[str(month)] = found.get(str(month), 0) + count
-    return found
+    if not len(day):
+        return {}
+    month = month_of_day(day)
+    counts = np.bincount(month - month.min())
+    texts = (np.flatnonzero(counts) + month.min() - 1970 * 12).astype("datetime64[M]").astype(str)
+    return dict(zip(texts.tolist(), counts[counts > 0].tolist(), strict=True))
 
 
 def _places(column: pd.Series, names: tuple[str, ...]) -> npt.NDArray[np.int64]:

@@ -152,7 +152,7 @@ def packed(columns: tuple[Column, ...], sizes: tuple[int | None, ...]) -> npt.ND
     return result
 
 
-def month_of_day(day: npt.NDArray[np.int32]) -> npt.NDArray[np.int32]:
+def month_of_day(day: npt.NDArray[Any]) -> npt.NDArray[np.int32]:
     """Days since 1970 → year · 12 + month − 1.
 
     >>> month_of_day(np.array([0, 31, 365], dtype="int32")) - 1970 * 12

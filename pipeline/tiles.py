@@ -73,7 +73,7 @@ def evidence_of_tiles(marked: pd.DataFrame, shares: pd.DataFrame, outlines: np.n
         settings.hexes.finest_resolution,
     )
     cell_values = used.assign(
-        hex9_id=cells, operator=ALL, device_key=used["quadkey"], device_weight=used["device_count"], sample_count=1.0,
+        commune_code="", hex9_id=cells, operator=ALL, device_key=used["quadkey"], device_weight=used["device_count"], sample_count=1.0,
         download_total=used["download_mbps"],
         upload_total=used["upload_mbps"].fillna(0.0), upload_count=used["upload_mbps"].notna().astype("float64"),
         latency_total=used["latency_ms"].fillna(0.0), latency_count=used["latency_ms"].notna().astype("float64"),

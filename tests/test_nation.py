@@ -16,7 +16,6 @@ from pipeline.evidence import Evidence
 from pipeline.hexes import cells_of_points
 from pipeline.periods import Period
 from pipeline.settings import Settings
-from pipeline.tables import TABLES, typed
 from tests.builders import HEADINGS, page_table, read_page, squares, write_boundaries
 
 SPEEDS = ["mean_mbps", "median_mbps", "upload_mean_mbps", "latency_median_ms", "share_devices_below_target"]
@@ -112,17 +111,12 @@ def test_far_labels_belong_to_the_whole_and_its_extent(nation):
 def hand_made(rows: list[tuple[str, str, str, float]]) -> Evidence:
     """Evidence of (hex9_id, operator, device, Mbps) rows: only what the cells are made of."""
     table = pd.DataFrame(rows, columns=["hex9_id", "operator", "device_key", "download_mbps"])
-    devices = table.assign(
-        device_weight=1.0,
-        test_count=1.0,
-        sample_count=1.0,
-        upload_mbps=1.0,
-        latency_ms=9.0,
-        upload_count=1.0,
-        latency_count=1.0,
-    )
-    nothing = typed("samples", pd.DataFrame({name: [] for name in TABLES["samples"]}))
-    return Evidence(nothing, nothing, nothing, nothing, devices, ["V", "W"], set(), 3, False)
+    devices = table.rename(columns={"download_mbps": "download_total"}).assign(
+        commune_code="r0c0", device_weight=1.0, test_count=1.0, sample_count=1.0, upload_total=1.0, upload_count=1.0,
+        latency_total=9.0, latency_count=1.0,
+    )  # fmt: skip
+    nothing = pd.DataFrame()
+    return Evidence(nothing, nothing, devices, nothing, ["V", "W"], set(), 3, False, len(rows), len(rows), None)
 
 
 @pytest.mark.parametrize("small", [0, 1, 2])

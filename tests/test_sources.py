@@ -314,7 +314,7 @@ def test_operators_as_met_without_settings_and_ours_with_them():
     named = table.Reading(HANOI, None, {"Viettel": ("452-04",)}, {})
     tests = table.read_tests("s", "f", rows, rules, named)
     assert tests["operator_met"].tolist()[:2] == ["Viettel", "Viettel"]
-    assert table.names_not_met(rows, rules["operator"], tests["operator_met"]) == ["Digi"]
+    assert table.names_not_met(rows, rules["operator"], tests["operator_met"]) == {"Digi": 1}
 
 
 # --- Ookla tiles
