@@ -128,7 +128,8 @@ def read_part(part: Part, settings: Settings) -> Iterator[tuple[pd.DataFrame, Ac
         if faults := table.map_faults(file, headings, rules):
             raise UserFault(faults)
         used = {rule.column for rule in rules.values() if rule.column is not None}
-        how |= {"columns": sorted(used), "row_groups": part.row_groups}
+        few = [rules[ours].column for ours in ("operator", "technology")]  # few texts, each read once
+        how |= {"columns": sorted(used), "row_groups": part.row_groups, "categories": [name for name in few if name]}
     for rows in files.batches(part.delivery, **how):
         rules = rules or rules_for(source, [str(c) for c in rows.columns if not str(c).startswith(files.OVERFLOW)])
         tests = table.read_tests(part.source, file, rows, rules, reading, is_delimited=is_delimited)

@@ -38,6 +38,7 @@ class Zones:
 
 OUTSIDE, BORDER = -1, -2
 _CHUNK = 1 << 18
+FEW = 200  # communes up to which each one's box is compared with every point near a boundary
 _PREPARED = threading.Lock()  # GEOS completes a prepared geometry while it is asked: two threads at once crash
 
 
@@ -96,12 +97,32 @@ def _numbers(latitude: Floats, longitude: Floats, zones: Zones) -> npt.NDArray[n
         found = np.where(is_near, zones.grid.ravel()[row * columns + column], np.int32(OUTSIDE))
         asked = np.flatnonzero(found == BORDER)
         found[asked] = OUTSIDE
-    # few large polygons are prepared once each and asked about the points they may hold
-    tree = shapely.STRtree(shapely.points(longitude[asked], latitude[asked]))
+    found[asked] = _holders(latitude[asked], longitude[asked], zones)
+    return found
+
+
+def _holders(latitude: Floats, longitude: Floats, zones: Zones) -> npt.NDArray[np.int32]:
+    """Of each point the first polygon that holds it, by prepared point-in-polygon."""
+    found = np.full(len(latitude), OUTSIDE, dtype=np.int32)
+    if len(zones.polygons) <= FEW:  # each is asked about the points in its box: no tree, and no points to be made
+        for number, (west, south, east, north) in enumerate(shapely.bounds(zones.polygons)):
+            near = (
+                (found == OUTSIDE)
+                & (longitude >= west)
+                & (longitude <= east)
+                & (latitude >= south)
+                & (latitude <= north)
+            )
+            rows = np.flatnonzero(near)
+            with _PREPARED:
+                held = shapely.intersects_xy(zones.polygons[number], longitude[rows], latitude[rows])
+            found[rows[held]] = number
+        return found
+    tree = shapely.STRtree(shapely.points(longitude, latitude))
     with _PREPARED:
         polygon, point = tree.query(zones.polygons, predicate="intersects")
     order = np.lexsort((polygon, point))[::-1]  # the smaller code is written last
-    found[asked[point[order]]] = polygon[order]
+    found[point[order]] = polygon[order]
     return found
 
 

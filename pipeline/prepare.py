@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 import geopandas as gpd
 import numpy as np
@@ -174,23 +175,25 @@ def _months(day: npt.NDArray[np.int64]) -> dict[str, int]:
 
 def _places(column: pd.Series, names: tuple[str, ...]) -> npt.NDArray[np.int64]:
     """Place of each text among the names, −1 for none of them."""
-    coded = _coded(column)
+    codes, texts = _coded(column)
     place = {name: number for number, name in enumerate(names)}
-    known = np.array([place.get(text, -1) for text in coded.dictionary.to_pylist()] + [-1], dtype=np.int64)
-    return known[coded.indices.fill_null(len(known) - 1).to_numpy(zero_copy_only=False)]
+    return np.array([place.get(text, -1) for text in texts] + [-1], dtype=np.int64)[codes]
 
 
 def _operator_prints(column: pd.Series) -> npt.NDArray[np.uint32]:
     """32 bits of each operator's fingerprint, 0 for none."""
-    coded = _coded(column)
-    known = np.r_[fingerprints.operator_prints(coded.dictionary.to_pylist()), np.uint32(0)]
-    return known[coded.indices.fill_null(len(known) - 1).to_numpy(zero_copy_only=False)]
+    codes, texts = _coded(column)
+    return np.r_[fingerprints.operator_prints(texts), np.uint32(0)][codes]
 
 
-def _coded(column: pd.Series) -> pa.DictionaryArray:
+def _coded(column: pd.Series) -> tuple[npt.NDArray[Any], list[str]]:
+    """(place of each text among the distinct ones, −1 for null; the distinct ones)."""
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        return column.cat.codes.to_numpy(), column.cat.categories.tolist()
     texts = pa.array(column.astype("str"), type=pa.large_string(), from_pandas=True)
     texts = texts.combine_chunks() if isinstance(texts, pa.ChunkedArray) else texts
-    return texts.dictionary_encode()
+    coded = texts.dictionary_encode()
+    return coded.indices.fill_null(-1).to_numpy(zero_copy_only=False), coded.dictionary.to_pylist()
 
 
 def books_of(found: facts.Facts, sources: tuple[str, ...]) -> pd.DataFrame:

@@ -212,12 +212,20 @@ def checked(table: str, frame: pd.DataFrame) -> pd.DataFrame:
     missing = [name for name in TABLES[table] if name not in frame.columns]
     assert not missing, f"{table} lacks {missing}"
     frame = frame.loc[:, list(TABLES[table])]
-    schema(table).validate(frame.head(1000) if len(frame) > SAMPLED else frame, lazy=True)
+    sample = frame.head(1000) if len(frame) > SAMPLED else frame
+    schema(table).validate(sample.astype(dict.fromkeys(_coded_texts(frame), "str")), lazy=True)
     return frame
+
+
+def _coded_texts(frame: pd.DataFrame) -> list[str]:
+    """Columns of texts that are kept as categories: many rows, few texts."""
+    return [str(name) for name, dtype in frame.dtypes.items() if isinstance(dtype, pd.CategoricalDtype)]
 
 
 def typed(table: str, frame: pd.DataFrame) -> pd.DataFrame:
     """The frame with the declared dtypes: for tables put together from parts, some of which may be empty.
+
+    Texts that are categories stay so.
 
     >>> typed("rejects", pd.DataFrame({"source_file": [], "source_row": [], "reject_reason": []})).dtypes.astype(str).tolist()
     ['str', 'int64', 'str']
@@ -225,4 +233,6 @@ def typed(table: str, frame: pd.DataFrame) -> pd.DataFrame:
     kinds: dict[str, Any] = {
         name: FIELDS[name].dtype for name in TABLES[table] if name != "geometry" and name in frame.columns
     }
+    for name in _coded_texts(frame):
+        kinds.pop(name, None)
     return frame.astype(kinds)

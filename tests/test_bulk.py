@@ -94,8 +94,10 @@ LEFT, RIGHT = shapely.box(101, 21, 102, 22), shapely.Polygon([(102, 21), (103, 2
 SLIVER = shapely.box(101.5, 20.999999, 101.6, 21.000001)
 
 
+@pytest.mark.parametrize("few", [0, 200], ids=["by a tree", "by boxes"])
 @pytest.mark.parametrize("count", [10, 200_000, 3_000_000])
-def test_holes_islands_shared_edges_and_corners(count):
+def test_holes_islands_shared_edges_and_corners(count, few, monkeypatch):
+    monkeypatch.setattr(locate, "FEW", few)
     area = communes(RING, ISLANDS, LEFT, RIGHT, SLIVER)
     generator = np.random.default_rng(5)
     lon, lat = generator.uniform(100.9, 105.1, 30_000), generator.uniform(20.9, 23.1, 30_000)

@@ -120,13 +120,15 @@ def batches(
     heading_row: int = 1,
     columns: list[str] | None = None,
     row_groups: range | None = None,
+    categories: list[str] | None = None,
 ) -> Generator[pd.DataFrame]:
     """The file's rows under its own headings, indexed by `source_row` as a spreadsheet counts; blank rows are no rows.
 
     At least one batch of at most BATCH rows, so that memory is bounded by the batch (a workbook is read as a whole).
     `heading_row`: where the headings stand (exports may begin with a title). CSV, TSV, TXT and XLSX come as text (missing =
-    null); Parquet keeps its types, and of it `columns` and `row_groups` may choose. Fields beyond the heading stand in
-    columns that start with `OVERFLOW`. Raises `UserFault`: unknown suffix, empty file, repeated headings, unreadable content.
+    null); Parquet keeps its types, of it `columns` and `row_groups` may choose, and texts of `categories` come as such.
+    Fields beyond the heading stand in columns that start with `OVERFLOW`. Raises `UserFault`: unknown suffix, empty file,
+    repeated headings, unreadable content.
     """
     path, suffix = delivery.path, _suffix(delivery.path)
     if suffix not in SUFFIXES:
@@ -134,7 +136,7 @@ def batches(
     if path.stat().st_size == 0:
         raise fault("empty_file", delivery.name)
     if suffix == ".parquet":
-        yield from _parquet(delivery, columns, row_groups)
+        yield from _parquet(delivery, columns, row_groups, categories)
         return
     if suffix == ".xlsx":
         names, frame = _xlsx(delivery, sheet, heading_row)
@@ -183,18 +185,26 @@ def _headings(cells: list[Any]) -> list[str]:
     return [text or f"column_{i}" for i, text in enumerate(texts, start=1)]
 
 
-def _open_parquet(delivery: Delivery) -> Any:
+def _open_parquet(delivery: Delivery, categories: list[str] | None = None) -> Any:
     import pyarrow.parquet as pq
 
     try:
         # not `filters`/hive folders: a delivery is one file, its folder's name is not a column
-        return pq.ParquetFile(delivery.path)
+        types = {field.name: field.type for field in pq.read_schema(delivery.path)} if categories else {}
+        texts = [
+            name
+            for name in categories or ()
+            if pa.types.is_string(types[name]) or pa.types.is_large_string(types[name])
+        ]
+        return pq.ParquetFile(delivery.path, read_dictionary=texts)
     except Exception as error:
         raise fault("unreadable_file", delivery.name, found=_first_line(error), expected="Parquet") from None
 
 
-def _parquet(delivery: Delivery, columns: list[str] | None, row_groups: range | None) -> Iterator[pd.DataFrame]:
-    with _open_parquet(delivery) as file:
+def _parquet(
+    delivery: Delivery, columns: list[str] | None, row_groups: range | None, categories: list[str] | None
+) -> Iterator[pd.DataFrame]:
+    with _open_parquet(delivery, categories) as file:
         chosen = range(file.metadata.num_row_groups) if row_groups is None else row_groups
         first = 2 + sum(file.metadata.row_group(i).num_rows for i in range(chosen.start))
         is_empty = True

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
+import numpy as np
 import pandas as pd
 
 from pipeline.errors import Fault, UserFault
@@ -94,7 +95,9 @@ def read_tests(
             unreadable = unreadable.where(~lost, unreadable + f";{ours}")
     result["unreadable"] = unreadable.str.removeprefix(";") if unreadable.ne("").any() else unreadable
     table = pd.DataFrame(result, index=rows.index, copy=False)
-    table["source"], table["source_file"], table["source_row"] = source, file, rows.index
+    for name, text in (("source", source), ("source_file", file)):
+        table[name] = pd.Categorical.from_codes(np.zeros(len(rows), dtype=np.int8), [text])
+    table["source_row"] = rows.index
     return checked("tests", typed("tests", table.reset_index(drop=True)))
 
 
@@ -124,6 +127,8 @@ def _overflowing(rows: pd.DataFrame) -> pd.Series:
 
 
 def _read(ours: str, column: pd.Series, rule: Rule | None, reading: Reading) -> pd.Series:
+    if isinstance(column.dtype, pd.CategoricalDtype):
+        return _read_once_each(ours, column, rule, reading)
     if ours == "measured_at":
         return values.times(column, reading.timezone, rule.format if rule else None)
     if ours == "operator":
@@ -139,6 +144,17 @@ def _read(ours: str, column: pd.Series, rule: Rule | None, reading: Reading) -> 
     factor = _factor(ours, rule)
     read = values.numbers(column, reading.decimal)
     return read if factor == 1 else read * factor
+
+
+def _read_once_each(ours: str, column: pd.Series, rule: Rule | None, reading: Reading) -> pd.Series:
+    """As `_read`: of texts that stand there as categories only the distinct ones are read; texts come out as categories."""
+    distinct = pd.Series(column.cat.categories.astype("str"), dtype="str")
+    read = _read(ours, pd.concat([distinct, pd.Series([None], dtype="str")], ignore_index=True), rule, reading)
+    codes = column.cat.codes.to_numpy()  # −1, the last of them, is null
+    if not isinstance(read.dtype, pd.StringDtype):
+        return pd.Series(read.array[codes], index=column.index)
+    number, texts = pd.factorize(read)
+    return pd.Series(pd.Categorical.from_codes(number[codes], texts), index=column.index)
 
 
 def _factor(ours: str, rule: Rule | None) -> float:
