@@ -19,6 +19,7 @@ from pipeline.facts import Facts
 from pipeline.fingerprints import combined, operator_prints
 from pipeline.groups import changes, medians, ratio, sequence, sums
 from pipeline.rows import DAY_S, Columns, Scope, month_of_day
+from pipeline.sample_facts import devices_over
 from pipeline.settings import Settings
 from pipeline.tables import ALL, checked, typed
 
@@ -63,8 +64,7 @@ def evidence_of_facts(facts: Facts, names: Names, scope: Scope, window_months: i
     }
     day = facts["dates"]["day"]
     day = day[within_months(day, scope.windows[0])]
-    met = facts["devices"]["window"] == 0
-    voted = met & (facts["devices"]["tests"] > 0)
+    phones = facts[devices_over(0)]
     return Evidence(
         devices,
         counts,
@@ -74,8 +74,8 @@ def evidence_of_facts(facts: Facts, names: Names, scope: Scope, window_months: i
         present,
         window_months,
         False,
-        int(facts["devices"]["samples"][met].sum()),
-        len(pd.unique(facts["devices"]["device"][voted])),
+        int(phones["samples"].sum()),
+        len(pd.unique(phones["device"][phones["tests"] > 0])),
         str(day.max().astype("datetime64[D]")) if len(day) else None,
     )
 
@@ -84,7 +84,7 @@ def units_of_facts(
     facts: Facts, names: Names, scope: Scope, number: int, window_months: int, settings: Settings
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """(device_values, counts by unit) over one of the scope's windows. Every valid test is in exactly one unit: asserted."""
-    rows = _chosen(facts["devices"], facts["devices"]["window"] == number)
+    rows = facts[devices_over(number)]
     rows = _chosen(rows, sequence((rows["zone"], rows["operator"], rows["device"])))
     pooled_number = len(names.operators)
     named_codes = np.array([*names.operators, ALL], dtype=object)
@@ -181,9 +181,15 @@ def _with_phones(rows: Columns, pooled: int) -> Columns:
     """The rows, and after them one row per commune and device, over its operators, under the operator's number `pooled`."""
     order = sequence((rows["zone"], rows["device"], rows["operator"]))
     starts = changes(rows["zone"][order], rows["device"][order])
-    about = {"zone", "operator", "device", "window", "is_pseudo", "source"}
-    found = {name: np.r_[values, sums(values[order], starts)] for name, values in rows.items() if name not in about}
-    found["zone"] = np.r_[rows["zone"], rows["zone"][order][starts]].astype(np.int64)
+    about = {"zone", "operator", "device", "is_pseudo"}
+    is_one_each = len(starts) == len(order)  # no phone has two operators: nothing is to be added up
+    found = {
+        name: np.r_[values, values if is_one_each else sums(values[order], starts)]
+        for name, values in rows.items()
+        if name not in about
+    }
+    first = np.arange(len(order)) if is_one_each else order[starts]
+    found["zone"] = np.r_[rows["zone"], rows["zone"][first]].astype(np.int64)
     found["operator"] = np.r_[rows["operator"], np.full(len(starts), pooled)].astype(np.int64)
     return found
 

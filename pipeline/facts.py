@@ -5,7 +5,7 @@ is closed in it; facts of many shards are laid side by side and only counted or 
 equal length; communes, operators and technologies are numbers into lists that the journey keeps, devices fingerprints,
 cells H3 integers, months year · 12 + month − 1, days since 1970 in local time.
 
-`devices`   window, zone, operator, device: test, sample and month counts, totals of sample means; of all mobile tests too
+`devices N` of window N: zone, operator, device: test, sample and month counts, totals of sample means; of all mobile tests too
 `cells`     zone, operator, device, cell, month: tests, samples; totals of samples that are exact enough for a hex
 `dates`     zone, operator, day: valid tests         `units`  window, zone, operator: failed, newer and older tests
 `slow`      window, zone, operator, second of the day of slow samples        `signals`  window, zone, operator, device: dBm
@@ -16,6 +16,8 @@ Does not belong here: formulas and verdicts, text.
 """
 
 from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import numpy.typing as npt
@@ -125,7 +127,9 @@ _FIRST_DAY, _DAYS, _MONTHS = -800_000, 1_600_000, 1 << 16  # of any date that a 
 
 def joined(parts: list[Facts]) -> Facts:
     """dict[str, Columns] of all shards, one after the other."""
-    return {
-        name: {column: np.concatenate([part[name][column] for part in parts]) for column in parts[0][name]}
-        for name in parts[0]
-    }
+    with ThreadPoolExecutor() as pool:
+        pending = {
+            name: {column: pool.submit(np.concatenate, [part[name][column] for part in parts]) for column in columns}
+            for name, columns in parts[0].items()
+        }
+    return {name: {column: done.result() for column, done in columns.items()} for name, columns in pending.items()}

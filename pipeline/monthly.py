@@ -19,6 +19,7 @@ from pipeline.facts import Facts
 from pipeline.groups import changes, ratio, sequence, sums
 from pipeline.periods import Period
 from pipeline.rows import Columns
+from pipeline.sample_facts import devices_over
 from pipeline.settings import Settings
 from pipeline.tables import ALL, PRIVATE, checked, typed
 
@@ -61,7 +62,7 @@ def month_tables(
     return {
         "sample_tracker": tracker,
         "participation": participation(now, then if set(before) & held else None, communes, installs, period),
-        "operator_summary": operator_summary(facts["devices"], names, spans, period, settings),
+        "operator_summary": operator_summary(facts, names, spans, period, settings),
     }
 
 
@@ -174,17 +175,17 @@ def participation(
 
 
 def operator_summary(
-    devices: Columns, names: Names, spans: Mapping[str, int], period: Period, settings: Settings
+    facts: Facts, names: Names, spans: Mapping[str, int], period: Period, settings: Settings
 ) -> pd.DataFrame:
     """Device values over the whole area: operator (and `all`) × technology × span, small groups' speeds emptied.
 
     One device, one vote: the mean of its samples anywhere in the area. The target's technology as it is judged; 5G, where
-    the target is 4G, from sound rows that were set aside for their technology. `devices`: the facts of that name.
+    the target is 4G, from sound rows that were set aside for their technology.
     """
     target = settings.target.technology
     prefixes = {target: ""} | ({"5G": "newer_"} if target == "4G" else {})
     parts = [
-        _span(devices, names, window, prefix).assign(technology_used=technology, span=span)
+        _span(facts[devices_over(window)], names, prefix).assign(technology_used=technology, span=span)
         for technology, prefix in prefixes.items()
         for span, window in spans.items()
     ]
@@ -202,10 +203,10 @@ def operator_summary(
     return checked("operator_summary", typed("operator_summary", table))
 
 
-def _span(facts: Columns, names: Names, window: int, prefix: str) -> pd.DataFrame:
+def _span(facts: Columns, names: Names, prefix: str) -> pd.DataFrame:
     """Figures by operator, and of `all`, from devices' totals over one window."""
     samples = facts[f"{prefix}samples"]
-    here = (facts["window"] == window) & (samples > 0)
+    here = samples > 0
     chosen = {name: facts[name][here] for name in ("operator", "device")}
     order = sequence((chosen["operator"], chosen["device"]))
     starts = changes(chosen["operator"][order], chosen["device"][order])

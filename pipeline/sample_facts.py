@@ -65,7 +65,7 @@ def facts_of_samples(rows: Rows, scope: Scope) -> dict[str, Columns]:
     )  # fmt: skip
     newer = np.flatnonzero(mobile & (rows["technology"] == 3) & (rows["zone"] >= 0))
     return {
-        "devices": _devices(rows, scope, valid, drawn, np.asarray(mobile), newer),
+        **_devices(rows, scope, valid, drawn, np.asarray(mobile), newer),
         "signals": _signals(rows, scope, valid),
         "cells": _cells(rows, valid, drawn),
         "slow": _slow(rows, scope, drawn),
@@ -74,10 +74,15 @@ def facts_of_samples(rows: Rows, scope: Scope) -> dict[str, Columns]:
     }
 
 
+def devices_over(window: int) -> str:
+    """The name of the devices' facts over a window."""
+    return f"devices {window}"
+
+
 def _devices(
     rows: Rows, scope: Scope, valid: npt.NDArray[np.int64], drawn: _Samples, mobile: Flags,
     newer: npt.NDArray[np.int64],
-) -> Columns:  # fmt: skip
+) -> dict[str, Columns]:  # fmt: skip
     """By window and device in commune × operator: what its value, and the counts beside it, are made of."""
     mobile = mobile & (rows["zone"] >= 0)
     core = np.flatnonzero(mobile)
@@ -96,7 +101,7 @@ def _devices(
         weights = None if values is None else (values if keep is None else values[keep])
         return np.bincount(group[at], weights=weights, minlength=count).astype(np.float64)
 
-    found: dict[str, list[Column]] = {}
+    found: dict[str, Columns] = {}
     for number, window in enumerate(scope.windows):
         of_row = within(rows.month, window)
         is_all = bool(of_row.all())
@@ -140,15 +145,10 @@ def _devices(
         met = np.flatnonzero(figures["mobile_tests"])
         first = core[starts[met]]
         zone, operator = split(unit[first], max(len(scope.operators), 1))
-        about: Columns = {"window": np.full(len(met), number), "zone": zone, "operator": operator}
-        about |= {
-            "device": device[first],
-            "is_pseudo": rows["flags"][first] & PSEUDO > 0,
-            "source": rows["source"][first],
-        }
-        for name, value in (about | {name: value[met] for name, value in figures.items()}).items():
-            found.setdefault(name, []).append(value)
-    return {name: np.concatenate(parts) for name, parts in found.items()}
+        about: Columns = {"zone": zone, "operator": operator, "device": device[first]}
+        about |= {"is_pseudo": rows["flags"][first] & PSEUDO > 0}
+        found[devices_over(number)] = about | {name: value[met] for name, value in figures.items()}
+    return found
 
 
 def _signals(rows: Rows, scope: Scope, valid: npt.NDArray[np.int64]) -> Columns:
