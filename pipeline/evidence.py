@@ -174,6 +174,8 @@ def within_months(day: npt.NDArray[Any], months: tuple[int, int]) -> npt.NDArray
 
 
 def _chosen(columns: Columns, rows: npt.NDArray[Any]) -> Columns:
+    if rows.dtype == bool and rows.all():
+        return columns
     return {name: values[rows] for name, values in columns.items()}
 
 
@@ -231,7 +233,8 @@ def _largest_cells(
     cells: Columns, months: tuple[int, int], unit: Any, pooled: int, size: int
 ) -> npt.NDArray[np.float64]:
     """Samples of the cell that has most, by unit."""
-    here = _chosen(cells, (cells["month"] >= months[0]) & (cells["month"] <= months[1]))
+    few = {name: cells[name] for name in ("zone", "operator", "cell", "samples")}
+    here = _chosen(few, (cells["month"] >= months[0]) & (cells["month"] <= months[1]))
     largest = np.zeros(size)
     for of in (unit(here), unit(here, pooled)):
         order = sequence((of, here["cell"]))
@@ -270,9 +273,9 @@ def _cells(cells: Columns, names: Names, months: tuple[int, int]) -> pd.DataFram
     download, upload and latency, and the samples that have these; ordered by cell, operator and device.
     """
     rows = (cells["month"] >= months[0]) & (cells["month"] <= months[1]) & (cells["close_samples"] > 0)
-    here = _chosen(cells, rows)
-    order = sequence((here["cell"], here["operator"], here["device"], here["zone"]))
-    here = _chosen(here, order)
+    named = ("zone", "operator", "device", "cell", *(name for name in cells if name.startswith("close_")))
+    here = _chosen({name: cells[name] for name in named}, rows)
+    here = _chosen(here, sequence((here["cell"], here["operator"], here["device"], here["zone"])))
     starts = changes(here["cell"], here["operator"], here["device"], here["zone"])  # months of one window together
     first = {name: here[name][starts] for name in ("zone", "operator", "device", "cell")}
     number, distinct = pd.factorize(first["cell"])
