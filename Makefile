@@ -2,6 +2,8 @@
 # make test   everything that is checked: style, types, tests in a real browser, notebooks
 # make calibrate is a verdict right as often as it says? judges 240 simulated provinces (five minutes), renews docs/method.md
 # make bench-map the map's budgets in headless Chromium beside plain folium (ten minutes), renews docs/map.md
+# make bench  binning, locating and the whole job beside their peers, up to 10 million tests (ten minutes), renews docs/performance.md
+#             BENCH="--largest 100000000 --boundaries FILE" for more
 # make gis-check loads the demo's GIS pack in real QGIS and draws it (installs python3-qgis as root on Debian)
 # make bundle a folder of wheels for a machine without internet
 # Needs Python 3.11 or newer with pip and venv, and make. Windows: README.md has the same in commands to type.
@@ -13,7 +15,7 @@ DEMO   ?= data/demo
 OUT    ?= outputs
 BUNDLE ?= dist/lomsong-bundle
 
-.PHONY: run test calibrate bench-map gis-check bundle clean
+.PHONY: run test calibrate bench bench-map gis-check bundle clean
 .DELETE_ON_ERROR:
 
 run: $(VENV)/.run
@@ -33,6 +35,9 @@ calibrate: $(VENV)/.bench
 bench-map: $(VENV)/.bench
 	sh tools/install_browser.sh
 	$(BIN)/python -m benchmarks.map_browser --write
+
+bench: $(VENV)/.bench
+	$(BIN)/python -m benchmarks.scale --write $(BENCH)
 
 gis-check: $(VENV)/.run run
 	sh tools/install_qgis.sh

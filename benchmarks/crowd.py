@@ -25,10 +25,12 @@ CHUNK = 1_000_000
 
 
 def communes(path: Path) -> gpd.GeoDataFrame:
-    """Communes of a boundary file: commune_code, geometry."""
+    """Communes of a boundary file: commune_code, commune_name (the code once more), geometry."""
     shapes = gpd.read_file(path).to_crs(4326)
     code = next(name for name in ("commune_code", "code") if name in shapes)
-    return shapes.rename(columns={code: "commune_code"})[["commune_code", "geometry"]]
+    return shapes.assign(commune_code=shapes[code], commune_name=shapes[code])[
+        ["commune_code", "commune_name", "geometry"]
+    ]
 
 
 VILLAGES = 25

@@ -9,6 +9,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import pickle
 import platform
 import statistics
 import subprocess
@@ -299,6 +300,8 @@ def main() -> None:
         _print("whole job", found["job"])
         found["growth"] = growth(folder, area, asked.largest)
         print(f"exponent from a million rows on: {exponent(found['growth']):.2f}")
+        if asked.folder:
+            (folder / "found.pickle").write_bytes(pickle.dumps(found))
     if asked.write:
         from benchmarks.scale_report import write_report
 

@@ -6,7 +6,7 @@ Does not belong here: what the groups mean.
 
 from __future__ import annotations
 
-from importlib.util import find_spec
+import sys
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 Column = npt.NDArray[Any]
 Places = npt.NDArray[np.int64]
-BULK = 20_000  # rows from which the compiled sort is used, where numba is installed
+BULK = 20_000  # rows from which the compiled sort is used, where numba has been loaded for something larger
 
 
 def sequence(columns: tuple[Column, ...]) -> Places:
@@ -23,7 +23,7 @@ def sequence(columns: tuple[Column, ...]) -> Places:
     >>> sequence((np.array([1, 0, 1]), np.array([2, 5, 1]))).tolist()
     [1, 2, 0]
     """
-    if len(columns[0]) < BULK or not find_spec("numba"):
+    if len(columns[0]) < BULK or "numba" not in sys.modules:
         return np.lexsort(columns[::-1])
     from pipeline.order_kernels import order_by_next
 

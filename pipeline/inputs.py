@@ -221,8 +221,10 @@ def periods_in(inputs: Inputs, settings: Settings) -> list[str]:
 
 def _months(inputs: Inputs, settings: Settings) -> Counter[str]:
     """Tests by local month: of the prepared rows, or of tests that are in memory."""
+    if inputs.account.months:
+        return inputs.account.months
     local = inputs.tests["measured_at"].dropna().dt.tz_convert(settings.timezone)
-    return inputs.account.months + Counter(local.dt.strftime("%Y-%m").tolist())
+    return Counter(local.dt.strftime("%Y-%m").tolist())
 
 
 def chosen_period(inputs: Inputs, settings: Settings, wanted: str | None) -> Period:

@@ -1,14 +1,16 @@
 """One period, from files to files. The only room that knows the order; what a step does stands in the step's room.
 
-deliveries ─ sources ─► tests ─ hexes, locate, clean ─► marked tests ─ samples ─► device values
+parts of deliveries ─ sources, clean, hexes, locate ─► rows       (prepare, on every part, by an engine)
+rows of whole devices ─ facts ─► facts ─ evidence ─► device values, counts        (gather, by an engine)
 device values ─ statistics ─► figures ─ judge ─► commune_status ─► commune_summary, priorities, measure_first
-tests ─ hexes, gaps ─► hex_status          everything ─ privacy, publish ─► OUT/PERIOD/
+devices by cell ─ hexes, gaps ─► hex_status, gap_areas        facts ─ monthly ─► sample_tracker, operator_summary
+everything ─ privacy, publish ─► OUT/PERIOD/
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -123,6 +125,8 @@ def judge_month(
     `ledger`: the former period's `gap_ledger`; without one every gap is new. `former_status`: its `commune_status`;
     without one nothing is said of changes.
     """
+    if inputs.rows is None and inputs.tiles.empty:
+        inputs = _in_memory(inputs, settings)
     window = evidence_window(inputs, settings, period)
     _tell_inputs(inputs, period, window, tell)
     progress("clean", 0.2)
@@ -200,7 +204,7 @@ def _evidence_of(
     """(device values with their counts, rows set aside, books by source, tables of the months, fingerprints of device ids)."""
     if len(inputs.tiles):
         return *_evidence_of_tiles(inputs, settings, period, tell), {}, np.zeros(0, dtype=np.uint64)
-    located = inputs.rows or _in_memory(inputs, settings)
+    located = inputs.rows
     held, account = set(periods_in(inputs, settings)), inputs.account
     places = known_cells(ledger, settings.hexes.finest_resolution)
     first = min(account.months, default="")
@@ -229,13 +233,11 @@ def _evidence_of(
     return evidence, rejects, books, months, prints_of(facts, located.how.sources)
 
 
-def _in_memory(inputs: Inputs, settings: Settings) -> Located:
-    """Tests that no file was read for: of notebooks and simulations."""
-    located, accounts = locate_all(inputs.communes, [Part("", None, tests=inputs.tests)], settings, Local(), silent)
-    inputs.account = accounts[0]
-    inputs.tests = inputs.tests.head(0)
-    inputs.rows = located
-    return located
+def _in_memory(inputs: Inputs, settings: Settings) -> Inputs:
+    """The inputs with rows of tests that no file was read for: of notebooks and simulations."""
+    parts = [Part("", None, tests=inputs.tests)]
+    located, accounts = locate_all(inputs.communes, parts, settings, Local(), silent)
+    return replace(inputs, rows=located, account=accounts[0])
 
 
 def _widened(

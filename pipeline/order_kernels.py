@@ -1,4 +1,4 @@
-"""The compiled sort of `facts.py`: importing this room imports numba, so only bulk work does it.
+"""The compiled sort of `groups.py`: importing this room imports numba, so only bulk work does it.
 
 Does not belong here: what is sorted.
 """
