@@ -98,8 +98,8 @@ def _tests(
     technology = np.where(dirt < 0.02, 2, np.where(dirt < 0.03, 1, 0))
     columns = {
         "measured_at": pa.array(time[order], pa.timestamp("us", "UTC")),
-        "latitude": np.round(place[0][sitting], 6)[order],
-        "longitude": np.round(place[1][sitting], 6)[order],
+        "latitude": place[0][sitting][order],  # not rounded: no point lies on a border
+        "longitude": place[1][sitting][order],
         "location_accuracy_m": accuracy[order],
         "operator": pa.array(list(OPERATORS)).take(pa.array(operator[phone][order])),
         "technology": pa.array(["4G", "wifi", "5G"]).take(pa.array(technology[order])),

@@ -177,21 +177,27 @@ def month_of(folder: Path, area: gpd.GeoDataFrame, rows: int) -> Path:
     return place
 
 
-def measured(command: list[str]) -> dict[str, float]:
-    """Wall seconds, processor seconds and peak resident memory of a process."""
-    start = time.perf_counter()
-    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
-    output = process.stdout.read() if process.stdout else ""
-    _, status, usage = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode:
+# A process's peak counts what its parent held when it was forked: a small process in between has nothing to hand down.
+LAUNCH = """
+import json, resource, subprocess, sys, time
+start = time.perf_counter()
+done = subprocess.run(sys.argv[1:], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+used = resource.getrusage(resource.RUSAGE_CHILDREN)
+print(json.dumps({"seconds": time.perf_counter() - start, "processor_s": used.ru_utime + used.ru_stime,
+                  "peak_mb": used.ru_maxrss / 1024, "code": done.returncode, "output": done.stdout}))
+"""
+
+
+def measured(command: list[str]) -> dict[str, Any]:
+    """Wall seconds, processor seconds and peak resident memory of a process; and what it printed, if that is JSON."""
+    launched = subprocess.run(
+        [sys.executable, "-c", LAUNCH, *command], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    found: dict[str, Any] = json.loads(launched.stdout)
+    output = found.pop("output")
+    if found.pop("code"):
         raise SystemExit(output)
-    return {
-        "seconds": time.perf_counter() - start,
-        "processor_s": usage.ru_utime + usage.ru_stime,
-        "peak_mb": usage.ru_maxrss / 1024,
-        **(json.loads(output) if output.startswith("{") else {}),
-    }
+    return found | (json.loads(output) if output.startswith("{") else {})
 
 
 def job(place: Path) -> dict[str, Any]:
