@@ -111,8 +111,8 @@ def _plot(path: Path, growth: pd.DataFrame) -> None:
     left.loglog(rows, last * rows / rows[-1], ":", color="#888888", label="in proportion to rows")
     left.set(xlabel="tests", ylabel="seconds", title="Seconds, start included")
     left.legend(frameon=False)
-    right.semilogx(rows, growth["peak_mb"] / 1000, "o-", color="#b45f06")
-    right.set(xlabel="tests", ylabel="GB", title="Peak resident memory", ylim=(0, None))
+    right.loglog(rows, growth["peak_mb"] / 1000, "o-", color="#b45f06")
+    right.set(xlabel="tests", ylabel="GB", title="Peak resident memory")
     for axes in (left, right):
         axes.grid(visible=True, which="major", alpha=0.3)
         axes.set_xticks(rows)
