@@ -109,7 +109,6 @@ FIELDS: dict[str, Field] = {
     "source_file": _text("file name, with as much of its folder as makes it unique"),
     "source_row": Field("int64", "1", "row as a spreadsheet counts: the heading is row 1", low=1),
     "commune_code": _text("official code of the commune in its vintage"),
-    "located_code": _text("commune that holds the test's position; empty outside the area", nullable=True),
     "commune_name": _text("name as the boundary file writes it"),
     "former_district": _text("district, or `; `-separated districts, before the 2025 reform", nullable=True),
     "former_communes": _text("`; `-separated communes that were merged into this one", nullable=True),
@@ -135,9 +134,7 @@ FIELDS: dict[str, Field] = {
     "device_id": _text("device as its source names it", nullable=True),
     "unreadable": _text("`;`-separated columns whose text could not be read; `row` = the row itself"),
     "reject_reason": _text("why the row is set aside; empty = it counts", nullable=True, among=REJECT_REASONS),
-    "is_failed": Field("bool", "", "a test that counts as evidence of failure and has no speed"),
     "local_date": _text("date in the area's time zone, YYYY-MM-DD"),
-    "local_hour": Field("float64", "h", "time of day in the area's time zone", low=0, high=24),
     # tiles
     "quadkey": _text("Bing tile of zoom 16"),
     "tile_period": _text("period that the tile's averages cover"),

@@ -10,10 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.hard_points import by_the_library, points_on_edges, poles_and_pentagons, spread_over_the_world
-from pipeline import hexes, locate
-
-pytest.importorskip("numba", reason="the extra `bulk` is not installed")
-from pipeline import lattice  # noqa: E402
+from pipeline import hexes, lattice, locate
 
 
 @pytest.mark.parametrize("resolution", range(16))

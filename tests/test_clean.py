@@ -7,12 +7,13 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from pandera.errors import SchemaErrors
 
 from pipeline import clean, samples
 from pipeline.evidence import units_of_facts
 from pipeline.prepare import books_of, rejects_of
 from pipeline.settings import Settings
-from pipeline.tables import REJECT_REASONS, TABLES, typed
+from pipeline.tables import REJECT_REASONS, TABLES, checked, typed
 from tests.builders import facts_of_tests
 
 ONE_MONTH = {"evidence": {"window_months": 1, "widened_months": ()}}
@@ -256,3 +257,13 @@ def test_a_tiles_value_goes_to_the_larger_part_and_its_counts_are_split():
 
 def test_the_tests_table_is_declared_in_the_order_of_the_design():
     assert TABLES["tests"][1:4] == ("source_file", "source_row", "test_id")
+
+
+def test_a_large_table_is_held_to_its_dtypes_and_its_first_rows():
+    good = pd.DataFrame({"source_file": "f", "source_row": np.arange(2, 60_002), "reject_reason": "bad_time"})
+    good = typed("rejects", good)
+    assert checked("rejects", good) is not None
+    with pytest.raises(SchemaErrors):
+        checked("rejects", good.astype({"source_row": "float64"}))
+    with pytest.raises(SchemaErrors):
+        checked("rejects", good.assign(reject_reason=good["reject_reason"].mask(good.index == 5, "whim")))

@@ -16,14 +16,12 @@ from hypothesis import strategies as st
 
 from benchmarks import crowd, naive
 from pipeline import journey
+from pipeline.cluster import Cluster
 from pipeline.engine import BUCKETS, Local, by_bucket, shards_of, stacked
 from pipeline.periods import Period
 from pipeline.publish.manifest import Journal
 from pipeline.settings import Settings, read_settings
 from tests.builders import squares, write_boundaries
-
-distributed = pytest.importorskip("distributed", reason="the extra `dask` is not installed")
-from pipeline.cluster import Cluster  # noqa: E402
 
 COMMUNES = squares(columns=3, rows=2, side=0.15)
 TESTS = 12_000
