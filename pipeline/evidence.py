@@ -17,9 +17,9 @@ import pandas as pd
 from pipeline import hexes, judge, samples
 from pipeline.facts import Facts
 from pipeline.fingerprints import combined, operator_prints
-from pipeline.groups import changes, medians, ratio, sequence, sums
-from pipeline.rows import DAY_S, Columns, Scope, month_of_day
-from pipeline.sample_facts import devices_over
+from pipeline.groups import changes, medians, ratio, sequence
+from pipeline.rows import DAY_S, Columns, Scope, month_of_day, split
+from pipeline.sample_facts import PER_UNIT, added_places, values_over
 from pipeline.settings import Settings
 from pipeline.tables import ALL, checked, typed
 
@@ -56,7 +56,7 @@ class Names:
 def evidence_of_facts(facts: Facts, names: Names, scope: Scope, window_months: int, settings: Settings) -> Evidence:
     """Facts of all shards → evidence over the base window."""
     devices, counts = units_of_facts(facts, names, scope, 0, window_months, settings)
-    cells = _cells(facts["cells"], names, scope.windows[0])
+    cells = _cells(facts["cells"], names)
     codes, seen = names.communes, facts["seen"]
     present = {
         (str(codes[zone]), names.operators[o])
@@ -64,7 +64,8 @@ def evidence_of_facts(facts: Facts, names: Names, scope: Scope, window_months: i
     }
     day = facts["dates"]["day"]
     day = day[within_months(day, scope.windows[0])]
-    phones = facts[devices_over(0)]
+    area = facts["area"]
+    everyone = (area["window"] == 0) & ~area["is_newer"] & (area["operator"] == len(names.operators))
     return Evidence(
         devices,
         counts,
@@ -74,8 +75,8 @@ def evidence_of_facts(facts: Facts, names: Names, scope: Scope, window_months: i
         present,
         window_months,
         False,
-        int(phones["samples"].sum()),
-        len(pd.unique(phones["device"][phones["tests"] > 0])),
+        int(area["samples"][everyone].sum()),
+        int(area["devices"][everyone].sum()),
         str(day.max().astype("datetime64[D]")) if len(day) else None,
     )
 
@@ -84,87 +85,68 @@ def units_of_facts(
     facts: Facts, names: Names, scope: Scope, number: int, window_months: int, settings: Settings
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """(device_values, counts by unit) over one of the scope's windows. Every valid test is in exactly one unit: asserted."""
-    rows = facts[devices_over(number)]
-    rows = _chosen(rows, sequence((rows["zone"], rows["operator"], rows["device"])))
     pooled_number = len(names.operators)
     named_codes = np.array([*names.operators, ALL], dtype=object)
-    both = _with_phones(rows, pooled_number)
     size = len(names.communes) * (pooled_number + 1)
 
     def unit(table: Columns, operator: Any = None) -> npt.NDArray[np.int64]:
         of = table["operator"] if operator is None else operator
         return np.asarray(table["zone"].astype(np.int64) * (pooled_number + 1) + of)
 
-    of_both = unit(both)
+    units = _chosen(facts["units"], facts["units"]["window"] == number)
+    sums_of = {name: np.zeros(size, dtype=np.int64) for name in units if name not in ("window", "unit")}
+    for name, total in sums_of.items():
+        add = np.maximum if name == "largest_device" else np.add
+        add.at(total, units["unit"], units[name].astype(np.int64))
 
-    def total(weights: npt.NDArray[Any]) -> npt.NDArray[np.float64]:
-        return np.bincount(of_both, weights=weights, minlength=size).astype(np.float64)
+    def speed(total: str, count: str) -> npt.NDArray[np.float64]:
+        """Mbit/s from sums in whole bit/s."""
+        return ratio(sums_of[total] / PER_UNIT, sums_of[count])
 
-    def mean(total_column: str, count_column: str) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.float64]]:
-        """(mean of device means, devices)."""
-        known = both[count_column] > 0
-        count = total(known)
-        return ratio(total(np.where(known, ratio(both[total_column], both[count_column]), 0.0)), count), count
-
-    tests = total(both["tests"])
-    assert rows["tests"].sum() == tests.reshape(len(names.communes), -1)[:, :pooled_number].sum()
-    largest = np.zeros(size)
-    np.maximum.at(largest, of_both, both["tests"])
-    mobile, mobile_count = mean("mobile_total", "mobile_tests")
-    newest, newest_count = mean("newer_raw_total", "newer_tests")
-    busy, busy_count = mean("busy_total", "busy_samples")
-    calm, calm_count = mean("calm_total", "calm_samples")
+    tests = sums_of["tests"].reshape(len(names.communes), -1)
+    assert tests[:, :pooled_number].sum() == tests[:, pooled_number].sum()
     months = scope.windows[number]
     signals = _chosen(facts["signals"], facts["signals"]["window"] == number)
     of_signal = unit(signals, np.where(signals["operator"] >= 0, signals["operator"], pooled_number))
-    found = {
-        "test_count": tests,
-        "device_count": total(both["tests"] > 0),
-        "raw_mean_mbps": ratio(total(both["raw_total"]), tests),
+    found: dict[str, npt.NDArray[Any]] = {
+        "test_count": sums_of["tests"],
+        "device_count": sums_of["devices"],
+        "raw_mean_mbps": speed("raw", "tests"),
         "date_count": _distinct_dates(facts["dates"], months, unit, pooled_number, size),
-        "accurate_count": total(both["accurate"]),
-        "pseudo_count": np.bincount(
-            np.r_[unit(rows), unit(rows, pooled_number)],
-            weights=np.tile(np.where(rows["is_pseudo"], rows["tests"], 0.0), 2),
-            minlength=size,
-        ),
-        "largest_device_tests": largest,
-        "sample_count": total(both["samples"]),
-        "largest_cell_samples": _largest_cells(facts["cells"], months, unit, pooled_number, size),
-        "month_test_count": total(both["month_tests"]),
-        "month_device_count": total(both["month_tests"] > 0),
-        "month_mean_mbps": ratio(total(both["month_total"]), total(both["month_samples"])),
-        "slow_hours_apart": _slow_hours_apart(facts["slow"], number, unit, pooled_number, size),
-        "all_mobile_mean_mbps": mobile,
-        "mobile_device_count": mobile_count,
-        "device_count_5g": newest_count,
-        "mean_5g_mbps": newest,
-        "other_device_count": total(both["mobile_tests"] > both["tests"]),
-        "busy_mean_mbps": busy,
-        "busy_device_count": busy_count,
-        "calm_mean_mbps": calm,
-        "calm_device_count": calm_count,
+        "accurate_count": sums_of["accurate"],
+        "pseudo_count": sums_of["pseudo"],
+        "largest_device_tests": sums_of["largest_device"],
+        "sample_count": sums_of["samples"],
+        "largest_cell_samples": _largest_cells(facts["places"], months, pooled_number, size),
+        "month_test_count": sums_of["month_tests"],
+        "month_device_count": sums_of["month_devices"],
+        "month_mean_mbps": speed("month", "month_samples"),
+        "slow_hours_apart": _slow_hours_apart(facts["slow"]["code"], scope, months, sums_of["slow_samples"]),
+        "all_mobile_mean_mbps": speed("mobile", "mobile_devices"),
+        "mobile_device_count": sums_of["mobile_devices"],
+        "device_count_5g": sums_of["newer_devices"],
+        "mean_5g_mbps": speed("newer", "newer_devices"),
+        "other_device_count": sums_of["other_devices"],
+        "busy_mean_mbps": speed("busy", "busy_devices"),
+        "busy_device_count": sums_of["busy_devices"],
+        "calm_mean_mbps": speed("calm", "calm_devices"),
+        "calm_device_count": sums_of["calm_devices"],
         "signal_median_dbm": medians(signals["signal"], of_signal, size),
-        "signal_device_count": np.bincount(of_signal, minlength=size).astype(np.float64),
+        "signal_device_count": np.bincount(of_signal, minlength=size),
     }
-    further = facts["units"]
-    here = further["window"] == number
+    others = _chosen(facts["others"], facts["others"]["window"] == number)
+    of_others = np.r_[unit(others), unit(others, pooled_number)]
     for name, column in (("failed", "failed_test_count"), ("newer", "newer_test_count"), ("older", "older_test_count")):
-        own, count = unit(_chosen(further, here)), further[name][here]
-        pooled = unit(_chosen(further, here), pooled_number)
-        found[column] = np.bincount(np.r_[own, pooled], weights=np.r_[count, count], minlength=size)
-    counts = pd.DataFrame(found, index=pd.MultiIndex.from_product([names.communes, named_codes], names=UNIT))
-    is_met = (
-        (tests > 0)
-        | (mobile_count > 0)
-        | counts[["failed_test_count", "newer_test_count", "older_test_count"]].any(axis=1)
-    )
-    counts = counts[is_met].sort_index()
+        found[column] = np.bincount(of_others, weights=np.tile(others[name], 2), minlength=size)
+    index = pd.MultiIndex.from_product([names.communes, named_codes], names=UNIT)
+    counts = pd.DataFrame({name: values.astype(np.float64) for name, values in found.items()}, index=index)
+    counted = ["test_count", "mobile_device_count", "failed_test_count", "newer_test_count", "older_test_count"]
+    counts = counts[counts[counted].any(axis=1)].sort_index()
     counts["window_months"] = float(window_months)
     least = settings.privacy.min_devices
     counts["small_operator_count"] = _small_operators(counts["device_count"], least)
     counts["small_5g_operator_count"] = _small_operators(counts["device_count_5g"], least)
-    return _device_values(_chosen(rows, rows["tests"] > 0), names), counts
+    return _device_values(facts[values_over(number)], names), counts
 
 
 def within_months(day: npt.NDArray[Any], months: tuple[int, int]) -> npt.NDArray[np.bool_]:
@@ -179,44 +161,30 @@ def _chosen(columns: Columns, rows: npt.NDArray[Any]) -> Columns:
     return {name: values[rows] for name, values in columns.items()}
 
 
-def _with_phones(rows: Columns, pooled: int) -> Columns:
-    """The rows, and after them one row per commune and device, over its operators, under the operator's number `pooled`."""
-    order = sequence((rows["zone"], rows["device"], rows["operator"]))
-    starts = changes(rows["zone"][order], rows["device"][order])
-    about = {"zone", "operator", "device", "is_pseudo"}
-    is_one_each = len(starts) == len(order)  # no phone has two operators: nothing is to be added up
-    found = {
-        name: np.r_[values, values if is_one_each else sums(values[order], starts)]
-        for name, values in rows.items()
-        if name not in about
-    }
-    first = np.arange(len(order)) if is_one_each else order[starts]
-    found["zone"] = np.r_[rows["zone"], rows["zone"][first]].astype(np.int64)
-    found["operator"] = np.r_[rows["operator"], np.full(len(starts), pooled)].astype(np.int64)
-    return found
-
-
-def _device_values(rows: Columns, names: Names) -> pd.DataFrame:
+def _device_values(values: Columns, names: Names) -> pd.DataFrame:
     """x_i = mean of a device's samples in commune × operator. Rows of operator `all` follow: the same values, pooled over
     operators. A phone with two operators' SIM cards measures two networks and gives two values.
     """
-    devices = pd.DataFrame(
+    order = sequence((values["zone"], values["operator"], values["device"]))
+    rows = {name: column[order] for name, column in values.items()}
+    by_operator = operator_prints(names.operators).astype(np.uint64)
+    keys = np.r_[rows["device"], combined(rows["device"], by_operator[rows["operator"]])]
+    twice = {name: np.tile(rows[name], 2) for name in rows if name not in ("device", "operator")}
+    operator = np.r_[rows["operator"], np.full(len(order), len(names.operators), dtype=np.int16)]
+    table = pd.DataFrame(
         {
-            "commune_code": pd.Categorical.from_codes(rows["zone"], names.communes).astype("str"),
-            "operator": pd.Categorical.from_codes(rows["operator"], names.operators).astype("str"),
-            "device_key": rows["device"],
-            "download_mbps": rows["download_total"] / rows["samples"],
-            "upload_mbps": ratio(rows["upload_total"], rows["upload_samples"]),
-            "latency_ms": ratio(rows["latency_total"], rows["latency_samples"]),
-            "test_count": rows["tests"],
-            "sample_count": rows["samples"],
-            "is_pseudo": rows["is_pseudo"].astype(bool),
+            "commune_code": pd.Categorical.from_codes(twice["zone"], names.communes).astype("str"),
+            "operator": pd.Categorical.from_codes(operator, [*names.operators, ALL]).astype("str"),
+            "device_key": keys,
+            "download_mbps": twice["download"],
+            "upload_mbps": twice["upload"],
+            "latency_ms": twice["latency"],
+            "test_count": twice["tests"].astype(np.float64),
+            "sample_count": twice["samples"].astype(np.float64),
+            "is_pseudo": twice["is_pseudo"],
         }
     )
-    by_operator = operator_prints(names.operators).astype(np.uint64)
-    value = combined(devices["device_key"].to_numpy(), by_operator[rows["operator"]])
-    pooled = devices.assign(device_key=value, operator=ALL)
-    return checked("device_values", typed("device_values", pd.concat([devices, pooled], ignore_index=True)))
+    return checked("device_values", typed("device_values", table))
 
 
 def _distinct_dates(
@@ -229,32 +197,37 @@ def _distinct_dates(
     return np.bincount(np.unique(codes) // span, minlength=size).astype(np.float64)
 
 
-def _largest_cells(
-    cells: Columns, months: tuple[int, int], unit: Any, pooled: int, size: int
-) -> npt.NDArray[np.float64]:
+def _largest_cells(places: Columns, months: tuple[int, int], pooled: int, size: int) -> npt.NDArray[np.float64]:
     """Samples of the cell that has most, by unit."""
-    few = {name: cells[name] for name in ("zone", "operator", "cell", "samples")}
-    here = _chosen(few, (cells["month"] >= months[0]) & (cells["month"] <= months[1]))
-    largest = np.zeros(size)
-    for of in (unit(here), unit(here, pooled)):
-        order = sequence((of, here["cell"]))
-        starts = changes(of[order], here["cell"][order])
-        np.maximum.at(largest, of[order][starts], sums(here["samples"][order], starts))
+    here = _chosen(places, (places["month"] >= months[0]) & (places["month"] <= months[1]))
+    zone, operator = split(here["unit"].astype(np.int64), max(pooled, 1))
+    largest = np.zeros(size, dtype=np.int64)
+    for of in (operator, np.full(len(zone), pooled)):
+        by_cell = added_places(here | {"unit": zone * (pooled + 1) + of}, ("unit", "cell"))
+        np.maximum.at(largest, by_cell["unit"], by_cell["samples"])
     return np.where(largest > 0, largest, np.nan)
 
 
-def _slow_hours_apart(slow: Columns, number: int, unit: Any, pooled: int, size: int) -> npt.NDArray[np.float64]:
-    here = _chosen(slow, slow["window"] == number)
-    found = np.full(size, np.nan)
-    for of in (unit(here), unit(here, pooled)):
-        samples_of = np.bincount(of, weights=here["samples"], minlength=size)
-        codes = _distinct(of * DAY_S + here["second"], size * DAY_S)
-        second = codes % DAY_S
-        hours = second // 3600 + second // 60 % 60 / 60 + second % 60 / 3600
+def _slow_hours_apart(
+    code: npt.NDArray[np.int64], scope: Scope, months: tuple[int, int], slow_samples: npt.NDArray[np.int64]
+) -> npt.NDArray[np.float64]:
+    """By unit: how far apart on the clock the slow samples lie, NaN where there are not two. `code`: see `walk.Found`."""
+    low, high = scope.reach
+    size, count = len(scope.operators), high - low + 1
+    of, second = split(code, DAY_S)
+    named, month = split(of, count)
+    here = (month + low >= months[0]) & (month + low <= months[1])
+    zone, operator = split(named[here], max(size, 1))
+    found = np.full(len(slow_samples), np.nan)
+    for number in (operator, np.full(len(operator), size)):
+        unit = zone * (size + 1) + number
+        codes = _distinct(unit * DAY_S + second[here], len(slow_samples) * DAY_S)
+        second_of = codes % DAY_S
+        hours = second_of // 3600 + second_of // 60 % 60 / 60 + second_of % 60 / 3600
         bounds = np.r_[changes(codes // DAY_S), len(codes)]
         for start, stop in pairwise(bounds.tolist()):
             one = codes[start] // DAY_S
-            if samples_of[one] > 1:
+            if slow_samples[one] > 1:
                 found[one] = samples.widest_apart(hours[start:stop])
     return found
 
@@ -268,33 +241,27 @@ def _distinct(codes: npt.NDArray[np.int64], limit: int) -> npt.NDArray[np.int64]
     return np.flatnonzero(marks)
 
 
-def _cells(cells: Columns, names: Names, months: tuple[int, int]) -> pd.DataFrame:
+def _cells(cells: Columns, names: Names) -> pd.DataFrame:
     """commune_code, operator, device_key, hex9_id, and of the device's samples there: test_count, sample_count, totals of
     download, upload and latency, and the samples that have these; ordered by cell, operator and device.
     """
-    rows = (cells["month"] >= months[0]) & (cells["month"] <= months[1]) & (cells["close_samples"] > 0)
-    named = ("zone", "operator", "device", "cell", *(name for name in cells if name.startswith("close_")))
-    here = _chosen({name: cells[name] for name in named}, rows)
-    here = _chosen(here, sequence((here["cell"], here["operator"], here["device"], here["zone"])))
-    starts = changes(here["cell"], here["operator"], here["device"], here["zone"])  # months of one window together
-    first = {name: here[name][starts] for name in ("zone", "operator", "device", "cell")}
-    number, distinct = pd.factorize(first["cell"])
+    order = sequence(tuple(cells[name] for name in ("cell", "operator", "device", "zone")))
+    cell = cells["cell"][order]
+    number, distinct = pd.factorize(cell)
     texts = hexes.names(distinct)
+    figures = {
+        "test_count": "tests", "sample_count": "samples", "download_total": "total", "upload_total": "upload_total",
+        "upload_count": "upload_samples", "latency_total": "latency_total", "latency_count": "latency_samples",
+    }  # fmt: skip
     return pd.DataFrame(
         {
-            "commune_code": pd.Categorical.from_codes(first["zone"], names.communes),
-            "operator": pd.Categorical.from_codes(first["operator"], names.operators),
-            "device_key": first["device"],
+            "commune_code": pd.Categorical.from_codes(cells["zone"][order], names.communes),
+            "operator": pd.Categorical.from_codes(cells["operator"][order], names.operators),
+            "device_key": cells["device"][order],
             "hex9_id": pd.Categorical.from_codes(number, texts.to_numpy(dtype=object)),
             "device_weight": 1.0,
-            "test_count": sums(here["close_tests"], starts),
-            "sample_count": sums(here["close_samples"], starts),
-            "download_total": sums(here["close_total"], starts),
-            "upload_total": sums(here["close_upload_total"], starts),
-            "upload_count": sums(here["close_upload_samples"], starts),
-            "latency_total": sums(here["close_latency_total"], starts),
-            "latency_count": sums(here["close_latency_samples"], starts),
         }
+        | {ours: cells[name][order] for ours, name in figures.items()}
     )
 
 

@@ -5,12 +5,14 @@ is closed in it; facts of many shards are laid side by side and only counted or 
 equal length; communes, operators and technologies are numbers into lists that the journey keeps, devices fingerprints,
 cells H3 integers, months year · 12 + month − 1, days since 1970 in local time.
 
-`devices N` of window N: zone, operator, device: test, sample and month counts, totals of sample means; of all mobile tests too
-`cells`     zone, operator, device, cell, month: tests, samples; totals of samples that are exact enough for a hex
-`dates`     zone, operator, day: valid tests         `units`  window, zone, operator: failed, newer and older tests
-`slow`      window, zone, operator, second of the day of slow samples        `signals`  window, zone, operator, device: dBm
-`months`    zone, month: samples, devices, tests in bursts, repeats          `spans`    zone, span: devices
-`known`     samples at cells of gaps that are known already        `seen`  zone, operator: met within twelve months
+`units`     window, unit (commune × operator and `all`): tests, devices, samples, sums over devices
+`values N`  of window N: zone, operator, device, its value      `area N`, `area`  values by operator over the whole area; counts
+`cells`     zone, operator, device, cell: samples of the base window that are exact enough for a hex
+`places`    unit, cell, month: tests, samples                   `dates`   zone, operator, day: valid tests
+`slow`      unit, month and second of the day of slow samples   `signals` window, zone, operator, device: dBm
+`months`    zone, month: samples, devices, tests in bursts      `spans`   zone, span: devices      `copies`  zone, month: repeats
+`others`    window, zone, operator: failed, newer, older tests  `seen`    zone, operator: met within twelve months
+`known`     samples at cells of gaps that are known already     `met`     operators with tests in the longest window
 `books`, `rejects`, `phones`: by source what became of the rows; rows that are set aside; the devices' fingerprints
 Does not belong here: formulas and verdicts, text.
 """
@@ -24,14 +26,11 @@ import pandas as pd
 from pipeline import clean
 from pipeline.rows import (
     PSEUDO,
-    Column,
     Columns,
     Rows,
     Scope,
     counted,
-    is_valid,
     ordered,
-    packed,
     row_number,
     split,
     within,
@@ -80,47 +79,37 @@ def _starts_of(codes: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
 
 
 def _of_rows(rows: Rows, scope: Scope) -> Facts:
-    """What is counted by rows: units, dates, repeats, operators that were met."""
+    """What is counted by rows: tests that failed or were of another technology, repeats, operators that were met."""
     size, unit = len(scope.operators), rows.unit()
-    own, download, technology = rows["own"], rows["download"], rows["technology"]
+    own, technology = rows["own"], rows["technology"]
     known = unit >= 0
-    failed = (own == clean.COUNTS) & ~rows.repeat & ~(download > 0)
-    other = (own == clean.REASON["other_technology"]) & ~rows.repeat & (rows.operator >= 0)
-    units: dict[str, list[Column]] = {name: [] for name in ("window", "zone", "operator", "failed", "newer", "older")}
+    is_other = own == clean.REASON["other_technology"]
+    few = np.flatnonzero(known & ~rows.repeat & (is_other | ((own == clean.COUNTS) & ~(rows["download"] > 0))))
+    other, which = is_other[few], technology[few]
+    counted_as = (~other, other & (which == 3), other & ((which == 0) | (which == 1)))
+    parts: list[Columns] = []
     for number, window in enumerate(scope.windows):
-        here = within(rows.month, window) & known
-        counts = [
-            np.bincount(unit[here & which], minlength=scope.zone_count * size)
-            for which in (failed, other & (technology == 3), other & ((technology == 0) | (technology == 1)))
-        ]
+        here = within(rows.month[few], window)
+        counts = [np.bincount(unit[few[here & one]], minlength=scope.zone_count * size) for one in counted_as]
         met = np.flatnonzero(np.sum(counts, axis=0))
-        zone, operator = split(met, max(size, 1))
-        values = (np.full(len(met), number), zone, operator, *(count[met] for count in counts))
-        for name, value in zip(units, values, strict=True):
-            units[name].append(value)
-    valid = is_valid(rows)
-    day_codes, tests = counted(
-        packed((unit[valid], rows.day[valid] - _FIRST_DAY), (scope.zone_count * max(size, 1), _DAYS))
-    )
-    at, day = split(day_codes, _DAYS)
-    date_zone, date_operator = split(at, max(size, 1))
-    inside = rows["zone"] >= 0
-    copies = rows.repeat & inside & within(rows.month, scope.months)
+        about = {"window": np.full(len(met), number), "zone": met // max(size, 1), "operator": met % max(size, 1)}
+        parts.append(about | dict(zip(("failed", "newer", "older"), (count[met] for count in counts), strict=True)))
+    copies = np.flatnonzero(rows.repeat & (rows["zone"] >= 0) & within(rows.month, scope.months))
     copied, copy_count = counted(rows["zone"][copies].astype(np.int64) * _MONTHS + rows.month[copies])
     mobile = (technology >= 0) & (technology < 4)
-    present = np.unique(unit[known & mobile & within(rows.month, scope.year)])
-    asked = known & (technology == scope.technology) & (download > 0) & within(rows.month, scope.longest)
-    met_here = np.unique(rows.operator[asked])
+    met_unit = np.zeros(scope.zone_count * size + 1, dtype=bool)  # the last one stands for −1
+    met_unit[unit[mobile & within(rows.month, scope.year)]] = True
+    present = np.flatnonzero(met_unit[:-1])
+    asked = known & (technology == scope.technology) & (rows["download"] > 0) & within(rows.month, scope.longest)
     return {
-        "units": {name: np.concatenate(parts) for name, parts in units.items()},
-        "dates": {"zone": date_zone, "operator": date_operator, "day": day + _FIRST_DAY, "tests": tests},
+        "others": {name: np.concatenate([part[name] for part in parts]) for name in parts[0]},
         "copies": {"zone": copied // _MONTHS, "month": copied % _MONTHS, "copies": copy_count},
         "seen": dict(zip(("zone", "operator"), split(present, max(size, 1)), strict=True)),
-        "met": {"operator": met_here},
+        "met": {"operator": np.flatnonzero(np.bincount(rows.operator[asked], minlength=1))},
     }
 
 
-_FIRST_DAY, _DAYS, _MONTHS = -800_000, 1_600_000, 1 << 16  # of any date that a file may hold, and more
+_MONTHS = 1 << 16  # more than any date may hold
 
 
 def joined(parts: list[Facts]) -> Facts:

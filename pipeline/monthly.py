@@ -16,10 +16,9 @@ import pandas as pd
 from pipeline import fieldwork, privacy
 from pipeline.evidence import Names
 from pipeline.facts import Facts
-from pipeline.groups import changes, ratio, sequence, sums
+from pipeline.groups import changes, sequence, sums
 from pipeline.periods import Period
-from pipeline.rows import Columns
-from pipeline.sample_facts import devices_over
+from pipeline.sample_facts import PER_UNIT, added_places, area_over, whole
 from pipeline.settings import Settings
 from pipeline.tables import ALL, PRIVATE, checked, typed
 
@@ -101,13 +100,8 @@ def _by_month(facts: Facts, names: Names, dates: pd.DataFrame) -> pd.DataFrame:
     counted = dates.groupby(keys)
     late = dates["local_date"].str[8:].astype("int64") > pd.to_datetime(dates["local_date"]).dt.days_in_month - 3
     months = placed("months", "samples", "devices", "bursts").groupby(keys).sum()
-    cells = facts["cells"]
-    order = sequence((cells["zone"], cells["month"], cells["cell"]))
-    rows = {name: cells[name][order] for name in ("zone", "month", "cell", "tests")}
-    starts = changes(rows["zone"], rows["month"], rows["cell"])
-    place = pd.DataFrame(
-        {"zone": rows["zone"][starts], "month": rows["month"][starts], "tests": sums(rows["tests"], starts)}
-    )
+    places = facts["places"] | {"zone": facts["places"]["unit"] // max(len(names.operators), 1)}
+    place = pd.DataFrame(added_places(places, ("zone", "month", "cell")))
     place = place.groupby(["zone", "month"])["tests"].max().reset_index()
     largest = place.assign(
         commune_code=names.communes[place["zone"].to_numpy(dtype=np.int64)],
@@ -183,10 +177,10 @@ def operator_summary(
     the target is 4G, from sound rows that were set aside for their technology.
     """
     target = settings.target.technology
-    prefixes = {target: ""} | ({"5G": "newer_"} if target == "4G" else {})
+    technologies = {target: False} | ({"5G": True} if target == "4G" else {})
     parts = [
-        _span(facts[devices_over(window)], names, prefix).assign(technology_used=technology, span=span)
-        for technology, prefix in prefixes.items()
+        _span(facts, names, window, is_newer).assign(technology_used=technology, span=span)
+        for technology, is_newer in technologies.items()
         for span, window in spans.items()
     ]
     table = pd.concat(parts, ignore_index=True).assign(period=str(period))
@@ -203,39 +197,35 @@ def operator_summary(
     return checked("operator_summary", typed("operator_summary", table))
 
 
-def _span(facts: Columns, names: Names, prefix: str) -> pd.DataFrame:
-    """Figures by operator, and of `all`, from devices' totals over one window."""
-    samples = facts[f"{prefix}samples"]
-    here = samples > 0
-    chosen = {name: facts[name][here] for name in ("operator", "device")}
-    order = sequence((chosen["operator"], chosen["device"]))
-    starts = changes(chosen["operator"][order], chosen["device"][order])
+def _span(facts: Facts, names: Names, window: int, is_newer: bool) -> pd.DataFrame:
+    """Figures by operator, and of `all`, over one window."""
+    values, counts = facts[area_over(window)], facts["area"]
+    here = (counts["window"] == window) & (counts["is_newer"] == is_newer)
+    size = len(names.operators)
+    total = {
+        name: np.bincount(counts["operator"][here], weights=counts[name][here], minlength=size + 1)
+        for name in ("tests", "samples", "devices")
+    }
+    chosen = values["is_newer"] == is_newer
+    rows = []
+    for number, operator in enumerate([*names.operators, ALL]):
+        of = chosen if operator == ALL else chosen & (values["operator"] == number)
+        speed, upload, latency = (_middle(values[name][of]) for name in ("download", "upload", "latency"))
+        rows.append(
+            {
+                "operator": operator, "test_count": total["tests"][number], "sample_count": total["samples"][number],
+                "device_count": total["devices"][number], "mean_mbps": speed[0], "median_mbps": speed[1],
+                "upload_mean_mbps": upload[0], "median_upload_mbps": upload[1],
+                "latency_mean_ms": latency[0], "latency_median_ms": latency[1],
+            }
+        )  # fmt: skip
+    table = pd.DataFrame(rows)
+    return table[table["device_count"] > 0].sort_values("operator", ignore_index=True)
 
-    def total(name: str) -> npt.NDArray[np.float64]:
-        return sums(facts[f"{prefix}{name}"][here][order], starts)
 
-    values = pd.DataFrame(
-        {
-            "operator": pd.Categorical.from_codes(chosen["operator"][order][starts], names.operators).astype("str"),
-            "device": chosen["device"][order][starts],
-            "tests": total("tests"),
-            "samples": total("samples"),
-            "download_mbps": ratio(total("download_total"), total("samples")),
-            "upload_mbps": ratio(total("upload_total"), total("upload_samples")),
-            "latency_ms": ratio(total("latency_total"), total("latency_samples")),
-        }
-    )
-    groups = pd.concat([values, values.assign(operator=ALL)], ignore_index=True).groupby("operator")
-    return pd.DataFrame(
-        {
-            "test_count": groups["tests"].sum(),
-            "sample_count": groups["samples"].sum(),
-            "device_count": groups["device"].nunique(),
-            "mean_mbps": groups["download_mbps"].mean(),
-            "median_mbps": groups["download_mbps"].median(),
-            "upload_mean_mbps": groups["upload_mbps"].mean(),
-            "median_upload_mbps": groups["upload_mbps"].median(),
-            "latency_mean_ms": groups["latency_ms"].mean(),
-            "latency_median_ms": groups["latency_ms"].median(),
-        }
-    ).reset_index()
+def _middle(values: npt.NDArray[np.float64]) -> tuple[float, float]:
+    """(mean to a bit/s or ns, median) of the known values: whatever order they come in."""
+    known = values[~np.isnan(values)]
+    if not len(known):
+        return np.nan, np.nan
+    return float(whole(known).astype(np.int64).sum()) / PER_UNIT / len(known), float(np.median(known))

@@ -35,6 +35,8 @@ class Scope:
     year: tuple[int, int]  # the twelve months in which an operator counts as present
     zone_count: int
     operators: npt.NDArray[np.uint32]  # fingerprints, ascending by operator's number
+    valued: tuple[int, ...]  # windows that verdicts rest on: numbers into `windows`
+    summarised: tuple[int, ...]  # windows of the area's figures
     source_count: int
     technology: int
     max_download_mbps: float
@@ -46,6 +48,12 @@ class Scope:
         default_factory=lambda: np.zeros(0, np.uint64)
     )  # rows by `row_number`, ascending
     known_cells: npt.NDArray[np.uint64] = field(default_factory=lambda: np.zeros(0, np.uint64))  # ascending
+
+    @property
+    def reach(self) -> tuple[int, int]:
+        """The first and the last month that anything is asked of."""
+        all_months = [self.months, *self.windows, *self.spans]
+        return min(first for first, _ in all_months), max(last for _, last in all_months)
 
 
 def row_number(columns: Columns) -> npt.NDArray[np.uint64]:
@@ -164,6 +172,17 @@ def month_of_day(day: npt.NDArray[Any]) -> npt.NDArray[np.int32]:
     days = np.arange(low, int(day.max()) + 1).astype("datetime64[D]")
     months: npt.NDArray[np.int32] = (days.astype("datetime64[M]").astype(np.int64) + 1970 * 12).astype(np.int32)
     return months[day - low]
+
+
+def days_of_months(months: tuple[int, int]) -> tuple[int, int]:
+    """(first day of the first month, last day of the last), days since 1970.
+
+    >>> days_of_months((1970 * 12 + 1, 1970 * 12 + 1))
+    (31, 58)
+    """
+    bounds = np.array([months[0], months[1] + 1]) - 1970 * 12
+    first, end = bounds.astype("datetime64[M]").astype("datetime64[D]").astype(np.int64)
+    return int(first), int(end) - 1
 
 
 def is_valid(rows: Rows) -> Flags:

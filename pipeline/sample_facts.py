@@ -1,7 +1,8 @@
-"""dict[str, Columns] that are made of samples (METHOD §2.2): device values, cells, months, slow hours, places of gaps that are known.
+"""Facts that are made of samples (METHOD §2.2): device values, sums by unit, cells, places, months, places of gaps that are known.
 
-One device's tests in one commune × operator × technology × cell × local date make a sample: their mean.
-Does not belong here: what is counted by rows (`facts.py`).
+One device's tests in one commune × operator × technology × cell × local date make a sample: their mean. Sums over devices
+are in whole bit/s (latency: whole ns), so that they do not hang on the order in which shards come.
+Does not belong here: what is counted by rows (`facts.py`), the loop itself (`walk.py`).
 """
 
 from __future__ import annotations
@@ -12,143 +13,276 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from pipeline import clean
-from pipeline.groups import changes, mean_of_known, sequence, sums
+from pipeline import clean, walk
+from pipeline.groups import changes, mean_of_known, numbered, ratio, sequence, sums
 from pipeline.rows import (
     ACCURATE,
     CLOSE,
-    DAY_S,
     PSEUDO,
     Column,
     Columns,
-    Flags,
     Rows,
     Scope,
-    counted,
+    days_of_months,
     is_valid,
     packed,
     split,
     within,
 )
 
+PER_UNIT = 1e6  # bit/s per Mbit/s, ns per ms
+SUMMED = (
+    "mobile",
+    "newer",
+    "busy",
+    "calm",
+)  # means of device means, by the columns of `walk.FIGURES` that they are made of
+_OF = {
+    "mobile": ("mobile_total", "mobile_tests"), "newer": ("newer_raw_total", "newer_tests"),
+    "busy": ("busy_total", "busy_samples"), "calm": ("calm_total", "calm_samples"),
+}  # fmt: skip
 
-@dataclass
-class _Samples:
-    """Representative samples of some rows, in the rows' order: METHOD §2.2."""
 
-    starts: npt.NDArray[np.int64]  # of each sample among the rows
-    first: npt.NDArray[np.int64]  # its first row among all
-    test_count: npt.NDArray[np.float64]
-    download: npt.NDArray[np.float64]
-    upload: npt.NDArray[np.float64]
-    latency: npt.NDArray[np.float64]
+@dataclass(frozen=True)
+class _Groups:
+    """Devices in communes × operators, in the rows' order."""
 
-
-def _samples(rows: Rows, chosen: npt.NDArray[np.int64]) -> _Samples:
-    """Means over one device's chosen rows in one commune × operator × technology × cell × local date."""
-    key = rows.key[chosen]
-    starts = changes(key)
-    count = np.diff(np.r_[starts, len(key)]).astype(np.float64)
-    download = sums(rows["download"][chosen], starts) / count
-    upload, latency = (mean_of_known(rows[name][chosen], starts) for name in ("upload", "latency"))
-    return _Samples(starts, chosen[starts], count, download, upload, latency)
+    first: npt.NDArray[np.int64]  # row
+    device: npt.NDArray[np.uint64]
+    zone: npt.NDArray[np.int64]
+    operator: npt.NDArray[np.int64]
+    is_pseudo: npt.NDArray[np.bool_]
 
 
 def facts_of_samples(rows: Rows, scope: Scope) -> dict[str, Columns]:
-    """What is made of samples: device values, cells, months, slow hours, and what is known of gaps' places."""
+    """What is made of samples: device values, units' sums, cells, places, months, and what is known of gaps' places."""
     sound = is_valid(rows)
     valid = np.flatnonzero(sound)
-    drawn = _samples(rows, valid)
     mobile = clean.is_mobile(
         np.where(rows.repeat, clean.REASON["duplicate"], rows["own"]).astype(np.int8), rows["technology"],
         rows.operator >= 0, rows["download"], scope.max_download_mbps,
     )  # fmt: skip
-    newer = np.flatnonzero(mobile & (rows["technology"] == 3) & (rows["zone"] >= 0))
+    mobile &= rows["zone"] >= 0
+    groups, walked = _walked(rows, sound, mobile)
+    asked = _asked(scope)
+    found = _room(walked, asked, scope)
+    counts = walk.compiled(walk.walk)(walked, asked, found)
+    walk.compiled(walk.count_bursts)(walked, asked, found)
+    crowded = ~walked.is_alone[walked.group[valid]] & within(rows.month[valid], scope.months)
     return {
-        **_devices(rows, scope, valid, drawn, np.asarray(mobile), newer),
+        **_values(groups, found.figures, scope),
         "signals": _signals(rows, scope, valid),
-        "cells": _cells(rows, valid, drawn),
-        "slow": _slow(rows, scope, drawn),
-        **_months(rows, scope, valid, drawn),
+        **_counted(rows, scope, walked, asked, found, counts, _bursts(rows, scope, valid[crowded])),
         "known": _known(rows, scope, valid),
     }
 
 
-def devices_over(window: int) -> str:
-    """The name of the devices' facts over a window."""
-    return f"devices {window}"
+def values_over(window: int) -> str:
+    """The name of the device values over a window."""
+    return f"values {window}"
 
 
-def _devices(
-    rows: Rows, scope: Scope, valid: npt.NDArray[np.int64], drawn: _Samples, mobile: Flags,
-    newer: npt.NDArray[np.int64],
-) -> dict[str, Columns]:  # fmt: skip
-    """By window and device in commune × operator: what its value, and the counts beside it, are made of."""
-    mobile = mobile & (rows["zone"] >= 0)
-    core = np.flatnonzero(mobile)
+def area_over(window: int) -> str:
+    """The name of the devices' values over the whole area, over a window."""
+    return f"area {window}"
+
+
+def _walked(rows: Rows, sound: npt.NDArray[np.bool_], mobile: npt.NDArray[np.bool_]) -> tuple[_Groups, walk.Walked]:
     device, unit = rows["device"], rows.unit()
-    starts = changes(device[core], unit[core])
-    group = np.zeros(len(device), dtype=np.int64)
-    group[core] = np.repeat(np.arange(len(starts)), np.diff(np.r_[starts, len(core)]))
-    count = len(starts)
-    fresh = _samples(rows, newer)
-    hour = rows.second[drawn.first] / 3600
-    is_busy = (hour >= scope.busy_hours[0]) & (hour < scope.busy_hours[1])
-    in_month = rows.month == scope.report_month
+    starts = changes(device, unit)
+    zone, operator = (values[starts].astype(np.int64) for values in (rows["zone"], rows.operator))
+    flags = rows["flags"]
+    groups = _Groups(starts, device[starts], zone, operator, flags[starts] & PSEUDO > 0)
+    phones = changes(groups.device, groups.zone)
+    devices = numbered(changes(groups.device), len(starts))
+    kind = sound * np.uint8(walk.VALID) + mobile * np.uint8(walk.MOBILE)
+    kind += (mobile & (rows["technology"] == 3)) * np.uint8(walk.NEWER)
+    kind += (flags & CLOSE > 0) * np.uint8(walk.IS_CLOSE) + (flags & ACCURATE > 0) * np.uint8(walk.IS_ACCURATE)
+    return groups, walk.Walked(
+        rows.key, numbered(starts, len(device)), rows["cell"], rows.month, rows.day, rows.second, rows["time"], kind,
+        rows["download"], rows["upload"], rows["latency"], unit[starts], zone, numbered(phones, len(starts)),
+        np.bincount(devices)[devices] == 1,
+    )  # fmt: skip
 
-    def total(where: npt.NDArray[np.int64], values: Column | None, keep: Flags | None) -> npt.NDArray[np.float64]:
-        at = where if keep is None else where[keep]
-        weights = None if values is None else (values if keep is None else values[keep])
-        return np.bincount(group[at], weights=weights, minlength=count).astype(np.float64)
 
+def _asked(scope: Scope) -> walk.Asked:
+    low, high = scope.reach
+    first_day, _ = days_of_months(scope.reach)
+    return walk.Asked(
+        np.array(scope.windows), np.array(scope.spans).reshape(-1, 2), scope.months, first_day, low, high - low + 1,
+        scope.report_month, scope.busy_hours[0] * 3600.0, scope.busy_hours[1] * 3600.0, scope.target_mbps,
+        scope.burst_gap_minutes * 60e6, scope.burst_min_tests,
+    )  # fmt: skip
+
+
+def _room(walked: walk.Walked, asked: walk.Asked, scope: Scope) -> walk.Found:
+    """Arrays for what the walk finds."""
+    first_day, last_day = days_of_months(scope.reach)
+    zones, size = scope.zone_count, len(scope.operators)
+    months = scope.months[1] - scope.months[0] + 1
+    most = len(walked.key) and int(walked.key[-1])  # keys count from 1
+    figures = np.zeros((len(walked.unit_of), len(scope.windows), len(walk.FIGURES)))
+    samples, devices, bursts = (np.zeros((zones, months), dtype=np.int64) for _ in range(3))
+    return walk.Found(
+        figures, np.zeros((zones * size, last_day - first_day + 1), dtype=np.int32), samples, devices, bursts,
+        np.zeros((zones, len(scope.spans)), dtype=np.int64), np.empty(most, dtype=np.int64),
+        np.empty(most, dtype=np.int64), np.empty(most, dtype=np.uint64), np.empty((most, len(walk.CLOSE_FIGURES))),
+        np.empty((most, 5), dtype=np.int64),
+    )  # fmt: skip
+
+
+def whole(values: Column) -> npt.NDArray[np.float64]:
+    """Mbit/s in whole bit/s (ms in whole ns): sums of these are exact below 2**53, whatever their order."""
+    return np.rint(values * PER_UNIT)
+
+
+def _values(groups: _Groups, figures: npt.NDArray[np.float64], scope: Scope) -> dict[str, Columns]:
+    """Device values of windows that verdicts rest on, sums by unit, devices of the whole area."""
     found: dict[str, Columns] = {}
-    for number, window in enumerate(scope.windows):
-        of_row = within(rows.month, window)
-        is_all = bool(of_row.all())
-        v, m, n = (None if is_all else of_row[at] for at in (valid, core, newer))
-        s, f = (None if is_all else of_row[some.first] for some in (drawn, fresh))
-        t, u, w = drawn.download, drawn.upload, drawn.latency
-        up, late = ~np.isnan(u), ~np.isnan(w)
-        both = {"busy": is_busy, "calm": ~is_busy, "month": in_month[drawn.first]}
-        keep = {name: which if s is None else which & s for name, which in both.items()}
-        has_up, has_late = (which if s is None else which & s for which in (up, late))
-        accurate = rows["flags"][valid] & ACCURATE > 0
-        month_rows = in_month[valid]
-        figures = {
-            "tests": total(valid, None, v),
-            "raw_total": total(valid, rows["download"][valid], v),
-            "accurate": total(valid, None, accurate if v is None else accurate & v),
-            "month_tests": total(valid, None, month_rows if v is None else month_rows & v),
-            "samples": total(drawn.first, None, s),
-            "download_total": total(drawn.first, t, s),
-            "upload_total": total(drawn.first, u, has_up),
-            "upload_samples": total(drawn.first, None, has_up),
-            "latency_total": total(drawn.first, w, has_late),
-            "latency_samples": total(drawn.first, None, has_late),
-            "month_samples": total(drawn.first, None, keep["month"]),
-            "month_total": total(drawn.first, t, keep["month"]),
-            "busy_samples": total(drawn.first, None, keep["busy"]),
-            "busy_total": total(drawn.first, t, keep["busy"]),
-            "calm_samples": total(drawn.first, None, keep["calm"]),
-            "calm_total": total(drawn.first, t, keep["calm"]),
-            "mobile_tests": total(core, None, m),
-            "mobile_total": total(core, rows["download"][core], m),
-            "newer_tests": total(newer, None, n),
-            "newer_raw_total": total(newer, rows["download"][newer], n),
-            "newer_samples": total(fresh.first, None, f),
-            "newer_download_total": total(fresh.first, fresh.download, f),
-        }
-        for name, part in (("upload", fresh.upload), ("latency", fresh.latency)):
-            known = ~np.isnan(part) if f is None else ~np.isnan(part) & f
-            figures[f"newer_{name}_total"] = total(fresh.first, part, known)
-            figures[f"newer_{name}_samples"] = total(fresh.first, None, known)
-        met = np.flatnonzero(figures["mobile_tests"])
-        first = core[starts[met]]
-        zone, operator = split(unit[first], max(len(scope.operators), 1))
-        about: Columns = {"zone": zone, "operator": operator, "device": device[first]}
-        about |= {"is_pseudo": rows["flags"][first] & PSEUDO > 0}
-        found[devices_over(number)] = about | {name: value[met] for name, value in figures.items()}
+    units, areas = [], []
+    for number in range(len(scope.windows)):
+        met = np.flatnonzero(figures[:, number, walk.MOBILES])
+        here = _Groups(*(getattr(groups, name)[met] for name in _Groups.__dataclass_fields__))
+        table = {name: figures[met, number, column] for column, name in enumerate(walk.FIGURES)}
+        units.append({"window": np.full(0, number)} | _unit_sums(here, table, scope, number))
+        if number in scope.valued:
+            counted = table["tests"] > 0
+            some = {name: values[counted] for name, values in table.items()}
+            found[values_over(number)] = {
+                "zone": here.zone[counted].astype(np.int32), "operator": here.operator[counted].astype(np.int16),
+                "device": here.device[counted], "is_pseudo": here.is_pseudo[counted],
+                "tests": some["tests"].astype(np.int32), "samples": some["samples"].astype(np.int32),
+                "download": ratio(some["download_total"], some["samples"]),
+                "upload": ratio(some["upload_total"], some["upload_samples"]),
+                "latency": ratio(some["latency_total"], some["latency_samples"]),
+            }  # fmt: skip
+        if number in scope.summarised:
+            parts = [_area(here, table, scope, number, prefix) for prefix in ("", "newer_")]
+            found[area_over(number)] = {name: np.concatenate([one[0][name] for one in parts]) for name in parts[0][0]}
+            areas += [counts for _, counts in parts]
+    for name, tables in (("units", units), ("area", areas)):
+        found[name] = {column: np.concatenate([one[column] for one in tables]) for column in tables[0]}
     return found
+
+
+def _unit_sums(groups: _Groups, table: Columns, scope: Scope, number: int) -> Columns:
+    """By unit (zone · (operators + 1) + operator, the last one `all`): counts and sums over devices; `all` has phones."""
+    pooled = len(scope.operators)
+    phones = changes(groups.zone, groups.device)
+    both = {name: np.r_[values, sums(values, phones)] for name, values in table.items()}
+    is_pseudo = np.r_[groups.is_pseudo, groups.is_pseudo[phones]]
+    zone = np.r_[groups.zone, groups.zone[phones]]
+    unit = zone * (pooled + 1) + np.r_[groups.operator, np.full(len(phones), pooled)]
+    met, of = np.unique(unit, return_inverse=True)
+
+    def total(values: Column) -> npt.NDArray[np.float64]:
+        return np.bincount(of, weights=values, minlength=len(met)).astype(np.float64)
+
+    largest = np.zeros(len(met))
+    np.maximum.at(largest, of, both["tests"])
+    found = {
+        "window": np.full(len(met), number), "unit": met, "tests": total(both["tests"]),
+        "devices": total(both["tests"] > 0), "raw": total(whole(both["raw_total"])), "accurate": total(both["accurate"]),
+        "pseudo": total(np.where(is_pseudo, both["tests"], 0.0)), "largest_device": largest,
+        "samples": total(both["samples"]), "month_tests": total(both["month_tests"]),
+        "month_devices": total(both["month_tests"] > 0), "month_samples": total(both["month_samples"]),
+        "month": total(whole(both["month_total"])), "slow_samples": total(both["slow_samples"]),
+        "other_devices": total(both["mobile_tests"] > both["tests"]),
+    }  # fmt: skip
+    for name, (summed, count) in _OF.items():
+        known = both[count] > 0
+        found[f"{name}_devices"] = total(known)
+        found[name] = total(np.where(known, whole(ratio(both[summed], both[count])), 0.0))
+    return found
+
+
+def _area(groups: _Groups, table: Columns, scope: Scope, number: int, prefix: str) -> tuple[Columns, Columns]:
+    """(a device's values by operator, counts by operator and, under the number after the last, of all of them)."""
+    size = len(scope.operators)
+    here = np.flatnonzero(table[f"{prefix}samples"])
+    order = here[sequence((groups.device[here], groups.operator[here]))]
+    device, operator = groups.device[order], groups.operator[order]
+    starts = changes(device, operator)
+    names = ("tests", "samples", "download_total", "upload_total", "upload_samples", "latency_total", "latency_samples")
+    total = {name: sums(table[prefix + name][order], starts) for name in names}
+    of = operator[starts]
+    values = {
+        "is_newer": np.full(len(starts), bool(prefix)), "operator": of.astype(np.int16),
+        "download": ratio(total["download_total"], total["samples"]),
+        "upload": ratio(total["upload_total"], total["upload_samples"]),
+        "latency": ratio(total["latency_total"], total["latency_samples"]),
+    }  # fmt: skip
+    counts = {
+        name: np.bincount(of, weights=weights, minlength=size).astype(np.int64)
+        for name, weights in (("tests", total["tests"]), ("samples", total["samples"]), ("devices", None))
+    }
+    everyone = {"tests": total["tests"].sum(), "samples": total["samples"].sum(), "devices": len(changes(device))}
+    about = {
+        "window": np.full(size + 1, number), "is_newer": np.full(size + 1, bool(prefix)), "operator": np.arange(size + 1),
+    }  # fmt: skip
+    return values, about | {name: np.r_[count, np.int64(everyone[name])] for name, count in counts.items()}
+
+
+def _counted(
+    rows: Rows, scope: Scope, walked: walk.Walked, asked: walk.Asked, found: walk.Found,
+    counts: tuple[int, int, int], crowded: npt.NDArray[np.int64],
+) -> dict[str, Columns]:  # fmt: skip
+    """What the walk has counted, as tables; `crowded`: tests of bursts beyond those of the walk."""
+    slow, cells, places = counts
+    size = max(len(scope.operators), 1)
+    low, high = scope.months
+    group = found.cell_group[:cells]
+    close = {name: found.cell_figures[:cells, number] for number, name in enumerate(walk.CLOSE_FIGURES)}
+    met = np.flatnonzero(found.days)
+    unit, day = split(met, found.days.shape[1])
+    np.add.at(found.bursts, (rows["zone"][crowded], rows.month[crowded] - low), 1)
+    zone, month = np.divmod(np.arange(found.bursts.size), high - low + 1)
+    span_zone, span = np.divmod(np.arange(found.span_devices.size), max(len(scope.spans), 1))
+    return {
+        "dates": {
+            "zone": unit // size, "operator": unit % size, "day": day + asked.first_day, "tests": found.days.ravel()[met],
+        },
+        "slow": {"code": found.slow[:slow].copy()},
+        "cells": {
+            "zone": walked.zone_of[group].astype(np.int32), "operator": (walked.unit_of[group] % size).astype(np.int16),
+            "device": rows["device"][rows_of_groups(walked)[group]], "cell": found.cell_id[:cells].copy(),
+        } | {
+            name: values.astype(np.float64 if name.endswith("total") else np.int32) for name, values in close.items()
+        },
+        "places": _places(rows, scope, walked, found.place[:places]),
+        "months": {
+            "zone": zone, "month": month + low, "samples": found.month_samples.ravel(),
+            "devices": found.month_devices.ravel(), "bursts": found.bursts.ravel(),
+        },
+        "spans": {"zone": span_zone, "span": span, "devices": found.span_devices.ravel()},
+    }  # fmt: skip
+
+
+def rows_of_groups(walked: walk.Walked) -> npt.NDArray[np.int64]:
+    """The first row of each group."""
+    return changes(walked.group)
+
+
+def _places(rows: Rows, scope: Scope, walked: walk.Walked, stays: npt.NDArray[np.int64]) -> Columns:
+    """Valid tests and samples by unit (zone · operators + operator), finest cell and month, over the shard's devices."""
+    group, month, row, tests, samples = stays.T
+    return added_places(
+        {
+            "unit": walked.unit_of[group].astype(np.int32), "cell": rows["cell"][row], "month": month.astype(np.int32),
+            "tests": tests, "samples": samples,
+        },
+        ("unit", "cell", "month"),
+    )  # fmt: skip
+
+
+def added_places(places: Columns, by: tuple[str, ...]) -> Columns:
+    """Places with the same values of `by` added up."""
+    number, _ = pd.factorize(places["cell"])
+    keys = {name: number if name == "cell" else places[name] - places[name].min(initial=0) for name in by}
+    order = sequence((packed(tuple(keys.values()), (None,) * len(by)),))
+    starts = changes(*(keys[name][order] for name in by))
+    counts = {name: sums(places[name][order], starts).astype(np.int64) for name in ("tests", "samples")}
+    return {name: places[name][order[starts]] for name in by} | counts
 
 
 def _signals(rows: Rows, scope: Scope, valid: npt.NDArray[np.int64]) -> Columns:
@@ -175,96 +309,6 @@ def _signals(rows: Rows, scope: Scope, valid: npt.NDArray[np.int64]) -> Columns:
     return {name: joined[name].to_numpy() for name in ("window", "zone", "operator", "device", "signal")}
 
 
-def _cells(rows: Rows, valid: npt.NDArray[np.int64], drawn: _Samples) -> Columns:
-    """By commune, operator, device, cell and month; `close_…` of samples of tests whose position is good enough for a hex."""
-    at = drawn.first
-    columns = {name: rows[name][at] for name in ("zone", "device", "cell")} | {"operator": rows.operator[at]}
-    columns |= {"month": rows.month[at]}
-    starts = changes(*columns.values())
-    close = rows["flags"][valid] & CLOSE > 0
-    exact = drawn if close.all() else _samples(rows, valid[close])
-    place = np.searchsorted(at, exact.first) if exact is drawn else _sample_of(rows, drawn, exact)
-    group = np.zeros(len(at), dtype=np.int64)
-    group[starts] = 1
-    group = np.cumsum(group) - 1
-    of_exact, count = group[place], len(starts)
-
-    def total(values: Column | None, keep: Flags | None = None) -> npt.NDArray[np.float64]:
-        here = of_exact if keep is None else of_exact[keep]
-        weights = None if values is None else (values if keep is None else values[keep])
-        return np.bincount(here, weights=weights, minlength=count).astype(np.float64)
-
-    up, late = ~np.isnan(exact.upload), ~np.isnan(exact.latency)
-    return {name: values[starts] for name, values in columns.items()} | {
-        "is_pseudo": rows["flags"][at[starts]] & PSEUDO > 0,
-        "tests": sums(drawn.test_count, starts),
-        "samples": np.diff(np.r_[starts, len(at)]).astype(np.float64),
-        "close_tests": total(exact.test_count),
-        "close_samples": total(None),
-        "close_total": total(exact.download),
-        "close_upload_total": total(exact.upload, up),
-        "close_upload_samples": total(None, up),
-        "close_latency_total": total(exact.latency, late),
-        "close_latency_samples": total(None, late),
-    }
-
-
-def _sample_of(rows: Rows, drawn: _Samples, part: _Samples) -> npt.NDArray[np.int64]:
-    """The sample of `drawn` that each sample of some of its rows belongs to."""
-    return np.searchsorted(rows.key[drawn.first], rows.key[part.first])
-
-
-def _slow(rows: Rows, scope: Scope, drawn: _Samples) -> Columns:
-    slow = drawn.first[drawn.download < scope.target_mbps]
-    unit = rows.unit()[slow]
-    parts: list[Columns] = []
-    for number, window in enumerate(scope.windows):
-        here = within(rows.month[slow], window)
-        codes, count = counted(unit[here] * DAY_S + rows.second[slow][here])
-        zone, operator = split(codes // DAY_S, max(len(scope.operators), 1))
-        parts.append(
-            {
-                "window": np.full(len(codes), number),
-                "zone": zone,
-                "operator": operator,
-                "second": codes % DAY_S,
-                "samples": count,
-            }
-        )
-    return {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
-
-
-def _months(rows: Rows, scope: Scope, valid: npt.NDArray[np.int64], drawn: _Samples) -> dict[str, Columns]:
-    low, high = scope.months
-    size = high - low + 1
-    cells = scope.zone_count * size
-    at = drawn.first[within(rows.month[drawn.first], scope.months)]
-    place = rows["zone"][at].astype(np.int64) * size + rows.month[at] - low
-    homes = changes(rows["device"][drawn.first], rows["zone"][drawn.first])  # a device in a commune
-    home = np.zeros(len(drawn.first), dtype=np.int64)
-    home[homes] = 1
-    home = np.cumsum(home) - 1
-
-    def devices(months: tuple[int, int]) -> npt.NDArray[np.int64]:
-        here = within(rows.month[drawn.first], months)
-        met = np.unique(home[here])
-        return np.bincount(rows["zone"][drawn.first[homes[met]]].astype(np.int64), minlength=scope.zone_count)
-
-    by_month = np.column_stack([devices((month, month)) for month in range(low, high + 1)]).ravel()
-    by_span = np.column_stack([devices(span) for span in scope.spans]).ravel()
-    in_burst = _bursts(rows, scope, valid[within(rows.month[valid], scope.months)])
-    bursts = np.bincount(rows["zone"][in_burst].astype(np.int64) * size + rows.month[in_burst] - low, minlength=cells)
-    zone, month = np.divmod(np.arange(cells), size)
-    span_zone, span = np.divmod(np.arange(scope.zone_count * len(scope.spans)), max(len(scope.spans), 1))
-    return {
-        "months": {
-            "zone": zone, "month": month + low, "samples": np.bincount(place, minlength=cells).astype(np.float64),
-            "devices": by_month.astype(np.float64), "bursts": bursts.astype(np.float64),
-        },
-        "spans": {"zone": span_zone, "span": span, "devices": by_span.astype(np.float64)},
-    }  # fmt: skip
-
-
 def _bursts(rows: Rows, scope: Scope, valid: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
     """Tests of sittings with `burst_min_tests` or more: a device's tests in one cell, none long after the one before."""
     if not len(valid):
@@ -286,6 +330,28 @@ def _bursts(rows: Rows, scope: Scope, valid: npt.NDArray[np.int64]) -> npt.NDArr
     apart = np.r_[True, (code[1:] != code[:-1]) | (np.diff(time) > scope.burst_gap_minutes * 60_000_000)]
     sitting = np.cumsum(apart) - 1
     return some[np.bincount(sitting)[sitting] >= scope.burst_min_tests]
+
+
+@dataclass
+class _Samples:
+    """Representative samples of some rows, in the rows' order: METHOD §2.2."""
+
+    starts: npt.NDArray[np.int64]  # of each sample among the rows
+    first: npt.NDArray[np.int64]  # its first row among all
+    test_count: npt.NDArray[np.float64]
+    download: npt.NDArray[np.float64]
+    upload: npt.NDArray[np.float64]
+    latency: npt.NDArray[np.float64]
+
+
+def _samples(rows: Rows, chosen: npt.NDArray[np.int64]) -> _Samples:
+    """Means over one device's chosen rows in one commune × operator × technology × cell × local date."""
+    key = rows.key[chosen]
+    starts = changes(key)
+    count = np.diff(np.r_[starts, len(key)]).astype(np.float64)
+    download = sums(rows["download"][chosen], starts) / count
+    upload, latency = (mean_of_known(rows[name][chosen], starts) for name in ("upload", "latency"))
+    return _Samples(starts, chosen[starts], count, download, upload, latency)
 
 
 def _known(rows: Rows, scope: Scope, valid: npt.NDArray[np.int64]) -> Columns:

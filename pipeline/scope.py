@@ -77,6 +77,8 @@ def question_of(
         year=_ends(period.window(12)),
         zone_count=len(located.how.zones.codes),
         operators=operator_prints(operators),
+        valued=(0, *longer.values()),
+        summarised=tuple(sorted(set(spans.values()))),
         source_count=len(located.how.sources),
         technology=TECHNOLOGIES.index(settings.target.technology),
         max_download_mbps=settings.quality.max_download_mbps,
