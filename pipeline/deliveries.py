@@ -130,9 +130,11 @@ def read_part(part: Part, settings: Settings) -> Iterator[tuple[pd.DataFrame, Ac
         used = {rule.column for rule in rules.values() if rule.column is not None}
         few = [rules[ours].column for ours in ("operator", "technology")]  # few texts, each read once
         how |= {"columns": sorted(used), "row_groups": part.row_groups, "categories": [name for name in few if name]}
-    for rows in files.batches(part.delivery, **how):
+    for number, rows in enumerate(files.batches(part.delivery, **how)):
         rules = rules or rules_for(source, [str(c) for c in rows.columns if not str(c).startswith(files.OVERFLOW)])
-        tests = table.read_tests(part.source, file, rows, rules, reading, is_delimited=is_delimited)
+        tests = table.read_tests(
+            part.source, file, rows, rules, reading, is_delimited=is_delimited, is_first=not number
+        )
         yield tests, _account(tests, rows, rules)
 
 

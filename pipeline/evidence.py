@@ -18,10 +18,10 @@ from pipeline import hexes, judge, samples
 from pipeline.facts import Facts
 from pipeline.fingerprints import combined, operator_prints
 from pipeline.groups import changes, medians, ratio, sequence
-from pipeline.rows import DAY_S, Columns, Scope, month_of_day, split
+from pipeline.rows import DAY_S, Columns, Scope, month_of_day, split, within
 from pipeline.sample_facts import PER_UNIT, added_places, values_over
 from pipeline.settings import Settings
-from pipeline.tables import ALL, checked, typed
+from pipeline.tables import ALL, checked, spelled, typed
 
 UNIT = samples.UNIT
 
@@ -121,7 +121,7 @@ def units_of_facts(
         "month_test_count": sums_of["month_tests"],
         "month_device_count": sums_of["month_devices"],
         "month_mean_mbps": speed("month", "month_samples"),
-        "slow_hours_apart": _slow_hours_apart(facts["slow"]["code"], scope, months, sums_of["slow_samples"]),
+        "slow_hours_apart": _slow_hours_apart(facts["slow"], scope, months, sums_of["slow_samples"]),
         "all_mobile_mean_mbps": speed("mobile", "mobile_devices"),
         "mobile_device_count": sums_of["mobile_devices"],
         "device_count_5g": sums_of["newer_devices"],
@@ -131,7 +131,7 @@ def units_of_facts(
         "busy_device_count": sums_of["busy_devices"],
         "calm_mean_mbps": speed("calm", "calm_devices"),
         "calm_device_count": sums_of["calm_devices"],
-        "signal_median_dbm": medians(signals["signal"], of_signal, size),
+        "signal_median_dbm": _medians_by(signals["signal"], of_signal, size),
         "signal_device_count": np.bincount(of_signal, minlength=size),
     }
     others = _chosen(facts["others"], facts["others"]["window"] == number)
@@ -147,6 +147,14 @@ def units_of_facts(
     counts["small_operator_count"] = _small_operators(counts["device_count"], least)
     counts["small_5g_operator_count"] = _small_operators(counts["device_count_5g"], least)
     return _device_values(facts[values_over(number)], names), counts
+
+
+def _medians_by(values: npt.NDArray[np.float64], unit: npt.NDArray[np.int64], size: int) -> npt.NDArray[np.float64]:
+    order = sequence((unit,))
+    starts = changes(unit[order])
+    found = np.full(size, np.nan)
+    found[unit[order][starts]] = medians(values[order], starts)
+    return found
 
 
 def within_months(day: npt.NDArray[Any], months: tuple[int, int]) -> npt.NDArray[np.bool_]:
@@ -165,7 +173,7 @@ def _device_values(values: Columns, names: Names) -> pd.DataFrame:
     """x_i = mean of a device's samples in commune × operator. Rows of operator `all` follow: the same values, pooled over
     operators. A phone with two operators' SIM cards measures two networks and gives two values.
     """
-    order = sequence((values["zone"], values["operator"], values["device"]))
+    order = sequence((values["zone"], values["operator"]))  # devices stay in the order of the shards
     rows = {name: column[order] for name, column in values.items()}
     by_operator = operator_prints(names.operators).astype(np.uint64)
     keys = np.r_[rows["device"], combined(rows["device"], by_operator[rows["operator"]])]
@@ -173,8 +181,8 @@ def _device_values(values: Columns, names: Names) -> pd.DataFrame:
     operator = np.r_[rows["operator"], np.full(len(order), len(names.operators), dtype=np.int16)]
     table = pd.DataFrame(
         {
-            "commune_code": pd.Categorical.from_codes(twice["zone"], names.communes).astype("str"),
-            "operator": pd.Categorical.from_codes(operator, [*names.operators, ALL]).astype("str"),
+            "commune_code": spelled(twice["zone"], names.communes),
+            "operator": spelled(operator, [*names.operators, ALL]),
             "device_key": keys,
             "download_mbps": twice["download"],
             "upload_mbps": twice["upload"],
@@ -209,26 +217,23 @@ def _largest_cells(places: Columns, months: tuple[int, int], pooled: int, size: 
 
 
 def _slow_hours_apart(
-    code: npt.NDArray[np.int64], scope: Scope, months: tuple[int, int], slow_samples: npt.NDArray[np.int64]
+    slow: Columns, scope: Scope, months: tuple[int, int], slow_samples: npt.NDArray[np.int64]
 ) -> npt.NDArray[np.float64]:
-    """By unit: how far apart on the clock the slow samples lie, NaN where there are not two. `code`: see `walk.Found`."""
+    """By unit: how far apart on the clock the slow samples lie, NaN where there are not two. `slow`: see `walk.Found`."""
     low, high = scope.reach
     size, count = len(scope.operators), high - low + 1
-    of, second = split(code, DAY_S)
-    named, month = split(of, count)
-    here = (month + low >= months[0]) & (month + low <= months[1])
-    zone, operator = split(named[here], max(size, 1))
+    named, month = split(np.arange(scope.zone_count * max(size, 1) * count), count)
+    zone, operator = split(named, max(size, 1))
+    here = within(month + low, months)[slow["code"]]
+    code, second = slow["code"][here], slow["second"][here]
     found = np.full(len(slow_samples), np.nan)
-    for number in (operator, np.full(len(operator), size)):
-        unit = zone * (size + 1) + number
-        codes = _distinct(unit * DAY_S + second[here], len(slow_samples) * DAY_S)
-        second_of = codes % DAY_S
-        hours = second_of // 3600 + second_of // 60 % 60 / 60 + second_of % 60 / 3600
-        bounds = np.r_[changes(codes // DAY_S), len(codes)]
+    for unit in (zone * (size + 1) + operator, zone * (size + 1) + size):
+        codes = _distinct(unit[code] * DAY_S + second, len(slow_samples) * DAY_S)
+        of, second_of = split(codes, DAY_S)
+        bounds = np.r_[changes(of), len(codes)]
         for start, stop in pairwise(bounds.tolist()):
-            one = codes[start] // DAY_S
-            if slow_samples[one] > 1:
-                found[one] = samples.widest_apart(hours[start:stop])
+            if slow_samples[of[start]] > 1:
+                found[of[start]] = samples.widest_apart(second_of[start:stop])
     return found
 
 
@@ -243,25 +248,26 @@ def _distinct(codes: npt.NDArray[np.int64], limit: int) -> npt.NDArray[np.int64]
 
 def _cells(cells: Columns, names: Names) -> pd.DataFrame:
     """commune_code, operator, device_key, hex9_id, and of the device's samples there: test_count, sample_count, totals of
-    download, upload and latency, and the samples that have these; ordered by cell, operator and device.
+    download, upload and latency, and the samples that have these; a device's rows are together.
     """
-    order = sequence(tuple(cells[name] for name in ("cell", "operator", "device", "zone")))
-    cell = cells["cell"][order]
-    number, distinct = pd.factorize(cell)
-    texts = hexes.names(distinct)
+    number, distinct = pd.factorize(cells["cell"])
+    ascending = np.argsort(distinct)
+    number = np.argsort(ascending)[number]
+    texts = hexes.names(distinct[ascending])
     figures = {
         "test_count": "tests", "sample_count": "samples", "download_total": "total", "upload_total": "upload_total",
         "upload_count": "upload_samples", "latency_total": "latency_total", "latency_count": "latency_samples",
     }  # fmt: skip
     return pd.DataFrame(
         {
-            "commune_code": pd.Categorical.from_codes(cells["zone"][order], names.communes),
-            "operator": pd.Categorical.from_codes(cells["operator"][order], names.operators),
-            "device_key": cells["device"][order],
+            "commune_code": pd.Categorical.from_codes(cells["zone"], names.communes),
+            "operator": pd.Categorical.from_codes(cells["operator"], names.operators),
+            "device_key": cells["device"],
             "hex9_id": pd.Categorical.from_codes(number, texts.to_numpy(dtype=object)),
             "device_weight": 1.0,
         }
-        | {ours: cells[name][order] for ours, name in figures.items()}
+        | {ours: cells[name] for ours, name in figures.items()},
+        copy=False,
     )
 
 
@@ -269,8 +275,8 @@ def revisited_samples(known: Columns, names: Names) -> pd.DataFrame:
     """Samples at the cells of gaps that were known before, one to a row."""
     return pd.DataFrame(
         {
-            "commune_code": pd.Categorical.from_codes(known["zone"], names.communes).astype("str"),
-            "operator": pd.Categorical.from_codes(known["operator"], names.operators).astype("str"),
+            "commune_code": spelled(known["zone"], names.communes),
+            "operator": spelled(known["operator"], names.operators),
             "device_key": known["device"],
             "hex9_id": hexes.names(known["cell"]),
             "local_date": pd.Series(known["day"].astype("datetime64[D]").astype(str), dtype="str"),

@@ -16,6 +16,7 @@ import pyarrow as pa
 
 Prints = npt.NDArray[np.uint64]
 _STEP = np.uint64(0x9E3779B97F4A7C15)
+_CACHED = 65_536  # texts at once: what is made of them on the way stays in the cache (22 ns a text against 52)
 _FIRST, _SECOND = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
 
 
@@ -50,6 +51,11 @@ def of_texts(column: pd.Series, seed: int = 0) -> Prints:
     texts = pa.array(column, type=pa.large_string(), from_pandas=True)
     if isinstance(texts, pa.ChunkedArray):
         texts = texts.combine_chunks()
+    parts = [_of_array(texts.slice(start, _CACHED), seed) for start in range(0, len(texts), _CACHED)]
+    return np.concatenate([np.zeros(0, np.uint64), *parts])
+
+
+def _of_array(texts: pa.LargeStringArray, seed: int) -> Prints:
     result = np.zeros(len(texts), dtype=np.uint64)
     if not len(texts) or texts.null_count == len(texts):
         return result

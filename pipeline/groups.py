@@ -7,6 +7,8 @@ Does not belong here: what the groups mean.
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -15,6 +17,18 @@ import numpy.typing as npt
 Column = npt.NDArray[Any]
 Places = npt.NDArray[np.int64]
 BULK = 20_000  # rows from which the compiled sort is used, where numba has been loaded for something larger
+
+
+def compiled(loop: Callable[..., Any]) -> Callable[..., Any]:
+    """A plain loop over arrays as machine code where numba is loaded, else as it stands: one text for many rows and few."""
+    return _compiled(loop) if "numba" in sys.modules else loop
+
+
+@cache
+def _compiled(loop: Callable[..., Any]) -> Any:
+    from numba import njit
+
+    return njit(nogil=True, cache=True)(loop)
 
 
 def sequence(columns: tuple[Column, ...]) -> Places:
@@ -72,29 +86,24 @@ def ratio(total: Column, count: Column) -> npt.NDArray[np.float64]:
     return np.divide(total, count, out=np.full(len(count), np.nan), where=count > 0)
 
 
-def medians(values: npt.NDArray[np.float64], group: Places, count: int) -> npt.NDArray[np.float64]:
-    """Median of each group's values, NaN values left out; NaN for a group without any. `group`: number below `count`.
+def medians(values: npt.NDArray[np.float64], starts: Places) -> npt.NDArray[np.float64]:
+    """Median of each stretch's values that are not NaN; NaN for a stretch without any.
 
-    >>> medians(np.array([5.0, 1.0, np.nan, 2.0]), np.array([0, 0, 0, 1]), 3).tolist()
-    [3.0, 2.0, nan]
+    >>> medians(np.array([5.0, 1.0, np.nan, 2.0]), np.array([0, 3])).tolist()
+    [3.0, 2.0]
     """
-    known = ~np.isnan(values)
-    values, group = values[known], group[known]
-    order = sequence((group, _ascending_bits(values)))
-    ordered, held = values[order], np.bincount(group, minlength=count)
-    first = np.cumsum(held) - held
-    low, high = first + (held - 1) // 2, first + held // 2
-    result = np.full(count, np.nan)
-    some = held > 0
-    result[some] = (ordered[low[some]] + ordered[high[some]]) / 2
-    return result
+    found = np.full(len(starts), np.nan)
+    compiled(_medians)(np.ascontiguousarray(values), np.r_[starts, len(values)], found)
+    return found
 
 
-def _ascending_bits(values: npt.NDArray[np.float64]) -> npt.NDArray[np.uint64]:
-    """Whole numbers that are ordered as the floats are: of negative ones every bit is turned, of the others the sign's."""
-    bits = (values + 0.0).view(np.uint64)
-    sign = np.uint64(1 << 63)
-    return np.where(bits & sign, ~bits, bits | sign)
+def _medians(values: Any, bounds: Any, found: Any) -> None:
+    for number in range(len(found)):
+        held = values[bounds[number] : bounds[number + 1]]
+        held = np.sort(held[~np.isnan(held)])
+        count = len(held)
+        if count:
+            found[number] = (held[(count - 1) // 2] + held[count // 2]) / 2
 
 
 def mean_of_known(values: Column, starts: Places) -> npt.NDArray[np.float64]:

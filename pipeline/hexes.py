@@ -18,7 +18,7 @@ import pandas as pd
 import shapely
 from h3.api import basic_int
 
-from pipeline.groups import changes, mean_of_known, medians, numbered, ratio, sequence, sizes, sums
+from pipeline.groups import changes, mean_of_known, medians, ratio, sequence, sizes, sums
 from pipeline.tables import ALL
 
 BULK = 250_000  # points from which the compiled loop pays for its import (0.4 s; h3 names a million points in 0.6–1 s)
@@ -108,10 +108,11 @@ def adaptive_cells(devices: pd.DataFrame, *, coarsest: int, finest: int, min_dev
     shown, is_open = ladder[coarsest].copy(), np.ones(len(index), dtype=bool)
     for resolution, finer in pairwise(range(coarsest, finest + 1)):
         child, of_child = np.unique(ladder[finer], return_inverse=True)
-        order = sequence((of_child[row_cell], phone))
-        held = of_child[row_cell][order]
-        once = changes(held, phone[order])  # a device counts once in a cell
-        count = np.bincount(held[once], weights=weight[order][once], minlength=len(child))
+        held = of_child[row_cell]
+        order = _order_by(held, phone)
+        inside = held[order]
+        once = changes(inside, phone[order])  # a device counts once in a cell
+        count = np.bincount(inside[once], weights=weight[order][once], minlength=len(child))
         parent, of_parent = np.unique(parent_indexes(child, resolution), return_inverse=True)
         fewest = np.full(len(parent), np.inf)
         np.minimum.at(fewest, of_parent, count)
@@ -120,10 +121,18 @@ def adaptive_cells(devices: pd.DataFrame, *, coarsest: int, finest: int, min_dev
     return pd.Series(names(shown).to_numpy(), index=texts, dtype="str")
 
 
+def _order_by(number: npt.NDArray[np.int64], phone: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """The order of rows by number and phone. `phone`: numbered as they appear; where each one's rows are together, they stay so."""
+    is_together = len(phone) < 2 or bool((phone[1:] >= phone[:-1]).all())
+    return sequence((number,) if is_together else (number, phone))
+
+
 def _coded(column: pd.Series) -> tuple[npt.NDArray[np.int64], npt.NDArray[Any]]:
     """(place of each row's text among the distinct ones, the distinct ones ascending)."""
     if isinstance(column.dtype, pd.CategoricalDtype):
-        kept = column.cat.remove_unused_categories()
+        codes = column.cat.codes.to_numpy()
+        is_used = np.bincount(codes[codes >= 0], minlength=len(column.cat.categories)) > 0
+        kept = column if is_used.all() else column.cat.remove_unused_categories()
         if kept.cat.categories.is_monotonic_increasing:
             return kept.cat.codes.to_numpy(dtype=np.int64), kept.cat.categories.to_numpy(dtype=object)
     number, distinct = pd.factorize(column.to_numpy(dtype=object), sort=True)
@@ -174,7 +183,7 @@ def cell_figures(devices: pd.DataFrame, shown: pd.Series, target_mbps: float) ->
     cell = cell_of_fine[shown.index.get_indexer(pd.Index(of_fine, dtype="str"))][fine]
     operator, operators = _coded(devices["operator"])
     phone = pd.factorize(devices["device_key"])[0]
-    order = sequence((cell, operator, phone))
+    order = _order_by(cell * len(operators) + operator, phone)
     cell, operator, phone = cell[order], operator[order], phone[order]
     starts = changes(cell, operator, phone)
 
@@ -192,23 +201,24 @@ def cell_figures(devices: pd.DataFrame, shown: pd.Series, target_mbps: float) ->
         "upload": ratio(total("upload_total"), total("upload_count")),
         "latency": ratio(total("latency_total"), total("latency_count")),
     }
-    pooled = np.full(len(starts), len(operators))
-    # tiles know of no operator but `all`
-    of = [by_device["operator"], pooled] if any(name != ALL for name in operators) else [by_device["operator"]]
-    table = pd.concat([_figures(by_device | {"operator": one}, target_mbps) for one in of], ignore_index=True)
+    tables = [_figures(by_device, target_mbps)]
+    if any(name != ALL for name in operators):  # tiles know of no operator but `all`
+        everyone = sequence((by_device["cell"], by_device["phone"]))
+        pooled = {name: values[everyone] for name, values in by_device.items()}
+        pooled["operator"] = np.full(len(starts), len(operators))
+        tables.append(_figures(pooled, target_mbps))
+    table = pd.concat(tables, ignore_index=True)
     table["hex_id"] = pd.Series(cells[table["cell"].to_numpy()], dtype="str")
     table["operator"] = pd.Series(np.append(operators, ALL)[table["operator"].to_numpy()], dtype="str")
     table = table.drop(columns="cell").sort_values(["hex_id", "operator"], ignore_index=True)
     return table[["hex_id", "operator", *(name for name in table if name not in ("hex_id", "operator"))]]
 
 
-def _figures(devices: dict[str, npt.NDArray[Any]], target_mbps: float) -> pd.DataFrame:
-    """Figures by cell and operator from one value per device (under `all`, one per operator that it uses)."""
-    order = sequence((devices["cell"], devices["operator"], devices["phone"]))
-    rows = {name: values[order] for name, values in devices.items()}
+def _figures(rows: dict[str, npt.NDArray[Any]], target_mbps: float) -> pd.DataFrame:
+    """Figures by cell and operator from one value per device (under `all`, one per operator that it uses), ordered by these."""
     cell, operator = rows["cell"], rows["operator"]
     starts = changes(cell, operator)
-    count, group = sizes(starts, len(cell)), numbered(starts, len(cell))
+    count = sizes(starts, len(cell))
     below = rows["value"] < target_mbps
     # a phone with two operators' SIM cards has two values under `all` and is one device
     is_first = np.zeros(len(cell), dtype=bool)
@@ -222,9 +232,9 @@ def _figures(devices: dict[str, npt.NDArray[Any]], target_mbps: float) -> pd.Dat
             "value_count": count,
             "below_count": sums(below, starts).astype(np.int64),
             "mean_mbps": sums(rows["value"], starts) / count,
-            "median_mbps": medians(rows["value"], group, len(starts)),
+            "median_mbps": medians(rows["value"], starts),
             "upload_mean_mbps": mean_of_known(rows["upload"], starts),
-            "latency_median_ms": medians(rows["latency"], group, len(starts)),
+            "latency_median_ms": medians(rows["latency"], starts),
             "share_devices_below_target": sums(below, starts) / count,
         }
     )

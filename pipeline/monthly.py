@@ -20,7 +20,7 @@ from pipeline.groups import changes, sequence, sums
 from pipeline.periods import Period
 from pipeline.sample_facts import PER_UNIT, added_places, area_over, whole
 from pipeline.settings import Settings
-from pipeline.tables import ALL, PRIVATE, checked, typed
+from pipeline.tables import ALL, PRIVATE, checked, spelled, typed
 
 NOISE = 2.0  # standard deviations of a Poisson difference: less is no change
 
@@ -74,7 +74,7 @@ def _dates(facts: Facts, names: Names) -> pd.DataFrame:
     day = rows["day"][starts].astype("datetime64[D]")
     return pd.DataFrame(
         {
-            "commune_code": pd.Categorical.from_codes(rows["zone"][starts], names.communes).astype("str"),
+            "commune_code": spelled(rows["zone"][starts], names.communes),
             "operator": rows["operator"][starts],
             "local_date": pd.Series(day.astype(str), dtype="str"),
             "month": pd.Series(day.astype("datetime64[M]").astype(str), dtype="str"),
@@ -93,7 +93,7 @@ def _by_month(facts: Facts, names: Names, dates: pd.DataFrame) -> pd.DataFrame:
 
     def placed(table: str, *columns: str) -> pd.DataFrame:
         found = facts[table]
-        codes = pd.Categorical.from_codes(found["zone"], names.communes).astype("str")
+        codes = spelled(found["zone"], names.communes)
         about = {"commune_code": codes, "month": _text_of_months(found["month"])}
         return pd.DataFrame(about | {c: found[c] for c in columns})
 

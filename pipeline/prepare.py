@@ -22,7 +22,7 @@ from pipeline.engine import Chunk, Columns, Engine, Progress, Rows
 from pipeline.errors import UserFault
 from pipeline.rows import ACCURATE, CLOSE, DAY_S, HAS_ID, PSEUDO, Scope, month_of_day
 from pipeline.settings import Settings
-from pipeline.tables import REJECT_REASONS, TABLES, TECHNOLOGIES, typed
+from pipeline.tables import REJECT_REASONS, TABLES, TECHNOLOGIES, spelled, typed
 
 
 @dataclass(frozen=True)
@@ -208,10 +208,7 @@ def rejects_of(found: facts.Facts, files: tuple[str, ...], sources: tuple[str, .
     """Rows that are set aside, in the order of files and rows: source, source_file, source_row, reject_reason."""
     rows = pd.DataFrame(found["rejects"]).sort_values(["file", "row"], ignore_index=True)
     named = {"source": ("source", sources), "source_file": ("file", files), "reject_reason": ("reason", REJECT_REASONS)}
-    texts = {
-        ours: pd.Series(pd.Categorical.from_codes(rows[column], list(names)).astype("str"), dtype="str")
-        for ours, (column, names) in named.items()
-    }
+    texts = {ours: spelled(rows[column].to_numpy(), names) for ours, (column, names) in named.items()}
     return pd.DataFrame(texts | {"source_row": rows["row"].astype("int64")})
 
 

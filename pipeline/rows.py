@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline import clean
+from pipeline.fingerprints import mixed
 from pipeline.groups import changes, sequence
 
 Column = npt.NDArray[Any]
@@ -101,7 +102,9 @@ def ordered(columns: Columns, scope: Scope) -> Rows:
     operator = _numbers(columns["operator"], scope.operators)
     place = (columns["zone"].astype(np.int64) + 1) * (len(scope.operators) + 1) + operator + 1
     place = place * 8 + columns["technology"] + 1
-    order = sequence((columns["device"], place, columns["cell"], columns["time"], columns["file"], columns["row"]))
+    # by the bits that bring devices into shards: facts of all shards come in one order, wherever shards begin
+    device = mixed(columns["device"])
+    order = sequence((device, place, columns["cell"], columns["time"], columns["file"], columns["row"]))
     rows = Rows(columns, order, timed, scope)
     rows.day, rows.operator = day[order], operator[order]
     rows.second = (local[order] - rows.day.astype(np.int64) * DAY_S).astype(np.int32)

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from pipeline import clean, walk
-from pipeline.groups import changes, mean_of_known, numbered, ratio, sequence, sums
+from pipeline.groups import changes, compiled, mean_of_known, numbered, ratio, sequence, sums
 from pipeline.rows import (
     ACCURATE,
     CLOSE,
@@ -66,8 +66,8 @@ def facts_of_samples(rows: Rows, scope: Scope) -> dict[str, Columns]:
     groups, walked = _walked(rows, sound, mobile)
     asked = _asked(scope)
     found = _room(walked, asked, scope)
-    counts = walk.compiled(walk.walk)(walked, asked, found)
-    walk.compiled(walk.count_bursts)(walked, asked, found)
+    counts = compiled(walk.walk)(walked, asked, found)
+    compiled(walk.count_bursts)(walked, asked, found)
     crowded = ~walked.is_alone[walked.group[valid]] & within(rows.month[valid], scope.months)
     return {
         **_values(groups, found.figures, scope),
@@ -125,7 +125,7 @@ def _room(walked: walk.Walked, asked: walk.Asked, scope: Scope) -> walk.Found:
     samples, devices, bursts = (np.zeros((zones, months), dtype=np.int64) for _ in range(3))
     return walk.Found(
         figures, np.zeros((zones * size, last_day - first_day + 1), dtype=np.int32), samples, devices, bursts,
-        np.zeros((zones, len(scope.spans)), dtype=np.int64), np.empty(most, dtype=np.int64),
+        np.zeros((zones, len(scope.spans)), dtype=np.int64), np.empty((most, 2), dtype=np.int32),
         np.empty(most, dtype=np.int64), np.empty(most, dtype=np.uint64), np.empty((most, len(walk.CLOSE_FIGURES))),
         np.empty((most, 5), dtype=np.int64),
     )  # fmt: skip
@@ -200,7 +200,8 @@ def _area(groups: _Groups, table: Columns, scope: Scope, number: int, prefix: st
     """(a device's values by operator, counts by operator and, under the number after the last, of all of them)."""
     size = len(scope.operators)
     here = np.flatnonzero(table[f"{prefix}samples"])
-    order = here[sequence((groups.device[here], groups.operator[here]))]
+    of_device = numbered(changes(groups.device[here]), len(here))
+    order = here[sequence((of_device, groups.operator[here]))]
     device, operator = groups.device[order], groups.operator[order]
     starts = changes(device, operator)
     names = ("tests", "samples", "download_total", "upload_total", "upload_samples", "latency_total", "latency_samples")
@@ -242,7 +243,7 @@ def _counted(
         "dates": {
             "zone": unit // size, "operator": unit % size, "day": day + asked.first_day, "tests": found.days.ravel()[met],
         },
-        "slow": {"code": found.slow[:slow].copy()},
+        "slow": {"code": found.slow[:slow, 0].copy(), "second": found.slow[:slow, 1].copy()},
         "cells": {
             "zone": walked.zone_of[group].astype(np.int32), "operator": (walked.unit_of[group] % size).astype(np.int16),
             "device": rows["device"][rows_of_groups(walked)[group]], "cell": found.cell_id[:cells].copy(),

@@ -6,6 +6,7 @@ Does not belong here: samples of tests (`facts.py`), intervals and probabilities
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from pipeline.fingerprints import of_texts
@@ -14,21 +15,27 @@ from pipeline.tables import ALL, checked, typed
 UNIT = ["commune_code", "operator"]
 
 
-def widest_apart(hours: np.ndarray) -> float:
+DAY_S, HOUR_S = 86_400, 3_600
+
+
+def widest_apart(seconds: npt.NDArray[np.int64]) -> float:
     """The widest distance in hours between two times of day, on the 24-hour circle: 23:00 and 01:00 are 2 h apart, 12 h is the most.
 
-    For each hour the one nearest to its opposite point decides.
+    `seconds`: of the local day, ascending, each once. For each the one nearest to its opposite point decides.
 
-    >>> float(widest_apart(np.array([23.0, 1.0]))), float(widest_apart(np.array([0.0, 5.0, 18.0])))
-    (2.0, 11.0)
+    >>> widest_apart(np.array([1, 23]) * 3600), widest_apart(np.array([0, 5, 18]) * 3600), widest_apart(np.array([60]))
+    (2.0, 11.0, 0.0)
     """
-    ordered = np.sort(hours)
-    opposite = np.searchsorted(ordered, (ordered + 12) % 24)
-    best = 0.0
+    is_met = np.zeros(DAY_S, dtype=bool)
+    is_met[seconds] = True
+    if (is_met[: DAY_S // 2] & is_met[DAY_S // 2 :]).any():
+        return 12.0
+    opposite = np.searchsorted(seconds, (seconds + DAY_S // 2) % DAY_S)
+    best = 0
     for shift in (-1, 0):
-        gap = np.abs(ordered - ordered[(opposite + shift) % len(ordered)])
-        best = max(best, float(np.minimum(gap, 24 - gap).max()))
-    return best
+        gap = np.abs(seconds - seconds[(opposite + shift) % len(seconds)])
+        best = max(best, int(np.minimum(gap, DAY_S - gap).max()))
+    return best / HOUR_S
 
 
 def tile_values(parts: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:

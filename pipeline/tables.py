@@ -6,8 +6,11 @@ declarations. Stored positions are EPSG:4326. Does not belong here: computing, r
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pandera.pandas as pa
 
@@ -217,9 +220,32 @@ def checked(table: str, frame: pd.DataFrame) -> pd.DataFrame:
     return frame
 
 
+def of_declared_types(table: str, frame: pd.DataFrame) -> pd.DataFrame:
+    """The frame in the declared order, held to the declared dtypes alone: for further batches of what was `checked`."""
+    frame = frame.loc[:, list(TABLES[table])]
+    wrong = set(_other_types(frame)) - set(_coded_texts(frame))
+    assert not wrong, f"{table}: {sorted(wrong)}"
+    return frame
+
+
+def _other_types(frame: pd.DataFrame) -> list[str]:
+    """Columns whose dtype is not the declared one."""
+    found = frame.dtypes.drop("geometry", errors="ignore")
+    return [str(name) for name, dtype in found.items() if name in FIELDS and FIELDS[str(name)].dtype != str(dtype)]
+
+
 def _coded_texts(frame: pd.DataFrame) -> list[str]:
     """Columns of texts that are kept as categories: many rows, few texts."""
     return [str(name) for name, dtype in frame.dtypes.items() if isinstance(dtype, pd.CategoricalDtype)]
+
+
+def spelled(numbers: npt.NDArray[Any], names: Iterable[str]) -> pd.Series:
+    """The text that each number stands for: its place among the names.
+
+    >>> spelled(np.array([1, 0, 1]), ["a", "b"]).tolist()
+    ['b', 'a', 'b']
+    """
+    return pd.Series(pd.Series(list(names), dtype="str").array.take(numbers.astype(np.int64)))
 
 
 def typed(table: str, frame: pd.DataFrame) -> pd.DataFrame:
@@ -230,9 +256,6 @@ def typed(table: str, frame: pd.DataFrame) -> pd.DataFrame:
     >>> typed("rejects", pd.DataFrame({"source_file": [], "source_row": [], "reject_reason": []})).dtypes.astype(str).tolist()
     ['str', 'int64', 'str']
     """
-    kinds: dict[str, Any] = {
-        name: FIELDS[name].dtype for name in TABLES[table] if name != "geometry" and name in frame.columns
-    }
-    for name in _coded_texts(frame):
-        kinds.pop(name, None)
-    return frame.astype(kinds)
+    other = set(_other_types(frame)) - set(_coded_texts(frame))
+    kinds: dict[str, Any] = {name: FIELDS[name].dtype for name in TABLES[table] if name in other}
+    return frame.astype(kinds) if kinds else frame

@@ -1,13 +1,10 @@
 """One walk over ordered rows: samples (METHOD §2.2) and what they add up to by device, cell, place, day and month.
 
-Plain loops over arrays, which numba compiles where it has been loaded for bulk work, and which run as they stand on few rows:
-one text for both, so that both find the same. Does not belong here: which rows count (`clean.py`), what is made of the sums.
+Plain loops over arrays, for `groups.compiled`. Does not belong here: which rows count (`clean.py`), what is made of the sums.
 """
 
 from __future__ import annotations
 
-import sys
-from functools import cache
 from typing import Any, NamedTuple
 
 VALID, MOBILE, NEWER, IS_CLOSE, IS_ACCURATE = 1, 2, 4, 8, 16  # bits of `Walked.kind`
@@ -25,7 +22,6 @@ FIGURES = (
     NEWER_LATENCY, NEWER_LATENCIES, SLOW,
 ) = range(len(FIGURES))  # fmt: skip
 CLOSE_FIGURES = ("tests", "samples", "total", "upload_total", "upload_samples", "latency_total", "latency_samples")
-DAY_S, HOUR_S = 86_400, 3_600
 
 
 class Walked(NamedTuple):
@@ -74,23 +70,11 @@ class Found(NamedTuple):
     month_devices: Any
     bursts: Any  # tests of sittings with many tests, of devices that stand alone
     span_devices: Any  # zone × span
-    slow: Any  # (unit · month_count + month) · DAY_S + second of slow samples
+    slow: Any  # of slow samples: unit · month_count + month, second of the day
     cell_group: Any  # of tests in the base window whose position is good enough: group, cell, CLOSE_FIGURES
     cell_id: Any
     cell_figures: Any
     place: Any  # group, month, first row, tests and samples of a group's stay in a cell
-
-
-def compiled(loop: Any) -> Any:
-    """The loop as machine code where numba is loaded, else as it stands."""
-    return _compiled(loop) if "numba" in sys.modules else loop
-
-
-@cache
-def _compiled(loop: Any) -> Any:
-    from numba import njit
-
-    return njit(nogil=True, cache=True)(loop)
 
 
 def walk(rows: Any, asked: Any, found: Any) -> Any:
@@ -158,8 +142,8 @@ def walk(rows: Any, asked: Any, found: Any) -> Any:
                 if 0 <= day - asked.first_day < found.days.shape[1]:
                     found.days[unit, day - asked.first_day] += tests
                 if total / tests < asked.target and 0 <= month - asked.first_month < asked.month_count:
-                    code = unit * asked.month_count + month - asked.first_month
-                    found.slow[slow] = code * DAY_S + rows.second[first_valid]
+                    found.slow[slow, 0] = unit * asked.month_count + month - asked.first_month
+                    found.slow[slow, 1] = rows.second[first_valid]
                     slow += 1
                 if months[0] <= month <= months[1]:
                     found.month_samples[zone, month - months[0]] += 1

@@ -34,7 +34,7 @@ MAY = {
     "groups": {"order_kernels"},
     "order_kernels": set(),
     "samples": {"fingerprints", "tables"},
-    "rows": {"clean", "groups"},
+    "rows": {"fingerprints", "clean", "groups"},
     "sample_facts": {"clean", "groups", "rows", "walk"},
     "walk": set(),
     "facts": {"clean", "groups", "rows", "sample_facts"},

@@ -16,6 +16,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from pipeline.fingerprints import of_texts
+from pipeline.publish.gap_map.columns import decoded
 from pipeline.tables import ALL, PRIVATE
 
 _TOKEN = re.compile(rb"[0-9A-Za-z_.:-]{8,}")
@@ -105,8 +106,6 @@ def _columns(name: str, table: pd.DataFrame, min_devices: int) -> list[str]:
 
 
 def _page(name: str, page: str, min_devices: int) -> list[str]:
-    from pipeline.publish.gap_map.columns import decoded  # with folium: only where there is a page
-
     match = _DATA.search(page)
     if match is None:
         return [f"{name}: no data block to examine"]

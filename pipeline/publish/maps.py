@@ -89,14 +89,14 @@ class Maps:
 
     def write(self, path: Path, start: str = ALL) -> None:
         """Write the whole area's page, opened on an operator."""
-        from pipeline.publish.gap_map import write_map
+        from pipeline.publish.gap_map.page import write_map
 
         month = self.month
         about = self.about | {"start": start} | ({"index": ""} if start != ALL else {})
         write_map(path, month.communes, self.tables, month.operators, about, self.lang, self.picture)
 
     def _write_province(self, path: Path, province: str) -> None:
-        from pipeline.publish.gap_map import write_map
+        from pipeline.publish.gap_map.page import write_map
         from pipeline.publish.picture import verdict_picture
 
         whole = self.month.communes

@@ -27,7 +27,7 @@ from pipeline.errors import Fault, UserFault, fault
 SUFFIXES = (".csv", ".tsv", ".txt", ".xlsx", ".parquet")
 OVERFLOW = "__beyond_heading_"  # a row with more fields than the heading is set aside, not read askew
 _OVERFLOW_COUNT = 8
-BATCH = 262_144  # rows that are read at once
+BATCH = 524_288  # rows that are read at once
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ import pandas as pd
 from pipeline.errors import Fault, UserFault
 from pipeline.sources import values
 from pipeline.sources.files import OVERFLOW
-from pipeline.tables import ALL, checked, typed
+from pipeline.tables import ALL, checked, of_declared_types, typed
 
 REQUIRED = ("measured_at", "latitude", "longitude", "operator", "technology", "download_mbps")
 OPTIONAL = ("test_id", "location_accuracy_m", "upload_mbps", "latency_ms", "jitter_ms", "signal_dbm", "device_id")
@@ -71,11 +71,12 @@ def read_tests(
     reading: Reading,
     *,
     is_delimited: bool = True,
+    is_first: bool = True,
 ) -> pd.DataFrame:
     """Rows of one file → `tests`. Raises `UserFault` with every fault of the column map.
 
     `rows` is indexed by source_row. Without names in the settings the operators as met are the operators. In typed rows
-    (not `is_delimited`) no field can have slipped.
+    (not `is_delimited`) no field can have slipped. Batches after the first of a part are held to the dtypes alone.
     """
     if faults := map_faults(file, [c for c in rows.columns if not str(c).startswith(OVERFLOW)], rules):
         raise UserFault(faults)
@@ -83,22 +84,26 @@ def read_tests(
     unreadable = _overflowing(rows) if is_delimited else pd.Series("", index=rows.index, dtype="str")
     for ours in (*REQUIRED, *OPTIONAL):
         rule = rules.get(ours)
-        column = _column(rows, rule)
         target = "operator_met" if ours == "operator" else ours
+        if rule is None:
+            result[target] = _nothing(ours, rows.index)
+            continue
+        column = _column(rows, rule)
         result[target] = _read(ours, column, rule, reading)
         if ours in ("operator", "technology"):
             continue
         if ours in NEVER_NEGATIVE and (negative := result[target] < 0).any():
             result[target] = result[target].where(~negative)
         empty = result[target].isna()
-        if rule is not None and empty.any() and (lost := values.present(column) & empty).any():
+        if empty.any() and (lost := values.present(column) & empty).any():
             unreadable = unreadable.where(~lost, unreadable + f";{ours}")
     result["unreadable"] = unreadable.str.removeprefix(";") if unreadable.ne("").any() else unreadable
     table = pd.DataFrame(result, index=rows.index, copy=False)
     for name, text in (("source", source), ("source_file", file)):
         table[name] = pd.Categorical.from_codes(np.zeros(len(rows), dtype=np.int8), [text])
     table["source_row"] = rows.index
-    return checked("tests", typed("tests", table.reset_index(drop=True)))
+    table = typed("tests", table.reset_index(drop=True))
+    return checked("tests", table) if is_first else of_declared_types("tests", table)
 
 
 def names_not_met(rows: pd.DataFrame, rule: Rule, read: pd.Series) -> dict[str, int]:
@@ -107,9 +112,14 @@ def names_not_met(rows: pd.DataFrame, rule: Rule, read: pd.Series) -> dict[str, 
     return {str(name): int(count) for name, count in met[values.present(met) & read.isna()].value_counts().items()}
 
 
-def _column(rows: pd.DataFrame, rule: Rule | None) -> pd.Series:
-    if rule is None:
-        return pd.Series(None, index=rows.index, dtype="str")
+def _nothing(ours: str, index: pd.Index) -> pd.Series:
+    """A column that the file does not have."""
+    if ours in ("test_id", "device_id"):
+        return pd.Series([None], dtype="str").repeat(len(index)).set_axis(index)
+    return pd.Series(np.nan, index=index, dtype="float64")
+
+
+def _column(rows: pd.DataFrame, rule: Rule) -> pd.Series:
     if rule.column is None:
         return pd.Series(rule.value, index=rows.index, dtype="str")
     return rows[rule.column]
@@ -126,11 +136,11 @@ def _overflowing(rows: pd.DataFrame) -> pd.Series:
     return pd.Series("", index=rows.index, dtype="str").where(~broken, ";row")
 
 
-def _read(ours: str, column: pd.Series, rule: Rule | None, reading: Reading) -> pd.Series:
+def _read(ours: str, column: pd.Series, rule: Rule, reading: Reading) -> pd.Series:
     if isinstance(column.dtype, pd.CategoricalDtype):
         return _read_once_each(ours, column, rule, reading)
     if ours == "measured_at":
-        return values.times(column, reading.timezone, rule.format if rule else None)
+        return values.times(column, reading.timezone, rule.format)
     if ours == "operator":
         if reading.operators:
             return values.renamed(column, reading.operators)
@@ -146,7 +156,7 @@ def _read(ours: str, column: pd.Series, rule: Rule | None, reading: Reading) -> 
     return read if factor == 1 else read * factor
 
 
-def _read_once_each(ours: str, column: pd.Series, rule: Rule | None, reading: Reading) -> pd.Series:
+def _read_once_each(ours: str, column: pd.Series, rule: Rule, reading: Reading) -> pd.Series:
     """As `_read`: of texts that stand there as categories only the distinct ones are read; texts come out as categories."""
     distinct = pd.Series(column.cat.categories.astype("str"), dtype="str")
     read = _read(ours, pd.concat([distinct, pd.Series([None], dtype="str")], ignore_index=True), rule, reading)
@@ -157,11 +167,9 @@ def _read_once_each(ours: str, column: pd.Series, rule: Rule | None, reading: Re
     return pd.Series(pd.Categorical.from_codes(number[codes], texts), index=column.index)
 
 
-def _factor(ours: str, rule: Rule | None) -> float:
+def _factor(ours: str, rule: Rule) -> float:
     """Unit → our unit: the rule's unit, else the one in the heading (`Download (kbps)`), else ours."""
     known = values.UNITS.get(ours, {})
-    if rule is None:
-        return 1.0
     if rule.unit is not None:
         return known[rule.unit.casefold()]
     if rule.column and (match := _IN_HEADING.search(rule.column.strip())):
