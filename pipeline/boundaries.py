@@ -89,7 +89,6 @@ def read_communes(
         raise UserFault(faults)
 
     outlines, warnings = _sound(raw.to_crs("EPSG:4326").geometry.to_numpy(), codes, file)
-    geod = pyproj.Geod(ellps="WGS84")
     communes = gpd.GeoDataFrame(
         {
             "commune_code": codes,
@@ -100,7 +99,7 @@ def read_communes(
             "boundary_vintage": vintage,
             "population": population,
             "terrain": _texts(raw, terrain_column),
-            "area_km2": [abs(geod.geometry_area_perimeter(shape)[0]) / 1e6 for shape in outlines],
+            "area_km2": _areas_km2(outlines),
         },
         geometry=outlines,
         crs="EPSG:4326",
@@ -202,6 +201,17 @@ def _sound(outlines: np.ndarray, codes: pd.Series, file: str) -> tuple[np.ndarra
     ):
         warnings.append(Fault("overlap", file, values={"found": f"{codes.iloc[one]}, {codes.iloc[other]}"}))
     return outlines, warnings
+
+
+def _areas_km2(outlines: np.ndarray) -> np.ndarray:
+    """Geodesic areas on WGS 84: of every outer ring, less those of its holes. Source: Karney, J. Geodesy 87, 2013 (pyproj)."""
+    geod = pyproj.Geod(ellps="WGS84")
+    parts, of_part = shapely.get_parts(outlines, return_index=True)
+    rings, of_ring = shapely.get_rings(parts, return_index=True)
+    points = (shapely.get_coordinates(ring).T for ring in rings)
+    areas = np.array([abs(geod.polygon_area_perimeter(lon, lat)[0]) / 1e6 for lon, lat in points])
+    is_outer = np.r_[True, np.diff(of_ring) > 0]  # a part's rings begin with it
+    return np.bincount(of_part[of_ring], weights=np.where(is_outer, areas, -areas), minlength=len(outlines))
 
 
 def _polygonal(shapes: np.ndarray) -> np.ndarray:

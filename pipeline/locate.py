@@ -54,23 +54,48 @@ def zones_of(communes: gpd.GeoDataFrame, point_count: int) -> Zones:
     size = min(point_count, int(np.clip(100_000 * len(codes), 1_000_000, 32_000_000)))
     if size < 200_000 or not (east > west and north > south):
         return Zones(codes, polygons, None, west, north, 0.0)
-    from rasterio import Affine, features
     from scipy import ndimage
 
     # square by degrees, with a rim of two cells: the outermost boundary lies inside the grid, not on its edge
     side = float(np.sqrt((east - west) * (north - south) / size))
     side = max(side, (east - west) / size, (north - south) / size)
-    columns, rows = int((east - west) / side) + 5, int((north - south) / side) + 5
+    shape = int((north - south) / side) + 5, int((east - west) / side) + 5
     west, north = west - 2 * side, north + 2 * side
-    about = {"out_shape": (rows, columns), "transform": Affine(side, 0, west, 0, -side, north)}
-    # a smaller code is drawn later: where communes overlap, it is the one that answers
-    filled = ((shape, number) for number, shape in reversed(list(enumerate(polygons))))
-    grid = features.rasterize(filled, fill=OUTSIDE, dtype="int32", **about)
-    lines = ((line, 1) for line in shapely.boundary(polygons))
-    touched = features.rasterize(lines, fill=0, dtype="uint8", all_touched=True, **about)
-    # one cell more to each side: neither the drawing's nor a point's rounding reaches across a whole cell
-    grid[ndimage.maximum_filter(touched, 3) == 1] = BORDER
-    return Zones(codes, polygons, grid, west, north, side)
+    is_border = _drawn(polygons, shape, west, north, side)
+    # between boundaries cells hang together, and one point answers for all of them
+    patch, count = ndimage.label(~is_border)
+    cell_of = np.zeros(count + 1, dtype=np.int64)
+    cell_of[patch.ravel()] = np.arange(patch.size)
+    row, column = np.divmod(cell_of[1:], shape[1])
+    bare = Zones(codes, polygons, None, west, north, side)
+    answer = _holders(north - (row + 0.5) * side, west + (column + 0.5) * side, bare)
+    return Zones(codes, polygons, np.r_[np.int32(BORDER), answer][patch], west, north, side)
+
+
+def _drawn(
+    polygons: npt.NDArray[np.object_], shape: tuple[int, int], west: float, north: float, side: float
+) -> npt.NDArray[np.bool_]:
+    """Cells that a boundary touches, and those next to them.
+
+    Points are set along every edge, four to a cell's side. A touched cell without one is cut at a corner, beside a cell that
+    has one; so it is marked, and the rounding of points and grid lines does not reach across a whole cell.
+    """
+    corners, ring = shapely.get_coordinates(shapely.get_rings(shapely.get_parts(polygons)), return_index=True)
+    inner = ring[1:] == ring[:-1]
+    start, step = corners[:-1][inner], np.diff(corners, axis=0)[inner]
+    count = np.ceil(np.abs(step).max(axis=1) / (side / 4)).astype(np.int64) + 1
+    edge = np.repeat(np.arange(len(count)), count)
+    share = (np.arange(len(edge)) - np.repeat(np.cumsum(count) - count, count)) / count[edge]
+    lon, lat = (start[edge] + step[edge] * share[:, None]).T
+    touched = np.zeros(shape, dtype=bool)
+    touched[((north - lat) / side).astype(np.int64), ((lon - west) / side).astype(np.int64)] = True
+    for axis in (0, 1):
+        wider = np.moveaxis(touched.copy(), axis, 0)
+        narrow = np.moveaxis(touched, axis, 0)
+        wider[1:] |= narrow[:-1]
+        wider[:-1] |= narrow[1:]
+        touched = np.moveaxis(wider, 0, axis)
+    return touched
 
 
 def zone_numbers(latitude: Floats, longitude: Floats, zones: Zones) -> npt.NDArray[np.int32]:

@@ -19,7 +19,9 @@ from pipeline.fingerprints import of_texts
 from pipeline.publish.gap_map.columns import decoded
 from pipeline.tables import ALL, PRIVATE
 
-_TOKEN = re.compile(rb"[0-9A-Za-z_.:-]{8,}")
+_MARKS = b"_.:-"  # of which, with letters and digits, ids are made; what else there is parts them
+_PARTED = bytes(c if chr(c).isalnum() and c < 128 or c in _MARKS else 32 for c in range(256))
+_SHORTEST = 8  # characters of an id that tells anything
 _DATA = re.compile(r'<script type="application/json" id="lomsong-data">(.*?)</script>', re.DOTALL)
 ZIPPED = (".xlsx", ".zip", ".qgz", ".docx", ".kmz")
 # figures of the page that tell a speed, by prefix of their columns
@@ -63,7 +65,8 @@ def _leaked(content: bytes, device_prints: npt.NDArray[np.uint64]) -> list[str]:
     """Device ids that stand in the content, ascending."""
     if not len(device_prints):
         return []
-    tokens = pd.Series(sorted({text.decode() for text in set(_TOKEN.findall(content))}), dtype="str")
+    met = {text for text in set(content.translate(_PARTED).split()) if len(text) >= _SHORTEST}
+    tokens = pd.Series(sorted(text.decode() for text in met), dtype="str")
     prints = of_texts(tokens)
     place = np.searchsorted(device_prints, prints).clip(max=len(device_prints) - 1)
     return [text for text in tokens[device_prints[place] == prints] if is_telling(text)]
@@ -89,7 +92,7 @@ def is_telling(device_id: str) -> bool:
     """
     if device_id.isdigit():
         return len(device_id) >= 12
-    return len(device_id) >= 8 and any(c.isdigit() for c in device_id)
+    return len(device_id) >= _SHORTEST and any(c.isdigit() for c in device_id)
 
 
 def _columns(name: str, table: pd.DataFrame, min_devices: int) -> list[str]:

@@ -58,7 +58,8 @@ def spreadsheet_safe(table: pd.DataFrame) -> pd.DataFrame:
         column = table[name]
         if isinstance(column.dtype, pd.StringDtype):
             unsafe = column.str.startswith(_FORMULA_STARTS).fillna(False)
-            result[name] = column.where(~unsafe, "'" + column.fillna(""))
+            if unsafe.any():
+                result[name] = column.where(~unsafe, "'" + column.fillna(""))
         elif pd.api.types.is_float_dtype(column):
             whole = column.dropna().mod(1).eq(0).all() and not column.isna().all()
             counted = (
