@@ -15,7 +15,6 @@ import numpy.typing as npt
 
 from pipeline.engine import (
     BUCKETS,
-    SHARD_ROWS,
     Chunk,
     Columns,
     Prepare,
@@ -85,11 +84,9 @@ class ClusterRows:
         """`reduce` of every shard, wherever its last rows arrive."""
         counts = self.client.gather([self.client.submit(_counts, one, stream, pure=False) for one in self.kept])
         total = np.sum([np.zeros(BUCKETS, dtype=np.int64), *counts], axis=0)
-        workers = max(1, len(self.client.scheduler_info()["workers"]))
-        least = max(SHARD_ROWS, int(total.sum()) // (4 * workers))
         work = self.client.scatter(reduce, broadcast=True, hash=False)
         found = []
-        for first, last in shards_of(total, least):
+        for first, last in shards_of(total):
             pieces = [
                 self.client.submit(_piece, one, stream, first, last, pure=False)
                 for one, count in zip(self.kept, counts, strict=True)

@@ -21,9 +21,11 @@ import numpy as np
 import numpy.typing as npt
 
 Columns = dict[str, npt.NDArray[Any]]
-BUCKETS = 64  # the first six bits of a shard key
+_BITS = 10
+BUCKETS = 1 << _BITS  # the first bits of a shard key
 SHARD_ROWS = 150_000  # buckets are joined until they hold as many: sorting is fastest where a shard fits the cache
-MEMORY_BYTES = 1_500_000_000  # rows beyond it wait on disk
+SHARDS = 256  # and until there are at most so many: each hands on counts of its own
+MEMORY_BYTES = 1_000_000_000  # rows beyond it wait on disk
 
 
 @dataclass(frozen=True)
@@ -63,15 +65,19 @@ class Engine(Protocol):
 
 def by_bucket(key: npt.NDArray[np.uint64], columns: Columns) -> tuple[npt.NDArray[np.int64], Columns]:
     """(where each bucket begins, and the end; the columns ordered by bucket)."""
-    bucket = (key >> np.uint64(58)).astype(np.uint8)
+    bucket = (key >> np.uint64(64 - _BITS)).astype(np.uint16)
     order = np.argsort(bucket, kind="stable")
     bounds = np.r_[0, np.cumsum(np.bincount(bucket, minlength=BUCKETS))]
     return bounds, {name: values[order] for name, values in columns.items()}
 
 
-def shards_of(counts: npt.NDArray[np.int64], least: int) -> list[tuple[int, int]]:
-    """Stretches of buckets [from, to) of at least so many rows each, as far as there are that many."""
+def shards_of(counts: npt.NDArray[np.int64], least: int | None = None) -> list[tuple[int, int]]:
+    """Stretches of buckets [from, to): each of at least so many rows, as far as there are that many.
+
+    `least`: absent, SHARD_ROWS, or as many as leave at most SHARDS shards.
+    """
     found, first, held = [], 0, 0
+    least = max(SHARD_ROWS, int(counts.sum()) // SHARDS) if least is None else least
     for bucket, count in enumerate(counts.tolist(), start=1):
         held += count
         if held >= least or (bucket == len(counts) and held):
@@ -92,14 +98,14 @@ def stacked(pieces: Sequence[Columns]) -> Columns:
 
 @dataclass
 class _Store:
-    """A stream's rows by bucket: in memory, and beyond `memory_bytes` in a file per bucket."""
+    """A stream's rows by bucket: in memory, and beyond `memory_bytes` in files that are ordered so."""
 
     folder: Callable[[], Path]
     memory_bytes: int
     counts: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(BUCKETS, dtype=np.int64))
     held: list[tuple[int, int, npt.NDArray[np.int64], Columns]] = field(default_factory=list)
     bytes_held: int = 0
-    spilled: list[tuple[int, int, int, Path]] = field(default_factory=list)
+    spilled: list[tuple[int, int, npt.NDArray[np.int64], dict[str, Path]]] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def add(self, part: int, chunk: int, bounds: npt.NDArray[np.int64], columns: Columns) -> None:
@@ -114,42 +120,36 @@ class _Store:
             self._spill(full)
 
     def _spill(self, chunks: list[tuple[int, int, npt.NDArray[np.int64], Columns]]) -> None:
-        """One file per bucket for all chunks in memory: few large writes."""
+        """All chunks in memory as one file per column, ordered by bucket: few large writes."""
         chunks.sort(key=lambda one: one[:2])
+        part, number = chunks[0][:2]
+        folder = self.folder() / f"{part}-{number}"
+        folder.mkdir()
+        files = {}
+        for name in sorted({name for *_, columns in chunks for name in columns}):
+            values = [
+                columns[name] if name in columns else np.full(bounds[-1], np.nan) for *_, bounds, columns in chunks
+            ]
+            pieces = [
+                column[bounds[bucket] : bounds[bucket + 1]]
+                for bucket in range(BUCKETS)
+                for column, (*_, bounds, _) in zip(values, chunks, strict=True)
+            ]
+            files[name] = folder / f"{name}.npy"
+            np.save(files[name], np.concatenate(pieces))
+        bounds = np.sum([bounds for *_, bounds, _ in chunks], axis=0)
         with self.lock:
-            number = len({path.parent for *_, path in self.spilled})
-            folder = self.folder() / f"{number}-{chunks[0][0]}-{chunks[0][1]}"
-            folder.mkdir()
-        for bucket in range(BUCKETS):
-            pieces = [_slice(columns, bounds[bucket], bounds[bucket + 1]) for *_, bounds, columns in chunks]
-            path = folder / f"{bucket}.npz"
-            with path.open("wb") as stream:
-                for name, values in stacked(pieces).items():
-                    np.lib.format.write_array(stream, np.frombuffer(name.encode(), np.uint8))
-                    np.lib.format.write_array(stream, values)
-            with self.lock:
-                self.spilled.append((*chunks[0][:2], bucket, path))
+            self.spilled.append((part, number, bounds, files))
 
     def read(self, first: int, last: int) -> Columns:
         """Rows of the buckets [first, last)."""
-        pieces = [_read(path) for *_, bucket, path in sorted(self.spilled) if first <= bucket < last]
+        pieces = [
+            {name: np.load(path, mmap_mode="r")[bounds[first] : bounds[last]] for name, path in files.items()}
+            for *_, bounds, files in sorted(self.spilled, key=lambda one: one[:2])
+        ]
         held = sorted(self.held, key=lambda one: one[:2])
-        pieces += [_slice(columns, bounds[first], bounds[last]) for *_, bounds, columns in held]
+        pieces += [{n: v[bounds[first] : bounds[last]] for n, v in columns.items()} for *_, bounds, columns in held]
         return stacked(pieces)
-
-
-def _slice(columns: Columns, start: int, stop: int) -> Columns:
-    return {name: values[start:stop] for name, values in columns.items()}
-
-
-def _read(path: Path) -> Columns:
-    found = {}
-    size = path.stat().st_size
-    with path.open("rb") as stream:
-        while stream.tell() < size:
-            name = np.lib.format.read_array(stream).tobytes().decode()
-            found[name] = np.lib.format.read_array(stream)
-    return found
 
 
 class LocalRows:
@@ -190,7 +190,7 @@ class LocalRows:
             return []
         store = self.stores[stream]
         with ThreadPoolExecutor(self.threads) as pool:
-            return list(pool.map(lambda shard: reduce(store.read(*shard)), shards_of(store.counts, SHARD_ROWS)))
+            return list(pool.map(lambda shard: reduce(store.read(*shard)), shards_of(store.counts)))
 
     def close(self) -> None:
         """Remove what waits on disk."""

@@ -41,10 +41,12 @@ def sequence(columns: tuple[Column, ...]) -> Places:
         return np.lexsort(columns[::-1])
     from pipeline.order_kernels import order_by_next
 
-    order, spare = np.arange(len(columns[0])), np.empty(len(columns[0]), dtype=np.int64)
+    place = np.uint32 if len(columns[0]) < 1 << 32 else np.int64
+    order, spare = np.arange(len(columns[0]), dtype=place), np.empty(len(columns[0]), dtype=place)
     for column in columns[::-1]:
-        order, spare = order_by_next(column.astype(np.uint64), order, spare)
-    return np.asarray(order)
+        words = column.view(np.uint64) if column.dtype == np.int64 else column.astype(np.uint64, copy=False)
+        order, spare = order_by_next(words, order, spare)
+    return np.asarray(order, dtype=np.int64)
 
 
 def changes(*columns: Column) -> Places:

@@ -241,7 +241,8 @@ def _counted(
     span_zone, span = np.divmod(np.arange(found.span_devices.size), max(len(scope.spans), 1))
     return {
         "dates": {
-            "zone": unit // size, "operator": unit % size, "day": day + asked.first_day, "tests": found.days.ravel()[met],
+            "zone": (unit // size).astype(np.int32), "operator": (unit % size).astype(np.int16),
+            "day": (day + asked.first_day).astype(np.int32), "tests": found.days.ravel()[met],
         },
         "slow": {"code": found.slow[:slow, 0].copy(), "second": found.slow[:slow, 1].copy()},
         "cells": {
@@ -282,7 +283,7 @@ def added_places(places: Columns, by: tuple[str, ...]) -> Columns:
     keys = {name: number if name == "cell" else places[name] - places[name].min(initial=0) for name in by}
     order = sequence((packed(tuple(keys.values()), (None,) * len(by)),))
     starts = changes(*(keys[name][order] for name in by))
-    counts = {name: sums(places[name][order], starts).astype(np.int64) for name in ("tests", "samples")}
+    counts = {name: sums(places[name][order], starts).astype(np.int32) for name in ("tests", "samples")}
     return {name: places[name][order[starts]] for name in by} | counts
 
 

@@ -58,7 +58,7 @@ def test_few_points_and_many_give_the_same_cells(monkeypatch):
     monkeypatch.undo()
     monkeypatch.setattr(hexes, "BULK", 1)
     assert (hexes.indexes_of_points(lat, lon, 8) == few).all()
-    monkeypatch.setattr(lattice, "cells_of_points", lambda *_: np.full(500, 7, dtype="uint64"))
+    monkeypatch.setattr(lattice, "cells_of_points", lambda *_, **__: np.full(500, 7, dtype="uint64"))
     assert set(hexes.indexes_of_points(lat, lon, 8)) == {7}  # it is the bulk loop that is asked
 
 
