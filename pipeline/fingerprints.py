@@ -16,19 +16,21 @@ import pyarrow as pa
 
 Prints = npt.NDArray[np.uint64]
 _STEP = np.uint64(0x9E3779B97F4A7C15)
-_CACHED = 65_536  # texts at once: what is made of them on the way stays in the cache (22 ns a text against 52)
+_CACHED = 65_536  # values at once: what is made of them on the way stays in the cache (22 ns a text against 52)
 _FIRST, _SECOND = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
 
 
 def mixed(values: Prints) -> Prints:
     """Every bit of the result depends on every bit of the value; one to one."""
-    z = values + _STEP
-    z ^= z >> np.uint64(30)
-    z *= _FIRST
-    z ^= z >> np.uint64(27)
-    z *= _SECOND
-    z ^= z >> np.uint64(31)
-    return z
+    found = values + _STEP
+    for start in range(0, len(found), _CACHED):
+        z = found[start : start + _CACHED]
+        z ^= z >> np.uint64(30)
+        z *= _FIRST
+        z ^= z >> np.uint64(27)
+        z *= _SECOND
+        z ^= z >> np.uint64(31)
+    return found
 
 
 def combined(*columns: npt.NDArray[Any]) -> Prints:

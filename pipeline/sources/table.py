@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 
 from pipeline.errors import Fault, UserFault
 from pipeline.sources import values
@@ -81,7 +82,7 @@ def read_tests(
     if faults := map_faults(file, [c for c in rows.columns if not str(c).startswith(OVERFLOW)], rules):
         raise UserFault(faults)
     result: dict[str, pd.Series] = {}
-    unreadable = _overflowing(rows) if is_delimited else pd.Series("", index=rows.index, dtype="str")
+    lost = {"row": _is_broken(rows)} if is_delimited else {}
     for ours in (*REQUIRED, *OPTIONAL):
         rule = rules.get(ours)
         target = "operator_met" if ours == "operator" else ours
@@ -95,9 +96,9 @@ def read_tests(
         if ours in NEVER_NEGATIVE and (negative := result[target] < 0).any():
             result[target] = result[target].where(~negative)
         empty = result[target].isna()
-        if empty.any() and (lost := values.present(column) & empty).any():
-            unreadable = unreadable.where(~lost, unreadable + f";{ours}")
-    result["unreadable"] = unreadable.str.removeprefix(";") if unreadable.ne("").any() else unreadable
+        if empty.any():
+            lost[ours] = values.present(column) & empty
+    result["unreadable"] = _listed(lost, rows.index)
     table = pd.DataFrame(result, index=rows.index, copy=False)
     for name, text in (("source", source), ("source_file", file)):
         table[name] = pd.Categorical.from_codes(np.zeros(len(rows), dtype=np.int8), [text])
@@ -115,7 +116,7 @@ def names_not_met(rows: pd.DataFrame, rule: Rule, read: pd.Series) -> dict[str, 
 def _nothing(ours: str, index: pd.Index) -> pd.Series:
     """A column that the file does not have."""
     if ours in ("test_id", "device_id"):
-        return pd.Series([None], dtype="str").repeat(len(index)).set_axis(index)
+        return pd.Series(pa.nulls(len(index), pa.large_string()), dtype="str").set_axis(index)
     return pd.Series(np.nan, index=index, dtype="float64")
 
 
@@ -125,15 +126,26 @@ def _column(rows: pd.DataFrame, rule: Rule) -> pd.Series:
     return rows[rule.column]
 
 
-def _overflowing(rows: pd.DataFrame) -> pd.Series:
-    """`;row` where a row has more fields than the heading, or where an open quote swallowed the lines below it."""
+def _is_broken(rows: pd.DataFrame) -> pd.Series:
+    """Rows with more fields than the heading, or where an open quote swallowed the lines below."""
     broken = pd.Series(False, index=rows.index)
     for name in rows.columns:
         if str(name).startswith(OVERFLOW):
             broken |= rows[name].notna()
         elif isinstance(rows[name].dtype, pd.StringDtype):
             broken |= rows[name].str.contains("\n", regex=False).fillna(False)
-    return pd.Series("", index=rows.index, dtype="str").where(~broken, ";row")
+    return broken
+
+
+def _listed(lost: dict[str, pd.Series], index: pd.Index) -> pd.Series:
+    """The names of what is lost in each row, `;`-separated."""
+    names = [name for name, rows in lost.items() if rows.any()]
+    if not names:
+        return pd.Series(pd.Categorical.from_codes(np.zeros(len(index), dtype=np.int8), [""]), index=index)
+    text = pd.Series("", index=index, dtype="str")
+    for name in names:
+        text = text.where(~lost[name], text + f";{name}")
+    return text.str.removeprefix(";")
 
 
 def _read(ours: str, column: pd.Series, rule: Rule, reading: Reading) -> pd.Series:

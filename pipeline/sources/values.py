@@ -192,7 +192,7 @@ def names(column: pd.Series) -> pd.Series:
     trimmed = _trimmed(column)
     is_said = _says_something(trimmed)
     found = trimmed if is_said.all() else pc.if_else(pa.array(is_said), trimmed, None)
-    return pd.Series(found.to_pandas(), dtype="str").set_axis(column.index)
+    return pd.Series(found, dtype="str").set_axis(column.index)
 
 
 def renamed(column: pd.Series, names: Mapping[str, tuple[str, ...]]) -> pd.Series:
