@@ -195,17 +195,6 @@ def month_of_day(day: npt.NDArray[Any]) -> npt.NDArray[np.int32]:
     return months[day - low]
 
 
-def days_of_months(months: tuple[int, int]) -> tuple[int, int]:
-    """(first day of the first month, last day of the last), days since 1970.
-
-    >>> days_of_months((1970 * 12 + 1, 1970 * 12 + 1))
-    (31, 58)
-    """
-    bounds = np.array([months[0], months[1] + 1]) - 1970 * 12
-    first, end = bounds.astype("datetime64[M]").astype("datetime64[D]").astype(np.int64)
-    return int(first), int(end) - 1
-
-
 def is_valid(rows: Rows) -> Flags:
     """Tests that count: sound, met for the first time, with a speed."""
     return np.asarray((rows["own"] == clean.COUNTS) & ~rows.repeat & (rows["download"] > 0))

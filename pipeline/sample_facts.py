@@ -23,7 +23,6 @@ from pipeline.rows import (
     Columns,
     Rows,
     Scope,
-    days_of_months,
     is_valid,
     packed,
     split,
@@ -31,12 +30,7 @@ from pipeline.rows import (
 )
 
 PER_UNIT = 1e6  # bit/s per Mbit/s, ns per ms
-SUMMED = (
-    "mobile",
-    "newer",
-    "busy",
-    "calm",
-)  # means of device means, by the columns of `walk.FIGURES` that they are made of
+# means of device means: (sum, count) by the columns of `walk.FIGURES`
 _OF = {
     "mobile": ("mobile_total", "mobile_tests"), "newer": ("newer_raw_total", "newer_tests"),
     "busy": ("busy_total", "busy_samples"), "calm": ("calm_total", "calm_samples"),
@@ -107,9 +101,8 @@ def _walked(rows: Rows, sound: npt.NDArray[np.bool_], mobile: npt.NDArray[np.boo
 
 def _asked(scope: Scope) -> walk.Asked:
     low, high = scope.reach
-    first_day, _ = days_of_months(scope.reach)
     return walk.Asked(
-        np.array(scope.windows), np.array(scope.spans).reshape(-1, 2), scope.months, first_day, low, high - low + 1,
+        np.array(scope.windows), np.array(scope.spans).reshape(-1, 2), scope.months, low, high - low + 1,
         scope.report_month, scope.busy_hours[0] * 3600.0, scope.busy_hours[1] * 3600.0, scope.target_mbps,
         scope.burst_gap_minutes * 60e6, scope.burst_min_tests,
     )  # fmt: skip
@@ -117,15 +110,14 @@ def _asked(scope: Scope) -> walk.Asked:
 
 def _room(walked: walk.Walked, asked: walk.Asked, scope: Scope) -> walk.Found:
     """Arrays for what the walk finds."""
-    first_day, last_day = days_of_months(scope.reach)
-    zones, size = scope.zone_count, len(scope.operators)
+    zones = scope.zone_count
     months = scope.months[1] - scope.months[0] + 1
     most = len(walked.key) and int(walked.key[-1])  # keys count from 1
     figures = np.zeros((len(walked.unit_of), len(scope.windows), len(walk.FIGURES)))
     samples, devices, bursts = (np.zeros((zones, months), dtype=np.int64) for _ in range(3))
     return walk.Found(
-        figures, np.zeros((zones * size, last_day - first_day + 1), dtype=np.int32), samples, devices, bursts,
-        np.zeros((zones, len(scope.spans)), dtype=np.int64), np.empty((most, 2), dtype=np.int32),
+        figures, samples, devices, bursts, np.zeros((zones, len(scope.spans)), dtype=np.int64),
+        np.empty((most, 3), dtype=np.int64), np.empty((most, 2), dtype=np.int32),
         np.empty(most, dtype=np.int64), np.empty(most, dtype=np.uint64), np.empty((most, len(walk.CLOSE_FIGURES))),
         np.empty((most, 5), dtype=np.int64),
     )  # fmt: skip
@@ -226,24 +218,19 @@ def _area(groups: _Groups, table: Columns, scope: Scope, number: int, prefix: st
 
 def _counted(
     rows: Rows, scope: Scope, walked: walk.Walked, asked: walk.Asked, found: walk.Found,
-    counts: tuple[int, int, int], crowded: npt.NDArray[np.int64],
+    counts: tuple[int, int, int, int], crowded: npt.NDArray[np.int64],
 ) -> dict[str, Columns]:  # fmt: skip
     """What the walk has counted, as tables; `crowded`: tests of bursts beyond those of the walk."""
-    slow, cells, places = counts
+    samples, slow, cells, places = counts
     size = max(len(scope.operators), 1)
     low, high = scope.months
     group = found.cell_group[:cells]
     close = {name: found.cell_figures[:cells, number] for number, name in enumerate(walk.CLOSE_FIGURES)}
-    met = np.flatnonzero(found.days)
-    unit, day = split(met, found.days.shape[1])
     np.add.at(found.bursts, (rows["zone"][crowded], rows.month[crowded] - low), 1)
     zone, month = np.divmod(np.arange(found.bursts.size), high - low + 1)
     span_zone, span = np.divmod(np.arange(found.span_devices.size), max(len(scope.spans), 1))
     return {
-        "dates": {
-            "zone": (unit // size).astype(np.int32), "operator": (unit % size).astype(np.int16),
-            "day": (day + asked.first_day).astype(np.int32), "tests": found.days.ravel()[met],
-        },
+        "dates": _dates(found.dates[:samples], size),
         "slow": {"code": found.slow[:slow, 0].copy(), "second": found.slow[:slow, 1].copy()},
         "cells": {
             "zone": walked.zone_of[group].astype(np.int32), "operator": (walked.unit_of[group] % size).astype(np.int16),
@@ -263,6 +250,19 @@ def _counted(
 def rows_of_groups(walked: walk.Walked) -> npt.NDArray[np.int64]:
     """The first row of each group."""
     return changes(walked.group)
+
+
+def _dates(of_samples: npt.NDArray[np.int64], size: int) -> Columns:
+    """Valid tests by zone, operator and day."""
+    unit, day, tests = of_samples.T
+    order = sequence((packed((unit, day - day.min(initial=0)), (None, None)),))
+    starts = changes(unit[order], day[order])
+    first = order[starts]
+    zone, operator = split(unit[first], size)
+    return {
+        "zone": zone.astype(np.int32), "operator": operator.astype(np.int16), "day": day[first].astype(np.int32),
+        "tests": sums(tests[order], starts).astype(np.int32),
+    }  # fmt: skip
 
 
 def _places(rows: Rows, scope: Scope, walked: walk.Walked, stays: npt.NDArray[np.int64]) -> Columns:

@@ -50,7 +50,6 @@ class Asked(NamedTuple):
     windows: Any
     spans: Any
     months: Any  # of the tracker
-    first_day: int  # of the day counts
     first_month: int  # of the slow samples
     month_count: int
     report_month: int
@@ -62,14 +61,14 @@ class Asked(NamedTuple):
 
 
 class Found(NamedTuple):
-    """Arrays that the walk fills; of the last five as many rows as it gives back."""
+    """Arrays that the walk fills; of `dates` and those after it as many rows as it gives back."""
 
     figures: Any  # group × window × FIGURES
-    days: Any  # unit × day: valid tests
     month_samples: Any  # zone × month
     month_devices: Any
     bursts: Any  # tests of sittings with many tests, of devices that stand alone
     span_devices: Any  # zone × span
+    dates: Any  # of samples: unit, day, tests
     slow: Any  # of slow samples: unit · month_count + month, second of the day
     cell_group: Any  # of tests in the base window whose position is good enough: group, cell, CLOSE_FIGURES
     cell_id: Any
@@ -78,12 +77,12 @@ class Found(NamedTuple):
 
 
 def walk(rows: Any, asked: Any, found: Any) -> Any:
-    """Fill `found`; gives how many slow samples, cells and places there are.
+    """Fill `found`; gives how many samples, slow samples, cells and places there are.
 
     Tests of one key make one sample, their mean; upload and latency over those that have them.
     """
     windows, months = asked.windows, asked.months
-    slow = cells = places = 0
+    samples = slow = cells = places = 0
     marked_months = [-1] * (months[1] - months[0] + 1)  # the last phone that was met in the month
     marked_spans = [-1] * len(asked.spans)
     last, first_valid, group, day, month = len(rows.key), 0, 0, 0, 0
@@ -139,8 +138,8 @@ def walk(rows: Any, asked: Any, found: Any) -> Any:
             if tests > 0:
                 unit, zone, phone = rows.unit_of[group], rows.zone_of[group], rows.phone_of[group]
                 cell = rows.cell[first_valid]
-                if 0 <= day - asked.first_day < found.days.shape[1]:
-                    found.days[unit, day - asked.first_day] += tests
+                found.dates[samples, 0], found.dates[samples, 1], found.dates[samples, 2] = unit, day, tests
+                samples += 1
                 if total / tests < asked.target and 0 <= month - asked.first_month < asked.month_count:
                     found.slow[slow, 0] = unit * asked.month_count + month - asked.first_month
                     found.slow[slow, 1] = rows.second[first_valid]
@@ -221,7 +220,7 @@ def walk(rows: Any, asked: Any, found: Any) -> Any:
                 if delay == delay:
                     close_latencies += 1
                     close_latency += delay
-    return slow, cells, places
+    return samples, slow, cells, places
 
 
 def count_bursts(rows: Any, asked: Any, found: Any) -> None:

@@ -1,0 +1,105 @@
+"""The walk over ordered rows against plain pandas, and as machine code against the same loops as they stand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from benchmarks import crowd
+from pipeline import groups, sample_facts
+from pipeline.evidence import units_of_facts
+from pipeline.settings import Settings
+from pipeline.tables import typed
+from tests.builders import facts_of_tests, squares
+
+COMMUNES = squares(columns=3, rows=2, side=0.15)
+NEAR = pd.Timestamp("2026-10-02T02:00:00Z")
+one_test = st.tuples(
+    st.sampled_from(["d", "e", None]),
+    st.sampled_from(["V", "W"]),
+    st.sampled_from([22.05, 22.0501, 22.07]),  # the first two share a cell of resolution 9
+    st.integers(0, 40),  # tens of minutes
+    st.sampled_from(["4G", "4G", "4G", "5G", "wifi"]),
+    st.sampled_from([0.0, 12.5, 30.1, 55.7, 180.0]),
+    st.sampled_from([np.nan, 4.5, 9.1]),
+)
+
+
+def rows_as_tests(rows: list[tuple]) -> pd.DataFrame:
+    names = ["device_id", "operator_met", "latitude", "tens", "technology", "download_mbps", "upload_mbps"]
+    frame = pd.DataFrame(rows, columns=names)
+    return typed("tests", frame.assign(
+        measured_at=pd.to_datetime(NEAR) + pd.to_timedelta(frame["tens"] * 10, unit="min"), longitude=103.05, latency_ms=20.0,
+        source="s", source_file="f", source_row=np.arange(2, len(frame) + 2), location_accuracy_m=10.0, test_id=None,
+        jitter_ms=np.nan, signal_dbm=np.nan, unreadable="",
+    ).drop(columns="tens").astype({"measured_at": "datetime64[us, UTC]"}))  # fmt: skip
+
+
+def plain(tests: pd.DataFrame) -> pd.DataFrame:
+    """The valid tests once each, with their samples' keys: what METHOD §2 says, in pandas."""
+    named = tests.assign(cell=tests["latitude"].map({22.05: 1, 22.0501: 1, 22.07: 2}),
+                         day=tests["measured_at"].dt.tz_convert("Asia/Ho_Chi_Minh").dt.date)  # fmt: skip
+    pseudo = "pseudo " + named["cell"].astype("str") + named["day"].astype("str")
+    named["device"] = named["device_id"].fillna(pseudo)
+    same = ["device", "operator_met", "technology", "measured_at", "latitude", "download_mbps", "upload_mbps"]
+    return named.drop_duplicates(same)
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.lists(one_test, min_size=1, max_size=25), st.integers(2, 3), st.sampled_from([10.0, 30.0]))
+def test_units_and_bursts_are_those_of_plain_pandas(rows, least, gap):
+    chosen = {
+        "evidence": {"window_months": 1, "widened_months": []},
+        "tracker": {"burst_min_tests": least, "burst_gap_minutes": gap},
+    }
+    tests = rows_as_tests(rows)
+    facts, asked, _ = facts_of_tests(tests, squares(), **chosen)
+    once = plain(tests)
+    valid = once[once["technology"].eq("4G") & once["download_mbps"].gt(0)]
+    sat = valid.sort_values(["device", "cell", "measured_at", "source_row"])
+    apart = sat.groupby(["device", "cell"])["measured_at"].diff().dt.total_seconds().div(60)
+    sitting = (apart.isna() | (apart > gap)).cumsum()
+    assert facts["months"]["bursts"].sum() == (sat.groupby(sitting)["cell"].transform("size") >= least).sum()
+    if valid.empty:
+        return
+    devices, counts = units_of_facts(facts, asked.names, asked.scope, 0, 1, Settings.model_validate(chosen))
+    samples = valid.groupby(["operator_met", "device", "cell", "day"])[["download_mbps", "upload_mbps"]].mean()
+    values = samples.groupby(["operator_met", "device"]).mean().reset_index()
+    for operator, mine in values.groupby("operator_met"):
+        ours = devices[devices["operator"] == operator]
+        np.testing.assert_allclose(np.sort(ours["download_mbps"]), np.sort(mine["download_mbps"]), rtol=1e-12)
+        np.testing.assert_allclose(np.sort(ours["upload_mbps"]), np.sort(mine["upload_mbps"]), rtol=1e-12)
+        unit, here = counts.loc[("r0c0", operator)], valid[valid["operator_met"] == operator]
+        assert unit["test_count"] == len(here)
+        assert unit["sample_count"] == len(samples.loc[operator])
+        assert unit["date_count"] == here["day"].nunique()
+        assert unit["raw_mean_mbps"] == pytest.approx(here["download_mbps"].mean(), abs=1e-6)
+    everyone = counts.loc[("r0c0", "all")]
+    assert everyone["device_count"] == valid["device"].nunique()
+    assert everyone["largest_device_tests"] == valid["device"].value_counts().max()
+    assert facts["area"]["devices"][len(asked.names.operators)] == valid["device"].nunique()
+    mobile = once[once["technology"].isin(["4G", "5G"]) & once["download_mbps"].gt(0)]
+    expected = mobile.groupby("device")["download_mbps"].mean().mean()
+    assert everyone["all_mobile_mean_mbps"] == pytest.approx(expected, abs=1e-6)
+
+
+def test_machine_code_finds_what_the_loops_as_they_stand_find(tmp_path, monkeypatch):
+    path = crowd.write(tmp_path / "t.parquet", COMMUNES[["commune_code", "geometry"]], 4000, 150, seed=5)
+    rows = pd.read_parquet(path).rename(columns={"operator": "operator_met"})
+    rows["operator_met"] = rows["operator_met"].where(rows.index % 7 > 0, "VNPT")  # phones with two operators
+    about = {"source": "s", "source_file": "f", "source_row": np.arange(2, len(rows) + 2), "test_id": None}
+    rows = typed("tests", rows.assign(**about, jitter_ms=np.nan, signal_dbm=np.nan, unreadable=""))
+    met = []
+    monkeypatch.setattr(sample_facts, "compiled", lambda loop: met.append(loop.__name__) or groups._compiled(loop))
+    fast, _, _ = facts_of_tests(rows, COMMUNES)
+    monkeypatch.setattr(sample_facts, "compiled", lambda loop: loop)
+    plain_loops, _, _ = facts_of_tests(rows, COMMUNES)
+    assert met == ["walk", "count_bursts"]
+    assert fast["months"]["bursts"].sum() > 0
+    assert sum(len(next(iter(columns.values()))) for columns in fast.values()) > 5_000
+    for name, columns in fast.items():
+        for column, values in columns.items():
+            np.testing.assert_array_equal(values, plain_loops[name][column], err_msg=f"{name}.{column}")
