@@ -18,8 +18,8 @@ from pipeline.engine import (
     Chunk,
     Columns,
     Prepare,
-    Progress,
     Reduce,
+    Told,
     by_bucket,
     shards_of,
     stacked,
@@ -56,15 +56,16 @@ class Cluster:
         """Address of the page that shows what the workers do."""
         return str(self.client.dashboard_link)
 
-    def prepare(self, parts: Sequence[Any], prepare: Prepare, progress: Progress) -> ClusterRows:
+    def prepare(self, parts: Sequence[Any], prepare: Prepare, told: Told) -> ClusterRows:
         """Parts spread over the workers."""
         from distributed import as_completed
 
         how = self.client.scatter(prepare, broadcast=True, hash=False)
         kept = [self.client.submit(_kept, part, how, pure=False) for part in parts]
         accounts = [self.client.submit(_accounts, one, pure=False) for one in kept]
-        for done, _ in enumerate(as_completed(accounts), start=1):
-            progress(done / len(parts))
+        for _, chunks in as_completed(accounts, with_results=True):
+            for account in chunks:
+                told(account)
         return ClusterRows(self.client, kept, self.client.gather(accounts))
 
     def close(self) -> None:

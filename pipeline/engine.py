@@ -41,7 +41,7 @@ class Chunk:
 
 Prepare = Callable[[Any], Iterator[Chunk]]
 Reduce = Callable[[Columns], Any]
-Progress = Callable[[float], None]
+Told = Callable[[Any], None]  # takes a chunk's account as soon as the chunk is prepared
 
 
 class Rows(Protocol):
@@ -59,7 +59,7 @@ class Rows(Protocol):
 class Engine(Protocol):
     """Runs `prepare` on parts."""
 
-    def prepare(self, parts: Sequence[Any], prepare: Prepare, progress: Progress) -> Rows:
+    def prepare(self, parts: Sequence[Any], prepare: Prepare, told: Told) -> Rows:
         """Prepared rows of all parts. An exception of `prepare` ends it."""
 
 
@@ -206,18 +206,16 @@ class Local:
     def __init__(self, threads: int | None = None, memory_bytes: int = MEMORY_BYTES) -> None:
         self.threads, self.memory_bytes = threads or os.cpu_count() or 1, memory_bytes
 
-    def prepare(self, parts: Sequence[Any], prepare: Prepare, progress: Progress) -> LocalRows:
+    def prepare(self, parts: Sequence[Any], prepare: Prepare, told: Told) -> LocalRows:
         """Parts side by side, one per core; a part's chunks one after the other."""
         rows = LocalRows(self.threads, self.memory_bytes)
         rows.accounts = [[] for _ in parts]
-        done = [0]
 
         def run(number: int) -> None:
             for chunk in prepare(parts[number]):
                 rows.add(number, len(rows.accounts[number]), chunk)
                 rows.accounts[number].append(chunk.account)
-            done[0] += 1
-            progress(done[0] / len(parts))
+                told(chunk.account)
 
         try:
             with ThreadPoolExecutor(self.threads) as pool:

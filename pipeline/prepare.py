@@ -5,7 +5,7 @@ Does not belong here: whatever compares rows with rows (`facts.py`), where it ru
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from pipeline import clean, facts, fingerprints, hexes, locate
 from pipeline.deliveries import Account, Part, read_part
-from pipeline.engine import Chunk, Columns, Engine, Progress, Rows
+from pipeline.engine import Chunk, Columns, Engine, Rows
 from pipeline.errors import UserFault
 from pipeline.rows import ACCURATE, CLOSE, DAY_S, HAS_ID, PSEUDO, Scope, month_of_day
 from pipeline.settings import Settings
@@ -49,9 +49,16 @@ class Located:
 
 
 def locate_all(
-    communes: gpd.GeoDataFrame | None, parts: list[Part], settings: Settings, engine: Engine, progress: Progress
+    communes: gpd.GeoDataFrame | None,
+    parts: list[Part],
+    settings: Settings,
+    engine: Engine,
+    progress: Callable[[float], None],
 ) -> tuple[Located, list[Account]]:
-    """Rows of all parts, and an account of each part. Without communes every row lies outside."""
+    """Rows of all parts, and an account of each part. Without communes every row lies outside.
+
+    `progress` is told the share of the rows that are ready: of text files their number is guessed from their size.
+    """
     in_memory = [part.tests for part in parts if part.tests is not None]
     files = {part.delivery.name for part in parts if part.delivery} | {
         n for t in in_memory for n in t["source_file"].unique()
@@ -61,7 +68,13 @@ def locate_all(
     count = sum(part.row_estimate() for part in parts)
     zones = locate.zones_of(nowhere if communes is None else communes, count)
     how = Preparation(settings, zones, tuple(sorted(files)), tuple(sorted(sources)), count)
-    rows = engine.prepare(parts, partial(prepared, how=how), progress)
+    ready = [0]
+
+    def told(account: Account) -> None:
+        ready[0] += account.read_count
+        progress(min(1.0, ready[0] / max(count, 1)))
+
+    rows = engine.prepare(parts, partial(prepared, how=how), told)
     accounts = []
     for chunks in rows.accounts:
         accounts.append(total := Account())

@@ -110,6 +110,17 @@ def test_text_files_give_what_parquet_gives(rows, one_part, tmp_path, monkeypatc
     assert month.tables["rejects"]["source_row"].max() > 3000
 
 
+def test_one_large_file_is_told_of_as_it_is_read(rows, tmp_path, monkeypatch):
+    chosen = written(tmp_path, rows, 1, "csv")
+    monkeypatch.setattr("pipeline.sources.files.BATCH", 700)
+    told = []
+    journey.read(chosen, lambda what, share: told.append((what, share)), Local(1)).rows.close()
+    shares = [share for what, share in told if what == "read"]
+    assert len(shares) == -(-TESTS // 700)
+    assert shares == sorted(shares)
+    assert 0 < shares[0] < 0.05 < shares[-1] <= 0.2
+
+
 def test_the_books_balance_and_the_figures_are_those_of_a_plain_script(rows, one_part):
     books = one_part.results["books"]["crowd"]
     assert books["read_count"] == TESTS == books["valid_count"] + books["failed_count"] + books["reject_count"]
