@@ -6,6 +6,7 @@ Does not belong here: verdicts. A hex shows the pattern; the commune carries the
 from __future__ import annotations
 
 from collections.abc import Collection
+from concurrent.futures import ThreadPoolExecutor
 from importlib.util import find_spec
 from itertools import pairwise
 from typing import Any
@@ -201,12 +202,13 @@ def cell_figures(devices: pd.DataFrame, shown: pd.Series, target_mbps: float) ->
         "upload": ratio(total("upload_total"), total("upload_count")),
         "latency": ratio(total("latency_total"), total("latency_count")),
     }
-    tables = [_figures(by_device, target_mbps)]
+    votes = [by_device]
     if any(name != ALL for name in operators):  # tiles know of no operator but `all`
         everyone = sequence((by_device["cell"], by_device["phone"]))
         pooled = {name: values[everyone] for name, values in by_device.items()}
-        pooled["operator"] = np.full(len(starts), len(operators))
-        tables.append(_figures(pooled, target_mbps))
+        votes.append(pooled | {"operator": np.full(len(starts), len(operators))})
+    with ThreadPoolExecutor(len(votes)) as pool:
+        tables = pool.map(lambda rows: _figures(rows, target_mbps), votes)
     table = pd.concat(tables, ignore_index=True)
     table["hex_id"] = pd.Series(cells[table["cell"].to_numpy()], dtype="str")
     table["operator"] = pd.Series(np.append(operators, ALL)[table["operator"].to_numpy()], dtype="str")

@@ -19,7 +19,7 @@ from filelock import FileLock
 from pipeline import privacy
 from pipeline.errors import UserFault
 from pipeline.fingerprints import of_texts
-from pipeline.publish import guard, without_paths
+from pipeline.publish import guard, tables, without_paths
 from pipeline.publish.gap_map.columns import counted, encoded, scaled
 from pipeline.publish.guard import PrivacyBreach, examine
 from pipeline.publish.names import file_names
@@ -33,6 +33,21 @@ from tests.builders import month_of_tests, write_world
 def prints(*device_ids: str) -> np.ndarray:
     """What the pipeline keeps of device ids."""
     return np.sort(of_texts(pd.Series(device_ids, dtype="str")))
+
+
+@pytest.mark.parametrize("odd", ["plain", "a,b", 'say "no"', "two\nlines", "=1+1", "Phú Thọ"])
+def test_a_large_table_has_the_bytes_of_a_small_one(tmp_path, monkeypatch, odd):
+    table = pd.DataFrame({"source_file": pd.Series(["f.csv", odd, None] * 20, dtype="str"), "source_row": range(60)})
+    write_csv(tmp_path, "small", table, notice="")
+    asked = []
+    fast = tables._unquoted
+    monkeypatch.setattr(tables, "_BULK", 10)
+    monkeypatch.setattr(tables, "_unquoted", lambda *given: asked.append(fast(*given)) or asked[-1])
+    write_csv(tmp_path, "large", table, notice="")
+    assert (tmp_path / "large.csv").read_bytes() == (tmp_path / "small.csv").read_bytes()
+    assert (asked == [None]) == (odd in ("a,b", 'say "no"', "two\nlines"))
+    write_csv(tmp_path, "figures", table.assign(mean_mbps=0.1), notice="")
+    assert asked[1:] == [None]  # how a float is spelled is left to pandas
 
 
 def test_texts_that_a_spreadsheet_would_calculate_are_quoted_in_csv_and_raw_in_parquet(tmp_path):

@@ -14,6 +14,9 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from pipeline.fingerprints import of_texts
 from pipeline.publish.gap_map.columns import decoded
@@ -46,9 +49,9 @@ def examine(folder: Path, *, device_prints: npt.NDArray[np.uint64], min_devices:
     for path in paths:
         name = path.relative_to(folder).as_posix()
         if path.suffix == ".parquet":
-            breaches += _columns(name, table := pd.read_parquet(path), min_devices)
-            texts = (v for c in table if isinstance(table[c].dtype, pd.StringDtype) for v in table[c].dropna().unique())
-            content = "\n".join(texts).encode()
+            written = pq.read_table(path)
+            breaches += _columns(name, written.to_pandas(), min_devices)
+            content = "\n".join(text for column in written.columns for text in _texts_in(column)).encode()
         else:
             content = _content(path)
             if path.suffix == ".csv" and path.parent.name != "excel-vi":
@@ -62,6 +65,12 @@ def examine(folder: Path, *, device_prints: npt.NDArray[np.uint64], min_devices:
     if breaches:
         raise PrivacyBreach("; ".join(breaches))
     return len(paths)
+
+
+def _texts_in(column: pa.ChunkedArray) -> list[str]:
+    """The distinct texts of a column; none of one that holds no texts."""
+    is_text = pa.types.is_string(column.type) or pa.types.is_large_string(column.type)
+    return pc.unique(column).drop_null().to_pylist() if is_text else []
 
 
 def _leaked(content: bytes, device_prints: npt.NDArray[np.uint64]) -> list[str]:
