@@ -69,11 +69,12 @@ def naive(inputs: provinces.Inputs) -> pd.DataFrame:
 def intervals(task: tuple[str, int]) -> pd.DataFrame:
     """Units with 5 devices or more of one province: does each kind of 95 % interval hold the true mean, and how wide is it?"""
     regime, seed = task
-    inputs, province = provinces.draw(regime, seed)
     from pipeline import journey
+    from pipeline.former import no_ledger
 
-    window = PERIOD.window(3)
-    evidence, _, _ = journey._evidence_of(inputs, SETTINGS, PERIOD, window, journey.silent)
+    inputs, province = provinces.draw(regime, seed)
+    inputs = journey._in_memory(inputs, SETTINGS)
+    evidence, *_ = journey._evidence_of(inputs, SETTINGS, PERIOD, PERIOD.window(3), no_ledger(), journey.silent)
     truth = province.truth.set_index(UNIT)["true_mean_mbps"]
     generator = np.random.default_rng([7, seed, len(regime)])
     found = []

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from benchmarks import provinces
-from benchmarks.calibration import TARGET, judged, naive
+from benchmarks.calibration import TARGET, intervals, judged, naive
 from benchmarks.calibration_report import by_regime, promises, tenths
 from pipeline import contaminate, locate, simulate
 from pipeline.simulate import Operator, Spread
@@ -180,3 +180,15 @@ def test_a_province_of_the_calibration_is_judged_by_the_pipeline_itself():
     inputs, _ = provinces.draw("sparse", 0)
     plain = naive(inputs)
     assert plain["naive_count"].sum() == len(inputs.tests)
+
+
+def test_the_intervals_of_the_calibration_rest_on_the_pipelines_device_values():
+    found = intervals(("rich", 0))
+    assert set(found["kind"]) == {"envelope", "plain t", "bootstrap percentile", "modified Cox"}
+    assert found["m"].min() >= 5
+    envelope = found[found["kind"] == "envelope"]
+    assert len(envelope) > 30
+    assert envelope["holds"].mean() > 0.85
+    assert (
+        envelope["width"].to_numpy() >= found.loc[found["kind"] == "plain t", "width"].to_numpy() - 1e-9
+    ).mean() > 0.9
