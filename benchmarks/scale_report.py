@@ -31,7 +31,7 @@ medians, in brackets the lowest and highest that any two rounds give. Results we
 |---|---|---|---|
 {binning}
 
-Compiling, once per machine: {compile_s:.1f} s; loading the compiled loop: {load_s:.1f} s (from 250,000 points on only).
+Compiling, once per machine: {compile_s:.1f} s; loading the compiled loop: {load_s:.1f} s (from 100,000 points on only).
 Points whose cell differs from the library's: {differences}.
 
 ## Points → communes (10 million, the grid's making included)

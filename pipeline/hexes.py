@@ -22,7 +22,7 @@ from h3.api import basic_int
 from pipeline.groups import changes, mean_of_known, medians, ratio, sequence, sizes, sums
 from pipeline.tables import ALL
 
-BULK = 250_000  # points from which the compiled loop pays for its import (0.4 s; h3 names a million points in 0.6–1 s)
+BULK = 100_000  # points from which compiled loops pay for being loaded (0.9 s: numba, this one and those of `walk.py`)
 
 
 def indexes_of_points(
