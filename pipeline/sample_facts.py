@@ -41,7 +41,6 @@ _OF = {
 class _Groups:
     """Devices in communes × operators, in the rows' order."""
 
-    first: npt.NDArray[np.int64]  # row
     device: npt.NDArray[np.uint64]
     zone: npt.NDArray[np.int64]
     operator: npt.NDArray[np.int64]
@@ -66,7 +65,7 @@ def facts_of_samples(rows: Rows, scope: Scope) -> dict[str, Columns]:
     return {
         **_values(groups, found.figures, scope),
         "signals": _signals(rows, scope, valid),
-        **_counted(rows, scope, walked, asked, found, counts, _bursts(rows, scope, valid[crowded])),
+        **_counted(rows, scope, groups, walked, found, counts, _bursts(rows, scope, valid[crowded])),
         "known": _known(rows, scope, valid),
     }
 
@@ -86,7 +85,7 @@ def _walked(rows: Rows, sound: npt.NDArray[np.bool_], mobile: npt.NDArray[np.boo
     starts = changes(device, unit)
     zone, operator = (values[starts].astype(np.int64) for values in (rows["zone"], rows.operator))
     flags = rows["flags"]
-    groups = _Groups(starts, device[starts], zone, operator, flags[starts] & PSEUDO > 0)
+    groups = _Groups(device[starts], zone, operator, flags[starts] & PSEUDO > 0)
     phones = changes(groups.device, groups.zone)
     devices = numbered(changes(groups.device), len(starts))
     kind = sound * np.uint8(walk.VALID) + mobile * np.uint8(walk.MOBILE)
@@ -217,7 +216,7 @@ def _area(groups: _Groups, table: Columns, scope: Scope, number: int, prefix: st
 
 
 def _counted(
-    rows: Rows, scope: Scope, walked: walk.Walked, asked: walk.Asked, found: walk.Found,
+    rows: Rows, scope: Scope, groups: _Groups, walked: walk.Walked, found: walk.Found,
     counts: tuple[int, int, int, int], crowded: npt.NDArray[np.int64],
 ) -> dict[str, Columns]:  # fmt: skip
     """What the walk has counted, as tables; `crowded`: tests of bursts beyond those of the walk."""
@@ -233,23 +232,18 @@ def _counted(
         "dates": _dates(found.dates[:samples], size),
         "slow": {"code": found.slow[:slow, 0].copy(), "second": found.slow[:slow, 1].copy()},
         "cells": {
-            "zone": walked.zone_of[group].astype(np.int32), "operator": (walked.unit_of[group] % size).astype(np.int16),
-            "device": rows["device"][rows_of_groups(walked)[group]], "cell": found.cell_id[:cells].copy(),
+            "zone": groups.zone[group].astype(np.int32), "operator": groups.operator[group].astype(np.int16),
+            "device": groups.device[group], "cell": found.cell_id[:cells].copy(),
         } | {
             name: values.astype(np.float64 if name.endswith("total") else np.int32) for name, values in close.items()
         },
-        "places": _places(rows, scope, walked, found.place[:places]),
+        "places": _places(rows, walked, found.place[:places]),
         "months": {
             "zone": zone, "month": month + low, "samples": found.month_samples.ravel(),
             "devices": found.month_devices.ravel(), "bursts": found.bursts.ravel(),
         },
         "spans": {"zone": span_zone, "span": span, "devices": found.span_devices.ravel()},
     }  # fmt: skip
-
-
-def rows_of_groups(walked: walk.Walked) -> npt.NDArray[np.int64]:
-    """The first row of each group."""
-    return changes(walked.group)
 
 
 def _dates(of_samples: npt.NDArray[np.int64], size: int) -> Columns:
@@ -265,7 +259,7 @@ def _dates(of_samples: npt.NDArray[np.int64], size: int) -> Columns:
     }  # fmt: skip
 
 
-def _places(rows: Rows, scope: Scope, walked: walk.Walked, stays: npt.NDArray[np.int64]) -> Columns:
+def _places(rows: Rows, walked: walk.Walked, stays: npt.NDArray[np.int64]) -> Columns:
     """Valid tests and samples by unit (zone · operators + operator), finest cell and month, over the shard's devices."""
     group, month, row, tests, samples = stays.T
     return added_places(
