@@ -163,9 +163,10 @@ class LocalRows:
         self._lock = threading.Lock()
 
     def _scratch(self) -> Path:
-        if self._folder is None:
-            self._folder = tempfile.TemporaryDirectory(prefix="lomsong-")
-        return Path(self._folder.name)
+        with self._lock:  # two threads may be the first: a second folder would take the place of the first
+            if self._folder is None:
+                self._folder = tempfile.TemporaryDirectory(prefix="lomsong-")
+            return Path(self._folder.name)
 
     def add(self, part: int, number: int, chunk: Chunk) -> None:
         """Keep a chunk's rows."""

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import subprocess
 import sys
+import tempfile
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -17,7 +21,7 @@ from hypothesis import strategies as st
 from benchmarks import crowd, naive
 from pipeline import journey
 from pipeline.cluster import Cluster
-from pipeline.engine import BUCKETS, Local, by_bucket, shards_of, stacked
+from pipeline.engine import BUCKETS, Local, LocalRows, by_bucket, shards_of, stacked
 from pipeline.periods import Period
 from pipeline.publish.manifest import Journal
 from pipeline.settings import Settings, read_settings
@@ -162,6 +166,26 @@ def test_a_column_that_a_part_lacks_is_empty_there():
     assert both["a"].tolist() == [1.0, 2.0]
     assert both["signal"][0] == -90.0
     assert np.isnan(both["signal"][1])
+
+
+def test_all_threads_wait_in_one_folder(monkeypatch, tmp_path):
+    made, gate = [], threading.Barrier(2, timeout=0.2)
+    folder = tempfile.TemporaryDirectory
+
+    def slow(prefix: str):
+        with contextlib.suppress(threading.BrokenBarrierError):
+            gate.wait()  # a second thread that comes this far meets the first one here
+        made.append(folder(prefix=prefix, dir=tmp_path))
+        return made[-1]
+
+    monkeypatch.setattr("pipeline.engine.tempfile.TemporaryDirectory", slow)
+    rows = LocalRows(2, 1)
+    with ThreadPoolExecutor(2) as pool:
+        found = [pool.submit(rows._scratch) for _ in range(2)]
+        assert found[0].result() == found[1].result()
+    assert len(made) == 1
+    rows.close()
+    assert not list(tmp_path.iterdir())
 
 
 def test_what_waits_on_disk_is_removed(rows, tmp_path, monkeypatch):
