@@ -20,12 +20,14 @@ from scipy import stats
 
 from benchmarks import provinces
 from benchmarks.calibration_report import promises, write_report
-from pipeline import hexes, locate, statistics
+from pipeline.config.settings import Settings
+from pipeline.hexgrid import hexes
 from pipeline.journey import judge_month
-from pipeline.periods import Period
+from pipeline.measurements import locate
 from pipeline.publish.manifest import Journal
-from pipeline.settings import Settings
-from pipeline.tables import ALL
+from pipeline.schema.periods import Period
+from pipeline.schema.tables import ALL
+from pipeline.verdicts import statistics
 
 TARGET = 40.0
 # ranks are another matter's: the fewest draws that the settings allow
@@ -70,7 +72,7 @@ def intervals(task: tuple[str, int]) -> pd.DataFrame:
     """Units with 5 devices or more of one province: does each kind of 95 % interval hold the true mean, and how wide is it?"""
     regime, seed = task
     from pipeline import journey
-    from pipeline.former import no_ledger
+    from pipeline.sources.previous_runs import no_ledger
 
     inputs, province = provinces.draw(regime, seed)
     inputs = journey._in_memory(inputs, SETTINGS)

@@ -6,7 +6,7 @@ import h3.api.basic_int as h3
 import numpy as np
 import numpy.typing as npt
 
-from pipeline import lattice
+from pipeline.hexgrid import bulk_index as lattice
 
 Floats = npt.NDArray[np.float64]
 METRE_DEG = 1 / 111_195

@@ -23,16 +23,16 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from pipeline import hexes
-from pipeline.demo import write_demo
-from pipeline.fields import ALL
+from pipeline.config.settings import Settings, read_settings
+from pipeline.demo.province import write_demo
+from pipeline.hexgrid import hexes
 from pipeline.journey import Month, judge_month, read
-from pipeline.periods import Period
 from pipeline.publish import _about
 from pipeline.publish.gap_map import palette
 from pipeline.publish.manifest import Journal
 from pipeline.publish.maps import Maps
-from pipeline.settings import Settings, read_settings
+from pipeline.schema.fields import ALL
+from pipeline.schema.periods import Period
 
 PERIOD, SEED = "2026-10", 11
 PEERS = ("GeoJson x 5, SVG", "GeoJson x 5, canvas")

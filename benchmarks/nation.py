@@ -16,11 +16,11 @@ from pathlib import Path
 from time import perf_counter
 
 from benchmarks import provinces
+from pipeline.config.settings import Settings
 from pipeline.journey import judge_month, silent
-from pipeline.periods import Period
 from pipeline.publish import publish_month
 from pipeline.publish.manifest import Journal
-from pipeline.settings import Settings
+from pipeline.schema.periods import Period
 
 PARTS = {"tables and workbook": ("tables",), "tables, map, GIS and operators' packs": ("tables", "map", "gis")}
 

@@ -9,9 +9,9 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from pipeline.inputs import Inputs
-from pipeline.simulate import Operator, Province, Spread, draw_province
-from pipeline.tables import TABLES, typed
+from pipeline.demo.simulate import Operator, Province, Spread, draw_province
+from pipeline.schema.tables import TABLES, typed
+from pipeline.sources.inputs import Inputs
 
 MONTHS = ("2026-08", "2026-09", "2026-10")
 OPERATORS = {

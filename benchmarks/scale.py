@@ -26,7 +26,8 @@ import numpy as np
 import pandas as pd
 
 from benchmarks import crowd, hard_points
-from pipeline import lattice, locate
+from pipeline.hexgrid import bulk_index as lattice
+from pipeline.measurements import locate
 
 ROOT = Path(__file__).resolve().parents[1]
 POINTS, RESOLUTION, DEVICE_SHARE = 10_000_000, 9, 0.03

@@ -17,13 +17,14 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from pipeline import __version__, texts
+from pipeline import __version__
 from pipeline.console import engine_of, progress_shown
-from pipeline.errors import Fault, UserFault, fault
+from pipeline.schema import texts
+from pipeline.schema.errors import Fault, UserFault, fault
 
 if TYPE_CHECKING:
-    from pipeline.deliveries import Headings
-    from pipeline.settings import Settings
+    from pipeline.config.settings import Settings
+    from pipeline.sources.deliveries import Headings
 
 # what a system refuses for reasons that its user can mend
 THEIRS = (errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EROFS, errno.EDQUOT, errno.ENOTDIR, errno.EISDIR, errno.EEXIST)
@@ -153,9 +154,10 @@ def check(
     with _letters(language):
         chosen = _settings(settings, measurements, more, format, boundaries, population, lang)
         _parts(publish, engine)
-        from pipeline import deliveries, journey
-        from pipeline import inputs as doors
-        from pipeline.settings import read_settings
+        from pipeline import journey
+        from pipeline.config.settings import read_settings
+        from pipeline.sources import deliveries
+        from pipeline.sources import inputs as doors
 
         named = read_settings(_settings_file(settings)).sources
         for file, reading in deliveries.headings(chosen):
@@ -211,7 +213,7 @@ def demo(
     """
     language: texts.Lang = "en" if lang is Lang.en else "vi"
     with _letters(language):
-        from pipeline.demo import write_demo
+        from pipeline.demo.province import write_demo
 
         for path in write_demo(out, test_count=tests, seed=seed, province=province):
             typer.echo(str(path))
@@ -231,8 +233,8 @@ def explain(
     """
     language: texts.Lang = "en" if lang is Lang.en else "vi"
     with _letters(language):
-        from pipeline import explain as explaining
-        from pipeline.former import latest_run, read_run
+        from pipeline.sources.previous_runs import latest_run, read_run
+        from pipeline.verdicts import explain as explaining
 
         done = read_run(latest_run(out, period))
         rows = explaining.rows_of(done.status, commune, operator)
@@ -262,8 +264,8 @@ def diff(
     """
     language: texts.Lang = "en" if lang is Lang.en else "vi"
     with _letters(language):
-        from pipeline import compare
-        from pipeline.former import read_run
+        from pipeline.sources.previous_runs import read_run
+        from pipeline.verdicts import compare
 
         before, after = read_run(run_a), read_run(run_b)
         why = compare.causes(before.manifest, after.manifest)
@@ -303,7 +305,7 @@ def _settings(
     lang: Lang | None,
 ) -> Settings:
     """The settings file with the options laid over it."""
-    from pipeline.settings import Source, read_settings
+    from pipeline.config.settings import Source, read_settings
 
     chosen = read_settings(_settings_file(path))
     update: dict[str, Any] = {}
@@ -332,7 +334,7 @@ def _language(path: Path | None, lang: Lang | None) -> texts.Lang:
     """The option's language, else the settings', else Vietnamese: needed before the settings are known to be sound."""
     if lang:
         return "en" if lang is Lang.en else "vi"
-    from pipeline.settings import read_settings
+    from pipeline.config.settings import read_settings
 
     try:
         return read_settings(_settings_file(path)).publish.lang
@@ -341,7 +343,7 @@ def _language(path: Path | None, lang: Lang | None) -> texts.Lang:
 
 
 def _parts(publish: str, engine: str) -> tuple[str, ...]:
-    from pipeline.settings import ENGINES, PARTS
+    from pipeline.config.settings import ENGINES, PARTS
 
     if engine not in ENGINES:
         raise fault("bad_engine", "--engine", found=engine, expected=ENGINES)

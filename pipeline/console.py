@@ -11,8 +11,8 @@ from typing import Any
 
 import typer
 
-from pipeline import texts
-from pipeline.errors import fault
+from pipeline.schema import texts
+from pipeline.schema.errors import fault
 
 
 @contextmanager
@@ -52,7 +52,7 @@ def engine_of(name: str, scheduler: str | None, tell: Any) -> Iterator[Any]:
     if name == "local":
         yield None
         return
-    from pipeline.cluster import Cluster
+    from pipeline.engine.dask_cluster import Cluster
 
     cluster = Cluster(scheduler)
     try:

@@ -19,31 +19,35 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from pipeline import assemble, borrowing, hexes, locate, monthly, statistics
-from pipeline.assemble_gaps import gap_tables, known_cells
-from pipeline.assemble_priorities import ranked
-from pipeline.changes import changes
-from pipeline.deliveries import Account, Part
-from pipeline.demand import people_of_cells
-from pipeline.engine import Engine, Local
-from pipeline.errors import Fault
-from pipeline.evidence import (
+from pipeline.actions import monthly
+from pipeline.actions.gap_tables import gap_tables, known_cells
+from pipeline.actions.priority_tables import ranked
+from pipeline.config.settings import Settings
+from pipeline.engine.local import Engine, Local
+from pipeline.hexgrid import hexes
+from pipeline.measurements import locate
+from pipeline.measurements.evidence import (
     Evidence,
     evidence_of_facts,
     units_of_facts,
     widened,
 )
-from pipeline.facts import Facts
-from pipeline.former import no_ledger, read_former_status, read_ledger
-from pipeline.inputs import Inputs, chosen_period, evidence_window, period_warnings, periods_in, read_inputs
-from pipeline.periods import Period
-from pipeline.prepare import Located, books_of, facts_in, locate_all, prints_of, rejects_of
+from pipeline.measurements.facts import Facts
+from pipeline.measurements.prepare import Located, books_of, facts_in, locate_all, prints_of, rejects_of
+from pipeline.measurements.scope import Question, question_of
+from pipeline.measurements.tile_evidence import evidence_of_tiles, mark_tiles, repeated_tiles
 from pipeline.publish.manifest import Journal
-from pipeline.scope import Question, question_of
-from pipeline.settings import Settings
+from pipeline.schema.errors import Fault
+from pipeline.schema.periods import Period
+from pipeline.schema.tables import ALL
 from pipeline.sources import ookla
-from pipeline.tables import ALL
-from pipeline.tiles import evidence_of_tiles, mark_tiles, repeated_tiles
+from pipeline.sources.deliveries import Account, Part
+from pipeline.sources.inputs import Inputs, chosen_period, evidence_window, period_warnings, periods_in, read_inputs
+from pipeline.sources.population import people_of_cells
+from pipeline.sources.previous_runs import no_ledger, read_former_status, read_ledger
+from pipeline.verdicts import borrowing, statistics
+from pipeline.verdicts import result_tables as assemble
+from pipeline.verdicts.changes import changes
 
 Tell = Callable[..., None]  # tell(line key, **values): the run's log, in the words of texts.LINES
 Progress = Callable[[str, float], None]

@@ -10,14 +10,14 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from pipeline.deliveries import Part
-from pipeline.engine import Local
-from pipeline.periods import Period
-from pipeline.prepare import facts_in, locate_all
+from pipeline.config.settings import Evidence, Settings
+from pipeline.engine.local import Local
+from pipeline.measurements.prepare import facts_in, locate_all
+from pipeline.measurements.scope import question_of
 from pipeline.publish.gap_map.columns import decoded
-from pipeline.scope import question_of
-from pipeline.settings import Evidence, Settings
-from pipeline.tables import checked, typed
+from pipeline.schema.periods import Period
+from pipeline.schema.tables import checked, typed
+from pipeline.sources.deliveries import Part
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 HEADINGS = "measured_at,latitude,longitude,location_accuracy_m,operator,technology,download_mbps,upload_mbps,latency_ms,device_id"

@@ -8,7 +8,7 @@ import pytest
 from typer.testing import CliRunner
 
 from pipeline import cli
-from pipeline.demo import write_demo
+from pipeline.demo.province import write_demo
 from tests.builders import SHARED
 
 

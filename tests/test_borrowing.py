@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline import borrowing
+from pipeline.verdicts import borrowing
 
 GENERATOR = np.random.default_rng(4)
 LOG_MEAN = GENERATOR.normal(3.6, 0.5, (5, 3))

@@ -10,9 +10,9 @@ import pandas as pd
 import pytest
 import shapely
 
-from pipeline.boundaries import read_communes
-from pipeline.demand import people_per_commune
-from pipeline.errors import UserFault
+from pipeline.schema.errors import UserFault
+from pipeline.sources.boundaries import read_communes
+from pipeline.sources.population import people_per_commune
 from tests.builders import squares, write_boundaries
 
 DEFAULTS = dict(

@@ -10,7 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.hard_points import by_the_library, points_on_edges, poles_and_pentagons, spread_over_the_world
-from pipeline import hexes, lattice, locate
+from pipeline.hexgrid import bulk_index as lattice
+from pipeline.hexgrid import hexes
+from pipeline.measurements import locate
 
 
 @pytest.mark.parametrize("resolution", range(16))

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.changes import changes
-from pipeline.tables import TABLES
+from pipeline.schema.tables import TABLES
+from pipeline.verdicts.changes import changes
 from tests.builders import month_of_tests, write_world
 
 NAN = np.nan

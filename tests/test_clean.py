@@ -9,11 +9,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pandera.errors import SchemaErrors
 
-from pipeline import clean, samples
-from pipeline.evidence import units_of_facts
-from pipeline.prepare import books_of, rejects_of
-from pipeline.settings import Settings
-from pipeline.tables import REJECT_REASONS, TABLES, checked, typed
+from pipeline.config.settings import Settings
+from pipeline.measurements import clean
+from pipeline.measurements import tile_values as samples
+from pipeline.measurements.evidence import units_of_facts
+from pipeline.measurements.prepare import books_of, rejects_of
+from pipeline.schema.tables import REJECT_REASONS, TABLES, checked, typed
 from tests.builders import facts_of_tests
 
 ONE_MONTH = {"evidence": {"window_months": 1, "widened_months": ()}}

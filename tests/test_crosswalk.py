@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from pipeline.crosswalk import named
-from pipeline.errors import UserFault
+from pipeline.schema.errors import UserFault
+from pipeline.sources.crosswalk import named
 from tests.builders import read_page, squares, write_world
 from tests.test_cli import ONE_MONTH
 

@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 from pipeline import publish
-from pipeline.tables import FIELDS, TABLES
+from pipeline.schema.tables import FIELDS, TABLES
 
 # in a process of its own: the package warns of its own future at import
 VALIDATE = "import json, sys, frictionless as f; r = f.validate(sys.argv[1]); print(json.dumps([r.valid, r.flatten(['type', 'message'])[:5], len(r.tasks)]))"

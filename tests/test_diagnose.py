@@ -5,8 +5,8 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from pipeline import diagnose, prioritise
-from pipeline.settings import Settings
+from pipeline.actions import diagnose, prioritise
+from pipeline.config.settings import Settings
 
 RULES = Settings().diagnosis
 SIGNS = diagnose.Signs(**{name: getattr(RULES, name) for name in diagnose.Signs.__dataclass_fields__})
@@ -61,7 +61,7 @@ def test_suggested_action(change, action):
 
 
 def test_the_tables_name_every_cause_ground_and_action():
-    from pipeline import tables, texts
+    from pipeline.schema import tables, texts
 
     assert tables.FIELDS["likely_cause"].among == diagnose.CAUSES
     assert tables.FIELDS["suggested_action"].among == diagnose.ACTIONS

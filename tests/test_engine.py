@@ -20,11 +20,11 @@ from hypothesis import strategies as st
 
 from benchmarks import crowd, naive
 from pipeline import journey
-from pipeline.cluster import Cluster
-from pipeline.engine import BUCKETS, Local, LocalRows, by_bucket, shards_of, stacked
-from pipeline.periods import Period
+from pipeline.config.settings import Settings, read_settings
+from pipeline.engine.dask_cluster import Cluster
+from pipeline.engine.local import BUCKETS, Local, LocalRows, by_bucket, shards_of, stacked
 from pipeline.publish.manifest import Journal
-from pipeline.settings import Settings, read_settings
+from pipeline.schema.periods import Period
 from tests.builders import squares, write_boundaries
 
 COMMUNES = squares(columns=3, rows=2, side=0.15)
@@ -96,9 +96,9 @@ def test_the_tables_do_not_hang_on_where_shards_begin(rows, one_part, tmp_path, 
     chosen = written(tmp_path, rows, 2)
     sizes = []
     for least in (1, 500, 4000):
-        monkeypatch.setattr("pipeline.engine.SHARD_ROWS", least)
+        monkeypatch.setattr("pipeline.engine.local.SHARD_ROWS", least)
         monkeypatch.setattr(
-            "pipeline.engine.shards_of", lambda counts: sizes.append(len(found := shards_of(counts))) or found
+            "pipeline.engine.local.shards_of", lambda counts: sizes.append(len(found := shards_of(counts))) or found
         )
         assert_same(judged(chosen, Local(2)), one_part)
     assert sizes == sorted(sizes, reverse=True)
@@ -178,7 +178,7 @@ def test_all_threads_wait_in_one_folder(monkeypatch, tmp_path):
         made.append(folder(prefix=prefix, dir=tmp_path))
         return made[-1]
 
-    monkeypatch.setattr("pipeline.engine.tempfile.TemporaryDirectory", slow)
+    monkeypatch.setattr("pipeline.engine.local.tempfile.TemporaryDirectory", slow)
     rows = LocalRows(2, 1)
     with ThreadPoolExecutor(2) as pool:
         found = [pool.submit(rows._scratch) for _ in range(2)]

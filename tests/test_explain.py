@@ -9,9 +9,10 @@ import shutil
 import pandas as pd
 import pytest
 
-from pipeline import compare, texts
-from pipeline.explain import plain
-from pipeline.judge import GAP_GATES, PASS_GATES, SIZE_GATES
+from pipeline.schema import texts
+from pipeline.verdicts import compare
+from pipeline.verdicts.explain import plain
+from pipeline.verdicts.judge import GAP_GATES, PASS_GATES, SIZE_GATES
 from tests.builders import month_of_tests, write_boundaries, write_world
 from tests.test_journey import golden_world
 

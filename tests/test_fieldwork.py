@@ -6,10 +6,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.monthly import month_tables, participation
-from pipeline.periods import Period
-from pipeline.settings import Settings
-from pipeline.tables import TABLES, typed
+from pipeline.actions.monthly import month_tables, participation
+from pipeline.config.settings import Settings
+from pipeline.schema.periods import Period
+from pipeline.schema.tables import TABLES, typed
 from tests.builders import facts_of_tests, squares, write_world
 from tests.test_cli import ONE_MONTH
 

@@ -11,11 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline import gaps, hexes, statistics
-from pipeline.assemble_gaps import Gaps, gap_tables
-from pipeline.former import no_ledger
-from pipeline.periods import Period
-from pipeline.settings import Settings
+from pipeline.actions import gaps
+from pipeline.actions.gap_tables import Gaps, gap_tables
+from pipeline.config.settings import Settings
+from pipeline.hexgrid import hexes
+from pipeline.schema.periods import Period
+from pipeline.sources.previous_runs import no_ledger
+from pipeline.verdicts import statistics
 from tests.builders import month_of_tests, squares, write_world
 
 CELL = "87416e6e6ffffff"  # resolution 7

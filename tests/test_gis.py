@@ -12,10 +12,10 @@ import pandas as pd
 import pyogrio
 import pytest
 
-from pipeline import texts
 from pipeline.publish.gap_map import palette
 from pipeline.publish.gap_map.columns import decoded
-from pipeline.tables import FIELDS
+from pipeline.schema import texts
+from pipeline.schema.tables import FIELDS
 from tests.builders import month_of_tests, page_table, read_page, write_world
 from tests.test_workbook import opened, sheet_of
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from pipeline import tables, texts
+from pipeline.schema import tables, texts
 
 ROOT = Path(__file__).resolve().parents[1]
 ROOMS = sorted((ROOT / "pipeline").rglob("*.py"))
@@ -88,9 +88,9 @@ def test_rooms_import_only_what_lies_below(path):
 
 
 def test_the_rule_on_imports_sees_late_imports_and_not_types():
-    late = "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from pipeline.journey import Month\ndef f():\n    from pipeline.clean import x\n"
+    late = "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from pipeline.journey import Month\ndef f():\n    from pipeline.measurements.clean import x\n"
     assert imported(late) == {"clean"}
-    assert imported("import pipeline.hexes\nfrom pipeline import gaps, judge\n") == {"hexes", "gaps", "judge"}
+    assert imported("import pipeline.hexgrid.hexes\nfrom pipeline import gaps, judge\n") == {"hexes", "gaps", "judge"}
 
 
 @pytest.mark.parametrize("path", ROOMS, ids=lambda p: str(p.relative_to(ROOT)))

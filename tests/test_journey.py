@@ -10,11 +10,12 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline import cli, tables
-from pipeline.demo import write_demo
+from pipeline import cli
+from pipeline.demo.province import write_demo
 from pipeline.publish import guard
 from pipeline.publish.gap_map.columns import decoded
 from pipeline.publish.manifest import TIMES
+from pipeline.schema import tables
 from tests.builders import SHARED, month_of_tests, page_table, read_page, squares, write_boundaries, write_world
 
 GOLDEN = Path(__file__).parent / "golden"
@@ -463,7 +464,7 @@ def test_twelve_centres_of_armenias_tiles_lie_outside_and_their_area_is_not_lost
     import geopandas as gpd
     import shapely
 
-    from pipeline import locate
+    from pipeline.measurements import locate
     from pipeline.sources import ookla
 
     rows = pd.read_csv(shared / "measurements/ookla_mobile_tiles_armenia.csv", dtype=str)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from pipeline import judge
+from pipeline.verdicts import judge
 from tests.test_method import GATES, T
 
 SURE_GAP = dict(

@@ -9,12 +9,13 @@ import pandas as pd
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from pipeline import assemble, statistics
-from pipeline.inputs import Inputs, chosen_period
+from pipeline.config.settings import Settings
 from pipeline.journey import judge_month
 from pipeline.publish.manifest import Journal
-from pipeline.settings import Settings
-from pipeline.tables import TABLES, typed
+from pipeline.schema.tables import TABLES, typed
+from pipeline.sources.inputs import Inputs, chosen_period
+from pipeline.verdicts import result_tables as assemble
+from pipeline.verdicts import statistics
 from tests.builders import centre, device_frame, squares
 
 COMMUNES = squares()

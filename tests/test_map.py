@@ -10,9 +10,9 @@ import axe_playwright_python
 import pandas as pd
 import pytest
 
-from pipeline.explain import explanation
-from pipeline.former import read_run
 from pipeline.publish.gap_map import palette
+from pipeline.sources.previous_runs import read_run
+from pipeline.verdicts.explain import explanation
 from tests.builders import page_table, read_page
 
 AXE = Path(axe_playwright_python.__file__).with_name("axe.min.js")
@@ -419,7 +419,7 @@ def test_gap_areas_are_drawn_named_and_flown_to(opened, demo_outputs):
 @pytest.mark.browser
 @pytest.mark.parametrize("typed", ["quyet thang", "huyen tam duong"])
 def test_old_names_are_found(opened, demo, typed):
-    from pipeline.explain import plain
+    from pipeline.verdicts.explain import plain
 
     old = pd.read_csv(demo / "boundaries/crosswalk.csv", dtype=str)
     found = old[old["old_ward_name"].map(plain).str.contains(typed) | old["old_district_name"].map(plain).eq(typed)]

@@ -7,8 +7,9 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from pipeline import gaps, judge, prioritise, statistics
-from pipeline.judge import Gates
+from pipeline.actions import gaps, prioritise
+from pipeline.verdicts import judge, statistics
+from pipeline.verdicts.judge import Gates
 from tests.builders import RULES, device_frame
 
 T = 40.0

@@ -11,11 +11,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline import assemble
-from pipeline.evidence import Evidence
-from pipeline.hexes import cells_of_points
-from pipeline.periods import Period
-from pipeline.settings import Settings
+from pipeline.config.settings import Settings
+from pipeline.hexgrid.hexes import cells_of_points
+from pipeline.measurements.evidence import Evidence
+from pipeline.schema.periods import Period
+from pipeline.verdicts import result_tables as assemble
 from tests.builders import HEADINGS, page_table, read_page, squares, write_boundaries
 
 SPEEDS = ["mean_mbps", "median_mbps", "upload_mean_mbps", "latency_median_ms", "share_devices_below_target"]

@@ -16,15 +16,15 @@ import pandas as pd
 import pytest
 from filelock import FileLock
 
-from pipeline import privacy
-from pipeline.errors import UserFault
-from pipeline.fingerprints import of_texts
+from pipeline.measurements.fingerprints import of_texts
 from pipeline.publish import guard, tables, without_paths
 from pipeline.publish.gap_map.columns import counted, encoded, scaled
 from pipeline.publish.guard import PrivacyBreach, examine
 from pipeline.publish.names import file_names
 from pipeline.publish.swap import mend, replacing
 from pipeline.publish.tables import write_csv
+from pipeline.schema import privacy
+from pipeline.schema.errors import UserFault
 from tests.builders import month_of_tests, write_world
 
 # --- CSV
@@ -170,7 +170,7 @@ def test_a_breach_leaves_the_former_outputs(tmp_path, lomsong, monkeypatch):
     settings = write_world(tmp_path, {"2026-10": month_of_tests("2026-10", {("r0c0", "V"): [10.0] * 4})})
     assert lomsong("run", "--settings", settings)[0] == 0
     before = (tmp_path / "outputs/2026-10/manifest.json").read_bytes()
-    monkeypatch.setattr("pipeline.privacy.is_suppressed", lambda rows, *_: rows["device_count"].lt(0))
+    monkeypatch.setattr("pipeline.schema.privacy.is_suppressed", lambda rows, *_: rows["device_count"].lt(0))
     settings.write_text(settings.read_text() + "[privacy]\nmin_devices = 5\n")
     with pytest.raises(PrivacyBreach):
         lomsong("run", "--settings", settings)

@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 import shapely
 
-from pipeline import hexes, locate
+from pipeline.hexgrid import hexes
+from pipeline.measurements import locate
 from tests.builders import squares
 
 

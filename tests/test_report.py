@@ -13,12 +13,12 @@ import pandas as pd
 import pytest
 from docx.enum.text import WD_ALIGN_PARAGRAPH
 
-from pipeline import texts
-from pipeline.output_settings import Report
-from pipeline.periods import Period
+from pipeline.config.output_settings import Report
 from pipeline.publish.gap_map import palette
 from pipeline.publish.report import office
 from pipeline.publish.report.letterhead import area_title, letterhead
+from pipeline.schema import texts
+from pipeline.schema.periods import Period
 from tests.builders import month_of_tests, squares, write_boundaries, write_world
 from tests.test_cli import ONE_MONTH
 

@@ -7,10 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from pipeline.errors import UserFault
-from pipeline.periods import Period
-from pipeline.settings import Settings, read_settings
-from pipeline.texts import letter
+from pipeline.config.settings import Settings, read_settings
+from pipeline.schema.errors import UserFault
+from pipeline.schema.periods import Period
+from pipeline.schema.texts import letter
 
 ROOT = Path(__file__).resolve().parents[1]
 

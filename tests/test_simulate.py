@@ -11,8 +11,10 @@ import pytest
 from benchmarks import provinces
 from benchmarks.calibration import TARGET, intervals, judged, naive
 from benchmarks.calibration_report import by_regime, promises, tenths
-from pipeline import contaminate, locate, simulate
-from pipeline.simulate import Operator, Spread
+from pipeline.demo import inject_errors as contaminate
+from pipeline.demo import simulate
+from pipeline.demo.simulate import Operator, Spread
+from pipeline.measurements import locate
 
 OPERATORS = {"A": Operator(0.5, 1.2, ("A",)), "B": Operator(0.5, 0.8, ("B",))}
 UNIT = ["commune_code", "operator"]

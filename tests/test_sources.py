@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 import shapely
 
-from pipeline.errors import UserFault
+from pipeline.schema.errors import UserFault
 from pipeline.sources import files, ispeed, ookla, table, values
 
 HANOI = ZoneInfo("Asia/Ho_Chi_Minh")

@@ -11,9 +11,12 @@ import rasterio
 import shapely
 from affine import Affine
 
-from pipeline import boundaries, demand, hexes, surroundings
-from pipeline.errors import UserFault
-from pipeline.settings import Boundaries
+from pipeline.config.settings import Boundaries
+from pipeline.hexgrid import hexes
+from pipeline.schema.errors import UserFault
+from pipeline.sources import boundaries
+from pipeline.sources import context_layers as surroundings
+from pipeline.sources import population as demand
 from tests.builders import month_of_tests, squares, write_world
 
 

@@ -9,10 +9,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks import crowd
-from pipeline import groups, sample_facts
-from pipeline.evidence import units_of_facts
-from pipeline.settings import Settings
-from pipeline.tables import typed
+from pipeline.config.settings import Settings
+from pipeline.hexgrid import groups
+from pipeline.measurements import sample_facts
+from pipeline.measurements.evidence import units_of_facts
+from pipeline.schema.tables import typed
 from tests.builders import facts_of_tests, squares
 
 COMMUNES = squares(columns=3, rows=2, side=0.15)

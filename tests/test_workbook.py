@@ -9,9 +9,9 @@ import openpyxl
 import pandas as pd
 import pytest
 
-from pipeline import texts
-from pipeline.headings import HEADINGS, heading
-from pipeline.tables import FIELDS, TABLES
+from pipeline.schema import texts
+from pipeline.schema.column_labels import HEADINGS, heading
+from pipeline.schema.tables import FIELDS, TABLES
 from tests.builders import month_of_tests, write_world
 
 NASTY = '=HYPERLINK("x")'

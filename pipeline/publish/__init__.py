@@ -8,16 +8,17 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from pipeline import __version__, texts
+from pipeline import __version__
 from pipeline.publish.manifest import Journal, versions_of_rules, write_manifest
 from pipeline.publish.names import file_names
 from pipeline.publish.swap import replacing
+from pipeline.schema import texts
 
 if TYPE_CHECKING:
-    from pipeline.inputs import Input, Inputs
+    from pipeline.config.settings import Settings
     from pipeline.journey import Month
     from pipeline.publish.maps import Maps
-    from pipeline.settings import Settings
+    from pipeline.sources.inputs import Input, Inputs
 
 
 def publish_month(

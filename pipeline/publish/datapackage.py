@@ -13,7 +13,7 @@ from typing import Any
 import geopandas as gpd
 import pandas as pd
 
-from pipeline.tables import FIELDS, KEYS, PUBLISHED_AS, TABLES, Field
+from pipeline.schema.tables import FIELDS, KEYS, PUBLISHED_AS, TABLES, Field
 
 TYPES = {"float64": "number", "int64": "integer", "bool": "boolean", "boolean": "boolean"}
 

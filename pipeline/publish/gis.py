@@ -16,11 +16,11 @@ import geopandas as gpd
 import pandas as pd
 import shapely
 
-from pipeline import texts
-from pipeline.headings import heading
 from pipeline.publish import qgis_styles
 from pipeline.publish.outlines import gap_outlines
-from pipeline.tables import ALL, PUBLISHED_AS
+from pipeline.schema import texts
+from pipeline.schema.column_labels import heading
+from pipeline.schema.tables import ALL, PUBLISHED_AS
 
 # in drawing order, from the top; `priorities` and `measure_first` carry the commune's outline
 LAYERS = ("gap_areas", "hexes", "priorities", "measure_first", "communes")

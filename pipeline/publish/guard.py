@@ -18,9 +18,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from pipeline.fingerprints import of_texts
+from pipeline.measurements.fingerprints import of_texts
 from pipeline.publish.gap_map.columns import decoded
-from pipeline.tables import ALL, PRIVATE
+from pipeline.schema.tables import ALL, PRIVATE
 
 _MARKS = b"_.:-"  # of which, with letters and digits, ids are made; what else there is parts them
 _PARTED = bytes(c if chr(c).isalnum() and c < 128 or c in _MARKS else 32 for c in range(256))

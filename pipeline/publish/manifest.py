@@ -22,17 +22,17 @@ PACKAGES = ("geopandas", "shapely", "h3", "folium", "pyproj", "pandas", "numpy",
             "django-js-lib-leaflet", "exactextract", "rasterio")  # fmt: skip
 # the rooms that decide: where their text differs, a verdict may differ by rule
 RULES = (
-    "assemble",
-    "borrowing",
-    "clean",
-    "evidence",
-    "gaps",
-    "hexes",
-    "judge",
-    "locate",
-    "privacy",
-    "samples",
-    "statistics",
+    "verdicts/result_tables",
+    "verdicts/borrowing",
+    "measurements/clean",
+    "measurements/evidence",
+    "actions/gaps",
+    "hexgrid/hexes",
+    "verdicts/judge",
+    "measurements/locate",
+    "schema/privacy",
+    "measurements/tile_values",
+    "verdicts/statistics",
 )
 TIMES = ("started_at", "finished_at", "seconds_by_step", "seconds")  # what may differ between two equal runs
 

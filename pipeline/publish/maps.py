@@ -13,13 +13,13 @@ from typing import TYPE_CHECKING, Any
 import geopandas as gpd
 import pandas as pd
 
-from pipeline import texts
 from pipeline.publish.names import file_names
-from pipeline.tables import ALL
+from pipeline.schema import texts
+from pipeline.schema.tables import ALL
 
 if TYPE_CHECKING:
+    from pipeline.config.settings import Settings
     from pipeline.journey import Month
-    from pipeline.settings import Settings
 
 NAME = "coverage_gaps"
 _LANGS: tuple[texts.Lang, texts.Lang] = ("vi", "en")

@@ -16,10 +16,10 @@ from typing import Any
 import geopandas as gpd
 import pandas as pd
 
-from pipeline import texts
 from pipeline.publish.gis import write_gis
 from pipeline.publish.tables import write_csv
 from pipeline.publish.workbook import write_workbook
+from pipeline.schema import texts
 
 NO_CLOCK = (1980, 1, 1, 0, 0, 0)
 

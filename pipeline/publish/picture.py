@@ -16,9 +16,9 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from pipeline import texts
 from pipeline.publish.gap_map import palette
-from pipeline.tables import ALL
+from pipeline.schema import texts
+from pipeline.schema.tables import ALL
 
 WIDTH_PX, HEIGHT_PX, DPI = 1600, 1000, 160
 COLOURS = 128  # of the PNG's palette: flat colours and smooth edges need no more

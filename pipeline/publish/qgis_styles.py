@@ -10,10 +10,10 @@ from xml.sax.saxutils import escape, quoteattr
 
 import geopandas as gpd
 
-from pipeline import texts
-from pipeline.headings import heading
 from pipeline.publish.gap_map import palette
-from pipeline.tables import ALL
+from pipeline.schema import texts
+from pipeline.schema.column_labels import heading
+from pipeline.schema.tables import ALL
 
 WGS84 = (
     "<spatialrefsys nativeFormat=\"Wkt\"><proj4>+proj=longlat +datum=WGS84 +no_defs</proj4><srsid>3452</srsid><srid>4326</srid>"

@@ -13,8 +13,8 @@ from typing import Any
 
 import pandas as pd
 
-from pipeline.compare import VERDICT, causes, changed_rows
-from pipeline.tables import TABLES
+from pipeline.schema.tables import TABLES
+from pipeline.verdicts.compare import VERDICT, causes, changed_rows
 
 MOST_ROWS = 200  # changed verdicts that the manifest lists
 

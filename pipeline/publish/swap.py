@@ -12,7 +12,7 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
-from pipeline.errors import fault
+from pipeline.schema.errors import fault
 
 COMPLETE = "manifest.json"  # written last: a folder that holds it is whole
 

@@ -13,7 +13,7 @@ import geopandas as gpd
 import pandas as pd
 import pyarrow as pa
 
-from pipeline.tables import FIELDS, PUBLISHED_AS
+from pipeline.schema.tables import FIELDS, PUBLISHED_AS
 
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 _BULK = 20_000  # rows

@@ -12,10 +12,10 @@ from typing import Any
 
 import pandas as pd
 
-from pipeline import texts
-from pipeline.headings import heading
 from pipeline.publish.gap_map import palette
-from pipeline.tables import ALL, FIELDS
+from pipeline.schema import texts
+from pipeline.schema.column_labels import heading
+from pipeline.schema.tables import ALL, FIELDS
 
 HEAD_ROWS = 2  # people's headings over machine names
 # in characters; what is not named: by kind

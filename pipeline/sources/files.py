@@ -22,7 +22,7 @@ from typing import IO, Any
 import pandas as pd
 import pyarrow as pa
 
-from pipeline.errors import Fault, UserFault, fault
+from pipeline.schema.errors import Fault, UserFault, fault
 
 SUFFIXES = (".csv", ".tsv", ".txt", ".xlsx", ".parquet")
 OVERFLOW = "__beyond_heading_"  # a row with more fields than the heading is set aside, not read askew

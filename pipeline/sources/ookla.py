@@ -13,10 +13,10 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from pipeline.errors import Fault, UserFault
-from pipeline.periods import Period
+from pipeline.schema.errors import Fault, UserFault
+from pipeline.schema.periods import Period
+from pipeline.schema.tables import checked, typed
 from pipeline.sources import values
-from pipeline.tables import checked, typed
 
 LICENCE = "Speedtest® by Ookla® Global Fixed and Mobile Network Performance Maps, CC BY-NC-SA 4.0"
 REQUIRED = ("quadkey", "avg_d_kbps", "tests", "devices")

@@ -14,10 +14,10 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
-from pipeline.errors import Fault, UserFault
+from pipeline.schema.errors import Fault, UserFault
+from pipeline.schema.tables import ALL, checked, of_declared_types, typed
 from pipeline.sources import values
 from pipeline.sources.files import OVERFLOW
-from pipeline.tables import ALL, checked, of_declared_types, typed
 
 REQUIRED = ("measured_at", "latitude", "longitude", "operator", "technology", "download_mbps")
 OPTIONAL = ("test_id", "location_accuracy_m", "upload_mbps", "latency_ms", "jitter_ms", "signal_dbm", "device_id")

@@ -12,10 +12,10 @@ from typing import Any
 import jinja2
 import pandas as pd
 
-from pipeline import texts
 from pipeline.publish.gap_map import palette
 from pipeline.publish.gap_map.offline_map import CSP
 from pipeline.publish.gap_map.page_texts import page_texts
+from pipeline.schema import texts
 
 
 def index_page(

@@ -16,10 +16,10 @@ import geopandas as gpd
 import jinja2
 import pandas as pd
 
-from pipeline import texts
 from pipeline.publish.gap_map.offline_map import CommuneLayer, OfflineMap, Panel
 from pipeline.publish.gap_map.page_data import page_data, simplified
 from pipeline.publish.gap_map.page_texts import page_texts
+from pipeline.schema import texts
 
 TOP = 10
 

@@ -16,12 +16,12 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from pipeline import texts
 from pipeline.publish.gap_map import palette
 from pipeline.publish.gap_map.columns import classed, counted, encoded, marked, places, scaled, zigzag
 from pipeline.publish.gap_map.page_texts import page_texts
 from pipeline.publish.outlines import gap_outlines, rings
-from pipeline.tables import ALL, CHANGES, FIELDS, FLAGS, GAP_STATES, NO_DATA_REASONS
+from pipeline.schema import texts
+from pipeline.schema.tables import ALL, CHANGES, FIELDS, FLAGS, GAP_STATES, NO_DATA_REASONS
 
 SPEED, SHARE = 1000, 1_000_000  # digits kept: what `explain` writes, cut one digit later
 CELL_SPEED, CELL_LATENCY = 10, 1  # what the page writes of a cell

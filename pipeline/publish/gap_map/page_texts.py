@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pipeline import texts
 from pipeline.publish.gap_map import palette
-from pipeline.tables import ALL, FIELDS, FLAGS, GAP_STATES, NO_DATA_REASONS
+from pipeline.schema import texts
+from pipeline.schema.tables import ALL, FIELDS, FLAGS, GAP_STATES, NO_DATA_REASONS
 
 _PAGE_TEXTS: Mapping[str, tuple[str, str]] = {
     "title": ("Vùng lõm sóng di động", "Mobile coverage gaps"),

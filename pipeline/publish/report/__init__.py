@@ -13,13 +13,13 @@ from typing import Any
 import geopandas as gpd
 import pandas as pd
 
-from pipeline import texts
 from pipeline.publish.report.blocks import Paragraph, Picture
 from pipeline.publish.report.charts import evidence_map, status_map, summary_page, trend_chart
 from pipeline.publish.report.content import Content
 from pipeline.publish.report.document import Letterhead, document_bytes
 from pipeline.publish.report.office import write_pdf
 from pipeline.publish.report.words import said
+from pipeline.schema import texts
 
 NAME = "monthly_report"
 

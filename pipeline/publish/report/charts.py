@@ -12,10 +12,10 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
-from pipeline import texts
 from pipeline.publish.picture import LegendRow, class_keys, draw_map, draw_swatch, legend_rows, png_of
 from pipeline.publish.report.words import said
-from pipeline.tables import ALL
+from pipeline.schema import texts
+from pipeline.schema.tables import ALL
 
 DPI = 200
 KNOWN = ("confirmed_gap", "probable_gap", "meets_target")

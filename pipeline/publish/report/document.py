@@ -22,7 +22,7 @@ from docx.shared import Cm, Pt, RGBColor
 
 from pipeline.publish.report.blocks import Block, Heading, Paragraph, Picture, Sheet
 from pipeline.publish.report.words import said
-from pipeline.texts import Lang
+from pipeline.schema.texts import Lang
 
 FONT, BODY_PT, TABLE_PT = "Times New Roman", 13, 10
 DARK = ("#a83c08", "#5c1a06")

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline.publish.report.document import Letterhead
 from pipeline.publish.report.words import said
-from pipeline.texts import Lang
+from pipeline.schema.texts import Lang
 
 if TYPE_CHECKING:
-    from pipeline.output_settings import Report
-    from pipeline.periods import Period
+    from pipeline.config.output_settings import Report
+    from pipeline.schema.periods import Period
 
 _SINCE = 2025 * 12 + 2  # March 2025, as `Period` counts months
 REPORT_DAY = 15  # of the month after the period

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from pipeline.texts import Lang
+from pipeline.schema.texts import Lang
 
 _WORDS: Mapping[str, tuple[str, str]] = {
     "republic": ("CỘNG HÒA XÃ HỘI CHỦ NGHĨA VIỆT NAM", "SOCIALIST REPUBLIC OF VIET NAM"),

@@ -1,0 +1,1 @@
+"""Gap areas and their ledger, priorities, causes, fieldwork."""

@@ -1,0 +1,161 @@
+"""One documented score: who waits for how much, and how stable the ranks are (METHOD §6).
+
+Everything that enters the score stands in its own column. Does not belong here: reading people or facilities (`demand.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from pipeline.schema.tables import checked, typed
+
+Floats = npt.NDArray[np.float64]
+# (device log values' count, mean log) → (eb_mean, P_gap): the journey hands in the estimator with its prior held fixed
+Estimator = Callable[[str, Floats, Floats], tuple[Floats, Floats]]
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Excess weights over 1, and the cost of terrain."""
+
+    total_gap_weight: float
+    facility_weight: float
+    facility_cap: int
+    road_weight: float
+    terrain_cost: Mapping[str, float]
+
+
+def depth(mean_mbps: pd.Series, target: float) -> pd.Series:
+    """clip((T − mean)/T, 0, 1)."""
+    return ((target - mean_mbps) / target).clip(0, 1)
+
+
+def weight(
+    rows: pd.DataFrame, total_gap: Floats | float, facility: Floats | float, road: Floats | float, cap: int
+) -> pd.Series:
+    """Product of the factors 1 + excess; what is not known (facilities, roads) weighs 1."""
+    return (
+        (1 + total_gap * rows["gap_class"].eq("total_gap"))
+        * (1 + facility * rows["facility_count"].fillna(0).clip(upper=cap))
+        * (1 + road * rows["has_main_road"].fillna(False).astype("float64"))
+    )
+
+
+def score(gaps: pd.DataFrame, target: float, weights: Weights) -> pd.DataFrame:
+    """Confirmed and probable gaps → depth, expected_person_gap, priority_index, need_rank, efficiency_rank.
+
+    Needs: commune_code, operator, gap_class, population, eb_mean_mbps, mean_mbps, gap_probability, p_gap, facility_count,
+    has_main_road, terrain. Where the posterior is empty, 1 − p_gap and the mean stand in. Rows of unknown population
+    rank after the others by depth × P_gap; where no population is known at all that is the whole ranking.
+    """
+    gap_probability = gaps["gap_probability"].fillna(1 - gaps["p_gap"])
+    rows = gaps.assign(
+        depth=depth(gaps["eb_mean_mbps"].fillna(gaps["mean_mbps"]), target),
+        gap_probability=gap_probability,
+    )
+    rows["expected_person_gap"] = rows["population"] * rows["depth"] * rows["gap_probability"]
+    base = rows["expected_person_gap"].fillna(rows["depth"] * rows["gap_probability"])
+    rows["priority_index"] = base * weight(
+        rows, weights.total_gap_weight, weights.facility_weight, weights.road_weight, weights.facility_cap
+    )
+    efficiency = rows["priority_index"] / terrain_costs(rows, weights)
+    rows["need_rank"] = rank(rows, rows["priority_index"])
+    rows["efficiency_rank"] = rank(rows, efficiency)
+    return rows
+
+
+def terrain_costs(rows: pd.DataFrame, weights: Weights) -> pd.Series:
+    """Cost factor of each row's terrain; unknown counts as flat."""
+    return rows["terrain"].map(dict(weights.terrain_cost)).astype("float64").fillna(1.0)
+
+
+def rank(rows: pd.DataFrame, index: pd.Series) -> pd.Series:
+    """1 = largest; rows without people after those with; ties by commune code and operator."""
+    ordered = pd.DataFrame(
+        {
+            "unknown": rows["population"].isna(),
+            "index": -index,
+            "code": rows["commune_code"],
+            "operator": rows["operator"],
+        }
+    )
+    position = ordered.sort_values(["unknown", "index", "code", "operator"]).index
+    return pd.Series(np.arange(1, len(rows) + 1), index=position).reindex(rows.index).astype("int64")
+
+
+def rank_spread(
+    rows: pd.DataFrame,
+    log_values: Mapping[tuple[str, str], Floats],
+    estimator: Estimator,
+    *,
+    target: float,
+    weights: Weights,
+    draws: int,
+    seed: int,
+) -> pd.DataFrame:
+    """5th and 95th percentile of the need rank: columns rank_lo, rank_hi.
+
+    `draws` seeded joint draws: each excess weight × U(0.5, 1.5) and each row's device values resampled with replacement;
+    the prior and the set of gaps held fixed. `log_values`: natural logs of the device values by (commune_code, operator).
+    """
+    if rows.empty:
+        return pd.DataFrame(
+            {"rank_lo": pd.Series(dtype="int64"), "rank_hi": pd.Series(dtype="int64")}, index=rows.index
+        )
+    generator = np.random.default_rng(seed)
+    factor = generator.uniform(0.5, 1.5, size=(draws, 3))
+    base = np.empty((draws, len(rows)))
+    for i, (code, operator, people) in enumerate(
+        zip(rows["commune_code"], rows["operator"], rows["population"], strict=True)
+    ):
+        logs = log_values[code, operator]
+        drawn = generator.choice(logs, size=(draws, len(logs)))
+        mean, gap_probability = estimator(operator, np.full(draws, float(len(logs))), drawn.mean(axis=1))
+        if not np.isfinite(mean).all():  # no prior: the mean varies, the p-value of the row itself is kept
+            mean, gap_probability = np.exp(drawn).mean(axis=1), np.full(draws, rows["gap_probability"].iloc[i])
+        base[:, i] = np.clip((target - mean) / target, 0, 1) * gap_probability * (1.0 if pd.isna(people) else people)
+    ranks = np.empty_like(base)
+    unknown = rows["population"].isna().to_numpy()
+    for d in range(draws):
+        weighted = (
+            base[d]
+            * weight(
+                rows,
+                weights.total_gap_weight * factor[d, 0],
+                weights.facility_weight * factor[d, 1],
+                weights.road_weight * factor[d, 2],
+                weights.facility_cap,
+            ).to_numpy()
+        )
+        ranks[d, np.lexsort((-weighted, unknown))] = np.arange(1, len(rows) + 1)
+    lo, hi = np.percentile(ranks, [5, 95], axis=0)
+    return pd.DataFrame(
+        {"rank_lo": np.floor(lo).astype("int64"), "rank_hi": np.ceil(hi).astype("int64")}, index=rows.index
+    )
+
+
+def bands(rows: pd.DataFrame) -> pd.Series:
+    """Near-ties: 1, 2, … by need rank; a row opens a new band where even its 5th percentile is behind the band's first row.
+
+    Within a band the order is no finding: each row could as well stand where the band begins.
+
+    >>> bands(pd.DataFrame({"need_rank": [1, 2, 3, 4], "rank_lo": [1, 1, 3, 2]})).tolist()
+    [1, 1, 2, 2]
+    """
+    band, leader = 0, 0
+    found = {}
+    for index, rank, lowest in rows.sort_values("need_rank")[["need_rank", "rank_lo"]].itertuples():
+        if band == 0 or lowest > leader:
+            band, leader = band + 1, rank
+        found[index] = band
+    return pd.Series(found, dtype="int64").reindex(rows.index)
+
+
+def priorities(scored: pd.DataFrame) -> pd.DataFrame:
+    """The scored rows as the table `priorities`, by need rank."""
+    return checked("priorities", typed("priorities", scored.sort_values("need_rank", ignore_index=True)))

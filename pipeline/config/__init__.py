@@ -1,0 +1,1 @@
+"""`settings.toml` as typed, frozen settings."""

@@ -1,0 +1,376 @@
+"""Settings: TOML → typed, frozen, closed settings. Unknown keys are faults; all faults are reported at once.
+
+Every default stands here with its unit and source; `settings.toml` at the project's root is the commented example.
+Does not belong here: reading data, deciding anything. Steps never see these objects: the journey hands them values.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import tomllib
+from datetime import date
+from pathlib import Path
+from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo, available_timezones
+
+from pydantic import Field, ValidationError, field_validator, model_validator
+
+from pipeline.config.output_settings import Installs, Publish, Report, Section, Tracker
+from pipeline.schema.errors import Fault, UserFault, fault
+
+Share = Field(ge=0, le=1)
+ENGINES = ("local", "dask")
+PARTS = ("tables", "map", "gis", "report")
+
+
+def _check_timezone(name: str | None) -> str | None:
+    if name is not None and name not in available_timezones():
+        raise ValueError("not an IANA time zone such as Asia/Ho_Chi_Minh")
+    return name
+
+
+class Area(Section):
+    """The province or country the run is about."""
+
+    name: str = ""
+    province_code: str = ""
+    timezone: str = "Asia/Ho_Chi_Minh"  # IANA name; local dates and hours are counted in it
+    _tz = field_validator("timezone")(_check_timezone)
+
+
+class Target(Section):
+    """The target is dated: Decision 1110/QĐ-BTTTT (2024) asks 40 Mbps on 4G, measured with i-Speed, per commune."""
+
+    download_mbps: float = Field(40.0, gt=0)  # Mbit/s, arithmetic mean
+    technology: Literal["4G", "5G", "3G", "2G"] = "4G"
+    source: str = "1110/QĐ-BTTTT (02-07-2024)"
+    valid_from: date | None = None
+    valid_to: date | None = None
+
+
+class Boundaries(Section):
+    """The commune polygons. Columns that are not named are looked for under their usual names."""
+
+    path: Path | None = None
+    layer: str | None = None
+    code_column: str | None = None
+    code_length: int | None = Field(None, ge=1)  # pads codes that lost leading zeros, 5 in Vietnam
+    name_column: str | None = None
+    former_district_column: str | None = None
+    former_communes_column: str | None = None  # names of the communes that were merged, separated by ;
+    province_column: str | None = None  # a nation's map is then written by province too
+    population_column: str | None = None
+    terrain_column: str | None = None  # flat | hilly | mountainous
+    vintage: str = "unstated"  # part of the key: codes were re-used in July 2025
+    crs: str | None = None  # only where the file states none
+    expected_count: int | None = Field(None, ge=1)  # communes
+
+
+class Crosswalk(Section):
+    """A CSV of old communes and the new ones they went into (n to n): the map's search finds the old names."""
+
+    path: Path | None = None
+    code_column: str = "new_ward_code"
+    former_commune_column: str = "old_ward_name"
+    former_district_column: str | None = "old_district_name"
+
+
+class Population(Section):
+    """People per commune: a raster (GeoTIFF), or a CSV with `code_column` and `people_column`."""
+
+    path: Path | None = None
+    code_column: str = "commune_code"
+    people_column: str = "population"
+    total: float | None = Field(None, gt=0)  # people; rescales a raster's weights to an official total
+    grid: Path | None = None  # raster that spreads the communes' people over cells; absent: `path`, where that is one
+
+
+class Facilities(Section):
+    """Schools, health posts, commune offices, border posts: any vector file."""
+
+    path: Path | None = None
+    kind_column: str | None = None
+    kinds: tuple[str, ...] = ()  # values of kind_column that count; none: all
+
+
+class Roads(Section):
+    """Main roads: any vector file of lines."""
+
+    path: Path | None = None
+    class_column: str | None = None
+    classes: tuple[str, ...] = ()  # values of class_column that are main roads; none: all
+
+
+class Terrain(Section):
+    """Terrain classes from an elevation raster, where the boundaries have no terrain column."""
+
+    path: Path | None = None
+    hilly_relief_m: float = Field(50.0, gt=0)  # m, standard deviation of elevation inside the commune; chosen
+    mountainous_relief_m: float = Field(150.0, gt=0)  # m
+
+
+class ColumnRule(Section):
+    """Where one of our columns comes from in a foreign file."""
+
+    column: str | None = None
+    value: str | None = None  # a constant, where the file has no such column
+    unit: str | None = None
+    format: str | None = None  # strptime, or unix_s / unix_ms
+
+    @model_validator(mode="after")
+    def _one_origin(self) -> ColumnRule:
+        if (self.column is None) == (self.value is None):
+            raise ValueError("give either `column` or `value`")
+        return self
+
+
+class Source(Section):
+    """One kind of delivery. `path` is a file, a folder or a glob; several may be listed."""
+
+    path: tuple[str, ...]
+    format: Literal["ispeed", "table", "ookla"] = "ispeed"
+    timezone: str | None = None  # of times without an offset; absent: the area's
+    delimiter: str | None = None
+    encoding: str | None = None
+    decimal: Literal[".", ","] | None = None  # absent: both are understood, a lone comma is decimal
+    sheet: str | int = 0  # name, or number from 0
+    heading_row: int = Field(1, ge=1)  # where the headings stand, for exports that begin with a title
+    columns: dict[str, ColumnRule] = {}
+    _tz = field_validator("timezone")(_check_timezone)
+
+    @field_validator("path", mode="before")
+    @classmethod
+    def _listed(cls, value: Any) -> Any:
+        return (value,) if isinstance(value, (str, Path)) else value
+
+    @field_validator("columns", mode="before")
+    @classmethod
+    def _short_form(cls, value: Any) -> Any:
+        if not isinstance(value, dict):
+            return value
+        return {ours: {"column": rule} if isinstance(rule, str) else rule for ours, rule in value.items()}
+
+
+class Quality(Section):
+    """Which rows count (METHOD §2.1)."""
+
+    max_download_mbps: float = Field(600.0, gt=0)  # Mbit/s; above it a 4G reading is not believed
+    max_commune_accuracy_m: float = Field(1000.0, gt=0)  # m; unknown accuracy is kept and flagged
+    max_hex_accuracy_m: float = Field(100.0, gt=0)  # m
+
+
+class Hexes(Section):
+    """Adaptive H3 cells (METHOD §5)."""
+
+    coarsest_resolution: int = Field(6, ge=0, le=15)
+    finest_resolution: int = Field(9, ge=0, le=15)
+    weak_min_devices: int = Field(8, ge=1)  # devices of one operator in a cell before it may be called weak
+    weak_significance: float = Field(0.05, gt=0, lt=1)
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Hexes:
+        if self.coarsest_resolution > self.finest_resolution:
+            raise ValueError("coarsest_resolution must not exceed finest_resolution")
+        return self
+
+
+class Evidence(Section):
+    """The gates of METHOD §3–4."""
+
+    window_months: int = Field(3, ge=1, le=12)
+    widened_months: tuple[Annotated[int, Field(ge=2, le=12)], ...] = (3, 6, 12)  # of rows that fail E1; () = never
+    min_devices: int = Field(5, ge=2)  # E1
+    min_samples: int = Field(20, ge=1)
+    min_dates: int = Field(2, ge=1)
+    confirmed_min_devices: int = Field(10, ge=2)  # E2
+    confirmed_min_samples: int = Field(30, ge=1)
+    confirmed_min_dates: int = Field(3, ge=1)
+    min_hours_apart: float = Field(4.0, ge=0, le=12)  # h, on the 24-hour circle
+    confidence: float = Field(0.95, gt=0.5, lt=1)
+    max_q: float = Field(0.05, gt=0, lt=1)
+    probable_gap_probability: float = Share
+    meets_gap_probability: float = Share
+    eb_min_communes: int = Field(8, ge=2)
+    borrowed_false_discovery_rate: float = Field(0.01, ge=0, lt=1)  # 0: every verdict stands on its own devices alone
+    borrowed_min_probability: float = Field(0.90, ge=0, le=1)
+    borrowed_max_p: float = Field(0.20, gt=0, le=1)
+    max_devices_to_decide: int = Field(5000, ge=10)
+    official_test_count: int = Field(300, ge=1)  # tests per commune and month, 5691/BTTTT-CVT
+    heavy_tester_share: float = Share
+    heavy_tester_shift: float = Share
+    low_tail_share: float = Share
+    one_place_share: float = Share
+
+    @model_validator(mode="before")
+    @classmethod
+    def _shares(cls, values: Any) -> Any:
+        defaults = {
+            "probable_gap_probability": 0.80,
+            "meets_gap_probability": 0.20,
+            "heavy_tester_share": 0.25,
+            "heavy_tester_shift": 0.20,
+            "low_tail_share": 0.10,
+            "one_place_share": 0.50,
+        }
+        return {**defaults, **values} if isinstance(values, dict) else values
+
+
+class Diagnosis(Section):
+    """When a sign of a likely cause counts (METHOD §6 names the signs; the thresholds are chosen, and hints only)."""
+
+    strong_signal_dbm: float = -95.0  # RSRP, median of devices: at or above it the radio link is no excuse
+    weak_signal_dbm: float = -110.0  # at or below it coverage is thin
+    failure_rate: float = Field(0.10, gt=0, le=1)  # failed tests over failed and valid ones
+    fallback_share: float = Field(0.20, gt=0, le=1)  # 3G and 2G tests over all
+    busy_hours: tuple[float, float] = (19.0, 22.0)  # h, from – to, local
+    min_devices: int = Field(5, ge=1)  # with tests at busy and at other hours each
+    near_share: float = Field(0.75, gt=0, lt=1)  # of the target: from here on optimising may do
+
+    @model_validator(mode="after")
+    def _ordered(self) -> Diagnosis:
+        if self.weak_signal_dbm >= self.strong_signal_dbm:
+            raise ValueError("weak_signal_dbm must be below strong_signal_dbm")
+        if not 0 <= self.busy_hours[0] < self.busy_hours[1] <= 24:
+            raise ValueError("busy_hours must be two times of day, from before to")
+        return self
+
+
+class Priority(Section):
+    """METHOD §6: the excess weights over 1, the cost of terrain, and how the rank's spread is drawn."""
+
+    total_gap_weight: float = Field(0.5, ge=0)
+    facility_weight: float = Field(0.10, ge=0)
+    facility_cap: int = Field(5, ge=0)
+    road_weight: float = Field(0.10, ge=0)
+    terrain_cost: dict[str, float] = {"flat": 1.0, "hilly": 2.0, "mountainous": 3.0}
+    draws: int = Field(200, ge=20)
+    seed: int = 20250701
+
+
+class Privacy(Section):
+    """METHOD §7."""
+
+    min_devices: int = Field(3, ge=1)
+
+
+class Settings(Section):
+    """All of `settings.toml`. Paths are absolute after reading."""
+
+    area: Area = Area()
+    target: Target = Target()
+    boundaries: Boundaries = Boundaries()
+    crosswalk: Crosswalk = Crosswalk()
+    population: Population = Population()
+    facilities: Facilities = Facilities()
+    roads: Roads = Roads()
+    terrain: Terrain = Terrain()
+    sources: dict[str, Source] = {}
+    operators: dict[str, tuple[str, ...]] = {}
+    technologies: dict[Literal["2G", "3G", "4G", "5G", "wifi"], tuple[str, ...]] = {}
+    quality: Quality = Quality()
+    hexes: Hexes = Hexes()
+    evidence: Evidence = Evidence.model_validate({})
+    priority: Priority = Priority()
+    diagnosis: Diagnosis = Diagnosis()
+    privacy: Privacy = Privacy()
+    publish: Publish = Publish()
+    tracker: Tracker = Tracker()
+    installs: Installs = Installs()
+    report: Report = Report()
+
+    @field_validator("operators")
+    @classmethod
+    def _no_pooled_name(cls, value: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
+        if any(name.casefold() == "all" for name in value):
+            raise ValueError("`all` is the name of all operators together; name the operator otherwise")
+        return value
+
+    @property
+    def timezone(self) -> ZoneInfo:
+        """The area's time zone."""
+        return ZoneInfo(self.area.timezone)
+
+
+def read_settings(path: Path | None) -> Settings:
+    """Read a settings file; `None` gives the documented defaults.
+
+    Relative paths are taken from the settings file's folder. Raises `UserFault` with every unknown key,
+    wrong type and wrong value of the file at once, each with the line it stands on.
+    """
+    if path is None:
+        return Settings()
+    if not path.is_file():
+        raise fault("missing_file", path)
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+        raw = tomllib.loads(text)
+    except UnicodeDecodeError as error:
+        raise fault("settings_encoding", path.name, found=str(error.reason)) from None
+    except tomllib.TOMLDecodeError as error:
+        raise fault("settings_syntax", path.name, found=str(error)) from None
+    try:
+        settings = Settings.model_validate(raw)
+    except ValidationError as error:
+        raise UserFault(_faults(error, path.name, text)) from None
+    return _absolute(settings, path.resolve().parent)
+
+
+def _absolute(settings: Settings, folder: Path) -> Settings:
+    def join(path: Path | None) -> Path | None:
+        return None if path is None else folder / path
+
+    sources = {
+        name: source.model_copy(update={"path": tuple(str(folder / p) for p in source.path)})
+        for name, source in settings.sources.items()
+    }
+    boundaries = settings.boundaries.model_copy(update={"path": join(settings.boundaries.path)})
+    people = settings.population
+    population = people.model_copy(update={"path": join(people.path), "grid": join(people.grid)})
+    moved = {
+        name: getattr(settings, name).model_copy(update={"path": join(getattr(settings, name).path)})
+        for name in ("crosswalk", "installs", "facilities", "roads", "terrain")
+    }
+    return settings.model_copy(update={"sources": sources, "boundaries": boundaries, "population": population, **moved})
+
+
+def _faults(error: ValidationError, file: str, text: str) -> list[Fault]:
+    found = []
+    for problem in error.errors():
+        place = [str(part) for part in problem["loc"]]
+        key, row = ".".join(place), _line_of(text, place)
+        if problem["type"] == "extra_forbidden":
+            near = difflib.get_close_matches(place[-1], _keys_beside(place), n=1)
+            found.append(
+                Fault("settings_key", file, row, key, {"near": near[0] if near else "", "known": _keys_beside(place)})
+            )
+        else:
+            message = problem["msg"].removeprefix("Value error, ")
+            found.append(Fault("settings_value", file, row, key, {"found": problem["input"], "expected": message}))
+    return found
+
+
+def _keys_beside(place: list[str]) -> list[str]:
+    """The keys that are declared in the section in which an unknown key stands."""
+    if len(place) == 1:
+        return sorted(Settings.model_fields)
+    if place[0] == "sources":
+        return sorted((ColumnRule if "columns" in place else Source).model_fields)
+    section = Settings.model_fields[place[0]].annotation
+    return sorted(section.model_fields) if isinstance(section, type) and issubclass(section, Section) else []
+
+
+def _line_of(text: str, place: list[str]) -> int | None:
+    """The line of `key =` or `[section]`: first after its section's heading. TOML readers do not keep line numbers."""
+    heading = re.compile(r"^\s*\[+\s*([^\]]+?)\s*\]+")
+    section: list[str] = []
+    for number, line in enumerate(text.splitlines(), start=1):
+        if match := heading.match(line):
+            section = [part.strip().strip("\"'") for part in match[1].split(".")]
+            if section == place[: len(section)] and len(section) == len(place):
+                return number
+            continue
+        key = line.split("=", 1)[0].strip().strip("\"'") if "=" in line else ""
+        if key and [*section, *key.split(".")] == place[: len(section) + len(key.split("."))]:
+            return number
+    return None

@@ -1,0 +1,1 @@
+"""Simulated provinces whose truth is known."""

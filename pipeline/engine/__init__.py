@@ -1,0 +1,1 @@
+"""Local and Dask execution; knows nothing of speed tests."""

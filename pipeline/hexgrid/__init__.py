@@ -1,0 +1,1 @@
+"""Everything about H3: bulk indexing, parents, outlines, adaptive cells."""

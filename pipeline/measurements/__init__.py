@@ -1,0 +1,1 @@
+"""Rows of tests → usable tests → samples → device values and counts."""

@@ -1,0 +1,91 @@
+"""Evidence from tiles (Ookla): areas with averages, no tests (METHOD §2.6).
+
+Joins of the steps' results; nothing is decided here. Does not belong here: evidence from tests (`evidence.py`).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import shapely
+
+from pipeline.config.settings import Settings
+from pipeline.hexgrid import hexes
+from pipeline.measurements import tile_values as samples
+from pipeline.measurements.evidence import Evidence, Names, revisited_samples
+from pipeline.schema.periods import Period
+from pipeline.schema.tables import ALL
+
+
+def repeated_tiles(tiles: pd.DataFrame) -> pd.Series:
+    """Tiles that were met before in the same period: the first readable row stays."""
+    readable = tiles[tiles["unreadable"].eq("")]
+    return readable.duplicated(["quadkey", "tile_period"]).reindex(tiles.index, fill_value=False).astype(bool)
+
+
+def mark_tiles(tiles: pd.DataFrame, shares: pd.DataFrame, period: Period) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Tiles + `reject_reason`, and the books by source with the share of the tests that could be placed."""
+    placed = shares.groupby("tile")["tile_share"].sum().reindex(range(len(tiles)), fill_value=0.0).to_numpy()
+    readable = tiles["unreadable"].eq("")
+    current = readable & tiles["tile_period"].eq(str(period))
+    reason = np.select(
+        [
+            ~readable & tiles["unreadable"].str.contains("quadkey", regex=False),
+            ~readable & tiles["unreadable"].str.contains("quarter", regex=False),
+            ~readable,
+            ~current,
+            repeated_tiles(tiles),
+            placed == 0,
+        ],
+        ["bad_position", "bad_time", "bad_value", "outside_window", "duplicate", "outside_area"],
+        default="",
+    )
+    marked = tiles.assign(
+        reject_reason=pd.Series(reason, index=tiles.index, dtype="str").replace("", np.nan).astype("str")
+    )
+    used = marked["reject_reason"].isna()
+    asked = used | marked["reject_reason"].eq("outside_area")
+    books = pd.DataFrame(
+        {
+            "source": marked["source"],
+            "read_count": 1,
+            "valid_count": used.astype(int),
+            "failed_count": 0,
+            "reject_count": (~used).astype(int),
+            "asked_tests": tiles["test_count"].where(asked, 0.0),
+            "placed_tests": (tiles["test_count"] * placed).where(asked, 0.0),
+        }
+    ).groupby("source").sum()  # fmt: skip
+    books["placed_share"] = books["placed_tests"] / books["asked_tests"]
+    return marked, books
+
+
+def evidence_of_tiles(marked: pd.DataFrame, shares: pd.DataFrame, outlines: np.ndarray, settings: Settings) -> Evidence:
+    """Marked tiles and their shares → evidence under operator `all`. Tests over communes = tests placed: asserted."""
+    columns = ["quadkey", "download_mbps", "upload_mbps", "latency_ms", "test_count", "device_count"]
+    parts = shares.merge(marked[columns], left_on="tile", right_index=True)
+    devices, counts = samples.tile_values(parts)
+    assert np.isclose(counts["test_count"].sum(), (parts["test_count"] * parts["tile_share"]).sum())
+    used = marked[marked["reject_reason"].isna()]
+    centre = shapely.centroid(outlines[used.index.to_numpy()])
+    cells = hexes.cells_of_points(
+        pd.Series(shapely.get_y(centre), index=used.index),
+        pd.Series(shapely.get_x(centre), index=used.index),
+        settings.hexes.finest_resolution,
+    )
+    cell_values = used.assign(
+        commune_code="", hex9_id=cells, operator=ALL, device_key=used["quadkey"], device_weight=used["device_count"], sample_count=1.0,
+        download_total=used["download_mbps"],
+        upload_total=used["upload_mbps"].fillna(0.0), upload_count=used["upload_mbps"].notna().astype("float64"),
+        latency_total=used["latency_ms"].fillna(0.0), latency_count=used["latency_ms"].notna().astype("float64"),
+    )  # fmt: skip
+    present = {(code, ALL) for code in counts.index.get_level_values("commune_code")}
+    counts = counts.assign(window_months=3.0)
+    nothing: dict[str, np.ndarray] = {
+        name: np.zeros(0, dtype=np.int64) for name in ("zone", "operator", "day", "is_pseudo", "tests")
+    }
+    nothing |= {name: np.zeros(0) for name in ("download", "upload", "latency")}
+    nothing |= {name: np.zeros(0, dtype=np.uint64) for name in ("device", "cell")}
+    revisited = revisited_samples(nothing, Names(np.zeros(0, dtype=object), []))
+    shown = devices["device_key"].nunique()
+    return Evidence(devices, counts, cell_values, revisited, [], present, 3, True, len(devices), shown, None)

@@ -1,0 +1,67 @@
+"""Device values where no rows are behind them (tiles), and the distance between times of day (METHOD §2, §4).
+
+Does not belong here: samples of tests (`facts.py`), intervals and probabilities (`statistics.py`), verdicts (`judge.py`).
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from pipeline.measurements.fingerprints import of_texts
+from pipeline.schema.tables import ALL, checked, typed
+
+UNIT = ["commune_code", "operator"]
+
+
+DAY_S, HOUR_S = 86_400, 3_600
+
+
+def widest_apart(seconds: npt.NDArray[np.int64]) -> float:
+    """The widest distance in hours between two times of day, on the 24-hour circle: 23:00 and 01:00 are 2 h apart, 12 h is the most.
+
+    `seconds`: of the local day, ascending, each once. For each the one nearest to its opposite point decides.
+
+    >>> widest_apart(np.array([1, 23]) * 3600), widest_apart(np.array([0, 5, 18]) * 3600), widest_apart(np.array([60]))
+    (2.0, 11.0, 0.0)
+    """
+    is_met = np.zeros(DAY_S, dtype=bool)
+    is_met[seconds] = True
+    if (is_met[: DAY_S // 2] & is_met[DAY_S // 2 :]).any():
+        return 12.0
+    opposite = np.searchsorted(seconds, (seconds + DAY_S // 2) % DAY_S)
+    best = 0
+    for shift in (-1, 0):
+        gap = np.abs(seconds - seconds[(opposite + shift) % len(seconds)])
+        best = max(best, int(np.minimum(gap, DAY_S - gap).max()))
+    return best / HOUR_S
+
+
+def tile_values(parts: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Tiles split over communes → device values (one value per tile) and counts by commune, operator `all` (METHOD §2.6).
+
+    `parts`: quadkey, commune_code, tile_share, test_count, device_count (of the whole tile), speeds. Counts are sums of
+    count × share (decimals). A tile's value goes to the commune with the larger part, on a tie the smaller code.
+    """
+    shared = parts.assign(
+        operator=ALL,
+        test_part=parts["test_count"] * parts["tile_share"],
+        device_part=parts["device_count"] * parts["tile_share"],
+    )
+    shared["weighted"] = shared["test_part"] * shared["download_mbps"]
+    sums = shared.groupby(UNIT)[["test_part", "device_part", "weighted"]].sum()
+    home = shared.sort_values(["quadkey", "tile_share", "commune_code"], ascending=[True, False, True]).drop_duplicates(
+        "quadkey"
+    )
+    devices = home.assign(device_key=of_texts(home["quadkey"]), sample_count=1.0, is_pseudo=True)
+    devices = devices.sort_values([*UNIT, "device_key"], ignore_index=True)
+    counts = pd.DataFrame(
+        {
+            "test_count": sums["test_part"],
+            "device_count": sums["device_part"],
+            "raw_mean_mbps": sums["weighted"] / sums["test_part"],
+            "sample_count": home.groupby(UNIT).size().reindex(sums.index, fill_value=0),
+        }
+    )
+    return checked("device_values", typed("device_values", devices)), counts

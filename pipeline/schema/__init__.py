@@ -1,0 +1,1 @@
+"""Tables and columns declared once, periods, errors, texts in both languages."""

@@ -1,0 +1,254 @@
+"""Files of measurements: which parts they are read in, what their headings mean, what is to be said of each.
+
+Does not belong here: reading values (`sources/`), boundaries and people (`inputs.py`).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pandas as pd
+
+from pipeline.config.settings import Settings, Source
+from pipeline.schema.errors import Fault, UserFault
+from pipeline.sources import files, ispeed, ookla, table
+
+PART_ROWS = 1_000_000  # row groups of a Parquet file are read together up to as many
+
+
+@dataclass(frozen=True)
+class Part:
+    """A stretch of the tests: a delivery, or some row groups of one; or rows that are in memory already."""
+
+    source: str
+    delivery: files.Delivery | None
+    row_groups: range | None = None
+    tests: pd.DataFrame | None = None
+    row_count: int | None = None  # where the file tells it
+
+    def row_estimate(self) -> int:
+        """About how many rows: of text, from the file's size."""
+        if self.tests is not None:
+            return len(self.tests)
+        if self.row_count is not None or self.delivery is None:
+            return self.row_count or 0
+        return self.delivery.path.stat().st_size // 100
+
+
+@dataclass
+class Account:
+    """What is to be said of some rows of a part, beside the rows."""
+
+    read_count: int = 0
+    faults: list[Fault] = field(default_factory=list)
+    unreadable: Counter[str] = field(default_factory=Counter)  # by our column
+    unknown: dict[str, Counter[str]] = field(default_factory=dict)  # names by what they should have named
+    columns: dict[str, str] = field(default_factory=dict)  # ours → the heading it was read from
+    months: Counter[str] = field(default_factory=Counter)  # rows by local month
+    operators: set[str] = field(default_factory=set)
+
+    def add(self, other: Account) -> None:
+        """Take in what is said of further rows."""
+        self.read_count += other.read_count
+        self.faults += [fault for fault in other.faults if fault not in self.faults]
+        self.unreadable.update(other.unreadable)
+        for ours, names in other.unknown.items():
+            self.unknown.setdefault(ours, Counter()).update(names)
+        self.columns |= other.columns
+        self.months.update(other.months)
+        self.operators |= other.operators
+
+
+@dataclass
+class Listed:
+    """A file that the settings name, the parts it is read in (of tiles none), and the account of it."""
+
+    source: str
+    delivery: files.Delivery
+    parts: list[Part]
+    account: Account = field(default_factory=Account)
+
+
+def caught(faults: list[Fault], read: Callable[[], Any]) -> Any:
+    """What `read` gives; its faults are collected instead of ending the reading of the other files."""
+    try:
+        return read()
+    except UserFault as error:
+        faults += error.faults
+        return None
+
+
+def listed(settings: Settings, warnings: list[Fault], faults: list[Fault]) -> list[Listed]:
+    """Every file of every source, in order, with its parts."""
+    if not settings.sources:
+        faults.append(Fault("no_settings", values={"expected": "[sources.NAME] path", "option": "--measurements"}))
+    found = []
+    for name, source in settings.sources.items():
+        if others := files.passed_over(source.path):
+            warnings.append(Fault("passed_over", name, values={"found": others, "expected": files.SUFFIXES}))
+        for delivery in caught(faults, partial(files.deliveries, source.path)) or []:
+            one = Listed(name, delivery, [])
+            if source.format != "ookla":
+                one.parts = caught(one.account.faults, partial(_parts, name, delivery)) or []
+            found.append(one)
+    return found
+
+
+def _parts(source: str, delivery: files.Delivery) -> list[Part]:
+    sizes = files.row_group_sizes(delivery)
+    if not sizes:
+        return [Part(source, delivery)]
+    found, first, held = [], 0, 0
+    for number, size in enumerate(sizes, start=1):
+        held += size
+        if held >= PART_ROWS or number == len(sizes):
+            found.append(Part(source, delivery, range(first, number), row_count=held))
+            first, held = number, 0
+    return found
+
+
+def read_part(part: Part, settings: Settings) -> Iterator[tuple[pd.DataFrame, Account]]:
+    """The part's `tests`, batch by batch, each with an account of its reading. Raises `UserFault`."""
+    if part.tests is not None:
+        yield part.tests, Account(len(part.tests))
+        return
+    assert part.delivery is not None
+    source, file = settings.sources[part.source], part.delivery.name
+    reading, how = _reading(source, settings), _how(source)
+    is_delimited = files.row_group_sizes(part.delivery) is None
+    rules: dict[str, table.Rule] | None = None
+    if not is_delimited:  # only columns that are used are read
+        headings = files.headings(part.delivery)
+        rules = rules_for(source, headings)
+        if faults := table.map_faults(file, headings, rules):
+            raise UserFault(faults)
+        used = {rule.column for rule in rules.values() if rule.column is not None}
+        few = [rules[ours].column for ours in ("operator", "technology")]  # few texts, each read once
+        how |= {"columns": sorted(used), "row_groups": part.row_groups, "categories": [name for name in few if name]}
+    for number, rows in enumerate(files.batches(part.delivery, **how)):
+        rules = rules or rules_for(source, [str(c) for c in rows.columns if not str(c).startswith(files.OVERFLOW)])
+        tests = table.read_tests(
+            part.source, file, rows, rules, reading, is_delimited=is_delimited, is_first=not number
+        )
+        yield tests, _account(tests, rows, rules)
+
+
+def _account(tests: pd.DataFrame, rows: pd.DataFrame, rules: dict[str, table.Rule]) -> Account:
+    account = Account(len(tests), columns={ours: rule.column or "" for ours, rule in rules.items()})
+    if tests["unreadable"].ne("").any():
+        lost = tests["unreadable"].str.split(";").explode().value_counts().drop("", errors="ignore")
+        account.unreadable.update({str(column): int(count) for column, count in lost.items()})
+    for ours, read in (("operator", "operator_met"), ("technology", "technology")):
+        if tests[read].isna().any():
+            account.unknown[ours] = Counter(table.names_not_met(rows, rules[ours], tests[read]))
+    return account
+
+
+def read_tiles(listed: list[Listed], settings: Settings) -> list[pd.DataFrame]:
+    """`tiles` of the files of tiles; faults and row counts join the files' accounts."""
+    tables = []
+    for one in listed:
+        source = settings.sources[one.source]
+        if source.format == "ookla":
+            found = caught(one.account.faults, partial(_tiles, one, source))
+            if found is not None:
+                one.account.read_count = len(found)
+                one.account.unreadable.update(found["unreadable"].str.split(";").explode().replace("", None).dropna())
+                tables.append(found)
+    return tables
+
+
+def _tiles(one: Listed, source: Source) -> pd.DataFrame:
+    rows = files.read_rows(one.delivery, **_how(source))
+    return ookla.read_tiles(one.source, one.delivery.name, one.delivery.path.as_posix(), rows)
+
+
+def accounted(listed: list[Listed], accounts: list[Account]) -> Account:
+    """All tests' account; each file's own is the sum of its parts'. `accounts`: of the parts of all files, in order."""
+    total, given = Account(), iter(accounts)
+    for one in listed:
+        for _ in one.parts:
+            one.account.add(next(given))
+        if one.parts:
+            total.add(one.account)
+    return total
+
+
+def report(listed: list[Listed], sha256: list[str], warnings: list[Fault], faults: list[Fault]) -> None:
+    """What is to be said of the files, in their order: faults, names that are not known, copies, unreadable values."""
+    seen: dict[str, tuple[str, str]] = {}  # hash → (source, file)
+    for one, found in zip(listed, sha256, strict=True):
+        name, account = one.delivery.name, one.account
+        faults += account.faults
+        if account.faults:
+            continue
+        for ours, code in (("operator", "unknown_names"), ("technology", "unknown_technologies")):
+            if names := [text for text, _ in account.unknown.get(ours, Counter()).most_common(20)]:
+                warnings.append(Fault(code, name, None, account.columns.get(ours, ""), {"found": names}))
+        former_source, former_file = seen.setdefault(found, (one.source, name))
+        if former_source != one.source:  # repeats are looked for within a source
+            faults.append(Fault("read_twice", name, values={"found": [former_source, one.source]}))
+        elif former_file != name:
+            warnings.append(Fault("same_content", name, values={"found": former_file}))
+        for column, count in sorted(account.unreadable.items()):
+            warnings.append(Fault("unreadable_values", name, None, column, {"found": count}))
+
+
+def _how(source: Source) -> dict[str, Any]:
+    return {
+        "delimiter": source.delimiter, "encoding": source.encoding, "sheet": source.sheet, "heading_row": source.heading_row,
+    }  # fmt: skip
+
+
+def rules_for(source: Source, headings: list[str]) -> dict[str, table.Rule]:
+    """The column map of a file: the settings' lines, and for `ispeed` the aliases for what they leave open."""
+    given = {ours: table.Rule(**rule.model_dump()) for ours, rule in source.columns.items()}
+    return given if source.format == "table" else ispeed.column_map(headings, given)
+
+
+@dataclass(frozen=True)
+class Headings:
+    """What a file's headings are taken for, what the others may mean, and the settings lines that would say so."""
+
+    source: str
+    taken_for: dict[str, str]
+    guesses: dict[str, str | None]
+    lines: list[str]
+
+
+def headings(settings: Settings) -> list[tuple[str, Headings]]:
+    """For each distinct set of headings of the `ispeed` and `table` sources: the first file's name and its reading.
+
+    Files that cannot be read are passed over: reading the inputs reports them.
+    """
+    found: list[tuple[str, Headings]] = []
+    for name, source in settings.sources.items():
+        met: set[tuple[str, ...]] = set()
+        of_tests = [] if source.format == "ookla" else caught([], partial(files.deliveries, source.path)) or []
+        for delivery in of_tests:
+            known = caught([], partial(files.headings, delivery, **_how(source)))
+            if known is None or tuple(known) in met:
+                continue
+            met.add(tuple(known))
+            rules = rules_for(source, known)
+            used = {rule.column: ours for ours, rule in rules.items() if rule.column in known}
+            others = [c for c in known if c not in used]
+            guessed = ispeed.guesses(others, rules)
+            missing = any(ours not in rules for ours in table.REQUIRED)
+            lines = ispeed.settings_lines(name, guessed, rules) if missing else []
+            taken_for = {c: used[c] for c in known if c in used}
+            found.append(
+                (delivery.name, Headings(name, taken_for, guessed if missing else dict.fromkeys(others), lines))
+            )
+    return found
+
+
+def _reading(source: Source, settings: Settings) -> table.Reading:
+    timezone = ZoneInfo(source.timezone) if source.timezone else settings.timezone
+    technologies: dict[str, tuple[str, ...]] = {str(ours): met for ours, met in settings.technologies.items()}
+    return table.Reading(timezone, source.decimal, settings.operators, technologies)

@@ -1,0 +1,283 @@
+"""The doors inward: opens what the settings name and hands over declared tables, with every fault of every file at once.
+
+Does not belong here: judging rows (`clean.py`), what is computed (`journey.py`).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+
+from pipeline.config.settings import Settings
+from pipeline.schema.errors import Fault, UserFault
+from pipeline.schema.periods import Period
+from pipeline.schema.tables import TABLES, typed
+from pipeline.sources import boundaries, crosswalk, deliveries, files, ookla
+from pipeline.sources import context_layers as surroundings
+from pipeline.sources import population as demand
+from pipeline.sources.deliveries import Account, Part, caught
+
+STRAY_SHARE = 0.001  # a month with a smaller share of the rows is never chosen by itself
+Progress = Callable[[str, float], None]  # (what is being done, share of it that is done)
+
+
+@dataclass(frozen=True)
+class Input:
+    """A file that was read: its role, name, hash and rows."""
+
+    role: str
+    name: str
+    sha256: str
+    row_count: int
+
+
+Prepared = Callable[[gpd.GeoDataFrame | None, list[Part]], tuple[Any, list[Account]]]
+
+
+@dataclass
+class Inputs:
+    """Everything that a run reads. `tests`: rows that were in memory; rows of files are in `rows` only."""
+
+    communes: gpd.GeoDataFrame
+    tests: pd.DataFrame
+    tiles: pd.DataFrame
+    read: list[Input]
+    warnings: list[Fault]
+    licences: list[str]  # of data that ask to be named wherever they are shown
+    file_counts: dict[str, int] = field(default_factory=dict)
+    facility_count: pd.Series | None = None  # by commune_code; None: not known
+    roads: np.ndarray | None = None  # lines of the main roads, EPSG:4326; None: not known
+    installs: pd.Series | None = None  # of the app, by commune_code; None: not known
+    people_grid: Path | None = None  # raster that spreads the communes' people over cells
+    rows: Any = None  # prepared rows of the tests, as the engine keeps them
+    account: Account = field(default_factory=Account)  # of all tests
+
+    def row_counts(self) -> dict[str, int]:
+        """Rows of tests or tiles by source."""
+        in_memory = self.tests["source"] if len(self.tests) else self.tiles["source"]
+        counts = Counter(in_memory.tolist())
+        if not len(self.tests) and not len(self.tiles):
+            for item in self.read:
+                if item.role in self.file_counts:
+                    counts[item.role] += item.row_count
+        return dict(sorted(counts.items()))
+
+
+def read_inputs(settings: Settings, progress: Progress, prepared: Prepared) -> Inputs:
+    """Read boundaries, people and every source. Raises `UserFault` with the faults of all of them.
+
+    `prepared(communes, parts)`: reads the parts of the tests and gives their rows and an account of each part; without
+    communes (they have faults themselves) for the accounts alone.
+    """
+    faults: list[Fault] = []
+    warnings: list[Fault] = []
+    read: list[Input] = []
+    communes = caught(faults, lambda: _communes(settings, read, warnings))
+    facility_count, roads, installs = None, None, None
+    if communes is not None:
+        facility_count = caught(faults, lambda: _facilities(communes, settings, read, warnings))
+        roads = caught(faults, lambda: _roads(settings, read))
+        installs = caught(faults, lambda: _installs(communes, settings, read))
+        communes = caught(faults, lambda: _with_terrain(communes, settings, read))
+    if communes is not None:
+        communes = caught(faults, lambda: _with_former_names(communes, settings, read))
+    listed = deliveries.listed(settings, warnings, faults)
+    parts = [part for one in listed for part in one.parts]
+    with ThreadPoolExecutor(1) as beside:  # files are hashed while they are read
+        hashes = [beside.submit(getattr, one.delivery, "sha256") for one in listed]
+        rows, accounts = prepared(communes, parts)
+        tiles = _joined("tiles", deliveries.read_tiles(listed, settings))
+        sha256 = [found.result() for found in hashes]
+    account = deliveries.accounted(listed, accounts)
+    read += [
+        Input(one.source, one.delivery.name, found, one.account.read_count)
+        for one, found in zip(listed, sha256, strict=True)
+        if not one.account.faults
+    ]
+    deliveries.report(listed, sha256, warnings, faults)
+    if account.read_count and len(tiles):
+        names = {one.source for one in listed if one.parts} | set(tiles["source"])
+        faults.append(Fault("mixed_sources", values={"found": sorted(names)}))
+    if faults or communes is None:
+        raise UserFault(faults)
+    if communes["population"].isna().all():
+        warnings.append(Fault("nobody_counted"))
+    licences = [ookla.LICENCE] if len(tiles) else []
+    if crowded := demand.crowded(communes):
+        warnings.append(Fault("crowded", values={"found": crowded}))
+    grid = settings.population.grid or demand.raster_path(settings.population.path)
+    file_counts = Counter(one.source for one in listed)
+    no_tests = typed("tests", pd.DataFrame({column: [] for column in TABLES["tests"]}))
+    return Inputs(
+        communes,
+        no_tests,
+        tiles,
+        read,
+        warnings,
+        licences,
+        dict(file_counts),
+        facility_count,
+        roads,
+        installs,
+        grid,
+        rows,
+        account,
+    )
+
+
+def _facilities(
+    communes: gpd.GeoDataFrame, settings: Settings, read: list[Input], warnings: list[Fault]
+) -> pd.Series | None:
+    about = settings.facilities
+    if about.path is None:
+        return None
+    counts, found = surroundings.facilities_per_commune(
+        communes, about.path, kind_column=about.kind_column, kinds=about.kinds
+    )
+    warnings += found
+    read.append(Input("facilities", about.path.name, _sha256(about.path), int(counts.sum())))
+    return counts
+
+
+def _roads(settings: Settings, read: list[Input]) -> np.ndarray | None:
+    about = settings.roads
+    if about.path is None:
+        return None
+    lines = surroundings.main_roads(about.path, class_column=about.class_column, classes=about.classes)
+    read.append(Input("roads", about.path.name, _sha256(about.path), len(lines)))
+    return lines
+
+
+def _installs(communes: gpd.GeoDataFrame, settings: Settings, read: list[Input]) -> pd.Series | None:
+    about = settings.installs
+    if about.path is None:
+        return None
+    counts = demand.count_per_commune(
+        communes, about.path, code_column=about.code_column, count_column=about.count_column
+    )
+    read.append(Input("installs", about.path.name, _sha256(about.path), int(counts.notna().sum())))
+    return counts
+
+
+def _with_terrain(communes: gpd.GeoDataFrame, settings: Settings, read: list[Input]) -> gpd.GeoDataFrame:
+    about = settings.terrain
+    if about.path is None:
+        return communes
+    terrain = surroundings.terrain_of_communes(
+        communes, about.path, hilly_relief_m=about.hilly_relief_m, mountainous_relief_m=about.mountainous_relief_m
+    )
+    read.append(Input("terrain", about.path.name, _sha256(about.path), len(terrain)))
+    return communes.assign(terrain=terrain.to_numpy())
+
+
+def _with_former_names(communes: gpd.GeoDataFrame, settings: Settings, read: list[Input]) -> gpd.GeoDataFrame:
+    about = settings.crosswalk
+    if about.path is None:
+        return communes
+    listed = crosswalk.named(communes, **about.model_dump())
+    read.append(Input("crosswalk", about.path.name, _sha256(about.path), int(listed["former_communes"].notna().sum())))
+    return listed
+
+
+def _communes(settings: Settings, read: list[Input], warnings: list[Fault]) -> gpd.GeoDataFrame:
+    about, people = settings.boundaries, settings.population
+    if about.path is None:
+        raise UserFault([Fault("no_settings", values={"expected": "[boundaries] path", "option": "--boundaries"})])
+    communes, found = boundaries.read_communes(
+        about.path, **{name: getattr(about, name) for name in type(about).model_fields if name != "path"}
+    )
+    warnings += found
+    read.append(Input("boundaries", about.path.name, _sha256(about.path), len(communes)))
+    if people.path is not None:
+        counted, found = demand.people_per_commune(
+            communes,
+            people.path,
+            code_column=people.code_column,
+            people_column=people.people_column,
+            total=people.total,
+        )
+        communes = communes.assign(population=counted.to_numpy())
+        warnings += found
+        read.append(Input("population", people.path.name, _sha256(people.path), len(counted)))
+    return communes
+
+
+def periods_in(inputs: Inputs, settings: Settings) -> list[str]:
+    """The months (or, of tiles, quarters) that the data hold, ascending."""
+    if len(inputs.tiles):
+        readable = inputs.tiles.loc[inputs.tiles["unreadable"].eq(""), "tile_period"]
+        return sorted(readable.unique())
+    counts = _months(inputs, settings)
+    # a phone with a wrong clock must not choose the report month
+    return sorted(month for month, count in counts.items() if count >= STRAY_SHARE * counts.total())
+
+
+def _months(inputs: Inputs, settings: Settings) -> Counter[str]:
+    """Tests by local month: of the prepared rows, or of tests that are in memory."""
+    if inputs.account.months:
+        return inputs.account.months
+    local = inputs.tests["measured_at"].dropna().dt.tz_convert(settings.timezone)
+    return Counter(local.dt.strftime("%Y-%m").tolist())
+
+
+def chosen_period(inputs: Inputs, settings: Settings, wanted: str | None) -> Period:
+    """The period asked for, or the latest in the data. Raises `UserFault` where the data do not hold it."""
+    held = periods_in(inputs, settings)
+    if wanted is None:
+        if not held:
+            raise UserFault([Fault("no_time_at_all")])
+        return Period.parse(held[-1])
+    period = Period.parse(wanted)
+    if len(inputs.tiles):
+        if period.length != 3:
+            raise UserFault([Fault("not_a_quarter", values={"found": wanted, "expected": held})])
+        if str(period) not in held:
+            raise UserFault([Fault("no_such_period", values={"found": wanted, "expected": held})])
+    return period
+
+
+def evidence_window(inputs: Inputs, settings: Settings, period: Period) -> list[str]:
+    """The months that the evidence is taken from; tiles are the averages of their quarter and are never widened."""
+    return period.months if len(inputs.tiles) else period.window(max(settings.evidence.window_months, period.length))
+
+
+def period_warnings(inputs: Inputs, settings: Settings, period: Period, window: list[str]) -> list[Fault]:
+    """What the data lack for the period: months of the window; months passed over; a target that is not valid then."""
+    found = []
+    if counts := _months(inputs, settings):
+        held = periods_in(inputs, settings)
+        if missing := [month for month in window if month not in held]:
+            found.append(Fault("months_missing", values={"found": missing}))
+        if stray := sorted(set(counts) - set(held)):
+            found.append(Fault("stray_months", values={"found": stray}))
+    about, months = settings.target, period.months
+    early = about.valid_from is not None and f"{about.valid_from:%Y-%m}" > months[-1]
+    late = about.valid_to is not None and f"{about.valid_to:%Y-%m}" < months[0]
+    if early or late:
+        validity = f"{about.valid_from or '…'} – {about.valid_to or '…'}"
+        found.append(Fault("target_dates", values={"found": str(period), "expected": validity}))
+    return found
+
+
+def _joined(name: str, parts: list[pd.DataFrame]) -> pd.DataFrame:
+    if not parts:
+        return typed(name, pd.DataFrame({column: [] for column in TABLES[name]}))
+    return pd.concat(parts, ignore_index=True)
+
+
+def _sha256(path: Path) -> str:
+    """Hash of a file; of a folder dataset (File Geodatabase), of its files' hashes in order of name."""
+    if path.is_file():
+        return files.Delivery(path, path.name).sha256
+    import hashlib
+
+    inner = sorted(p for p in path.rglob("*") if p.is_file())
+    return hashlib.sha256("".join(files.Delivery(p, p.name).sha256 for p in inner).encode()).hexdigest()

@@ -1,0 +1,40 @@
+"""Rasters of people or heights: opened, held to the area, and the communes brought into their CRS.
+
+Does not belong here: what is summed (`demand.py`, `surroundings.py`).
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import geopandas as gpd
+import shapely
+
+from pipeline.schema.errors import fault
+
+
+def zones_on(communes: gpd.GeoDataFrame, path: Path) -> gpd.GeoDataFrame:
+    """The communes (commune_code, geometry) in the raster's CRS.
+
+    Raises `UserFault` for a file that is missing or no raster, without a CRS (never guessed), or that covers no commune.
+    """
+    import rasterio
+
+    if not path.is_file():
+        raise fault("missing_file", path)
+    try:
+        with rasterio.open(path) as raster:
+            crs, bounds = raster.crs, raster.bounds
+    except rasterio.errors.RasterioIOError as error:
+        raise fault("unreadable_file", path.name, found=str(error)[:160], expected="GeoTIFF") from None
+    if crs is None:
+        raise fault("no_crs", path.name)
+    zones = communes[["commune_code", "geometry"]].to_crs(crs)
+    if not zones.geometry.intersects(shapely.box(*bounds)).any():
+        raise fault(
+            "raster_elsewhere",
+            path.name,
+            found=[round(b, 3) for b in bounds],
+            expected=[round(float(b), 3) for b in zones.total_bounds],
+        )
+    return zones

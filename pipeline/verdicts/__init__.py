@@ -1,0 +1,1 @@
+"""Statistics, borrowing, the status rule, explanations, comparisons."""

@@ -1,0 +1,144 @@
+"""Why a commune × operator has its status: the figures of `commune_status` in sentences, for those who dispute it.
+
+It reads a finished row and the settings it was judged with, and computes nothing.
+Does not belong here: the sentences themselves (`texts.py`), the rules (`judge.py`), printing (`cli.py`).
+"""
+
+from __future__ import annotations
+
+import math
+import unicodedata
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from pipeline.schema import texts
+from pipeline.schema.errors import fault
+from pipeline.schema.tables import ALL
+
+Row = Mapping[str, Any]
+
+
+def plain(name: str) -> str:
+    """A name as people type it: without accents, đ as d, lower case.
+
+    >>> plain("Xã  Đồng Tâm")
+    'xa dong tam'
+    """
+    stripped = unicodedata.normalize("NFD", name.replace("đ", "d").replace("Đ", "D"))
+    return " ".join("".join(c for c in stripped if not unicodedata.combining(c)).casefold().split())
+
+
+def rows_of(status: pd.DataFrame, commune: str, operator: str | None) -> pd.DataFrame:
+    """The rows of the commune (code or name, accents not needed) and operator asked for. Raises `UserFault`."""
+    names = status["commune_name"].map(plain)
+    found = status[status["commune_code"].eq(commune) | names.eq(plain(commune))]
+    if found.empty:  # part of a name will do where it is of one commune
+        found = status[names.str.contains(plain(commune), regex=False)]
+    communes = found[["commune_code", "commune_name"]].drop_duplicates()
+    if len(communes) != 1:
+        listed = communes if len(communes) else status[["commune_code", "commune_name"]].drop_duplicates()
+        known = [f"{code} {name}" for code, name in zip(listed["commune_code"], listed["commune_name"], strict=True)]
+        raise fault("which_commune", found=commune, expected=known)
+    if operator is None:
+        return found
+    chosen = found[found["operator"].map(plain) == plain(operator)]
+    if chosen.empty:
+        raise fault("unknown_operator_name", found=operator, expected=list(found["operator"]))
+    return chosen
+
+
+def explanation(row: Row, settings: Mapping[str, Any], gap_ids: list[str], lang: texts.Lang) -> list[str]:
+    """Sentences on one row of `commune_status`: verdict, data, figures, why, flags, what would decide it.
+
+    `settings`: the run's, as its manifest has them. `gap_ids`: the unit's gap areas.
+    """
+    rules, target = settings["evidence"], settings["target"]["download_mbps"]
+    least = settings["privacy"]["min_devices"]
+    say = _speaker(row, lang)
+    verdict = texts.word(row["status"], lang)
+    if row["status"] == "meets_target":
+        verdict = texts.word(f"meets_{row['evidence']}", lang)
+    operator = texts.word(ALL, lang) if row["operator"] == ALL else row["operator"]
+    lines = [f"{row['commune_name']} ({row['commune_code']}) · {operator} · {row['period']}: {verdict}"]
+    lines.append(say("explain_data", months=int(row["window_months"])))
+    if row["failed_test_count"] > 0:
+        lines.append(say("explain_failed", share=_percent(row["failure_rate"])))
+    if row["device_count"] > 0:
+        if pd.isna(row["mean_mbps"]):
+            lines.append(say("explain_private", asked=least))
+        else:
+            lines.append(say("explain_mean", target=target, low=_percent(row["share_below_10_mbps"])))
+            if pd.notna(row["lo_mbps"]):
+                lines.append(say("explain_interval", confidence=round(100 * rules["confidence"])))
+            if pd.notna(row["gap_probability"]):
+                lines.append(say("explain_probability", chance=_percent(row["gap_probability"])))
+    lines += _reasons(row, rules, target, say, lang)
+    if row["flags"]:
+        named = [texts.word(flag, lang) for flag in row["flags"].split(";")]
+        lines.append(say("explain_flags", flags=named))
+    if row["evidence"] != "confirmed":
+        lines.append(_what_decides(row, rules, say))
+    if gap_ids:
+        lines.append(say("explain_gaps", gaps=gap_ids))
+    return lines
+
+
+def _reasons(row: Row, rules: Mapping[str, Any], target: float, say: Any, lang: texts.Lang) -> list[str]:
+    """Which gate was passed or failed, with its figure and what is asked."""
+    if row["status"] == "no_data":
+        return [say("explain_no_data", reason=texts.word(row["no_data_reason"], lang))]
+    gates = [gate for gate in row["failed_gates"].split(";") if gate]
+    asked = {**rules, "interval": target, "q_value": rules["max_q"], "leave_one_out": target}
+    asked["posterior"] = rules["meets_gap_probability"]
+    figures = {
+        "min_devices": "device_count", "min_samples": "sample_count", "min_dates": "date_count",
+        "confirmed_min_devices": "device_count", "confirmed_min_samples": "sample_count",
+        "confirmed_min_dates": "date_count", "min_hours_apart": "slow_hours_apart", "leave_one_out": "worst_hi_mbps",
+        "posterior": "gap_probability",
+    }  # fmt: skip
+    below = pd.notna(row["mean_mbps"]) and row["mean_mbps"] < target
+    figures |= {"interval": "hi_mbps" if below else "lo_mbps", "q_value": "q_gap" if below else "q_meets"}
+    failed = []
+    for gate in gates:
+        value = row[figures[gate]] if gate in figures else None
+        known = value is None or pd.notna(value)
+        failed.append(say(f"gate_{gate}" if known else "gate_unknown", found=value, asked=asked.get(gate), gate=gate))
+    if row["evidence_basis"] == "borrowed" and row["status"] == "confirmed_gap":
+        chance = _percent(row["borrowed_gap_probability"])
+        return [say("explain_borrowed", chance=chance, rate=_percent(rules["borrowed_false_discovery_rate"])), *failed]
+    lines = [say("explain_open")] if row["status"] == "borderline" else []
+    if row["evidence"] == "confirmed":
+        return [*lines, say("explain_passed")]
+    return [*lines, say("explain_failed_gates"), *failed] if failed else lines
+
+
+def _what_decides(row: Row, rules: Mapping[str, Any], say: Any) -> str:
+    if pd.notna(row["devices_to_decide"]):
+        return str(say("explain_decide", count=int(row["devices_to_decide"])))
+    if pd.notna(row["devices_to_decide_reason"]):
+        return str(say(f"explain_{row['devices_to_decide_reason']}"))
+    return str(say("explain_at_least", count=max(0, int(rules["confirmed_min_devices"] - row["device_count"]))))
+
+
+def _percent(share: float) -> float:
+    return math.floor(1000 * float(share) + 0.5) / 10
+
+
+def _speaker(row: Row, lang: texts.Lang) -> Any:
+    """say(key, **values): a sentence of `texts.LINES` with the row's figures and the given ones, rounded for people."""
+
+    def shown(value: object) -> object:
+        if not isinstance(value, float) or pd.isna(value):
+            return value
+        value = round(value, 6)  # a median of two is 28.285 but for the last bit
+        if (value == 0 or value >= 0.1) and round(value, 2).is_integer():
+            return round(value)
+        small = f"{value:.2g}"
+        return (small.replace(".", ",") if lang == "vi" else small) if 0 < value < 0.1 else value
+
+    def say(key: str, **values: object) -> str:
+        return texts.line(key, lang, **{name: shown(value) for name, value in {**row, **values}.items()})
+
+    return say

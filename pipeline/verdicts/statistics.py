@@ -1,0 +1,266 @@
+"""Device values → means, envelope intervals, p- and q-values, empirical Bayes (METHOD §3). Vectorised over units.
+
+A unit is a commune × operator. Does not belong here: gates and statuses (`judge.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+from scipy import special  # not `stats`, whose import alone takes a second
+
+from pipeline.schema.tables import ALL
+
+UNIT = ["commune_code", "operator"]
+LOW_TAIL_MBPS = 10.0  # the column share_below_10_mbps carries it in its name
+Floats = npt.NDArray[np.float64]
+
+
+def describe(devices: pd.DataFrame) -> pd.DataFrame:
+    """`device_values` → one row per unit: m, mean, sd, log_mean, log_var, median, p10, share_below_10, upload, latency.
+
+    sd and log_var have the divisor m − 1 and are empty for m = 1. Index `UNIT`.
+    """
+    logs = devices.assign(log_mbps=np.log(devices["download_mbps"]), below=devices["download_mbps"] < LOW_TAIL_MBPS)
+    units = logs.groupby(UNIT, sort=True)
+    speed = units["download_mbps"]
+    return pd.DataFrame(
+        {
+            "m": units.size().astype("float64"),
+            "mean_mbps": speed.mean(),
+            "sd_mbps": speed.std(ddof=1),
+            "log_mean": units["log_mbps"].mean(),
+            "log_var": units["log_mbps"].var(ddof=1),
+            "median_mbps": speed.median(),
+            "p10_mbps": speed.quantile(0.10),
+            "share_below_10_mbps": units["below"].mean(),
+            "upload_mean_mbps": units["upload_mbps"].mean(),
+            "latency_median_ms": units["latency_ms"].median(),
+        }
+    )
+
+
+def cox_error(log_var: Floats, m: Floats) -> Floats:
+    """Standard error of ȳ + s_y²/2: √(s_y²/m + s_y⁴/(2(m−1))). Source: Olsson, J. Stat. Educ. 13(1), 2005 (modified Cox)."""
+    return np.sqrt(log_var / m + log_var**2 / (2 * (m - 1)))
+
+
+def envelope(
+    mean: Floats, sd: Floats, log_mean: Floats, log_var: Floats, m: Floats, confidence: float
+) -> tuple[Floats, Floats]:
+    """Outer limits of the t interval and the modified Cox interval, Mbit/s; NaN for m < 2.
+
+    >>> x = np.array([21.0, 30.5, 35.2]); y = np.log(x)
+    >>> lo, hi = envelope(x.mean(), x.std(ddof=1), y.mean(), y.var(ddof=1), np.array([3.0]), 0.95)
+    >>> round(float(lo[0]), 2), round(float(hi[0]), 2)
+    (10.93, 57.77)
+    """
+    place, counts = pd.factorize(m)  # a quantile costs more than all the rest, and many rows share few counts
+    with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+        quantile = special.stdtrit(counts - 1, (1 + confidence) / 2)[place]
+        half = quantile * sd / np.sqrt(m)
+        middle, half_log = log_mean + log_var / 2, quantile * cox_error(log_var, m)
+        lo = np.minimum(mean - half, np.exp(middle - half_log))
+        hi = np.maximum(mean + half, np.exp(middle + half_log))
+    return np.where(m >= 2, np.maximum(lo, 0.0), np.nan), np.where(m >= 2, hi, np.nan)
+
+
+def p_values(
+    mean: Floats, sd: Floats, log_mean: Floats, log_var: Floats, m: Floats, target: float
+) -> tuple[Floats, Floats]:
+    """(p_gap, p_meets): the larger of the t and Cox one-sided p-values of mean ≥ T and of mean ≤ T.
+
+    NaN for m < 2; 1 and 1 where the devices show no spread, since then there is nothing to test with.
+    """
+    with np.errstate(invalid="ignore", divide="ignore"):
+        t_score = (mean - target) / (sd / np.sqrt(m))
+        cox_score = (log_mean + log_var / 2 - np.log(target)) / cox_error(log_var, m)
+        gap = np.maximum(special.stdtr(m - 1, t_score), special.stdtr(m - 1, cox_score))
+        meets = np.maximum(special.stdtr(m - 1, -t_score), special.stdtr(m - 1, -cox_score))
+    flat = sd == 0
+    return (
+        np.where(m >= 2, np.where(flat, 1.0, gap), np.nan),
+        np.where(m >= 2, np.where(flat, 1.0, meets), np.nan),
+    )
+
+
+def worst_without_one(devices: pd.DataFrame, confidence: float) -> pd.Series:
+    """By unit: the highest upper envelope limit after dropping any one device; NaN for m < 3. Index `UNIT`."""
+    x = devices["download_mbps"].to_numpy()
+    sums = devices.assign(x=x, y=np.log(x), xx=x**2, yy=np.log(x) ** 2).groupby(UNIT)
+    total = sums[["x", "y", "xx", "yy"]].transform("sum")
+    m = sums["x"].transform("size").to_numpy(dtype="float64")
+    # centred on the unit's own mean first: sums of squares would cancel for steady units
+    mean, log_mean = total["x"].to_numpy() / m, total["y"].to_numpy() / m
+    dx, dy = x - mean, np.log(x) - log_mean
+    spread = devices.assign(dxx=dx**2, dyy=dy**2).groupby(UNIT)[["dxx", "dyy"]].transform("sum")
+    left = m - 1
+    with np.errstate(invalid="ignore", divide="ignore"):
+        var = (spread["dxx"].to_numpy() - dx**2 * m / left) / (left - 1)
+        log_var = (spread["dyy"].to_numpy() - dy**2 * m / left) / (left - 1)
+        _, hi = envelope(
+            mean - dx / left,
+            np.sqrt(np.maximum(var, 0)),
+            log_mean - dy / left,
+            np.maximum(log_var, 0),
+            left,
+            confidence,
+        )
+    return pd.Series(np.where(m >= 3, hi, np.nan), index=devices.index).groupby([devices[k] for k in UNIT]).max()
+
+
+def q_values(p: pd.Series, passes: pd.Series) -> pd.Series:
+    """Benjamini–Hochberg q-values over the rows that pass; NaN elsewhere.
+
+    q of the k-th smallest of n: the least of p_j · n / j over j ≥ k. Source: Benjamini & Hochberg, J. R. Stat. Soc. B 57, 1995.
+
+    >>> q_values(pd.Series([0.0004, 0.003, 0.9]), pd.Series([True, True, True])).round(4).tolist()
+    [0.0012, 0.0045, 0.9]
+    """
+    family = passes & p.notna()
+    result = pd.Series(np.nan, index=p.index)
+    if family.any():
+        ordered = p[family].sort_values()
+        scaled = ordered * len(ordered) / np.arange(1, len(ordered) + 1)
+        result[family] = scaled[::-1].cummin().clip(upper=1.0)
+    return result
+
+
+@dataclass(frozen=True)
+class Prior:
+    """How communes' log means spread: mean `mu` with variance `var_mu`, variance `tau2` between, `sw2` within."""
+
+    mu: float
+    tau2: float
+    sw2: float
+    var_mu: float
+
+
+def fit_prior(m: Floats, log_mean: Floats, log_var: Floats, min_units: int) -> Prior | None:
+    """DerSimonian–Laird on units with m ≥ 2; None where fewer than `min_units`, or where they show no spread.
+
+    Source: DerSimonian & Laird, Controlled Clinical Trials 7, 1986.
+    """
+    known = m >= 2
+    m, log_mean, log_var = m[known], log_mean[known], log_var[known]
+    if len(m) < min_units:
+        return None
+    sw2 = float(((m - 1) * log_var).sum() / (m - 1).sum())
+    if sw2 <= 0:
+        return None
+    w = m / sw2
+    centre = (w * log_mean).sum() / w.sum()
+    q = (w * (log_mean - centre) ** 2).sum()
+    tau2 = max(0.0, float((q - (len(m) - 1)) / (w.sum() - (w**2).sum() / w.sum())))
+    precision = 1 / (tau2 + sw2 / m)
+    return Prior(float((precision * log_mean).sum() / precision.sum()), tau2, sw2, float(1 / precision.sum()))
+
+
+def fit_priors(units: pd.DataFrame, min_units: int) -> dict[str, Prior | None]:
+    """A prior per operator; where it has too few communes, one pooled over the named operators. `all` stands by itself."""
+
+    def fit(rows: pd.DataFrame) -> Prior | None:
+        return fit_prior(rows["m"].to_numpy(), rows["log_mean"].to_numpy(), rows["log_var"].to_numpy(), min_units)
+
+    operators = units.index.get_level_values("operator")
+    pooled = fit(units[operators != ALL])
+    priors: dict[str, Prior | None] = {}
+    for name in sorted(operators.unique()):
+        own = units[operators == name]
+        has_enough = int((own["m"] >= 2).sum()) >= min_units
+        priors[str(name)] = fit(own) if has_enough or name == ALL else pooled
+    return priors
+
+
+def posterior(m: Floats, log_mean: Floats, prior: Prior, target: float) -> tuple[Floats, Floats, Floats]:
+    """(eb_mean Mbit/s, P(mean < target), information) of units with m devices and mean log speed `log_mean`."""
+    shrink = prior.tau2 / (prior.tau2 + prior.sw2 / m)
+    theta = shrink * log_mean + (1 - shrink) * prior.mu
+    variance = shrink * prior.sw2 / m + (1 - shrink) ** 2 * prior.var_mu
+    half = prior.sw2 / 2
+    with np.errstate(divide="ignore", invalid="ignore"):
+        score = (np.log(target) - half - theta) / np.sqrt(variance)
+    return np.exp(theta + half), np.asarray(special.ndtr(score)), shrink
+
+
+def estimate(
+    devices: pd.DataFrame, *, target: float, confidence: float, min_units: int
+) -> tuple[pd.DataFrame, dict[str, Prior | None]]:
+    """`device_values` → every figure of METHOD §3 but the q-values, by unit; and the priors by operator.
+
+    Columns: those of `describe`, lo_mbps, hi_mbps, p_gap, p_meets, worst_hi_mbps (leave-one-out), eb_mean_mbps,
+    gap_probability, information, has_spread_between (tau² > 0: only then may a probable status rest on the posterior).
+    """
+    units = describe(devices)
+    mean, sd, log_mean, log_var, m = (units[c].to_numpy() for c in ("mean_mbps", "sd_mbps", "log_mean", "log_var", "m"))
+    lo, hi = envelope(mean, sd, log_mean, log_var, m, confidence)
+    p_gap, p_meets = p_values(mean, sd, log_mean, log_var, m, target)
+    units = units.assign(lo_mbps=lo, hi_mbps=hi, p_gap=p_gap, p_meets=p_meets)
+    units["worst_hi_mbps"] = worst_without_one(devices, confidence).reindex(units.index)
+    priors = fit_priors(units, min_units)
+    units[["eb_mean_mbps", "gap_probability"]] = np.nan
+    units["information"] = units["m"] / (units["m"] + 10)  # without a prior
+    units["has_spread_between"] = False
+    for name, prior in priors.items():
+        if prior is None:
+            continue
+        rows = units.index.get_level_values("operator") == name
+        mean, gap, information = posterior(
+            units.loc[rows, "m"].to_numpy(), units.loc[rows, "log_mean"].to_numpy(), prior, target
+        )
+        units.loc[rows, "eb_mean_mbps"], units.loc[rows, "gap_probability"] = mean, gap
+        units.loc[rows, "information"], units.loc[rows, "has_spread_between"] = information, prior.tau2 > 0
+    return units, priors
+
+
+def devices_to_decide(
+    units: pd.DataFrame, priors: dict[str, Prior | None], *, target: float, confidence: float, least: int, most: int
+) -> pd.DataFrame:
+    """Further devices until the envelope excludes the target, the present mean and spread held fixed (METHOD §3).
+
+    Columns devices_to_decide, devices_to_decide_reason (`near_target`, or `skew` where the mean and the Cox mean lie on
+    different sides of the target). Units with fewer than 5 devices take their operator's pooled spread. Empty without one.
+    """
+    sw2 = (
+        units.index.get_level_values("operator")
+        .map(lambda o: p.sw2 if (p := priors.get(o)) else np.nan)
+        .to_numpy(dtype="float64")
+    )
+    m, mean, log_mean = (units[c].to_numpy() for c in ("m", "mean_mbps", "log_mean"))
+    few = m < 5
+    log_var = np.where(few, sw2, units["log_var"].to_numpy())
+    sd = np.where(few, mean * np.sqrt(np.expm1(sw2)), units["sd_mbps"].to_numpy())
+
+    def excluded(total: Floats) -> npt.NDArray[np.bool_]:
+        lo, hi = envelope(mean, sd, log_mean, log_var, total, confidence)
+        return np.asarray((hi < target) | (lo > target))
+
+    needed = smallest(excluded, np.maximum(m, least), np.full(len(m), float(most)))
+    known = np.isfinite(log_var)
+    cox_side = np.sign(log_mean + log_var / 2 - np.log(target))
+    reason = np.where(cox_side * np.sign(mean - target) < 0, "skew", "near_target")
+    never = known & ~np.isfinite(needed)
+    return pd.DataFrame(
+        {
+            "devices_to_decide": np.where(known, needed - m, np.nan),
+            "devices_to_decide_reason": pd.Series(np.where(never, reason, ""), index=units.index, dtype="str").replace(
+                "", np.nan
+            ),
+        },
+        index=units.index,
+    )
+
+
+def smallest(holds: Callable[[Floats], npt.NDArray[np.bool_]], low: Floats, high: Floats) -> Floats:
+    """The smallest whole number in [low, high] from which on `holds` is true, by bisection; NaN where it never is."""
+    bottom, top = low.copy(), np.maximum(low, high)
+    reachable = holds(top)
+    while (bottom < top).any():
+        middle = np.floor((bottom + top) / 2)
+        true = holds(middle)
+        bottom, top = np.where(true, bottom, np.minimum(middle + 1, top)), np.where(true, middle, top)
+    return np.where(reachable, top, np.nan)
