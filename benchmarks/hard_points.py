@@ -6,7 +6,7 @@ import h3.api.basic_int as h3
 import numpy as np
 import numpy.typing as npt
 
-from pipeline.hexgrid import bulk_index as lattice
+from pipeline.hexgrid import bulk_index
 
 Floats = npt.NDArray[np.float64]
 METRE_DEG = 1 / 111_195
@@ -60,7 +60,7 @@ def points_on_edges(resolution: int, seed: int, count: int = 60) -> tuple[Floats
 
 def poles_and_pentagons(resolution: int, seed: int, count: int = 12) -> tuple[Floats, Floats]:
     """Around the poles, the pentagons of several resolutions and the centres of the icosahedron's faces."""
-    faces = lattice.faces()[0]
+    faces = bulk_index.faces()[0]
     latitude, longitude = np.degrees(np.arcsin(faces[:, 2])), np.degrees(np.arctan2(faces[:, 1], faces[:, 0]))
     centres = list(zip(latitude.tolist(), longitude.tolist(), strict=True))
     pentagons = [h3.cell_to_latlng(cell) for r in (0, 3, resolution) for cell in h3.get_pentagons(r)]

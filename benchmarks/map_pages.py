@@ -26,12 +26,13 @@ import shapely
 from pipeline.config.settings import Settings, read_settings
 from pipeline.demo.province import write_demo
 from pipeline.hexgrid import hexes
-from pipeline.journey import Month, judge_month, read
+from pipeline.journey import judge_month, read
 from pipeline.publish import _about
 from pipeline.publish.gap_map import palette
 from pipeline.publish.manifest import Journal
 from pipeline.publish.maps import Maps
 from pipeline.schema.fields import ALL
+from pipeline.schema.month import Month
 from pipeline.schema.periods import Period
 
 PERIOD, SEED = "2026-10", 11

@@ -26,7 +26,7 @@ import numpy as np
 import pandas as pd
 
 from benchmarks import crowd, hard_points
-from pipeline.hexgrid import bulk_index as lattice
+from pipeline.hexgrid import bulk_index
 from pipeline.measurements import locate
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -68,7 +68,7 @@ def binning(area: gpd.GeoDataFrame) -> tuple[list[Timing], dict[str, Any]]:
     generator = np.random.default_rng(1)
     west, south, east, north = area.total_bounds
     lat, lon = generator.uniform(south, north, POINTS), generator.uniform(west, east, POINTS)
-    ours = lattice.cells_of_points(lat, lon, RESOLUTION)
+    ours = bulk_index.cells_of_points(lat, lon, RESOLUTION)
     theirs = np.asarray(coordinates_to_cells(lat, lon, RESOLUTION))
     world = hard_points.spread_over_the_world(POINTS, 2)
     differences = {
@@ -84,7 +84,7 @@ def binning(area: gpd.GeoDataFrame) -> tuple[list[Timing], dict[str, Any]]:
     if any(differences.values()):
         raise SystemExit(f"cells differ: {differences}")
     contestants = {
-        "lomsong": lambda: lattice.cells_of_points(lat, lon, RESOLUTION),
+        "lomsong": lambda: bulk_index.cells_of_points(lat, lon, RESOLUTION),
         "h3ronpy": lambda: coordinates_to_cells(lat, lon, RESOLUTION),
         "h3-py": lambda: hard_points.by_the_library(lat, lon, RESOLUTION),
     }
@@ -96,7 +96,7 @@ def binning(area: gpd.GeoDataFrame) -> tuple[list[Timing], dict[str, Any]]:
 def _differing(points: tuple[np.ndarray, np.ndarray], resolution: int) -> int:
     lat, lon = points
     return int(
-        (lattice.cells_of_points(lat, lon, resolution) != hard_points.by_the_library(lat, lon, resolution)).sum()
+        (bulk_index.cells_of_points(lat, lon, resolution) != hard_points.by_the_library(lat, lon, resolution)).sum()
     )
 
 
@@ -104,7 +104,7 @@ def _compile_seconds() -> dict[str, float]:
     """First call in a new process: with nothing compiled yet, and with the machine code on disk."""
     code = (
         "import time, numpy as np; from pipeline import lattice; x = np.linspace(22, 22.1, 1000);"
-        "s = time.perf_counter(); lattice.cells_of_points(x, x + 81, 9); print(time.perf_counter() - s)"
+        "s = time.perf_counter(); bulk_index.cells_of_points(x, x + 81, 9); print(time.perf_counter() - s)"
     )
     with tempfile.TemporaryDirectory() as folder:
         env = os.environ | {"NUMBA_CACHE_DIR": folder}

@@ -10,7 +10,7 @@ everything ─ privacy, publish ─► OUT/PERIOD/
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +37,7 @@ from pipeline.measurements.prepare import Located, books_of, facts_in, locate_al
 from pipeline.measurements.scope import Question, question_of
 from pipeline.measurements.tile_evidence import evidence_of_tiles, mark_tiles, repeated_tiles
 from pipeline.publish.manifest import Journal
-from pipeline.schema.errors import Fault
+from pipeline.schema.month import Month
 from pipeline.schema.periods import Period
 from pipeline.schema.tables import ALL
 from pipeline.sources import ookla
@@ -45,8 +45,7 @@ from pipeline.sources.deliveries import Account, Part
 from pipeline.sources.inputs import Inputs, chosen_period, evidence_window, period_warnings, periods_in, read_inputs
 from pipeline.sources.population import people_of_cells
 from pipeline.sources.previous_runs import no_ledger, read_former_status, read_ledger
-from pipeline.verdicts import borrowing, statistics
-from pipeline.verdicts import result_tables as assemble
+from pipeline.verdicts import borrowing, hex_tables, result_tables, statistics
 from pipeline.verdicts.changes import changes
 
 Tell = Callable[..., None]  # tell(line key, **values): the run's log, in the words of texts.LINES
@@ -55,21 +54,6 @@ Progress = Callable[[str, float], None]
 
 def silent(*_: object, **__: object) -> None:
     """Tells nothing: for notebooks and tests."""
-
-
-@dataclass(frozen=True)
-class Month:
-    """Everything that a period's run finds out, before it is published."""
-
-    period: Period
-    window: list[str]
-    communes: gpd.GeoDataFrame
-    operators: list[str]
-    tables: Mapping[str, pd.DataFrame]  # declared tables by name
-    results: Mapping[str, Any]  # headline figures and the books
-    warnings: list[Fault]
-    device_prints: npt.NDArray[np.uint64]  # fingerprints of device ids, ascending: the privacy check looks for them
-    coarser_cells: gpd.GeoDataFrame | None = None  # `hex_status` for a map that has too many cells
 
 
 def run(
@@ -140,12 +124,12 @@ def judge_month(
     progress("judge", 0.5)
     with journal.step("judge"):
         units, priors = _estimate(evidence, settings)
-        rows = assemble.judged(evidence, units, inputs.communes, period, settings)
-        status, suppressed = assemble.commune_status(rows, settings.privacy.min_devices)
-        summary = assemble.commune_summary(rows, suppressed, inputs.communes, period, settings)
+        rows = result_tables.judged(evidence, units, inputs.communes, period, settings)
+        status, suppressed = result_tables.commune_status(rows, settings.privacy.min_devices)
+        summary = result_tables.commune_summary(rows, suppressed, inputs.communes, period, settings)
     progress("hexes", 0.7)
     with journal.step("hexes"):
-        figures = assemble.hex_figures(evidence, priors, settings)
+        figures = hex_tables.hex_figures(evidence, priors, settings)
         people = _people_of_cells(figures["hex_id"], inputs)
         gaps = gap_tables(
             figures[figures["is_weak"]],
@@ -160,13 +144,13 @@ def judge_month(
             people,
         )
         least = settings.privacy.min_devices
-        hex_status = assemble.hex_status(
+        hex_status = hex_tables.hex_status(
             figures, gaps.of_cells, inputs.communes, period, evidence.window_months, least, people
         )
     progress("priorities", 0.8)
     with journal.step("priorities"):
         priorities, measure_first = ranked(rows, suppressed, summary, gaps, inputs, evidence, priors, settings)
-    results = assemble.results(rows, summary, hex_status, books) | {"data_until": _last_date(evidence)}
+    results = result_tables.results(rows, summary, hex_status, books) | {"data_until": _last_date(evidence)}
     _tell_results(results, hex_status, priorities, measure_first, tell)
     tell("gaps", count=len(gaps.areas), states=gaps.states(period))
     tables = {
@@ -179,7 +163,7 @@ def judge_month(
         "measure_first": measure_first,
         **months,
         "rejects": rejects[["source_file", "source_row", "reject_reason"]],
-        "rejects_summary": assemble.rejects_summary(rejects),
+        "rejects_summary": result_tables.rejects_summary(rejects),
     }
     since = changes(status, former_status)
     if len(since):  # without a former period there is nothing to publish
@@ -194,11 +178,11 @@ def judge_month(
     warnings = [
         *inputs.warnings,
         *period_warnings(inputs, settings, period, window),
-        *assemble.warnings(rejects, books),
+        *result_tables.warnings(rejects, books),
     ]
     for warning in warnings:
         tell("warning", fault=warning)
-    coarser = assemble.coarser_cells(evidence, priors, hex_status, inputs.communes, period, settings)
+    coarser = hex_tables.coarser_cells(evidence, priors, hex_status, inputs.communes, period, settings)
     return Month(period, window, inputs.communes, evidence.operators, tables, results, warnings, prints, coarser)
 
 
@@ -249,7 +233,7 @@ def _widened(
 ) -> Evidence:
     """Rows that fail E1 over a longer window, as far as deliveries reach back. The books stay with the base window."""
     for month_count, number in question.window_of_months.items():
-        lacking = assemble.below_first_gate(evidence, inputs.communes, settings)
+        lacking = result_tables.below_first_gate(evidence, inputs.communes, settings)
         units = units_of_facts(facts, question.names, question.scope, number, month_count, settings)
         evidence = widened(evidence, *units, lacking, month_count)
         tell("widened", count=len(lacking), months=month_count)

@@ -10,45 +10,44 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from benchmarks.hard_points import by_the_library, points_on_edges, poles_and_pentagons, spread_over_the_world
-from pipeline.hexgrid import bulk_index as lattice
-from pipeline.hexgrid import hexes
+from pipeline.hexgrid import bulk_index, hexes
 from pipeline.measurements import locate
 
 
 @pytest.mark.parametrize("resolution", range(16))
 def test_every_point_of_the_world_gets_the_librarys_cell(resolution):
     lat, lon = spread_over_the_world(20_000, resolution)
-    assert (lattice.cells_of_points(lat, lon, resolution) == by_the_library(lat, lon, resolution)).all()
+    assert (bulk_index.cells_of_points(lat, lon, resolution) == by_the_library(lat, lon, resolution)).all()
 
 
 @pytest.mark.parametrize("resolution", range(13))
 def test_points_on_edges_and_corners_get_the_librarys_cell(resolution):
     lat, lon = points_on_edges(resolution, resolution)
-    assert (lattice.cells_of_points(lat, lon, resolution) == by_the_library(lat, lon, resolution)).all()
+    assert (bulk_index.cells_of_points(lat, lon, resolution) == by_the_library(lat, lon, resolution)).all()
 
 
 @pytest.mark.parametrize("resolution", [0, 1, 5, 8, 9, 12])
 def test_poles_pentagons_and_face_centres_get_the_librarys_cell(resolution):
     lat, lon = poles_and_pentagons(resolution, resolution)
-    assert (lattice.cells_of_points(lat, lon, resolution) == by_the_library(lat, lon, resolution)).all()
+    assert (bulk_index.cells_of_points(lat, lon, resolution) == by_the_library(lat, lon, resolution)).all()
 
 
 def test_a_small_area_is_numbered_by_a_box_and_few_points_by_sorting(monkeypatch):
     generator = np.random.default_rng(1)
     lat, lon = generator.uniform(21.7, 22.8, 100_000), generator.uniform(102.3, 103.9, 100_000)
     expected = by_the_library(lat, lon, 9)
-    assert (lattice.cells_of_points(lat, lon, 9) == expected).all()
-    assert (lattice.cells_of_points(lat, lon, 9, threads=1) == expected).all()
-    monkeypatch.setattr(lattice, "BOX_LIMIT", 0)
-    assert (lattice.cells_of_points(lat, lon, 9) == expected).all()
+    assert (bulk_index.cells_of_points(lat, lon, 9) == expected).all()
+    assert (bulk_index.cells_of_points(lat, lon, 9, threads=1) == expected).all()
+    monkeypatch.setattr(bulk_index, "BOX_LIMIT", 0)
+    assert (bulk_index.cells_of_points(lat, lon, 9) == expected).all()
 
 
 def test_no_position_has_no_cell():
     lat = np.array([np.nan, 91.0, 22.0, 22.0, -90.1, 22.0])
     lon = np.array([103.0, 103.0, 181.0, np.nan, 0.0, 103.0])
-    found = lattice.cells_of_points(lat, lon, 9)
+    found = bulk_index.cells_of_points(lat, lon, 9)
     assert found.tolist() == [0, 0, 0, 0, 0, h3.latlng_to_cell(22.0, 103.0, 9)]
-    assert lattice.cells_of_points(lat[:0], lon[:0], 9).tolist() == []
+    assert bulk_index.cells_of_points(lat[:0], lon[:0], 9).tolist() == []
 
 
 def test_few_points_and_many_give_the_same_cells(monkeypatch):
@@ -60,7 +59,7 @@ def test_few_points_and_many_give_the_same_cells(monkeypatch):
     monkeypatch.undo()
     monkeypatch.setattr(hexes, "BULK", 1)
     assert (hexes.indexes_of_points(lat, lon, 8) == few).all()
-    monkeypatch.setattr(lattice, "cells_of_points", lambda *_, **__: np.full(500, 7, dtype="uint64"))
+    monkeypatch.setattr(bulk_index, "cells_of_points", lambda *_, **__: np.full(500, 7, dtype="uint64"))
     assert set(hexes.indexes_of_points(lat, lon, 8)) == {7}  # it is the bulk loop that is asked
 
 

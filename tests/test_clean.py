@@ -10,8 +10,7 @@ from hypothesis import strategies as st
 from pandera.errors import SchemaErrors
 
 from pipeline.config.settings import Settings
-from pipeline.measurements import clean
-from pipeline.measurements import tile_values as samples
+from pipeline.measurements import clean, tile_values
 from pipeline.measurements.evidence import units_of_facts
 from pipeline.measurements.prepare import books_of, rejects_of
 from pipeline.schema.tables import REJECT_REASONS, TABLES, checked, typed
@@ -249,7 +248,7 @@ def test_a_tiles_value_goes_to_the_larger_part_and_its_counts_are_split():
             "device_count": [5.0, 5.0, 2.0],
         }
     )
-    devices, counts = samples.tile_values(parts)
+    devices, counts = tile_values.tile_values(parts)
     assert devices[["commune_code", "download_mbps"]].to_numpy().tolist() == [["a", 10.0], ["b", 30.0]]
     assert counts.loc[("b", "all")].to_dict() == pytest.approx(
         {"test_count": 4.0, "device_count": 2.0, "raw_mean_mbps": (2 * 10 + 2 * 30) / 4, "sample_count": 1}

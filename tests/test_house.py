@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import graphlib
 import re
 import subprocess
 from pathlib import Path
@@ -12,103 +13,67 @@ import pytest
 from pipeline.schema import tables, texts
 
 ROOT = Path(__file__).resolve().parents[1]
-ROOMS = sorted((ROOT / "pipeline").rglob("*.py"))
+MODULES = sorted((ROOT / "pipeline").rglob("*.py"))
 
-# what a room may import of this package, beside its own parts
-BELOW = {"tables", "errors"}
-MAY = {
-    "errors": set(),
-    "periods": {"errors"},
-    "texts": {"errors"},
-    "fields": set(),
-    "tables": {"fields"},
-    "settings": {"errors", "output_settings"},
-    "output_settings": set(),
-    "monthly": {"evidence", "facts", "fieldwork", "groups", "periods", "privacy", "rows", "sample_facts", "settings", "tables"},
-    "sources": {"tables", "errors", "periods"},
-    "inputs": {"boundaries", "crosswalk", "deliveries", "demand", "surroundings", "errors", "periods", "settings", "sources", "tables"},
-    "deliveries": {"errors", "settings", "sources"},
-    "engine": set(),
-    "cluster": {"engine", "errors"},
-    "fingerprints": set(),
-    "groups": {"order_kernels"},
-    "order_kernels": set(),
-    "samples": {"fingerprints", "tables"},
-    "rows": {"fingerprints", "clean", "groups"},
-    "sample_facts": {"clean", "groups", "rows", "walk"},
-    "walk": set(),
-    "facts": {"clean", "groups", "rows", "sample_facts"},
-    "tiles": {"evidence", "hexes", "periods", "samples", "settings", "tables"},
-    "prepare": {"clean", "deliveries", "engine", "errors", "facts", "fingerprints", "hexes", "locate", "rows", "settings", "tables"},
-    "scope": {"evidence", "rows", "fingerprints", "hexes", "periods", "prepare", "settings", "tables"},
-    "assemble_gaps": {"evidence", "gaps", "hexes", "judge", "periods", "samples", "settings", "statistics", "tables"},
-    "explain": {"errors", "tables", "texts"},
-    "compare": set(),
-    "assemble_priorities": {"assemble_gaps", "hexes", "inputs", "surroundings", "diagnose", "evidence", "fieldwork", "prioritise", "privacy", "settings", "statistics", "tables"},
-    "demand": {"errors", "rasters", "tables"},
-    "surroundings": {"errors", "rasters"},
-    "former": {"errors", "inputs", "periods", "tables"},
-    "evidence": {"facts", "fingerprints", "groups", "judge", "hexes", "periods", "rows", "sample_facts", "samples", "settings", "tables"},
-    "assemble": {"borrowing", "errors", "evidence", "gaps", "hexes", "judge", "locate", "periods", "privacy", "settings", "statistics", "tables"},
-    "headings": {"texts"},
-    "hexes": {"groups", "lattice", "tables"},
-    "lattice": {"lattice_kernels"},
-    "lattice_kernels": set(),
-    "demo": {"contaminate", "schematic", "simulate", "errors", "sources"},
-    "publish": {"compare", "fingerprints", "headings", "tables", "errors", "texts", "__version__"},
-    "journey": {"assemble", "assemble_gaps", "assemble_priorities", "borrowing", "changes", "deliveries", "demand", "engine", "errors", "evidence", "facts", "former", "hexes", "inputs", "locate", "monthly", "periods", "prepare", "publish", "scope", "settings", "sources", "statistics", "tables", "tiles"},
-    "console": {"cluster", "errors", "texts"},
-    "cli": {"compare", "console", "deliveries", "errors", "explain", "former", "settings", "texts", "journey", "inputs", "demo", "__version__"},
-    "__main__": {"cli"},
-    "__init__": set(),
-}  # fmt: skip
+# packages along the data's way: each imports only those before it, for types too
+WAY = ["__init__", "schema", "config", "engine", "hexgrid", "sources", "measurements", "demo", "verdicts", "actions"]
+WAY += ["publish", "journey", "console", "cli", "__main__"]
+
+
+def package(name: str) -> str:
+    """The package of a dotted module name of ours; what `pipeline` itself holds belongs to `__init__`."""
+    part = name.split(".")[1] if "." in name else ""
+    return part if part in WAY else "__init__"
 
 
 def imported(text: str) -> set[str]:
-    """Rooms that a source text imports when it runs; what it names for types only is no import."""
+    """Dotted names of ours that a source text imports, late and for types only included."""
     found: set[str] = set()
-    tree = ast.parse(text)
-    shapes = [n for n in ast.walk(tree) if isinstance(n, ast.If) and ast.unparse(n.test) == "TYPE_CHECKING"]
-    for_types_only = {inner for n in shapes for inner in ast.walk(n)}
-    for node in ast.walk(tree):
-        if node in for_types_only:
-            continue
-        if isinstance(node, ast.ImportFrom) and node.module and node.module.split(".")[0] == "pipeline":
-            parts = node.module.split(".")
-            found |= {parts[1]} if len(parts) > 1 else {alias.name for alias in node.names}
+    for node in ast.walk(ast.parse(text)):
+        if isinstance(node, ast.ImportFrom) and (node.module or "").split(".")[0] == "pipeline":
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
         elif isinstance(node, ast.Import):
-            found |= {a.name.split(".")[1] for a in node.names if a.name.startswith("pipeline.")}
+            found |= {alias.name for alias in node.names if alias.name.split(".")[0] == "pipeline"}
     return found
 
 
-@pytest.mark.parametrize("path", ROOMS, ids=lambda p: str(p.relative_to(ROOT)))
-def test_rooms_import_only_what_lies_below(path):
-    room = path.relative_to(ROOT / "pipeline").parts[0].removesuffix(".py")
-    assert imported(path.read_text(encoding="utf-8")) - {room} <= MAY.get(room, BELOW)
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_a_package_imports_only_packages_before_it(path):
+    own = path.relative_to(ROOT / "pipeline").parts[0].removesuffix(".py")
+    after = set(WAY[WAY.index(own) + 1 :])
+    assert {name for name in imported(path.read_text(encoding="utf-8")) if package(name) in after} == set()
 
 
-def test_the_rule_on_imports_sees_late_imports_and_not_types():
-    late = "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from pipeline.journey import Month\ndef f():\n    from pipeline.measurements.clean import x\n"
-    assert imported(late) == {"clean"}
-    assert imported("import pipeline.hexgrid.hexes\nfrom pipeline import gaps, judge\n") == {"hexes", "gaps", "judge"}
+def test_no_module_imports_itself_round_a_corner():
+    names = {".".join(p.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): p for p in MODULES}
+    arrows = {}
+    for name, path in names.items():
+        found = imported(path.read_text(encoding="utf-8"))
+        arrows[name] = {one if one in names else one.rpartition(".")[0] for one in found} & set(names)
+    assert tuple(graphlib.TopologicalSorter(arrows).static_order())
 
 
-@pytest.mark.parametrize("path", ROOMS, ids=lambda p: str(p.relative_to(ROOT)))
-def test_files_stay_readable(path):
-    text = path.read_text(encoding="utf-8")
-    assert text.count("\n") <= 400
-    assert ast.get_docstring(ast.parse(text)), "a room says what it is for"
+def test_the_rule_on_imports_sees_late_imports_and_types():
+    late = "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from pipeline.schema.month import Month\n"
+    late += "def f():\n    from pipeline.measurements.clean import x\n"
+    assert imported(late) == {"pipeline.schema.month.Month", "pipeline.measurements.clean.x"}
+    assert {package(name) for name in imported("from pipeline import __version__, journey")} == {"__init__", "journey"}
+
+
+@pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_a_module_says_what_it_is_for(path):
+    assert ast.get_docstring(ast.parse(path.read_text(encoding="utf-8")))
 
 
 def test_only_the_command_prints():
     printing = [
-        p.name for p in ROOMS if re.search(r"^\s*print\(|typer\.echo\(", p.read_text(encoding="utf-8"), re.MULTILINE)
+        p.name for p in MODULES if re.search(r"^\s*print\(|typer\.echo\(", p.read_text(encoding="utf-8"), re.MULTILINE)
     ]
     assert printing == ["cli.py", "console.py"]
 
 
 def test_every_fault_has_words_in_both_languages_and_every_word_a_use():
-    code = "\n".join(p.read_text(encoding="utf-8") for p in ROOMS if p.name != "texts.py")
+    code = "\n".join(p.read_text(encoding="utf-8") for p in MODULES if p.name != "texts.py")
     used = set(re.findall(r"""(?:Fault|fault)\(\s*["'](\w+)["']""", code)) | {
         "missing_file",
         "empty_glob",
@@ -156,7 +121,7 @@ def test_no_library_file_and_no_address_of_a_package_index_is_committed():
 
 
 def test_nothing_of_the_first_province_is_in_the_code():
-    for path in ROOMS:
+    for path in MODULES:
         text = path.read_text(encoding="utf-8")
         words = ("Lai Châu", "03388", "Mường Tè")
         if path.name != "texts.py":  # a letter names the province's CRS as its example

@@ -14,8 +14,7 @@ from pipeline.journey import judge_month
 from pipeline.publish.manifest import Journal
 from pipeline.schema.tables import TABLES, typed
 from pipeline.sources.inputs import Inputs, chosen_period
-from pipeline.verdicts import result_tables as assemble
-from pipeline.verdicts import statistics
+from pipeline.verdicts import result_tables, statistics
 from tests.builders import centre, device_frame, squares
 
 COMMUNES = squares()
@@ -175,4 +174,4 @@ def test_months_of_the_window_that_the_data_lack_are_told():
     month = judge_month(inputs, rules, chosen_period(inputs, rules, None), Journal())
     assert [w.values["found"] for w in month.warnings if w.code == "months_missing"] == [["2026-08", "2026-09"]]
     assert isinstance(month.tables["commune_status"], pd.DataFrame)
-    assert assemble.UNIT == ["commune_code", "operator"]
+    assert result_tables.UNIT == ["commune_code", "operator"]

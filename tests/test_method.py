@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from pipeline.actions import gaps, prioritise
-from pipeline.verdicts import judge, statistics
+from pipeline.actions import prioritise
+from pipeline.verdicts import judge, statistics, weak_hexes
 from pipeline.verdicts.judge import Gates
 from tests.builders import RULES, device_frame
 
@@ -156,14 +156,14 @@ def test_eb_check():
 def test_least_weak_counts():
     table = {8: 8, 9: 9, 10: 10, 12: 11, 15: 14, 20: 17, 25: 21, 30: 25, 40: 32, 50: 39, 60: 46, 80: 60, 100: 74}
     n = np.array(list(table), dtype=float)
-    assert gaps.least_weak_count(n, np.full(len(n), 0.8), 0.05).tolist() == list(table.values())
+    assert weak_hexes.least_weak_count(n, np.full(len(n), 0.8), 0.05).tolist() == list(table.values())
     for count, k in table.items():
         p0 = stats.norm.cdf(0.4)
         assert stats.binom.sf(k - 1, count, p0) <= 0.05 < stats.binom.sf(k - 2, count, p0)
 
 
 def test_no_count_is_weak_without_a_prior_or_below_eight_devices():
-    weak = gaps.is_weak(
+    weak = weak_hexes.is_weak(
         pd.Series([8, 7, 8]), pd.Series([8, 7, 8]), pd.Series([0.8, 0.8, np.nan]), min_devices=8, significance=0.05
     )
     assert weak.tolist() == [True, False, False]

@@ -15,7 +15,7 @@ from pipeline.config.settings import Settings
 from pipeline.hexgrid.hexes import cells_of_points
 from pipeline.measurements.evidence import Evidence
 from pipeline.schema.periods import Period
-from pipeline.verdicts import result_tables as assemble
+from pipeline.verdicts import hex_tables
 from tests.builders import HEADINGS, page_table, read_page, squares, write_boundaries
 
 SPEEDS = ["mean_mbps", "median_mbps", "upload_mean_mbps", "latency_median_ms", "share_devices_below_target"]
@@ -128,11 +128,11 @@ def test_a_coarse_cell_does_not_give_away_a_small_group_among_its_finer_cells(sm
     rows += [(cell, "W", f"w{cell}{i}", 30.0) for cell in (a, b) for i in range(4)]
     settings = Settings.model_validate({"publish": {"max_map_cells": 1}})
     evidence, period, communes = hand_made(rows), Period.parse("2026-10"), squares()
-    figures = assemble.hex_figures(evidence, {}, settings)
+    figures = hex_tables.hex_figures(evidence, {}, settings)
     nothing = pd.DataFrame({"hex_id": [], "operator": [], "gap_id": []}, dtype="str")
     people = pd.Series(np.nan, index=pd.Index([], dtype="str"))
-    fine = assemble.hex_status(figures, nothing, communes, period, 3, 3, people)
-    coarse = assemble.coarser_cells(evidence, {}, fine, communes, period, settings)
+    fine = hex_tables.hex_status(figures, nothing, communes, period, 3, 3, people)
+    coarse = hex_tables.coarser_cells(evidence, {}, fine, communes, period, settings)
     assert isinstance(coarse, gpd.GeoDataFrame)
     assert set(coarse["h3_resolution"]) == {5}
     found = coarse.set_index("operator")[SPEEDS]
@@ -146,8 +146,8 @@ def test_few_cells_need_no_coarser_ones():
     evidence = hand_made(
         [(cells_of_points(pd.Series([22.05]), pd.Series([103.05]), 9)[0], "V", f"v{i}", 5.0) for i in range(4)]
     )
-    figures = assemble.hex_figures(evidence, {}, Settings())
+    figures = hex_tables.hex_figures(evidence, {}, Settings())
     nothing = pd.DataFrame({"hex_id": [], "operator": [], "gap_id": []}, dtype="str")
     people = pd.Series(np.nan, index=pd.Index([], dtype="str"))
-    fine = assemble.hex_status(figures, nothing, squares(), Period.parse("2026-10"), 3, 3, people)
-    assert assemble.coarser_cells(evidence, {}, fine, squares(), Period.parse("2026-10"), Settings()) is None
+    fine = hex_tables.hex_status(figures, nothing, squares(), Period.parse("2026-10"), 3, 3, people)
+    assert hex_tables.coarser_cells(evidence, {}, fine, squares(), Period.parse("2026-10"), Settings()) is None

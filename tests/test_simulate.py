@@ -11,8 +11,7 @@ import pytest
 from benchmarks import provinces
 from benchmarks.calibration import TARGET, intervals, judged, naive
 from benchmarks.calibration_report import by_regime, promises, tenths
-from pipeline.demo import inject_errors as contaminate
-from pipeline.demo import simulate
+from pipeline.demo import inject_errors, simulate
 from pipeline.demo.simulate import Operator, Spread
 from pipeline.measurements import locate
 
@@ -118,12 +117,12 @@ def test_every_kind_of_dirt_is_in_a_delivery():
     province = simulate.draw_province(
         provinces.communes(), OPERATORS, ("2026-10",), seed=1, test_count=20_000, spread=Spread()
     )
-    rows = contaminate.contaminated(
+    rows = inject_errors.contaminated(
         province.tests,
         provinces.communes(),
         {"A": ("A", "a "), "B": ("B",)},
         np.random.default_rng(1),
-        contaminate.Dirt(),
+        inject_errors.Dirt(),
     )
     assert len(rows) == 20_000
     speed = pd.to_numeric(rows["download_mbps"], errors="coerce")

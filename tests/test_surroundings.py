@@ -14,9 +14,7 @@ from affine import Affine
 from pipeline.config.settings import Boundaries
 from pipeline.hexgrid import hexes
 from pipeline.schema.errors import UserFault
-from pipeline.sources import boundaries
-from pipeline.sources import context_layers as surroundings
-from pipeline.sources import population as demand
+from pipeline.sources import boundaries, context_layers, population
 from tests.builders import month_of_tests, squares, write_world
 
 
@@ -46,10 +44,10 @@ def test_facilities_are_counted_where_they_lie_and_the_others_are_told(tmp_path)
         POINT(99, 9),
     ]
     path = vector(tmp_path / "f.gpkg", shapes, kind=["school", "bar", "clinic", "school", "school"])
-    counts, warnings = surroundings.facilities_per_commune(squares(2, 1), path, kind_column=None, kinds=())
+    counts, warnings = context_layers.facilities_per_commune(squares(2, 1), path, kind_column=None, kinds=())
     assert counts.to_dict() == {"r0c0": 3, "r0c1": 1}, "on the shared border the smaller code has it"
     assert [(w.code, w.values["found"], w.values["count"]) for w in warnings] == [("facilities_outside", 1, 5)]
-    counts, _ = surroundings.facilities_per_commune(squares(2, 1), path, kind_column="kind", kinds=("school",))
+    counts, _ = context_layers.facilities_per_commune(squares(2, 1), path, kind_column="kind", kinds=("school",))
     assert counts.to_dict() == {"r0c0": 2, "r0c1": 0}
 
 
@@ -65,7 +63,7 @@ def test_facilities_are_counted_where_they_lie_and_the_others_are_told(tmp_path)
 @pytest.mark.filterwarnings("ignore:'crs' was not provided")
 def test_a_bad_file_is_a_letter(tmp_path, make, code):
     with pytest.raises(UserFault) as raised:
-        surroundings.facilities_per_commune(squares(2, 1), make(tmp_path), kind_column="nature", kinds=())
+        context_layers.facilities_per_commune(squares(2, 1), make(tmp_path), kind_column="nature", kinds=())
     assert raised.value.faults[0].code == code
 
 
@@ -74,7 +72,7 @@ def test_terrain_is_the_spread_of_heights_inside_the_commune(tmp_path):
     heights[10:, 10:20] += np.where(np.arange(10) % 2, 100.0, -100.0)  # r0c1: ± 100 m
     heights[:10, 0:10] += np.where(np.arange(10) % 2, 400.0, -400.0)  # r1c0: ± 400 m
     path = raster(tmp_path / "dem.tif", heights[:, :20])
-    found = surroundings.terrain_of_communes(squares(3, 2), path, hilly_relief_m=50, mountainous_relief_m=150)
+    found = context_layers.terrain_of_communes(squares(3, 2), path, hilly_relief_m=50, mountainous_relief_m=150)
     assert found.drop(["r0c2", "r1c2"]).to_dict() == {
         "r0c0": "flat",
         "r0c1": "hilly",
@@ -83,15 +81,15 @@ def test_terrain_is_the_spread_of_heights_inside_the_commune(tmp_path):
     }
     assert found[["r0c2", "r1c2"]].isna().all(), "the raster does not reach them"
     with pytest.raises(UserFault) as raised:
-        surroundings.terrain_of_communes(squares(1, 1, west=10), path, hilly_relief_m=50, mountainous_relief_m=150)
+        context_layers.terrain_of_communes(squares(1, 1, west=10), path, hilly_relief_m=50, mountainous_relief_m=150)
     assert raised.value.faults[0].code == "raster_elsewhere"
 
 
 def test_crossed_pieces():
     roads = np.array([shapely.LineString([(0, 0.5), (1, 0.5)])])
     pieces = np.array([shapely.box(0.2, 0, 0.4, 1), shapely.box(0.2, 0.6, 0.4, 1), shapely.box(5, 5, 6, 6)])
-    assert surroundings.crossed_by(roads, pieces).tolist() == [True, False, False]
-    assert surroundings.crossed_by(roads[:0], pieces).tolist() == [False] * 3
+    assert context_layers.crossed_by(roads, pieces).tolist() == [True, False, False]
+    assert context_layers.crossed_by(roads[:0], pieces).tolist() == [False] * 3
 
 
 def test_people_of_a_cell_are_its_part_of_each_commune(tmp_path):
@@ -101,11 +99,11 @@ def test_people_of_a_cell_are_its_part_of_each_commune(tmp_path):
     path = raster(tmp_path / "w.tif", weights, north=22.1)
     communes = squares(2, 1).assign(population=[800.0, 300.0])
     cells = gpd.GeoSeries([shapely.box(103.05, 22.0, 103.15, 22.1), shapely.box(103.0, 22.0, 103.05, 22.05), shapely.box(90, 0, 91, 1)], index=["both", "west", "away"], crs=4326)  # fmt: skip
-    people = demand.people_of_cells(cells, communes, path)
+    people = population.people_of_cells(cells, communes, path)
     assert people["both"] == pytest.approx(800 / 2 + 300 / 2)
     assert people["west"] == pytest.approx(800 / 4)
     assert np.isnan(people["away"])
-    unknown = demand.people_of_cells(cells, communes.assign(population=[np.nan, 300.0]), path)
+    unknown = population.people_of_cells(cells, communes.assign(population=[np.nan, 300.0]), path)
     assert unknown["both"] == pytest.approx(150)
     assert np.isnan(unknown["west"])
 
@@ -114,20 +112,20 @@ def test_people_over_all_cells_are_the_communes_people_on_the_real_raster(shared
     rules = Boundaries(code_column="code", name_column="fullName").model_dump(exclude={"path"})
     communes, _ = boundaries.read_communes(shared / "boundaries/laichau_communes_2025.geojson", **rules)
     path = shared / "population/laichau_worldpop_2020_1km.tif"
-    people, _ = demand.people_per_commune(communes, path, code_column="", people_column="", total=460_196)
+    people, _ = population.people_per_commune(communes, path, code_column="", people_column="", total=460_196)
     communes = communes.assign(population=people.to_numpy())
     area = communes.union_all().buffer(0.05)
     cells = pd.Series(h3.geo_to_cells(shapely.geometry.mapping(shapely.simplify(area, 0.01)), 6), dtype="str")
     outlines = hexes.outlines(cells)
     outlines.index = pd.Index(cells)
-    found = demand.people_of_cells(outlines, communes, path)
+    found = population.people_of_cells(outlines, communes, path)
     assert found.sum() == pytest.approx(460_196, rel=0.001)
 
 
 def test_a_crowded_commune_is_questioned():
     communes = squares(2, 1).assign(population=[114.0 * 60_000, 5000.0])
-    assert demand.crowded(communes) == ["r0c0 (60,000/km²)"]
-    assert demand.crowded(communes.assign(population=np.nan)) == []
+    assert population.crowded(communes) == ["r0c0 (60,000/km²)"]
+    assert population.crowded(communes.assign(population=np.nan)) == []
 
 
 def test_a_run_with_everything_weighs_it_and_names_its_inputs(lomsong, tmp_path):

@@ -15,11 +15,10 @@ import pandas as pd
 from pipeline.actions import gaps
 from pipeline.config.settings import Settings
 from pipeline.hexgrid import hexes
-from pipeline.measurements import evidence
-from pipeline.measurements import tile_values as samples
+from pipeline.measurements import tile_values
 from pipeline.schema.periods import Period
 from pipeline.schema.tables import ALL, FIELDS, GAP_STATES, checked, typed
-from pipeline.verdicts import judge, statistics
+from pipeline.verdicts import judge, result_tables, statistics
 
 Priors = Mapping[str, statistics.Prior | None]
 AREA = ["gap_id", "operator"]
@@ -187,7 +186,7 @@ def _described(rows: pd.DataFrame, settings: Settings) -> pd.DataFrame:
     mean, sd, log_mean, log_var, m = (units[c].to_numpy() for c in ("mean_mbps", "sd_mbps", "log_mean", "log_var", "m"))
     lo, hi = statistics.envelope(mean, sd, log_mean, log_var, m, settings.evidence.confidence)
     p_gap, p_meets = statistics.p_values(mean, sd, log_mean, log_var, m, target)
-    grouped = values.groupby(samples.UNIT)
+    grouped = values.groupby(tile_values.UNIT)
     return units.assign(
         lo_mbps=lo,
         hi_mbps=hi,
@@ -235,9 +234,9 @@ def _retested(rows: pd.DataFrame, priors: Priors, settings: Settings) -> pd.Data
     """New samples at the places of known gaps → by gap: m, mean, sd, `is_retested` (E1), `meets_again` (METHOD §4)."""
     if rows.empty:
         return pd.DataFrame({name: [] for name in ("m", "mean_mbps", "sd_mbps", "is_retested", "meets_again")})
-    dates = rows.assign(commune_code=rows["gap_id"]).groupby(samples.UNIT)["local_date"].nunique()
+    dates = rows.assign(commune_code=rows["gap_id"]).groupby(tile_values.UNIT)["local_date"].nunique()
     units = _described(_as_totals(rows), settings).assign(date_count=dates.astype("float64"))
-    target, gates = settings.target.download_mbps, evidence.gates_of(settings)
+    target, gates = settings.target.download_mbps, result_tables.gates_of(settings)
     units[["gap_probability", "has_spread_between"]] = np.nan, False
     for name, prior in priors.items():
         here = units.index.get_level_values("operator") == name
@@ -245,7 +244,7 @@ def _retested(rows: pd.DataFrame, priors: Priors, settings: Settings) -> pd.Data
             m, log_mean = units.loc[here, "m"].to_numpy(), units.loc[here, "log_mean"].to_numpy()
             units.loc[here, "gap_probability"] = statistics.posterior(m, log_mean, prior, target)[1]
             units.loc[here, "has_spread_between"] = prior.tau2 > 0
-    pseudo = rows.groupby(AREA)["is_pseudo"].any().rename_axis(index=samples.UNIT)
+    pseudo = rows.groupby(AREA)["is_pseudo"].any().rename_axis(index=tile_values.UNIT)
     asked = units.assign(
         has_spread_between=units["has_spread_between"].astype(bool),
         is_tiles=False,

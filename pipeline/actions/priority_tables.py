@@ -18,7 +18,7 @@ from pipeline.hexgrid import hexes
 from pipeline.measurements.evidence import Evidence
 from pipeline.schema import privacy
 from pipeline.schema.tables import ALL, PRIVATE
-from pipeline.sources import context_layers as surroundings
+from pipeline.sources import context_layers
 from pipeline.sources.inputs import Inputs
 from pipeline.verdicts import statistics
 
@@ -93,7 +93,7 @@ def _on_main_road(rows: pd.DataFrame, weak_cells: pd.DataFrame, inputs: Inputs) 
     outlines = hexes.outlines(weak_cells["hex_id"])
     cells = gpd.GeoDataFrame({"operator": weak_cells["operator"]}, geometry=outlines.to_numpy(), crs="EPSG:4326")
     pieces = gpd.overlay(cells, inputs.communes[["commune_code", "geometry"]], how="intersection")
-    crossed = pieces[surroundings.crossed_by(inputs.roads, pieces.geometry.to_numpy())]
+    crossed = pieces[context_layers.crossed_by(inputs.roads, pieces.geometry.to_numpy())]
     units = set(zip(crossed["commune_code"], crossed["operator"], strict=True))
     held = [unit in units for unit in zip(rows["commune_code"], rows["operator"], strict=True)]
     return pd.Series(held, index=rows.index, dtype="boolean")

@@ -15,8 +15,7 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
-from pipeline.demo import inject_errors as contaminate
-from pipeline.demo import schematic, simulate
+from pipeline.demo import inject_errors, schematic, simulate
 from pipeline.schema.errors import fault
 
 HEADINGS = {
@@ -46,8 +45,8 @@ def write_demo(out: Path, *, test_count: int, seed: int, province: str | None = 
     operators = {n: simulate.Operator(o["share"], o["level"], tuple(o["names"])) for n, o in about["operators"].items()}
     drawn = simulate.draw_province(communes, operators, about["months"], test_count=test_count, seed=seed)
     names_met = {name: operator.names for name, operator in operators.items()}
-    delivered = contaminate.contaminated(
-        drawn.tests, communes, names_met, np.random.default_rng([seed, 2]), contaminate.Dirt()
+    delivered = inject_errors.contaminated(
+        drawn.tests, communes, names_met, np.random.default_rng([seed, 2]), inject_errors.Dirt()
     )
     written = [_write_boundaries(out / "boundaries" / "communes.geojson", communes, about["notice"])]
     names = former_names(communes["commune_code"]).assign(notice=about["notice"])

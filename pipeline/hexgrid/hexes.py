@@ -34,9 +34,9 @@ def indexes_of_points(
     there are in all, of which these are some.
     """
     if (len(latitude) if total is None else total) >= BULK and find_spec("numba"):
-        from pipeline.hexgrid import bulk_index as lattice
+        from pipeline.hexgrid import bulk_index
 
-        return lattice.cells_of_points(latitude, longitude, resolution, threads=1)  # parts run side by side already
+        return bulk_index.cells_of_points(latitude, longitude, resolution, threads=1)  # parts run side by side already
     known = np.flatnonzero((np.abs(latitude) <= 90) & (np.abs(longitude) <= 180))
     cells = np.zeros(len(latitude), dtype=np.uint64)
     points = zip(latitude[known].tolist(), longitude[known].tolist(), strict=True)

@@ -17,15 +17,14 @@ import pandas as pd
 from pipeline.config.settings import Settings
 from pipeline.hexgrid import hexes
 from pipeline.hexgrid.groups import changes, medians, ratio, sequence
-from pipeline.measurements import tile_values as samples
+from pipeline.measurements import tile_values
 from pipeline.measurements.facts import Facts
 from pipeline.measurements.fingerprints import combined, operator_prints
 from pipeline.measurements.rows import DAY_S, Columns, Scope, month_of_day, split, within
 from pipeline.measurements.sample_facts import PER_UNIT, added_places, values_over
 from pipeline.schema.tables import ALL, checked, spelled, typed
-from pipeline.verdicts import judge
 
-UNIT = samples.UNIT
+UNIT = tile_values.UNIT
 
 
 @dataclass(frozen=True)
@@ -235,7 +234,7 @@ def _slow_hours_apart(
         bounds = np.r_[changes(of), len(codes)]
         for start, stop in pairwise(bounds.tolist()):
             if slow_samples[of[start]] > 1:
-                found[of[start]] = samples.widest_apart(second_of[start:stop])
+                found[of[start]] = tile_values.widest_apart(second_of[start:stop])
     return found
 
 
@@ -314,8 +313,3 @@ def widened(
     joined.loc[chosen, "window_months"] = float(month_count)
     values = pd.concat([kept, added]).sort_values([*UNIT, "device_key"], ignore_index=True)
     return replace(base, devices=values, counts=joined)
-
-
-def gates_of(settings: Settings) -> judge.Gates:
-    """The settings' `[evidence]` as the judge's gates."""
-    return judge.Gates(**{name: getattr(settings.evidence, name) for name in judge.Gates.__dataclass_fields__})

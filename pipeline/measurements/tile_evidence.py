@@ -11,7 +11,7 @@ import shapely
 
 from pipeline.config.settings import Settings
 from pipeline.hexgrid import hexes
-from pipeline.measurements import tile_values as samples
+from pipeline.measurements import tile_values
 from pipeline.measurements.evidence import Evidence, Names, revisited_samples
 from pipeline.schema.periods import Period
 from pipeline.schema.tables import ALL
@@ -64,7 +64,7 @@ def evidence_of_tiles(marked: pd.DataFrame, shares: pd.DataFrame, outlines: np.n
     """Marked tiles and their shares → evidence under operator `all`. Tests over communes = tests placed: asserted."""
     columns = ["quadkey", "download_mbps", "upload_mbps", "latency_ms", "test_count", "device_count"]
     parts = shares.merge(marked[columns], left_on="tile", right_index=True)
-    devices, counts = samples.tile_values(parts)
+    devices, counts = tile_values.tile_values(parts)
     assert np.isclose(counts["test_count"].sum(), (parts["test_count"] * parts["tile_share"]).sum())
     used = marked[marked["reject_reason"].isna()]
     centre = shapely.centroid(outlines[used.index.to_numpy()])

@@ -16,8 +16,8 @@ from pipeline.schema import texts
 
 if TYPE_CHECKING:
     from pipeline.config.settings import Settings
-    from pipeline.journey import Month
     from pipeline.publish.maps import Maps
+    from pipeline.schema.month import Month
     from pipeline.sources.inputs import Input, Inputs
 
 

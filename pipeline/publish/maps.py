@@ -19,7 +19,7 @@ from pipeline.schema.tables import ALL
 
 if TYPE_CHECKING:
     from pipeline.config.settings import Settings
-    from pipeline.journey import Month
+    from pipeline.schema.month import Month
 
 NAME = "coverage_gaps"
 _LANGS: tuple[texts.Lang, texts.Lang] = ("vi", "en")

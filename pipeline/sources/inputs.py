@@ -20,9 +20,7 @@ from pipeline.config.settings import Settings
 from pipeline.schema.errors import Fault, UserFault
 from pipeline.schema.periods import Period
 from pipeline.schema.tables import TABLES, typed
-from pipeline.sources import boundaries, crosswalk, deliveries, files, ookla
-from pipeline.sources import context_layers as surroundings
-from pipeline.sources import population as demand
+from pipeline.sources import boundaries, context_layers, crosswalk, deliveries, files, ookla, population
 from pipeline.sources.deliveries import Account, Part, caught
 
 STRAY_SHARE = 0.001  # a month with a smaller share of the rows is never chosen by itself
@@ -111,9 +109,9 @@ def read_inputs(settings: Settings, progress: Progress, prepared: Prepared) -> I
     if communes["population"].isna().all():
         warnings.append(Fault("nobody_counted"))
     licences = [ookla.LICENCE] if len(tiles) else []
-    if crowded := demand.crowded(communes):
+    if crowded := population.crowded(communes):
         warnings.append(Fault("crowded", values={"found": crowded}))
-    grid = settings.population.grid or demand.raster_path(settings.population.path)
+    grid = settings.population.grid or population.raster_path(settings.population.path)
     file_counts = Counter(one.source for one in listed)
     no_tests = typed("tests", pd.DataFrame({column: [] for column in TABLES["tests"]}))
     return Inputs(
@@ -139,7 +137,7 @@ def _facilities(
     about = settings.facilities
     if about.path is None:
         return None
-    counts, found = surroundings.facilities_per_commune(
+    counts, found = context_layers.facilities_per_commune(
         communes, about.path, kind_column=about.kind_column, kinds=about.kinds
     )
     warnings += found
@@ -151,7 +149,7 @@ def _roads(settings: Settings, read: list[Input]) -> np.ndarray | None:
     about = settings.roads
     if about.path is None:
         return None
-    lines = surroundings.main_roads(about.path, class_column=about.class_column, classes=about.classes)
+    lines = context_layers.main_roads(about.path, class_column=about.class_column, classes=about.classes)
     read.append(Input("roads", about.path.name, _sha256(about.path), len(lines)))
     return lines
 
@@ -160,7 +158,7 @@ def _installs(communes: gpd.GeoDataFrame, settings: Settings, read: list[Input])
     about = settings.installs
     if about.path is None:
         return None
-    counts = demand.count_per_commune(
+    counts = population.count_per_commune(
         communes, about.path, code_column=about.code_column, count_column=about.count_column
     )
     read.append(Input("installs", about.path.name, _sha256(about.path), int(counts.notna().sum())))
@@ -171,7 +169,7 @@ def _with_terrain(communes: gpd.GeoDataFrame, settings: Settings, read: list[Inp
     about = settings.terrain
     if about.path is None:
         return communes
-    terrain = surroundings.terrain_of_communes(
+    terrain = context_layers.terrain_of_communes(
         communes, about.path, hilly_relief_m=about.hilly_relief_m, mountainous_relief_m=about.mountainous_relief_m
     )
     read.append(Input("terrain", about.path.name, _sha256(about.path), len(terrain)))
@@ -197,7 +195,7 @@ def _communes(settings: Settings, read: list[Input], warnings: list[Fault]) -> g
     warnings += found
     read.append(Input("boundaries", about.path.name, _sha256(about.path), len(communes)))
     if people.path is not None:
-        counted, found = demand.people_per_commune(
+        counted, found = population.people_per_commune(
             communes,
             people.path,
             code_column=people.code_column,

@@ -1,0 +1,116 @@
+"""Devices by cell → `hex_status`: adaptive hexes, and coarser ones for a map that has too many.
+
+Does not belong here: H3 itself (`hexgrid/`), whether a hex is weak (`weak_hexes.py`).
+"""
+
+from __future__ import annotations
+
+import geopandas as gpd
+import numpy as np
+import pandas as pd
+
+from pipeline.config.settings import Settings
+from pipeline.hexgrid import hexes
+from pipeline.measurements import locate
+from pipeline.measurements.evidence import Evidence
+from pipeline.schema import privacy
+from pipeline.schema.periods import Period
+from pipeline.schema.tables import ALL, PRIVATE, checked, typed
+from pipeline.verdicts import statistics, weak_hexes
+
+
+def hex_figures(
+    evidence: Evidence,
+    priors: dict[str, statistics.Prior | None],
+    settings: Settings,
+    resolution: int | None = None,
+) -> pd.DataFrame:
+    """Adaptive cells, or cells of one resolution, × operators with their figures and `is_weak`; nothing suppressed yet."""
+    rules = settings.hexes
+    shown = hexes.adaptive_cells(
+        evidence.cells,
+        coarsest=rules.coarsest_resolution,
+        finest=rules.finest_resolution,
+        min_devices=settings.privacy.min_devices,
+    )
+    if resolution is not None:
+        shown = hexes.parents(pd.Series(shown.index, index=shown.index, dtype="str"), resolution)
+    figures = hexes.cell_figures(evidence.cells, shown, settings.target.download_mbps)
+    log_sd = (
+        figures["operator"].map({name: np.sqrt(prior.sw2) for name, prior in priors.items() if prior}).astype("float64")
+    )
+    weak = weak_hexes.is_weak(
+        figures["below_count"],
+        figures["value_count"],
+        log_sd,
+        min_devices=rules.weak_min_devices,
+        significance=rules.weak_significance,
+    )
+    # a tile is an average, not a device: counting tiles below the target tests nothing
+    return figures.assign(is_weak=weak & (not evidence.is_tiles))
+
+
+def hex_status(
+    figures: pd.DataFrame,
+    gap_of_cells: pd.DataFrame,
+    communes: gpd.GeoDataFrame,
+    period: Period,
+    window_months: int,
+    min_devices: int,
+    people: pd.Series,
+) -> gpd.GeoDataFrame:
+    """`hex_figures` and the gap of each weak cell → `hex_status` with outlines, small groups' speeds emptied.
+
+    `people`: by hex_id, empty where not known.
+    """
+    figures = figures.merge(gap_of_cells, how="left", on=["hex_id", "operator"])
+    figures = privacy.without(figures, privacy.is_suppressed(figures, "hex_id", "device_count", min_devices), PRIVATE)
+    cells = pd.Series(figures["hex_id"].unique(), dtype="str")
+    about = pd.DataFrame(
+        {
+            "hex_id": cells,
+            "h3_resolution": hexes.resolutions(cells),
+            "hex_commune_code": locate.communes_of_points(*hexes.centres(cells), communes),
+            "population": cells.map(people).astype("float64"),
+            "geometry": hexes.outlines(cells).to_numpy(),
+        }
+    )
+    table = figures.merge(about, on="hex_id").assign(period=str(period), window_months=float(window_months))
+    table = table.sort_values(["hex_id", "operator"], ignore_index=True)
+    return gpd.GeoDataFrame(checked("hex_status", typed("hex_status", table)), geometry="geometry", crs="EPSG:4326")
+
+
+def coarser_cells(
+    evidence: Evidence,
+    priors: dict[str, statistics.Prior | None],
+    published: gpd.GeoDataFrame,
+    communes: gpd.GeoDataFrame,
+    period: Period,
+    settings: Settings,
+) -> gpd.GeoDataFrame | None:
+    """`hex_status` with cells of one coarser resolution, at most `max_map_cells`; None where the adaptive ones are that few.
+
+    `published`: the adaptive `hex_status`. A coarse cell less its published finer ones would give away a small group that
+    was suppressed among these: where the suppressed finer cells of an operator hold fewer devices than the privacy gate
+    asks, the coarse cell's row is suppressed too, and its `all` row with it.
+    """
+    least = settings.privacy.min_devices
+    if published["hex_id"].nunique() <= settings.publish.max_map_cells:
+        return None
+    resolution = settings.hexes.finest_resolution - 1
+    fine = pd.Series(evidence.cells["hex9_id"].unique()).astype("str")
+    while resolution > 0 and hexes.parents(fine, resolution).nunique() > settings.publish.max_map_cells:
+        resolution -= 1
+    figures = hex_figures(evidence, priors, settings, resolution)
+    few = published.loc[published["device_count"] < least, ["hex_id", "operator", "device_count"]]
+    few = few[hexes.resolutions(few["hex_id"]) > resolution]
+    hidden = few.assign(hex_id=hexes.parents(few["hex_id"], resolution)).groupby(["hex_id", "operator"]).sum()
+    row = pd.MultiIndex.from_frame(figures[["hex_id", "operator"]])
+    count = pd.Series(hidden["device_count"].reindex(row).to_numpy(), index=figures.index)
+    at_risk = count.gt(0) & count.lt(least)
+    at_risk |= at_risk.groupby(figures["hex_id"]).transform("any") & figures["operator"].eq(ALL)
+    figures = privacy.without(figures, at_risk, PRIVATE)
+    figures["is_weak"] &= ~at_risk
+    nothing = pd.DataFrame({"hex_id": [], "operator": [], "gap_id": []}, dtype="str")
+    people = pd.Series(np.nan, index=pd.Index([], dtype="str"))
+    return hex_status(figures, nothing, communes, period, evidence.window_months, least, people)
