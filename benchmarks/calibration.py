@@ -1,4 +1,5 @@
-"""Is a verdict right as often as it says? Judges simulated provinces whose truth is known and compares (docs/method.md).
+"""Is a verdict right as often as it says? Judges simulated provinces whose truth is known and
+compares (docs/method.md).
 
     python -m benchmarks.calibration                  # 30 provinces in each regime, about six minutes on two cores
     python -m benchmarks.calibration --provinces 5    # a quick look
@@ -41,16 +42,24 @@ def judged(task: tuple[str, int]) -> pd.DataFrame:
     regime, seed = task
     inputs, province = provinces.draw(regime, seed)
     status = judge_month(inputs, SETTINGS, PERIOD, Journal()).tables["commune_status"]
-    rows = status[status["operator"] != ALL].merge(province.truth, on=UNIT).merge(naive(inputs), how="left", on=UNIT)
+    rows = (
+        status[status["operator"] != ALL]
+        .merge(province.truth, on=UNIT)
+        .merge(naive(inputs), how="left", on=UNIT)
+    )
     return rows.assign(regime=regime, seed=seed, is_gap=rows["true_mean_mbps"] < TARGET)
 
 
 def naive(inputs: provinces.Inputs) -> pd.DataFrame:
-    """What naive pipelines publish, by commune × operator: raw mean, median and mean of res-8 cell means of all tests."""
+    """What naive pipelines publish, by commune × operator: raw mean, median and mean of res-8 cell
+    means of all tests.
+    """
     tests = inputs.tests
     rows = pd.DataFrame(
         {
-            "commune_code": locate.communes_of_points(tests["latitude"], tests["longitude"], inputs.communes),
+            "commune_code": locate.communes_of_points(
+                tests["latitude"], tests["longitude"], inputs.communes
+            ),
             "operator": tests["operator_met"],
             "download_mbps": tests["download_mbps"],
             "cell": hexes.cells_of_points(tests["latitude"], tests["longitude"], 8),
@@ -69,14 +78,18 @@ def naive(inputs: provinces.Inputs) -> pd.DataFrame:
 
 
 def intervals(task: tuple[str, int]) -> pd.DataFrame:
-    """Units with 5 devices or more of one province: does each kind of 95 % interval hold the true mean, and how wide is it?"""
+    """Units with 5 devices or more of one province: does each kind of 95 % interval hold the true
+    mean, and how wide is it?
+    """
     regime, seed = task
     from pipeline import journey
     from pipeline.sources.previous_runs import no_ledger
 
     inputs, province = provinces.draw(regime, seed)
     inputs = journey._in_memory(inputs, SETTINGS)
-    evidence, *_ = journey._evidence_of(inputs, SETTINGS, PERIOD, PERIOD.window(3), no_ledger(), journey.silent)
+    evidence, *_ = journey._evidence_of(
+        inputs, SETTINGS, PERIOD, PERIOD.window(3), no_ledger(), journey.silent
+    )
     truth = province.truth.set_index(UNIT)["true_mean_mbps"]
     generator = np.random.default_rng([7, seed, len(regime)])
     found = []
@@ -105,24 +118,36 @@ def intervals(task: tuple[str, int]) -> pd.DataFrame:
             ("bootstrap percentile", *np.percentile(drawn, [2.5, 97.5])),
             ("modified Cox", np.exp(middle - cox_half), np.exp(middle + cox_half)),
         ):
-            found.append((regime, seed, kind, m, low <= truth[unit] <= high, high - low, high < truth[unit]))
+            found.append(
+                (regime, seed, kind, m, low <= truth[unit] <= high, high - low, high < truth[unit])
+            )
     columns = ["regime", "seed", "kind", "m", "holds", "width", "is_too_low"]
     return pd.DataFrame(found, columns=columns)
 
 
 def power(generator: np.random.Generator) -> pd.DataFrame:
-    """Share of gaps of a given true mean that direct evidence confirms, by number of devices (log-sd 0.7, q taken as p)."""
+    """Share of gaps of a given true mean that direct evidence confirms, by number of devices
+    (log-sd 0.7, q taken as p).
+    """
     found = []
     for mean in (15.0, 20.0, 25.0, 30.0):
         for m in (10, 12, 15, 20, 25, 30, 40, 60, 80, 120, 200, 400):
             x = np.exp(generator.normal(np.log(mean) - 0.7**2 / 2, 0.7, (2000, m)))
             y, sizes = np.log(x), np.full(2000, float(m))
-            figures = (x.mean(axis=1), x.std(axis=1, ddof=1), y.mean(axis=1), y.var(axis=1, ddof=1), sizes)
+            figures = (
+                x.mean(axis=1),
+                x.std(axis=1, ddof=1),
+                y.mean(axis=1),
+                y.var(axis=1, ddof=1),
+                sizes,
+            )
             _, hi = statistics.envelope(*figures, 0.95)
             p_gap, _ = statistics.p_values(*figures, TARGET)
             # the fastest device is not always the one whose loss hurts most: leave out each
             worst = np.max([_without(x, i) for i in range(min(m, 40))], axis=0) if m <= 40 else hi
-            found.append((mean, m, float(((hi < TARGET) & (p_gap <= 0.05) & (worst < TARGET)).mean())))
+            found.append(
+                (mean, m, float(((hi < TARGET) & (p_gap <= 0.05) & (worst < TARGET)).mean()))
+            )
     return pd.DataFrame(found, columns=["true_mean_mbps", "devices", "confirmed_share"])
 
 
@@ -131,12 +156,19 @@ def _without(x: np.ndarray, i: int) -> np.ndarray:
     y = np.log(left)
     sizes = np.full(len(x), float(left.shape[1]))
     return statistics.envelope(
-        left.mean(axis=1), left.std(axis=1, ddof=1), y.mean(axis=1), y.var(axis=1, ddof=1), sizes, 0.95
+        left.mean(axis=1),
+        left.std(axis=1, ddof=1),
+        y.mean(axis=1),
+        y.var(axis=1, ddof=1),
+        sizes,
+        0.95,
     )[1]
 
 
 def growth(task: tuple[float, int]) -> tuple[float, float, float]:
-    """(mean devices per commune × operator, share of units with a verdict, share with a confirmed one) of one province."""
+    """(mean devices per commune × operator, share of units with a verdict, share with a confirmed
+    one) of one province.
+    """
     devices, seed = task
     area = provinces.communes()
     province = provinces.draw_province(
@@ -150,18 +182,28 @@ def growth(task: tuple[float, int]) -> tuple[float, float, float]:
     inputs = provinces.inputs_of(area, province.tests)
     status = judge_month(inputs, SETTINGS, PERIOD, Journal()).tables["commune_status"]
     named = status[status["operator"] != ALL]
-    return devices, float(named["evidence"].ne("none").mean()), float(named["evidence"].eq("confirmed").mean())
+    return (
+        devices,
+        float(named["evidence"].ne("none").mean()),
+        float(named["evidence"].eq("confirmed").mean()),
+    )
 
 
 def main() -> int:
     """Judge, compare, print; 1 where a promise is not kept."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--provinces", type=int, default=30, help="provinces in each regime (default 30)")
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--provinces", type=int, default=30, help="provinces in each regime (default 30)"
+    )
     parser.add_argument("--first", type=int, default=0, help="first seed (default 0)")
     parser.add_argument("--write", action="store_true", help="renew docs/method.md and its plots")
     chosen = parser.parse_args()
     tasks = [
-        (name, seed) for seed in range(chosen.first, chosen.first + chosen.provinces) for name in provinces.REGIMES
+        (name, seed)
+        for seed in range(chosen.first, chosen.first + chosen.provinces)
+        for name in provinces.REGIMES
     ]
     few = [
         (name, seed)
@@ -172,7 +214,9 @@ def main() -> int:
     with Pool(os.cpu_count()) as pool:
         rows = pd.concat(pool.map(judged, tasks, chunksize=2), ignore_index=True)
         kinds = pd.concat(pool.map(intervals, few, chunksize=2), ignore_index=True)
-        grown = pd.DataFrame(pool.map(growth, sizes), columns=["devices", "decided_share", "confirmed_share"])
+        grown = pd.DataFrame(
+            pool.map(growth, sizes), columns=["devices", "decided_share", "confirmed_share"]
+        )
     figures = power(np.random.default_rng(11))
     print(write_report(rows, kinds, grown, figures, write=chosen.write))
     kept = promises(rows)

@@ -32,9 +32,14 @@ def by_regime(rows: pd.DataFrame) -> pd.DataFrame:
         direct = confirmed[confirmed["evidence_basis"] == "direct"]
         probable = group[group["status"] == "probable_gap"]
         passes = group[group["status"] == "meets_target"]
-        sure, likely = passes[passes["evidence"] == "confirmed"], passes[passes["evidence"] == "probable"]
+        sure, likely = (
+            passes[passes["evidence"] == "confirmed"],
+            passes[passes["evidence"] == "probable"],
+        )
         known = group["lo_mbps"].notna()
-        holds = (group["lo_mbps"] <= group["true_mean_mbps"]) & (group["true_mean_mbps"] <= group["hi_mbps"])
+        holds = (group["lo_mbps"] <= group["true_mean_mbps"]) & (
+            group["true_mean_mbps"] <= group["hi_mbps"]
+        )
         true_gaps = int(group["is_gap"].sum())
         found.append(
             {
@@ -60,7 +65,9 @@ def by_regime(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def tenths(rows: pd.DataFrame, column: str) -> pd.DataFrame:
-    """P by tenths: rows, mean P, observed share of gaps, and its standard error (provinces as clusters)."""
+    """P by tenths: rows, mean P, observed share of gaps, and its standard error (provinces as
+    clusters).
+    """
     known = rows[rows[column].notna()]
     tenth = pd.cut(known[column], TENTHS, include_lowest=True, labels=False)
     found = []
@@ -81,11 +88,14 @@ def tenths(rows: pd.DataFrame, column: str) -> pd.DataFrame:
 
 
 def naive_table(rows: pd.DataFrame) -> pd.DataFrame:
-    """What naive pipelines call a gap: share of them false, and share of true gaps missed; beside ours."""
+    """What naive pipelines call a gap: share of them false, and share of true gaps missed; beside
+    ours.
+    """
     tested = rows[rows["naive_count"].gt(0)]
     called = {
         "raw mean < 40": tested["naive_mean"] < 40,
-        "raw mean < 40 of >= 300 tests": (tested["naive_mean"] < 40) & (tested["naive_count"] >= 300),
+        "raw mean < 40 of >= 300 tests": (tested["naive_mean"] < 40)
+        & (tested["naive_count"] >= 300),
         "median < 40": tested["naive_median"] < 40,
         "mean of res-8 cell means < 40": tested["naive_hex_mean"] < 40,
         "confirmed_gap": tested["status"].eq("confirmed_gap"),
@@ -124,12 +134,25 @@ def promises(rows: pd.DataFrame) -> pd.DataFrame:
         if name in LOG_NORMAL:
             at_least("envelope holds the true mean", name, table.loc[name, "covers"], 0.94)
         if name in MORE:
-            at_least("confirmed true gaps against direct evidence alone", name, table.loc[name, "ratio"], MORE[name])
-    at_most("false among probable passes", "throttled", table.loc["throttled", "likely_passes_false"], 0.15)
+            at_least(
+                "confirmed true gaps against direct evidence alone",
+                name,
+                table.loc[name, "ratio"],
+                MORE[name],
+            )
+    at_most(
+        "false among probable passes",
+        "throttled",
+        table.loc["throttled", "likely_passes_false"],
+        0.15,
+    )
     for where, names in (("all but campaign", PROMISED), ("log-normal", LOG_NORMAL)):
         off = tenths(rows[rows["regime"].isin(names)], "gap_probability")
         at_most(
-            "worst tenth of P_gap, observed against mean", where, (off["observed"] - off["mean_p"]).abs().max(), 0.05
+            "worst tenth of P_gap, observed against mean",
+            where,
+            (off["observed"] - off["mean_p"]).abs().max(),
+            0.05,
         )
     return pd.DataFrame(found, columns=["promise", "where", "measured", "bound", "kept"])
 
@@ -142,7 +165,9 @@ def write_report(
     *,
     write: bool,
 ) -> str:
-    """Markdown of all tables; with `write` also into docs/method.md between its marks, and the plots beside it."""
+    """Markdown of all tables; with `write` also into docs/method.md between its marks, and the
+    plots beside it.
+    """
     table = by_regime(rows)
     parts = [
         f"{rows.groupby(['regime', 'seed']).ngroups} provinces of 38 communes × 4 operators, {len(rows):,} units; "
@@ -175,7 +200,12 @@ def write_report(
         page = DOCS / "method.md"
         marks = "<!-- calibration: begin -->", "<!-- calibration: end -->"
         former = page.read_text(encoding="utf-8")
-        kept = re.sub(f"{marks[0]}.*{marks[1]}", lambda _: f"{marks[0]}\n{text}\n{marks[1]}", former, flags=re.DOTALL)
+        kept = re.sub(
+            f"{marks[0]}.*{marks[1]}",
+            lambda _: f"{marks[0]}\n{text}\n{marks[1]}",
+            former,
+            flags=re.DOTALL,
+        )
         page.write_text(kept, encoding="utf-8", newline="")
         _plots(rows, table, kinds, grown, power)
     return text
@@ -193,7 +223,10 @@ def _cell(value: object, name: str) -> str:
 
 def _markdown(table: pd.DataFrame, names: dict[str, str]) -> str:
     head = "| " + " | ".join(names.values()) + " |\n|" + "---|" * len(names)
-    lines = ["| " + " | ".join(_cell(row[name], name) for name in names) + " |" for row in table.to_dict("records")]
+    lines = [
+        "| " + " | ".join(_cell(row[name], name) for name in names) + " |"
+        for row in table.to_dict("records")
+    ]
     return "\n".join([head, *lines])
 
 
@@ -211,7 +244,10 @@ def _tenths_markdown(rows: pd.DataFrame) -> str:
     found = [tenths(group, "gap_probability") for group in groups.values()]
     for number in range(10):
         tenth_of = [t.loc[number] for t in found]
-        cells = [f"{t['mean_p']:.2f} → {t['observed']:.2f} ± {t['standard_error']:.2f} ({t['rows']})" for t in tenth_of]
+        cells = [
+            f"{t['mean_p']:.2f} → {t['observed']:.2f} ± {t['standard_error']:.2f} ({t['rows']})"
+            for t in tenth_of
+        ]
         lines.append(f"| {found[0].loc[number, 'tenth']} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
@@ -220,7 +256,11 @@ def _intervals_markdown(kinds: pd.DataFrame) -> str:
     names = list(kinds["kind"].unique())
     lines = ["| regime | " + " | ".join(names) + " |", "|" + "---|" * (len(names) + 1)]
     for regime in REGIMES:
-        here = kinds[kinds["regime"] == regime].groupby("kind")[["holds", "width", "is_too_low"]].mean()
+        here = (
+            kinds[kinds["regime"] == regime]
+            .groupby("kind")[["holds", "width", "is_too_low"]]
+            .mean()
+        )
         cells = [
             f"{100 * here.loc[k, 'holds']:.1f} %, {here.loc[k, 'width']:.1f} Mbit/s, {100 * here.loc[k, 'is_too_low']:.1f} %"
             for k in names
@@ -232,22 +272,33 @@ def _intervals_markdown(kinds: pd.DataFrame) -> str:
 def _naive_markdown(rows: pd.DataFrame) -> str:
     table = naive_table(rows)
     rules = list(table["rule"].unique())
-    lines = ["| rule: false, missed | " + " | ".join(REGIMES) + " |", "|" + "---|" * (len(REGIMES) + 1)]
+    lines = [
+        "| rule: false, missed | " + " | ".join(REGIMES) + " |",
+        "|" + "---|" * (len(REGIMES) + 1),
+    ]
     for rule in rules:
         here = table[table["rule"] == rule].set_index("regime")
-        cells = [f"{_cell(here.loc[r, 'false'], '')}, {_cell(here.loc[r, 'missed'], '')}" for r in REGIMES]
+        cells = [
+            f"{_cell(here.loc[r, 'false'], '')}, {_cell(here.loc[r, 'missed'], '')}"
+            for r in REGIMES
+        ]
         lines.append(f"| {rule} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
 
 def _power_markdown(power: pd.DataFrame) -> str:
-    lines = ["| true mean | devices for 80 % | confirmed with 10 | 20 | 40 | 80 |", "|---|---|---|---|---|---|"]
+    lines = [
+        "| true mean | devices for 80 % | confirmed with 10 | 20 | 40 | 80 |",
+        "|---|---|---|---|---|---|",
+    ]
     for mean, rows in power.groupby("true_mean_mbps"):
         at = rows.set_index("devices")["confirmed_share"]
         enough = at[at >= 0.8]
         needed = str(enough.index[0]) if len(enough) else f"> {at.index[-1]}"
         lines.append(
-            f"| {mean:.0f} Mbit/s | {needed} | " + " | ".join(f"{100 * at[m]:.0f} %" for m in (10, 20, 40, 80)) + " |"
+            f"| {mean:.0f} Mbit/s | {needed} | "
+            + " | ".join(f"{100 * at[m]:.0f} %" for m in (10, 20, 40, 80))
+            + " |"
         )
     return "\n".join(lines)
 
@@ -255,13 +306,22 @@ def _power_markdown(power: pd.DataFrame) -> str:
 def _growth_line(grown: pd.DataFrame) -> str:
     means = grown.groupby("devices")[["decided_share", "confirmed_share"]].mean()
     cells = [
-        f"{d:.0f}: {100 * a:.0f} % ({100 * b:.0f} %)" for d, (a, b) in zip(means.index, means.to_numpy(), strict=True)
+        f"{d:.0f}: {100 * a:.0f} % ({100 * b:.0f} %)"
+        for d, (a, b) in zip(means.index, means.to_numpy(), strict=True)
     ]
-    return "mean devices per commune × operator: share with a verdict (confirmed) – " + " · ".join(cells) + "."
+    return (
+        "mean devices per commune × operator: share with a verdict (confirmed) – "
+        + " · ".join(cells)
+        + "."
+    )
 
 
 def _plots(
-    rows: pd.DataFrame, table: pd.DataFrame, kinds: pd.DataFrame, grown: pd.DataFrame, power: pd.DataFrame
+    rows: pd.DataFrame,
+    table: pd.DataFrame,
+    kinds: pd.DataFrame,
+    grown: pd.DataFrame,
+    power: pd.DataFrame,
 ) -> None:
     import matplotlib as mpl
 
@@ -285,7 +345,9 @@ def _plots(
             label=label,
         )
     left.plot([0, 1], [0, 1], color="0.6", lw=1, ls="--")
-    left.fill_between([0, 1], [-0.05, 0.95], [0.05, 1.05], color="0.9", zorder=0, label="± 5 points")
+    left.fill_between(
+        [0, 1], [-0.05, 0.95], [0.05, 1.05], color="0.9", zorder=0, label="± 5 points"
+    )
     left.set(
         xlabel="P_gap, mean of the tenth",
         ylabel="share of true gaps",
@@ -296,10 +358,22 @@ def _plots(
     left.legend(frameon=False)
     shown = table[table["regime"].isin(REGIMES)]
     place = np.arange(len(shown))
-    right.barh(place + 0.2, 100 * shown["direct_found"], 0.38, color="#92c5de", label="own devices alone")
-    right.barh(place - 0.2, 100 * shown["confirmed_found"], 0.38, color="#2166ac", label="with borrowed evidence")
-    for y, end, value in zip(place, 100 * shown["confirmed_found"], shown["confirmed_false"], strict=True):
-        right.text(end + 0.6, y - 0.2, f"{100 * value:.1f} % of them false", va="center", fontsize=8)
+    right.barh(
+        place + 0.2, 100 * shown["direct_found"], 0.38, color="#92c5de", label="own devices alone"
+    )
+    right.barh(
+        place - 0.2,
+        100 * shown["confirmed_found"],
+        0.38,
+        color="#2166ac",
+        label="with borrowed evidence",
+    )
+    for y, end, value in zip(
+        place, 100 * shown["confirmed_found"], shown["confirmed_false"], strict=True
+    ):
+        right.text(
+            end + 0.6, y - 0.2, f"{100 * value:.1f} % of them false", va="center", fontsize=8
+        )
     right.set_xlim(0, 100)
     right.set_yticks(place, shown["regime"])
     right.invert_yaxis()
@@ -310,13 +384,29 @@ def _plots(
 
     figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.2), layout="constrained")
     for mean, part in power.groupby("true_mean_mbps"):
-        left.plot(part["devices"], 100 * part["confirmed_share"], "o-", ms=3, lw=1, label=f"{mean:.0f} Mbit/s")
-    left.set(xscale="log", xlabel="devices", ylabel="% confirmed", title="Power of direct evidence, by true mean")
+        left.plot(
+            part["devices"],
+            100 * part["confirmed_share"],
+            "o-",
+            ms=3,
+            lw=1,
+            label=f"{mean:.0f} Mbit/s",
+        )
+    left.set(
+        xscale="log",
+        xlabel="devices",
+        ylabel="% confirmed",
+        title="Power of direct evidence, by true mean",
+    )
     left.set_xticks([10, 20, 40, 80, 200, 400], ["10", "20", "40", "80", "200", "400"])
     left.legend(frameon=False)
     means = grown.groupby("devices")[["decided_share", "confirmed_share"]].mean()
-    right.plot(means.index, 100 * means["decided_share"], "o-", color="#2166ac", label="any verdict")
-    right.plot(means.index, 100 * means["confirmed_share"], "o-", color="#053061", label="confirmed")
+    right.plot(
+        means.index, 100 * means["decided_share"], "o-", color="#2166ac", label="any verdict"
+    )
+    right.plot(
+        means.index, 100 * means["confirmed_share"], "o-", color="#053061", label="confirmed"
+    )
     right.set(
         xscale="log",
         xlabel="mean devices per commune × operator",

@@ -1,7 +1,9 @@
-"""Tests by the million inside communes, fast: people who test at home and around it, a few of them most of the time.
+"""Tests by the million inside communes, fast: people who test at home and around it, a few of them
+most of the time.
 
-People live in villages, 25 to a commune and some 400 m wide. How many tests a phone makes is log-normal (log-sd 1.2); two
-thirds of the sittings are at home, the others in another village of the commune; a sitting has 1 to 4 tests minutes apart.
+People live in villages, 25 to a commune and some 400 m wide. How many tests a phone makes is
+log-normal (log-sd 1.2); two thirds of the sittings are at home, the others in another village of
+the commune; a sitting has 1 to 4 tests minutes apart.
 Dirt: 2 % 5G, 1 % Wi-Fi, 1 % failed, 1 % inaccurate, 0.5 % sent
 twice. Does not belong here: a province whose truth is known (`pipeline/simulate.py`).
 """
@@ -44,17 +46,23 @@ def villages(area: gpd.GeoDataFrame, generator: np.random.Generator) -> np.ndarr
         west, south, east, north = shape.bounds
         lon, lat = generator.uniform(west, east, 4000), generator.uniform(south, north, 4000)
         inside = np.flatnonzero(shapely.contains_xy(shape, lon, lat))[:VILLAGES]
-        found[number] = np.column_stack([lat[inside], lon[inside]])[np.arange(VILLAGES) % len(inside)]
+        found[number] = np.column_stack([lat[inside], lon[inside]])[
+            np.arange(VILLAGES) % len(inside)
+        ]
     return found
 
 
-def write(path: Path, area: gpd.GeoDataFrame, test_count: int, device_count: int, seed: int = 1) -> Path:
+def write(
+    path: Path, area: gpd.GeoDataFrame, test_count: int, device_count: int, seed: int = 1
+) -> Path:
     """`test_count` tests of `device_count` phones as Parquet, row groups of a million, shuffled."""
     generator = np.random.default_rng(seed)
     places = villages(area, generator)
     share = generator.lognormal(0, 0.7, len(area))
     commune = generator.choice(len(area), device_count, p=share / share.sum())
-    home = places[commune, generator.integers(0, VILLAGES, device_count)] + generator.normal(0, 2e-3, (device_count, 2))
+    home = places[commune, generator.integers(0, VILLAGES, device_count)] + generator.normal(
+        0, 2e-3, (device_count, 2)
+    )
     operator = generator.choice(len(OPERATORS), device_count, p=SHARES)
     level = generator.normal(np.log(38), 0.75, device_count)
     keen = generator.lognormal(0, 1.2, device_count)
@@ -62,7 +70,10 @@ def write(path: Path, area: gpd.GeoDataFrame, test_count: int, device_count: int
     names = pa.array([f"{value:012x}" for value in generator.integers(0, 1 << 48, device_count)])
     path.parent.mkdir(parents=True, exist_ok=True)
     sizes = [min(CHUNK, test_count - start) for start in range(0, test_count, CHUNK)]
-    tables = (_tests(generator, size, bounds, home, places[commune], operator, level, names) for size in sizes)
+    tables = (
+        _tests(generator, size, bounds, home, places[commune], operator, level, names)
+        for size in sizes
+    )
     first = next(tables)
     with pq.ParquetWriter(path, first.schema) as writer:
         for table in chain([first], tables):
@@ -77,10 +88,16 @@ def _tests(
     sittings = max(1, size // 2)
     device = np.searchsorted(bounds, generator.random(sittings)).clip(max=len(bounds) - 1)
     at_home = generator.random(sittings) < 0.67
-    visited = around[device, generator.integers(0, VILLAGES, sittings)] + generator.normal(0, 2e-3, (sittings, 2))
-    place = np.where(at_home[:, None], home[device] + generator.normal(0, 1e-4, (sittings, 2)), visited).T
+    visited = around[device, generator.integers(0, VILLAGES, sittings)] + generator.normal(
+        0, 2e-3, (sittings, 2)
+    )
+    place = np.where(
+        at_home[:, None], home[device] + generator.normal(0, 1e-4, (sittings, 2)), visited
+    ).T
     hour = np.where(
-        generator.random(sittings) < 0.45, generator.normal(20.3, 1.2, sittings), generator.uniform(6, 22, sittings)
+        generator.random(sittings) < 0.45,
+        generator.normal(20.3, 1.2, sittings),
+        generator.uniform(6, 22, sittings),
     )
     begin = (generator.integers(0, DAYS, sittings) + np.clip(hour, 0, 23.9) / 24) * 86_400
     sitting = np.sort(np.r_[np.arange(sittings), generator.integers(0, sittings, size - sittings)])
@@ -92,9 +109,17 @@ def _tests(
     copied = np.flatnonzero(dirt > 0.995)
     order = np.arange(size)
     order[copied] = np.maximum(copied - 1, 0)  # sent twice
-    start = FIRST.tz_convert("UTC").tz_localize(None).to_datetime64().astype("datetime64[us]").astype("int64")
+    start = (
+        FIRST.tz_convert("UTC")
+        .tz_localize(None)
+        .to_datetime64()
+        .astype("datetime64[us]")
+        .astype("int64")
+    )
     time = start + (begin[sitting] * 1e6).astype("int64") + later * 70_000_000
-    accuracy = np.where((dirt > 0.04) & (dirt < 0.05), 1500.0, np.round(generator.gamma(2, 8, size), 1))
+    accuracy = np.where(
+        (dirt > 0.04) & (dirt < 0.05), 1500.0, np.round(generator.gamma(2, 8, size), 1)
+    )
     technology = np.where(dirt < 0.02, 2, np.where(dirt < 0.03, 1, 0))
     columns = {
         "measured_at": pa.array(time[order], pa.timestamp("us", "UTC")),

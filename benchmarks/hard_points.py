@@ -1,4 +1,6 @@
-"""Points at which binning is hard: on cells' edges and corners, at poles, pentagons and face centres, all over the world."""
+"""Points at which binning is hard: on cells' edges and corners, at poles, pentagons and face
+centres, all over the world.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +17,10 @@ METRE_DEG = 1 / 111_195
 def by_the_library(latitude: Floats, longitude: Floats, resolution: int) -> npt.NDArray[np.uint64]:
     """The library's cells, point by point."""
     return np.array(
-        [h3.latlng_to_cell(a, b, resolution) for a, b in zip(latitude.tolist(), longitude.tolist(), strict=True)],
+        [
+            h3.latlng_to_cell(a, b, resolution)
+            for a, b in zip(latitude.tolist(), longitude.tolist(), strict=True)
+        ],
         dtype="uint64",
     )
 
@@ -23,14 +28,20 @@ def by_the_library(latitude: Floats, longitude: Floats, resolution: int) -> npt.
 def spread_over_the_world(count: int, seed: int) -> tuple[Floats, Floats]:
     """Evenly by area."""
     generator = np.random.default_rng(seed)
-    return np.degrees(np.arcsin(generator.uniform(-1, 1, count))), generator.uniform(-180, 180, count)
+    return np.degrees(np.arcsin(generator.uniform(-1, 1, count))), generator.uniform(
+        -180, 180, count
+    )
 
 
-def clouds(centres: list[tuple[float, float]], sizes: Floats, count: int, seed: int) -> tuple[Floats, Floats]:
+def clouds(
+    centres: list[tuple[float, float]], sizes: Floats, count: int, seed: int
+) -> tuple[Floats, Floats]:
     """Normal clouds of each size, in degrees, around each centre."""
     generator = np.random.default_rng(seed)
     points = [
-        np.column_stack([lat + generator.normal(0, size, count), lon + generator.normal(0, size, count)])
+        np.column_stack(
+            [lat + generator.normal(0, size, count), lon + generator.normal(0, size, count)]
+        )
         for lat, lon in centres
         for size in sizes
     ]
@@ -39,18 +50,24 @@ def clouds(centres: list[tuple[float, float]], sizes: Floats, count: int, seed: 
 
 
 def points_on_edges(resolution: int, seed: int, count: int = 60) -> tuple[Floats, Floats]:
-    """On the great circles between a cell's corners, at the corners, and from an ulp to a metre off them."""
+    """On the great circles between a cell's corners, at the corners, and from an ulp to a metre off
+    them.
+    """
     generator = np.random.default_rng(seed)
     found = []
     cells = by_the_library(*spread_over_the_world(count, seed), resolution)
     for ring in (np.array(h3.cell_to_boundary(int(cell))) for cell in cells):
         phi, lam = np.radians(ring).T
-        corner = np.column_stack([np.cos(phi) * np.cos(lam), np.cos(phi) * np.sin(lam), np.sin(phi)])
+        corner = np.column_stack(
+            [np.cos(phi) * np.cos(lam), np.cos(phi) * np.sin(lam), np.sin(phi)]
+        )
         share = generator.uniform(0, 1, (3, len(corner), 1))
         between = (1 - share) * corner + share * np.roll(corner, -1, axis=0)
         v = np.concatenate([corner, *between])
         v /= np.linalg.norm(v, axis=1, keepdims=True)
-        on = np.column_stack([np.degrees(np.arcsin(v[:, 2])), np.degrees(np.arctan2(v[:, 1], v[:, 0]))])
+        on = np.column_stack(
+            [np.degrees(np.arcsin(v[:, 2])), np.degrees(np.arctan2(v[:, 1], v[:, 0]))]
+        )
         for off in (0, 1e-16, 1e-15, 1e-14, 1e-13, 1e-11, 1e-9, METRE_DEG / 10, METRE_DEG):
             found.append(on + generator.normal(0, 1, on.shape) * off)
             found.append(np.nextafter(on, generator.choice([-np.inf, np.inf], on.shape)))
@@ -59,10 +76,17 @@ def points_on_edges(resolution: int, seed: int, count: int = 60) -> tuple[Floats
 
 
 def poles_and_pentagons(resolution: int, seed: int, count: int = 12) -> tuple[Floats, Floats]:
-    """Around the poles, the pentagons of several resolutions and the centres of the icosahedron's faces."""
+    """Around the poles, the pentagons of several resolutions and the centres of the icosahedron's
+    faces.
+    """
     faces = bulk_index.faces()[0]
-    latitude, longitude = np.degrees(np.arcsin(faces[:, 2])), np.degrees(np.arctan2(faces[:, 1], faces[:, 0]))
+    latitude, longitude = (
+        np.degrees(np.arcsin(faces[:, 2])),
+        np.degrees(np.arctan2(faces[:, 1], faces[:, 0])),
+    )
     centres = list(zip(latitude.tolist(), longitude.tolist(), strict=True))
-    pentagons = [h3.cell_to_latlng(cell) for r in (0, 3, resolution) for cell in h3.get_pentagons(r)]
+    pentagons = [
+        h3.cell_to_latlng(cell) for r in (0, 3, resolution) for cell in h3.get_pentagons(r)
+    ]
     others = [(90.0, 0.0), (-90.0, 0.0), (0.0, 180.0), (0.0, 0.0)]
     return clouds([*centres, *pentagons, *others], 10.0 ** np.arange(-12, 2), count, seed)

@@ -1,11 +1,13 @@
-"""`make bench-map`: the map's budgets measured in headless Chromium, beside plain folium on the same cells.
+"""`make bench-map`: the map's budgets measured in headless Chromium, beside plain folium on the
+same cells.
 
     python -m benchmarks.map_browser            # prints the table
     python -m benchmarks.map_browser --write    # … and renews it in docs/map.md
 
-Each figure is the median of ROUNDS pages opened anew. Plain folium asks for ten files of CDNs; they are answered here from
-the installed Leaflet and with empty files, which is kinder than a network. `x4`: phone viewport, DPR 2, CPU slowed four
-times. Timings depend on the machine: compare the columns with each other.
+Each figure is the median of ROUNDS pages opened anew. Plain folium asks for ten files of CDNs; they
+are answered here from the installed Leaflet and with empty files, which is kinder than a network.
+`x4`: phone viewport, DPR 2, CPU slowed four times. Timings depend on the machine: compare the
+columns with each other.
 """
 
 from __future__ import annotations
@@ -44,10 +46,11 @@ BUDGETS = {
     "first render s": (1.5, 2.5), "first render x4 s": (4.0, None), "switch ms": (100, 150), "switch x4 ms": (300, None),
     "frame p95 ms": (33, None), "memory MB": (200, None), "requests": (0, 0), "errors": (0, 0),
 }  # fmt: skip
-OPEN_OURS, OPEN_PEER = "html[data-ready=true]", "path.leaflet-interactive, .leaflet-overlay-pane canvas"
-AFTER_PAINT = (
-    "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done(performance.now()))))"
+OPEN_OURS, OPEN_PEER = (
+    "html[data-ready=true]",
+    "path.leaflet-interactive, .leaflet-overlay-pane canvas",
 )
+AFTER_PAINT = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done(performance.now()))))"
 SWITCH = """async selector => {
   const wait = () => new Promise(done => requestAnimationFrame(() => setTimeout(done)));
   const radios = [...document.querySelectorAll(selector)], times = [];
@@ -80,7 +83,9 @@ PAN = f"""async () => {{
 
 def main(write: bool) -> int:
     """Measure every page, print the table, and say which budget is missed."""
-    chromium = next((found for name in ("chromium", "chromium-browser") if (found := shutil.which(name))), None)
+    chromium = next(
+        (found for name in ("chromium", "chromium-browser") if (found := shutil.which(name))), None
+    )
     if chromium is None:
         print("no Chromium here: sh tools/install_browser.sh installs it as root on Debian")
         return 1
@@ -89,7 +94,9 @@ def main(write: bool) -> int:
         folder = Path(name)
         for title, count, density, kind in PAGES:
             page, written = written_page(folder, count, density, kind)
-            rows[title] = written | measured(playwright.chromium, chromium, page, is_ours=kind == "ours")
+            rows[title] = written | measured(
+                playwright.chromium, chromium, page, is_ours=kind == "ours"
+            )
             print(title, rows[title], flush=True)
             page.unlink()
     text = markdown(rows)
@@ -101,13 +108,17 @@ def main(write: bool) -> int:
     return 1 if missed else 0
 
 
-def written_page(folder: Path, count: int, density: str, kind: str) -> tuple[Path, dict[str, float]]:
+def written_page(
+    folder: Path, count: int, density: str, kind: str
+) -> tuple[Path, dict[str, float]]:
     """(the page, its sizes and what writing it took) – written by a process of its own."""
     judged, page = folder / f"{count}-{density}.pickle", folder / "page.html"
     command = [sys.executable, "-m", "benchmarks.map_pages"]
     if not judged.exists():
         subprocess.run([*command, "judge", str(judged), str(count), density], check=True)
-    told = subprocess.run([*command, str(judged), str(page), kind], check=True, capture_output=True, text=True).stdout
+    told = subprocess.run(
+        [*command, str(judged), str(page), kind], check=True, capture_output=True, text=True
+    ).stdout
     seconds, megabytes = (float(v) for v in told.split())
     content = page.read_bytes()
     sizes = {"HTML MB": len(content) / 1e6, "zipped MB": len(zlib.compress(content, 9)) / 1e6}
@@ -125,17 +136,24 @@ def measured(chromium: Any, executable: str, page: Path, *, is_ours: bool) -> di
                     found.setdefault(name, []).append(value)
             finally:
                 browser.close()
-    return {name: max(values) if name in ("requests", "errors") else median(values) for name, values in found.items()}
+    return {
+        name: max(values) if name in ("requests", "errors") else median(values)
+        for name, values in found.items()
+    }
 
 
 def opened(browser: Browser, page: Path, slow: int, *, is_ours: bool) -> dict[str, float]:
-    """One opening: first render, operator switch closer in, frames while panning, memory, requests, errors."""
+    """One opening: first render, operator switch closer in, frames while panning, memory, requests,
+    errors.
+    """
     size = {"width": 1366, "height": 768} if slow == 1 else {"width": 390, "height": 844}
     context = browser.new_context(viewport=size, device_scale_factor=1 if slow == 1 else 2)
     tab = context.new_page()
     errors, requests = [], []
     tab.on("pageerror", lambda error: errors.append(str(error)))
-    tab.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+    tab.on(
+        "console", lambda message: errors.append(message.text) if message.type == "error" else None
+    )
     tab.on("request", lambda request: requests.append(request.url))
     tab.route(re.compile("^https?://"), answer)
     context.new_cdp_session(tab).send("Emulation.setCPUThrottlingRate", {"rate": slow})
@@ -176,7 +194,9 @@ def renderer_mb(tab: Page) -> float:
     for process in Path("/proc").iterdir():
         try:
             if process.name.isdigit() and b"--type=renderer" in (process / "cmdline").read_bytes():
-                pss = re.search(r"^Pss:\s+(\d+)", (process / "smaps_rollup").read_text(), re.MULTILINE)
+                pss = re.search(
+                    r"^Pss:\s+(\d+)", (process / "smaps_rollup").read_text(), re.MULTILINE
+                )
                 sizes.append(int(pss[1]) / 1024 if pss else 0.0)
         except OSError:  # it ended meanwhile
             continue
@@ -184,7 +204,9 @@ def renderer_mb(tab: Page) -> float:
 
 
 def misses(rows: dict[str, dict[str, float]]) -> list[str]:
-    """Budgets that a page of this project misses; full cells of a hundred thousand are beyond any month and bound by none."""
+    """Budgets that a page of this project misses; full cells of a hundred thousand are beyond any
+    month and bound by none.
+    """
     judged: list[tuple[str, Callable[[tuple[Any, Any]], Any]]] = [
         ("province, usual", lambda pair: pair[0]),
         ("province, full", lambda pair: pair[0]),
@@ -201,9 +223,7 @@ def misses(rows: dict[str, dict[str, float]]) -> list[str]:
 def markdown(rows: dict[str, dict[str, float]]) -> str:
     """The table, with the machine it was measured on."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    head = (
-        f"{os.cpu_count()} cores, {memory:.0f} GiB, Python {platform.python_version()}; medians of {ROUNDS} openings."
-    )
+    head = f"{os.cpu_count()} cores, {memory:.0f} GiB, Python {platform.python_version()}; medians of {ROUNDS} openings."
     lines = [head, "", "| | " + " | ".join(BUDGETS) + " |", "|---" * (len(BUDGETS) + 1) + "|"]
     for title, row in rows.items():
         lines.append(f"| {title} | " + " | ".join(f"{row[name]:.3g}" for name in BUDGETS) + " |")
@@ -217,7 +237,9 @@ def renewed(table: str) -> None:
     """Put the table between the marks of docs/map.md."""
     begin, end = "<!-- bench-map: begin -->", "<!-- bench-map: end -->"
     text = DOCS.read_text(encoding="utf-8")
-    DOCS.write_text(f"{text.split(begin)[0]}{begin}\n{table}\n{end}{text.split(end)[1]}", encoding="utf-8")
+    DOCS.write_text(
+        f"{text.split(begin)[0]}{begin}\n{table}\n{end}{text.split(end)[1]}", encoding="utf-8"
+    )
 
 
 if __name__ == "__main__":

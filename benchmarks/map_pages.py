@@ -3,8 +3,9 @@
     python -m benchmarks.map_pages judge FILE CELLS full|usual    # the demo's month with so many cells, judged
     python -m benchmarks.map_pages FILE PAGE KIND                 # writes one page of it, prints seconds and peak memory
 
-The area is the demo's province. `full`: every cell that covers it holds figures of every operator, more than any month of
-tests would give. `usual`: as cells are in simulated months, 3.4 rows a cell, a third of them under the privacy gate.
+The area is the demo's province. `full`: every cell that covers it holds figures of every operator,
+more than any month of tests would give. `usual`: as cells are in simulated months, 3.4 rows a cell,
+a third of them under the privacy gate.
 """
 
 from __future__ import annotations
@@ -40,7 +41,9 @@ PEERS = ("GeoJson x 5, SVG", "GeoJson x 5, canvas")
 
 
 def month_of_cells(cell_count: int, density: str) -> tuple[Month, Settings]:
-    """The demo's judged month with `cell_count` cells of one resolution (8, or 9 for many) in place of its own."""
+    """The demo's judged month with `cell_count` cells of one resolution (8, or 9 for many) in place
+    of its own.
+    """
     with tempfile.TemporaryDirectory() as folder:
         write_demo(Path(folder), test_count=30_000, seed=1)
         settings = read_settings(Path(folder) / "settings.toml")
@@ -54,18 +57,24 @@ def month_of_cells(cell_count: int, density: str) -> tuple[Month, Settings]:
 def drawn_cells(month: Month, cell_count: int, density: str) -> gpd.GeoDataFrame:
     """`hex_status` of the cells nearest to the area's middle."""
     area = shapely.union_all(month.communes.geometry.to_numpy())
-    resolution, grown = (8, shapely.buffer(area, 0.01)) if cell_count < 20_000 else (9, shapely.buffer(area, 0.12))
+    resolution, grown = (
+        (8, shapely.buffer(area, 0.01)) if cell_count < 20_000 else (9, shapely.buffer(area, 0.12))
+    )
     cells = sorted(h3.geo_to_cells(grown, resolution))
     middle = np.array([h3.cell_to_latlng(cell) for cell in cells])
     away = np.hypot(middle[:, 0] - grown.centroid.y, middle[:, 1] - grown.centroid.x)
-    named = pd.Series(sorted(np.array(cells)[np.argsort(away, kind="stable")[:cell_count]]), dtype="str")
+    named = pd.Series(
+        sorted(np.array(cells)[np.argsort(away, kind="stable")[:cell_count]]), dtype="str"
+    )
     if len(named) < cell_count:
         raise SystemExit(f"only {len(named)} cells here")
     draw, operators = np.random.default_rng(SEED), [ALL, *month.operators]
     size = len(named) * len(operators)
     mean = np.exp(draw.normal(3.5, 0.8, size))
     is_usual = density == "usual"
-    devices = (draw.geometric(0.12, size) if is_usual else draw.integers(3, 60, size)).astype("float64")
+    devices = (draw.geometric(0.12, size) if is_usual else draw.integers(3, 60, size)).astype(
+        "float64"
+    )
     few = devices < 3
     table = pd.DataFrame(
         {
@@ -90,7 +99,9 @@ def drawn_cells(month: Month, cell_count: int, density: str) -> gpd.GeoDataFrame
     kept = (draw.uniform(0, 1, size) < 0.6) | (table["operator"] == ALL)
     table = table[kept].reset_index(drop=True) if is_usual else table
     outlines = dict(zip(named, hexes.outlines(named), strict=True))
-    return gpd.GeoDataFrame(table, geometry=table["hex_id"].map(outlines).to_numpy(), crs="EPSG:4326")
+    return gpd.GeoDataFrame(
+        table, geometry=table["hex_id"].map(outlines).to_numpy(), crs="EPSG:4326"
+    )
 
 
 def write_ours(path: Path, month: Month, settings: Settings) -> None:
@@ -99,12 +110,22 @@ def write_ours(path: Path, month: Month, settings: Settings) -> None:
 
 
 def write_peer(path: Path, month: Month, kind: str) -> None:
-    """Plain folium, as its guide writes it: one GeoJson layer of cells per operator and a layer control."""
+    """Plain folium, as its guide writes it: one GeoJson layer of cells per operator and a layer
+    control.
+    """
     cells = gpd.GeoDataFrame(month.tables["hex_status"])
     west, south, east, north = month.communes.total_bounds
     page = folium.Map(tiles=None, prefer_canvas=kind.endswith("canvas"))
     page.fit_bounds([[south, west], [north, east]])
-    columns = ["hex_id", "test_count", "device_count", "mean_mbps", "upload_mean_mbps", "latency_median_ms", "geometry"]
+    columns = [
+        "hex_id",
+        "test_count",
+        "device_count",
+        "mean_mbps",
+        "upload_mean_mbps",
+        "latency_median_ms",
+        "geometry",
+    ]
     for operator in [ALL, *month.operators]:
         layer = cells.loc[cells["operator"] == operator, columns]
         folium.GeoJson(
@@ -121,13 +142,19 @@ def write_peer(path: Path, month: Month, kind: str) -> None:
 
 def _style(feature: dict[str, Any]) -> dict[str, Any]:
     mean = feature["properties"]["mean_mbps"]
-    place = None if mean is None else int(np.searchsorted(palette.SPEED_BREAKS_MBPS, mean, side="right"))
+    place = (
+        None
+        if mean is None
+        else int(np.searchsorted(palette.SPEED_BREAKS_MBPS, mean, side="right"))
+    )
     fill = "#ffffff" if place is None else palette.SPEED_FILLS[place]
     return {"fillColor": fill, "color": "#4a4a4a", "weight": 0.5, "fillOpacity": 0.85}
 
 
 def write(judged: Path, page: Path, kind: str) -> int:
-    """Write one page and print `seconds megabytes`: of the writing, and of the whole process at its highest."""
+    """Write one page and print `seconds megabytes`: of the writing, and of the whole process at its
+    highest.
+    """
     month, settings = pickle.loads(judged.read_bytes())  # noqa: S301 - written by `judge`, above
     began = perf_counter()
     if kind == "ours":
@@ -140,7 +167,10 @@ def write(judged: Path, page: Path, kind: str) -> int:
 
 def _peak_mb() -> float:
     status = Path("/proc/self/status").read_text()
-    return int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM"))) / 1024
+    return (
+        int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM")))
+        / 1024
+    )
 
 
 if __name__ == "__main__":

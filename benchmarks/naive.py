@@ -1,7 +1,8 @@
 """What an analyst would write with the same libraries, and as well: the yardstick of the whole job.
 
-Rows are in memory already. It makes the same valid tests, samples, device values, and figures of communes and hexes; no
-intervals, verdicts, priorities, rejects, months or files, which the job makes beside.
+Rows are in memory already. It makes the same valid tests, samples, device values, and figures of
+communes and hexes; no intervals, verdicts, priorities, rejects, months or files, which the job
+makes beside.
 """
 
 from __future__ import annotations
@@ -22,7 +23,16 @@ def figures(tests: pd.DataFrame, communes: gpd.GeoDataFrame) -> dict[str, pd.Dat
     )
     located = gpd.sjoin(points, communes[["commune_code", "geometry"]], predicate="within")
     located = pd.DataFrame(located.drop(columns=["geometry", "index_right"])).drop_duplicates(
-        ["device_id", "measured_at", "latitude", "longitude", "operator", "technology", "download_mbps", "upload_mbps"]
+        [
+            "device_id",
+            "measured_at",
+            "latitude",
+            "longitude",
+            "operator",
+            "technology",
+            "download_mbps",
+            "upload_mbps",
+        ]
     )
     valid = located[
         located["technology"].eq("4G")
@@ -30,7 +40,8 @@ def figures(tests: pd.DataFrame, communes: gpd.GeoDataFrame) -> dict[str, pd.Dat
         & located["location_accuracy_m"].le(1000)
     ].copy()
     valid["hex_id"] = [
-        h3.latlng_to_cell(lat, lon, 9) for lat, lon in zip(valid["latitude"], valid["longitude"], strict=True)
+        h3.latlng_to_cell(lat, lon, 9)
+        for lat, lon in zip(valid["latitude"], valid["longitude"], strict=True)
     ]
     valid["local_date"] = valid["measured_at"].dt.tz_convert("Asia/Ho_Chi_Minh").dt.date
     speeds = ["download_mbps", "upload_mbps", "latency_ms"]
@@ -43,7 +54,9 @@ def figures(tests: pd.DataFrame, communes: gpd.GeoDataFrame) -> dict[str, pd.Dat
     )
     here = samples.groupby(["hex_id", "operator", "device_id"])[speeds].mean().reset_index()
     by_hex = here.groupby(["hex_id", "operator"]).agg(
-        mean_mbps=("download_mbps", "mean"), median_mbps=("download_mbps", "median"), device_count=("device_id", "size")
+        mean_mbps=("download_mbps", "mean"),
+        median_mbps=("download_mbps", "median"),
+        device_count=("device_id", "size"),
     )
     return {"samples": samples, "devices": devices, "communes": by_commune, "hexes": by_hex}
 

@@ -1,4 +1,5 @@
-"""Tables and workbook of a whole nation: 3,321 communes × 4 operators, simulated. Prints seconds and peak memory.
+"""Tables and workbook of a whole nation: 3,321 communes × 4 operators, simulated. Prints seconds
+and peak memory.
 
     python -m benchmarks.nation                # about eight devices per commune × operator
 
@@ -22,26 +23,40 @@ from pipeline.publish import publish_month
 from pipeline.publish.manifest import Journal
 from pipeline.schema.periods import Period
 
-PARTS = {"tables and workbook": ("tables",), "tables, map, GIS and operators' packs": ("tables", "map", "gis")}
+PARTS = {
+    "tables and workbook": ("tables",),
+    "tables, map, GIS and operators' packs": ("tables", "map", "gis"),
+}
 
 
 def main() -> int:
     """Draw a nation, judge it, publish it twice; the seconds and memory of each."""
     area = provinces.communes(3321, 60)
     drawn = provinces.draw_province(
-        area, provinces.OPERATORS, provinces.MONTHS, seed=5, devices_per_unit=8, spread=provinces.PLAIN
+        area,
+        provinces.OPERATORS,
+        provinces.MONTHS,
+        seed=5,
+        devices_per_unit=8,
+        spread=provinces.PLAIN,
     )
     inputs = provinces.inputs_of(area, drawn.tests)
     settings = Settings.model_validate({"area": {"name": "simulated"}})
-    print(f"{len(inputs.tests):,} tests, {len(area):,} communes × {len(provinces.OPERATORS)} operators")
+    print(
+        f"{len(inputs.tests):,} tests, {len(area):,} communes × {len(provinces.OPERATORS)} operators"
+    )
     began = perf_counter()
     month = judge_month(inputs, settings, Period.parse("2026-10"), Journal())
     print(f"judged in {perf_counter() - began:.1f} s")
     with tempfile.TemporaryDirectory() as folder:
         judged = Path(folder) / "judged"
-        judged.write_bytes(pickle.dumps((month, replace(inputs, tests=inputs.tests.head(0)), settings)))
+        judged.write_bytes(
+            pickle.dumps((month, replace(inputs, tests=inputs.tests.head(0)), settings))
+        )
         for what in PARTS:
-            subprocess.run([sys.executable, "-m", "benchmarks.nation", str(judged), what], check=True)
+            subprocess.run(
+                [sys.executable, "-m", "benchmarks.nation", str(judged), what], check=True
+            )
     return 0
 
 
@@ -52,7 +67,10 @@ def published(judged: Path, what: str) -> int:
     publish_month(month, inputs, [], settings, judged.parent, PARTS[what], journal, silent, silent)
     # the process's own high-water mark: what getrusage tells is the parent's, where that was higher
     status = Path("/proc/self/status").read_text()
-    peak = int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM"))) / 1024
+    peak = (
+        int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM")))
+        / 1024
+    )
     print(f"{what}: {perf_counter() - began:.1f} s, {peak:.0f} MB; {journal.seconds}")
     return 0
 

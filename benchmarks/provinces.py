@@ -1,4 +1,6 @@
-"""Simulated provinces of 38 communes × 4 operators under several regimes, as the pipeline's inputs and with their truth."""
+"""Simulated provinces of 38 communes × 4 operators under several regimes, as the pipeline's inputs
+and with their truth.
+"""
 
 from __future__ import annotations
 
@@ -20,13 +22,16 @@ OPERATORS = {
     "M": Operator(0.25, 0.95, ("M",)),
     "N": Operator(0.25, 0.80, ("N",)),
 }
-# one thing at a time: the plain province has no throttled plans, dead spots, campaigns or heavy testers
+# one thing at a time: the plain province has no throttled plans, dead spots, campaigns or heavy
+# testers
 PLAIN = Spread(throttled_share=0.0, dead_share=0.0, campaign_share=0.0, heavy_share=0.0)
 
 
 @dataclass(frozen=True)
 class Regime:
-    """How a kind of province differs from the plain one; `is_log_normal`: the method's own assumption holds."""
+    """How a kind of province differs from the plain one; `is_log_normal`: the method's own
+    assumption holds.
+    """
 
     meaning: str
     devices_per_unit: float

@@ -1,7 +1,9 @@
-"""How fast, how large: binning, locating and the whole job beside their peers, in one run; and how the cost grows.
+"""How fast, how large: binning, locating and the whole job beside their peers, in one run; and how
+the cost grows.
 
-`python -m benchmarks.scale [--largest ROWS] [--boundaries FILE] [--write]`. Results are compared before a time is printed.
-Ratios are medians of the rounds with their spread. Does not belong here: whether figures are right (tests).
+`python -m benchmarks.scale [--largest ROWS] [--boundaries FILE] [--write]`. Results are compared
+before a time is printed. Ratios are medians of the rounds with their spread. Does not belong here:
+whether figures are right (tests).
 """
 
 from __future__ import annotations
@@ -46,7 +48,11 @@ class Timing:
 
     def ratio(self, to: Timing) -> tuple[float, float, float]:
         """How many times as fast as `to`: (median, lowest, highest)."""
-        return to.median / self.median, min(to.seconds) / max(self.seconds), max(to.seconds) / min(self.seconds)
+        return (
+            to.median / self.median,
+            min(to.seconds) / max(self.seconds),
+            max(to.seconds) / min(self.seconds),
+        )
 
 
 def timed(contestants: dict[str, Callable[[], Any]], rounds: dict[str, int]) -> list[Timing]:
@@ -96,7 +102,10 @@ def binning(area: gpd.GeoDataFrame) -> tuple[list[Timing], dict[str, Any]]:
 def _differing(points: tuple[np.ndarray, np.ndarray], resolution: int) -> int:
     lat, lon = points
     return int(
-        (bulk_index.cells_of_points(lat, lon, resolution) != hard_points.by_the_library(lat, lon, resolution)).sum()
+        (
+            bulk_index.cells_of_points(lat, lon, resolution)
+            != hard_points.by_the_library(lat, lon, resolution)
+        ).sum()
     )
 
 
@@ -111,7 +120,12 @@ def _compile_seconds() -> dict[str, float]:
         first, again = (
             float(
                 subprocess.run(
-                    [sys.executable, "-c", code], env=env, capture_output=True, text=True, check=True, cwd=ROOT
+                    [sys.executable, "-c", code],
+                    env=env,
+                    capture_output=True,
+                    text=True,
+                    check=True,
+                    cwd=ROOT,
                 ).stdout
             )
             for _ in range(2)
@@ -133,11 +147,16 @@ def locating(area: gpd.GeoDataFrame) -> tuple[list[Timing], dict[str, Any]]:
 
     joined: list[pd.DataFrame] = []
     found = timed(
-        {"lomsong": ours, "geopandas sjoin": lambda: joined.append(gpd.sjoin(points, area, predicate="within"))},
+        {
+            "lomsong": ours,
+            "geopandas sjoin": lambda: joined.append(gpd.sjoin(points, area, predicate="within")),
+        },
         {"lomsong": 7, "geopandas sjoin": 2},
     )
     theirs = joined[0].sort_values("commune_code")["commune_code"]
-    theirs = theirs[~theirs.index.duplicated()].reindex(range(POINTS)).fillna("").to_numpy(dtype=object)
+    theirs = (
+        theirs[~theirs.index.duplicated()].reindex(range(POINTS)).fillna("").to_numpy(dtype=object)
+    )
     different = int((np.r_[held[0], [""]][held[1]] != theirs).sum())
     if different:
         raise SystemExit(f"communes of {different} points differ")
@@ -178,7 +197,8 @@ def month_of(folder: Path, area: gpd.GeoDataFrame, rows: int) -> Path:
     return place
 
 
-# A process's peak counts what its parent held when it was forked: a small process in between has nothing to hand down.
+# A process's peak counts what its parent held when it was forked: a small process in between has
+# nothing to hand down.
 LAUNCH = """
 import json, resource, subprocess, sys, time
 start = time.perf_counter()
@@ -190,9 +210,15 @@ print(json.dumps({"seconds": time.perf_counter() - start, "processor_s": used.ru
 
 
 def measured(command: list[str]) -> dict[str, Any]:
-    """Wall seconds, processor seconds and peak resident memory of a process; and what it printed, if that is JSON."""
+    """Wall seconds, processor seconds and peak resident memory of a process; and what it printed,
+    if that is JSON.
+    """
     launched = subprocess.run(
-        [sys.executable, "-c", LAUNCH, *command], cwd=ROOT, capture_output=True, text=True, check=True
+        [sys.executable, "-c", LAUNCH, *command],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
     )
     found: dict[str, Any] = json.loads(launched.stdout)
     output = found.pop("output")
@@ -224,7 +250,16 @@ def job(place: Path) -> dict[str, Any]:
 def whole_job(place: Path, rounds: int) -> tuple[list[Timing], dict[str, Any]]:
     """The job beside the naive script; both tables of communes are compared."""
     plain = place / "naive.parquet"
-    peer = measured([sys.executable, "-c", NAIVE, str(place / "t.parquet"), str(place / "communes.gpkg"), str(plain)])
+    peer = measured(
+        [
+            sys.executable,
+            "-c",
+            NAIVE,
+            str(place / "t.parquet"),
+            str(place / "communes.gpkg"),
+            str(plain),
+        ]
+    )
     ours = [job(place) for _ in range(rounds)]
     _assert_agree(place, pd.read_parquet(plain))
     about = {
@@ -232,13 +267,18 @@ def whole_job(place: Path, rounds: int) -> tuple[list[Timing], dict[str, Any]]:
         "naive_peak_mb": peer["peak_mb"],
         "steps": ours[-1]["steps"],
     }
-    return [Timing("lomsong", [one["seconds"] for one in ours]), Timing("naive script", [peer["seconds"]])], about
+    return [
+        Timing("lomsong", [one["seconds"] for one in ours]),
+        Timing("naive script", [peer["seconds"]]),
+    ], about
 
 
 def _assert_agree(place: Path, plain: pd.DataFrame) -> None:
     status = pd.read_parquet(next((place / "out").glob("*/tables/commune_status.parquet")))
     both = status.merge(plain, on=["commune_code", "operator"], suffixes=("", "_plain"))
-    counted = (both["test_count"] == both["test_count_plain"]) & (both["device_count"] == both["size"])
+    counted = (both["test_count"] == both["test_count_plain"]) & (
+        both["device_count"] == both["size"]
+    )
     shown = both["mean_mbps"].notna()
     close = np.isclose(both["mean_mbps"], both["mean"], rtol=1e-12) & np.isclose(
         both["median_mbps"], both["median"], rtol=1e-12
@@ -254,7 +294,13 @@ def growth(folder: Path, area: gpd.GeoDataFrame, largest: int) -> pd.DataFrame:
         place = month_of(folder, area, rows)
         runs = [job(place) for _ in range(3 if rows < 10**8 else 1)]
         one = sorted(runs, key=lambda run: run["seconds"])[len(runs) // 2]
-        found.append({"rows": rows, **{k: one[k] for k in ("seconds", "processor_s", "peak_mb")}, **one["steps"]})
+        found.append(
+            {
+                "rows": rows,
+                **{k: one[k] for k in ("seconds", "processor_s", "peak_mb")},
+                **one["steps"],
+            }
+        )
         print(f"{rows:>11,} rows: {one['seconds']:.1f} s, {one['peak_mb']:,.0f} MB", flush=True)
     return pd.DataFrame(found)
 
@@ -262,7 +308,11 @@ def growth(folder: Path, area: gpd.GeoDataFrame, largest: int) -> pd.DataFrame:
 def exponent(table: pd.DataFrame) -> float:
     """Slope of log seconds over log rows from a million on."""
     large = table[table["rows"] >= 10**6]
-    return float(np.polyfit(np.log(large["rows"]), np.log(large["seconds"]), 1)[0]) if len(large) > 1 else float("nan")
+    return (
+        float(np.polyfit(np.log(large["rows"]), np.log(large["seconds"]), 1)[0])
+        if len(large) > 1
+        else float("nan")
+    )
 
 
 def demo(folder: Path) -> list[dict[str, Any]]:
@@ -278,7 +328,13 @@ def demo(folder: Path) -> list[dict[str, Any]]:
     found = []
     for name, command in asked.items():
         runs = sorted((measured(command) for _ in range(3)), key=lambda one: one["seconds"])
-        found.append({"what": name, "seconds": runs[1]["seconds"], "peak_mb": max(one["peak_mb"] for one in runs)})
+        found.append(
+            {
+                "what": name,
+                "seconds": runs[1]["seconds"],
+                "peak_mb": max(one["peak_mb"] for one in runs),
+            }
+        )
         print(f"{name}: {runs[1]['seconds']:.1f} s, {found[-1]['peak_mb']:,.0f} MB", flush=True)
     return found
 
@@ -287,9 +343,14 @@ def main() -> None:
     """Measure, print, and with --write renew docs/performance.md and its picture."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument(
-        "--largest", type=int, default=10**7, help="rows of the largest month (100000000 needs 15 GB of disk)"
+        "--largest",
+        type=int,
+        default=10**7,
+        help="rows of the largest month (100000000 needs 15 GB of disk)",
     )
-    parser.add_argument("--boundaries", type=Path, help="communes; default: those of the demo province")
+    parser.add_argument(
+        "--boundaries", type=Path, help="communes; default: those of the demo province"
+    )
     parser.add_argument("--folder", type=Path, help="where months are kept between runs")
     parser.add_argument("--write", action="store_true", help="renew docs/performance.md")
     asked = parser.parse_args()
@@ -331,7 +392,10 @@ def _print(what: str, found: tuple[list[Timing], dict[str, Any]]) -> None:
             if one is timings[0]
             else "lomsong is {:.1f} ({:.1f}–{:.1f}) times as fast".format(*timings[0].ratio(one))
         )
-        print(f"{what}: {one.name} {one.median:.3f} s ({POINTS / one.median / 1e6:.2f} million/s) {times}", flush=True)
+        print(
+            f"{what}: {one.name} {one.median:.3f} s ({POINTS / one.median / 1e6:.2f} million/s) {times}",
+            flush=True,
+        )
     print(f"{what}: {about}", flush=True)
 
 

@@ -1,4 +1,6 @@
-"""What `scale` measured → docs/performance.md and its picture. Nothing is written that was not measured."""
+"""What `scale` measured → docs/performance.md and its picture. Nothing is written that was not
+measured.
+"""
 
 from __future__ import annotations
 
@@ -68,12 +70,17 @@ def write_report(folder: Path, found: dict[str, Any], exponent: float) -> None:
     text = _TEXT.format(
         **about,
         plot=PLOT,
-        demo="\n".join(f"| {one['what']} | {one['seconds']:.1f} | {one['peak_mb']:,.0f} |" for one in found["demo"]),
+        demo="\n".join(
+            f"| {one['what']} | {one['seconds']:.1f} | {one['peak_mb']:,.0f} |"
+            for one in found["demo"]
+        ),
         binning="\n".join(_row(one, timings[0], rate=True) for one in timings),
         compile_s=more["compile_s"],
         load_s=more["load_s"],
         differences="; ".join(f"{name}: {count}" for name, count in more["differences"].items()),
-        locating="\n".join(_row(one, found["locating"][0][0], rate=True) for one in found["locating"][0]),
+        locating="\n".join(
+            _row(one, found["locating"][0][0], rate=True) for one in found["locating"][0]
+        ),
         located=found["locating"][1]["differences"],
         job="\n".join(f"{_row(one, job[0], rate=False)} {peaks[one.name]:,.0f} |" for one in job),
         step_names=" | ".join(f"{STEPS[step]}, s" for step in steps),

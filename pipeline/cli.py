@@ -27,7 +27,16 @@ if TYPE_CHECKING:
     from pipeline.sources.deliveries import Headings
 
 # what a system refuses for reasons that its user can mend
-THEIRS = (errno.EACCES, errno.EPERM, errno.ENOSPC, errno.EROFS, errno.EDQUOT, errno.ENOTDIR, errno.EISDIR, errno.EEXIST)
+THEIRS = (
+    errno.EACCES,
+    errno.EPERM,
+    errno.ENOSPC,
+    errno.EROFS,
+    errno.EDQUOT,
+    errno.ENOTDIR,
+    errno.EISDIR,
+    errno.EEXIST,
+)
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -56,40 +65,62 @@ class Lang(StrEnum):
 
 
 SettingsFile = Annotated[
-    Path | None, typer.Option("--settings", help="Settings file (TOML); default: ./settings.toml where there is one.")
+    Path | None,
+    typer.Option(
+        "--settings", help="Settings file (TOML); default: ./settings.toml where there is one."
+    ),
 ]
 PeriodText = Annotated[
     str | None,
     typer.Option(
-        "--period", help="Month YYYY-MM or quarter YYYYQn; default: the latest in the data. `all`: every one."
+        "--period",
+        help="Month YYYY-MM or quarter YYYYQn; default: the latest in the data. `all`: every one.",
     ),
 ]
 Measurements = Annotated[
-    list[str] | None, typer.Option("--measurements", help="Files, folders or globs of speed tests; more may follow.")
+    list[str] | None,
+    typer.Option("--measurements", help="Files, folders or globs of speed tests; more may follow."),
 ]
-More = Annotated[list[str] | None, typer.Argument(help="More measurement files.", show_default=False)]
-FormatName = Annotated[Format | None, typer.Option("--format", help="Format of --measurements; default: ispeed.")]
+More = Annotated[
+    list[str] | None, typer.Argument(help="More measurement files.", show_default=False)
+]
+FormatName = Annotated[
+    Format | None, typer.Option("--format", help="Format of --measurements; default: ispeed.")
+]
 BoundaryFile = Annotated[
-    Path | None, typer.Option("--boundaries", help="Commune polygons: GeoJSON, GeoPackage, Shapefile …")
+    Path | None,
+    typer.Option("--boundaries", help="Commune polygons: GeoJSON, GeoPackage, Shapefile …"),
 ]
 PopulationFile = Annotated[
-    Path | None, typer.Option("--population", help="People: GeoTIFF, or CSV commune_code,population.")
+    Path | None,
+    typer.Option("--population", help="People: GeoTIFF, or CSV commune_code,population."),
 ]
-OutFolder = Annotated[Path, typer.Option("--out", help="Folder for outputs; the period's own folder is made inside.")]
-LangName = Annotated[Lang | None, typer.Option("--lang", help="Language of outputs and messages; default: vi.")]
+OutFolder = Annotated[
+    Path, typer.Option("--out", help="Folder for outputs; the period's own folder is made inside.")
+]
+LangName = Annotated[
+    Lang | None, typer.Option("--lang", help="Language of outputs and messages; default: vi.")
+]
 EngineName = Annotated[
-    str, typer.Option("--engine", help="Where rows are read and added up: local (all cores) or dask.")
+    str,
+    typer.Option("--engine", help="Where rows are read and added up: local (all cores) or dask."),
 ]
 SchedulerAddress = Annotated[
     str | None,
-    typer.Option("--scheduler", help="Dask scheduler tcp://HOST:8786; default: workers on this machine."),
+    typer.Option(
+        "--scheduler", help="Dask scheduler tcp://HOST:8786; default: workers on this machine."
+    ),
 ]
-Parts = Annotated[str, typer.Option("--publish", help="What to publish, with commas: tables,map,gis,report.")]
+Parts = Annotated[
+    str, typer.Option("--publish", help="What to publish, with commas: tables,map,gis,report.")
+]
 
 
 @app.callback(invoke_without_command=True)
 def _root(
-    version: Annotated[bool, typer.Option("--version", help="Print the version and stop.", is_eager=True)] = False,
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and stop.", is_eager=True)
+    ] = False,
 ) -> None:
     if version:
         typer.echo(f"lomsong {__version__}")
@@ -121,18 +152,36 @@ def run(
         parts = _parts(publish, engine)
         from pipeline import journey
 
-        with progress_shown(language) as (tell, progress), engine_of(engine, scheduler, tell) as where:
+        with (
+            progress_shown(language) as (tell, progress),
+            engine_of(engine, scheduler, tell) as where,
+        ):
             folders = journey.run(
-                chosen, period=period, out=out, parts=parts, tell=tell, progress=progress, engine=where
+                chosen,
+                period=period,
+                out=out,
+                parts=parts,
+                tell=tell,
+                progress=progress,
+                engine=where,
             )
     for folder in folders:
         typer.echo(f"{texts.line('outputs', language)}: {folder}")
-        for name in ("maps/coverage_gaps.html", "maps/coverage_gaps.png", "tables", "gis", "report", "manifest.json"):
+        for name in (
+            "maps/coverage_gaps.html",
+            "maps/coverage_gaps.png",
+            "tables",
+            "gis",
+            "report",
+            "manifest.json",
+        ):
             if (folder / name).exists():
                 typer.echo(f"  {folder / name}")
 
 
-@app.command(epilog="Example: [bold]lomsong check --measurements export.xlsx --boundaries communes.gpkg[/bold]")
+@app.command(
+    epilog="Example: [bold]lomsong check --measurements export.xlsx --boundaries communes.gpkg[/bold]"
+)
 def check(
     settings: SettingsFile = None,
     period: PeriodText = None,
@@ -146,9 +195,11 @@ def check(
     lang: LangName = None,
     publish: Parts = "tables,map,gis,report",
 ) -> None:
-    """Examine inputs and settings, compute nothing, list every fault; on unknown headings print guesses and settings lines.
+    """Examine inputs and settings, compute nothing, list every fault; on unknown headings print
+    guesses and settings lines.
 
-    Kiểm tra đầu vào và cài đặt, không tính gì; gặp tiêu đề lạ thì in cách hiểu và các dòng cài đặt cần dán.
+    Kiểm tra đầu vào và cài đặt, không tính gì; gặp tiêu đề lạ thì in cách hiểu và các dòng cài đặt
+    cần dán.
     """
     language = _language(settings, lang)
     with _letters(language):
@@ -168,11 +219,20 @@ def check(
                 f"path = {json.dumps(source.path)}",
                 f'format = "{source.format}"',
             ]
-            typer.echo("\n".join(_heading_lines(file, reading, [] if reading.source in named else section, language)))
+            typer.echo(
+                "\n".join(
+                    _heading_lines(
+                        file, reading, [] if reading.source in named else section, language
+                    )
+                )
+            )
         with progress_shown(language) as (tell, progress):
             read = journey.read(chosen, progress)
             when = doors.chosen_period(read, chosen, None if period == "all" else period)
-            area, vintage = read.communes["area_km2"].sum(), read.communes["boundary_vintage"].iloc[0]
+            area, vintage = (
+                read.communes["area_km2"].sum(),
+                read.communes["boundary_vintage"].iloc[0],
+            )
             tell("boundaries", count=len(read.communes), area=round(float(area)), vintage=vintage)
             for item in read.read:
                 tell("file", name=item.name, role=item.role, count=item.row_count)
@@ -185,11 +245,15 @@ def check(
 
 
 def _heading_lines(name: str, reading: Headings, section: list[str], lang: texts.Lang) -> list[str]:
-    """What a file's headings are taken for, guesses for the others, and the settings lines to paste."""
+    """What a file's headings are taken for, guesses for the others, and the settings lines to
+    paste.
+    """
     lines = [texts.line("headings", lang, file=name)]
     lines += [f"  {heading} → {meaning}" for heading, meaning in reading.taken_for.items()]
     for heading, guess in reading.guesses.items():
-        lines.append(f"  {heading} → {texts.line('guess', lang) + guess if guess else texts.line('not_used', lang)}")
+        lines.append(
+            f"  {heading} → {texts.line('guess', lang) + guess if guess else texts.line('not_used', lang)}"
+        )
     if reading.lines:
         lines += [texts.line("paste", lang), *(f"  {text}" for text in (*section, *reading.lines))]
     return lines
@@ -199,15 +263,19 @@ def _heading_lines(name: str, reading: Headings, section: list[str], lang: texts
     epilog="Example: [bold]lomsong demo --out data/demo && lomsong run --settings data/demo/settings.toml[/bold]"
 )
 def demo(
-    out: Annotated[Path, typer.Option("--out", help="Folder for the demo's files.")] = Path("data/demo"),
+    out: Annotated[Path, typer.Option("--out", help="Folder for the demo's files.")] = Path(
+        "data/demo"
+    ),
     tests: Annotated[int, typer.Option("--tests", min=100, help="Rows to draw.")] = 30_000,
     seed: Annotated[int, typer.Option("--seed", min=0, help="Another seed, another province.")] = 1,
     province: Annotated[
-        str | None, typer.Option("--province", help="Names and areas of another Vietnamese province.")
+        str | None,
+        typer.Option("--province", help="Names and areas of another Vietnamese province."),
     ] = None,
     lang: LangName = None,
 ) -> None:
-    """Write an invented province: measurements, schematic boundaries, settings, and the truth they were drawn from.
+    """Write an invented province: measurements, schematic boundaries, settings, and the truth they
+    were drawn from.
 
     Tạo một tỉnh giả lập: số liệu đo, ranh giới sơ đồ, cài đặt, và sự thật đứng sau.
     """
@@ -219,17 +287,25 @@ def demo(
             typer.echo(str(path))
 
 
-@app.command(epilog="Example: [bold]lomsong explain 'dong tam' --operator Viettel --period 2026-10[/bold]")
+@app.command(
+    epilog="Example: [bold]lomsong explain 'dong tam' --operator Viettel --period 2026-10[/bold]"
+)
 def explain(
     commune: Annotated[str, typer.Argument(help="Code or name; accents are not needed.")],
-    operator: Annotated[str | None, typer.Option("--operator", help="One operator; default: each, and all.")] = None,
+    operator: Annotated[
+        str | None, typer.Option("--operator", help="One operator; default: each, and all.")
+    ] = None,
     out: OutFolder = Path("outputs"),
-    period: Annotated[str | None, typer.Option("--period", help="Period; default: the latest under --out.")] = None,
+    period: Annotated[
+        str | None, typer.Option("--period", help="Period; default: the latest under --out.")
+    ] = None,
     lang: LangName = None,
 ) -> None:
-    """Say in words and figures why a commune has its status, which gate failed, and what would decide it.
+    """Say in words and figures why a commune has its status, which gate failed, and what would
+    decide it.
 
-    Giải thích vì sao xã có kết luận này: số liệu, khoảng tin cậy, điều kiện chưa đạt, cần gì để quyết định.
+    Giải thích vì sao xã có kết luận này: số liệu, khoảng tin cậy, điều kiện chưa đạt, cần gì để
+    quyết định.
     """
     language: texts.Lang = "en" if lang is Lang.en else "vi"
     with _letters(language):
@@ -239,17 +315,32 @@ def explain(
         done = read_run(latest_run(out, period))
         rows = explaining.rows_of(done.status, commune, operator)
         for row in rows.to_dict("records"):
-            mine = done.gap_areas[["commune_code", "operator"]].eq([row["commune_code"], row["operator"]]).all(axis=1)
+            mine = (
+                done.gap_areas[["commune_code", "operator"]]
+                .eq([row["commune_code"], row["operator"]])
+                .all(axis=1)
+            )
             gap_ids = [
-                f"{g} ({texts.word(s, language)})" for g, s in done.gap_areas.loc[mine, ["gap_id", "state"]].to_numpy()
+                f"{g} ({texts.word(s, language)})"
+                for g, s in done.gap_areas.loc[mine, ["gap_id", "state"]].to_numpy()
             ]
-            typer.echo("\n".join(explaining.explanation(row, done.manifest["settings"], gap_ids, language)) + "\n")
+            typer.echo(
+                "\n".join(explaining.explanation(row, done.manifest["settings"], gap_ids, language))
+                + "\n"
+            )
         about = done.summary[done.summary["commune_code"] == rows["commune_code"].iloc[0]].iloc[0]
         lists = {
             n: about[f"operators_{n}"].replace(";", ", ") or texts.word("nobody", language)
             for n in ("gap", "meeting", "unknown")
         }
-        typer.echo(texts.line("explain_commune", language, gap_class=texts.word(about["gap_class"], language), **lists))
+        typer.echo(
+            texts.line(
+                "explain_commune",
+                language,
+                gap_class=texts.word(about["gap_class"], language),
+                **lists,
+            )
+        )
 
 
 @app.command(epilog="Example: [bold]lomsong diff outputs/2026-09 outputs/2026-10[/bold]")
@@ -258,7 +349,8 @@ def diff(
     run_b: Annotated[Path, typer.Argument(help="Folder of the later run.")],
     lang: LangName = None,
 ) -> None:
-    """List the communes whose verdict changed between two runs, and whether by data, rule, boundary or settings.
+    """List the communes whose verdict changed between two runs, and whether by data, rule, boundary
+    or settings.
 
     So hai lần chạy: xã nào đổi kết luận, và vì dữ liệu, quy tắc, ranh giới hay cài đặt.
     """
@@ -271,13 +363,20 @@ def diff(
         why = compare.causes(before.manifest, after.manifest)
         for cause, found in why.items():
             if found:
-                typer.echo(texts.line("diff_cause", language, cause=texts.word(cause, language), found=found))
+                typer.echo(
+                    texts.line(
+                        "diff_cause", language, cause=texts.word(cause, language), found=found
+                    )
+                )
         if not any(why.values()):
             typer.echo(texts.line("diff_same", language))
         rows = compare.changed_rows(before.status, after.status, why)
         typer.echo(texts.line("diff_count", language, count=len(rows), rows=len(after.status)))
         named = rows.assign(
-            cause=[" + ".join(texts.word(c, language) for c in cause.split("+")) for cause in rows["cause"]]
+            cause=[
+                " + ".join(texts.word(c, language) for c in cause.split("+"))
+                for cause in rows["cause"]
+            ]
         )
         for cause, count in named["cause"].value_counts(sort=False).items():
             typer.echo(texts.line("diff_by", language, cause=cause, count=int(count)))
@@ -312,10 +411,14 @@ def _settings(
     if paths := (*(measurements or ()), *(more or ())):
         single = next(iter(chosen.sources.items())) if len(chosen.sources) == 1 else None
         name, former = single or ("measurements", Source(path=paths))
-        changes: dict[str, Any] = {"path": paths} | ({"format": format_name.value} if format_name else {})
+        changes: dict[str, Any] = {"path": paths} | (
+            {"format": format_name.value} if format_name else {}
+        )
         update["sources"] = {name: former.model_copy(update=changes)}
     elif format_name:
-        update["sources"] = {n: s.model_copy(update={"format": format_name.value}) for n, s in chosen.sources.items()}
+        update["sources"] = {
+            n: s.model_copy(update={"format": format_name.value}) for n, s in chosen.sources.items()
+        }
     if boundaries:
         update["boundaries"] = chosen.boundaries.model_copy(update={"path": boundaries})
     if population:
@@ -331,7 +434,9 @@ def _settings_file(path: Path | None) -> Path | None:
 
 
 def _language(path: Path | None, lang: Lang | None) -> texts.Lang:
-    """The option's language, else the settings', else Vietnamese: needed before the settings are known to be sound."""
+    """The option's language, else the settings', else Vietnamese: needed before the settings are
+    known to be sound.
+    """
     if lang:
         return "en" if lang is Lang.en else "vi"
     from pipeline.config.settings import read_settings
@@ -351,7 +456,8 @@ def _parts(publish: str, engine: str) -> tuple[str, ...]:
     parts = tuple(part.strip() for part in publish.split(",") if part.strip())
     if wrong := [part for part in parts if part not in PARTS]:
         raise UserFault(
-            Fault("bad_part", "--publish", values={"found": part, "expected": list(PARTS)}) for part in wrong
+            Fault("bad_part", "--publish", values={"found": part, "expected": list(PARTS)})
+            for part in wrong
         )
     if not parts:
         raise fault("bad_part", "--publish", found="", expected=list(PARTS))
@@ -360,7 +466,9 @@ def _parts(publish: str, engine: str) -> tuple[str, ...]:
 
 @contextmanager
 def _letters(lang: texts.Lang) -> Iterator[None]:
-    """Faults of the user become one line each on stderr and exit 2; anything else is ours and keeps its traceback."""
+    """Faults of the user become one line each on stderr and exit 2; anything else is ours and keeps
+    its traceback.
+    """
     try:
         yield
     except UserFault as error:

@@ -28,7 +28,9 @@ def progress_shown(lang: texts.Lang) -> Iterator[tuple[Any, Any]]:
         TimeElapsedColumn(),
         TextColumn("{task.description}"),
     )
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
+    with Progress(
+        *columns, console=console, transient=True, disable=not console.is_terminal
+    ) as bar:
         task = bar.add_task("", total=1.0)
 
         def tell(key: str, **values: object) -> None:

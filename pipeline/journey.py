@@ -1,4 +1,5 @@
-"""One period, from files to files. The only room that knows the order; what a step does stands in the step's room.
+"""One period, from files to files. The only room that knows the order; what a step does stands in
+the step's room.
 
 parts of deliveries ─ sources, clean, hexes, locate ─► rows       (prepare, on every part, by an engine)
 rows of whole devices ─ facts ─► facts ─ evidence ─► device values, counts        (gather, by an engine)
@@ -26,14 +27,16 @@ from pipeline.config.settings import Settings
 from pipeline.engine.local import Engine, Local
 from pipeline.hexgrid import hexes
 from pipeline.measurements import locate
-from pipeline.measurements.evidence import (
-    Evidence,
-    evidence_of_facts,
-    units_of_facts,
-    widened,
-)
+from pipeline.measurements.evidence import Evidence, evidence_of_facts, units_of_facts, widened
 from pipeline.measurements.facts import Facts
-from pipeline.measurements.prepare import Located, books_of, facts_in, locate_all, prints_of, rejects_of
+from pipeline.measurements.prepare import (
+    Located,
+    books_of,
+    facts_in,
+    locate_all,
+    prints_of,
+    rejects_of,
+)
 from pipeline.measurements.scope import Question, question_of
 from pipeline.measurements.tile_evidence import evidence_of_tiles, mark_tiles, repeated_tiles
 from pipeline.publish.manifest import Journal
@@ -42,7 +45,14 @@ from pipeline.schema.periods import Period
 from pipeline.schema.tables import ALL
 from pipeline.sources import ookla
 from pipeline.sources.deliveries import Account, Part
-from pipeline.sources.inputs import Inputs, chosen_period, evidence_window, period_warnings, periods_in, read_inputs
+from pipeline.sources.inputs import (
+    Inputs,
+    chosen_period,
+    evidence_window,
+    period_warnings,
+    periods_in,
+    read_inputs,
+)
 from pipeline.sources.population import people_of_cells
 from pipeline.sources.previous_runs import no_ledger, read_former_status, read_ledger
 from pipeline.verdicts import borrowing, hex_tables, result_tables, statistics
@@ -66,9 +76,11 @@ def run(
     progress: Progress = silent,
     engine: Engine | None = None,
 ) -> list[Path]:
-    """The whole job: read, judge, publish. Gives the folders `out/PERIOD` that were made. Raises `UserFault`.
+    """The whole job: read, judge, publish. Gives the folders `out/PERIOD` that were made. Raises
+    `UserFault`.
 
-    `period`: a month, a quarter, `all` that the data hold, or None for the latest. `engine`: absent, this machine's cores.
+    `period`: a month, a quarter, `all` that the data hold, or None for the latest. `engine`:
+    absent, this machine's cores.
     """
     from pipeline.publish import publish_month
 
@@ -83,17 +95,29 @@ def run(
         former_status, former_file = read_former_status(out, one)
         month = judge_month(inputs, settings, one, journal, tell, progress, ledger, former_status)
         listed = [*inputs.read, *ledger_file, *former_file]
-        folders.append(publish_month(month, inputs, listed, settings, out, parts, journal, tell, progress))
+        folders.append(
+            publish_month(month, inputs, listed, settings, out, parts, journal, tell, progress)
+        )
     if inputs.rows is not None:
         inputs.rows.close()
     return folders
 
 
 def read(settings: Settings, progress: Progress = silent, engine: Engine | None = None) -> Inputs:
-    """Everything that the settings name; the tests' rows are cleaned, binned and located on the way. Raises `UserFault`."""
+    """Everything that the settings name; the tests' rows are cleaned, binned and located on the
+    way. Raises `UserFault`.
+    """
 
-    def prepared(communes: gpd.GeoDataFrame | None, parts: list[Part]) -> tuple[Located, list[Account]]:
-        return locate_all(communes, parts, settings, engine or Local(), lambda share: progress("read", 0.2 * share))
+    def prepared(
+        communes: gpd.GeoDataFrame | None, parts: list[Part]
+    ) -> tuple[Located, list[Account]]:
+        return locate_all(
+            communes,
+            parts,
+            settings,
+            engine or Local(),
+            lambda share: progress("read", 0.2 * share),
+        )
 
     return read_inputs(settings, progress, prepared)
 
@@ -108,10 +132,11 @@ def judge_month(
     ledger: pd.DataFrame | None = None,
     former_status: pd.DataFrame | None = None,
 ) -> Month:
-    """Tables of one period from inputs that were read: nothing is written, so this serves notebooks too.
+    """Tables of one period from inputs that were read: nothing is written, so this serves notebooks
+    too.
 
-    `ledger`: the former period's `gap_ledger`; without one every gap is new. `former_status`: its `commune_status`;
-    without one nothing is said of changes.
+    `ledger`: the former period's `gap_ledger`; without one every gap is new. `former_status`: its
+    `commune_status`; without one nothing is said of changes.
     """
     if inputs.rows is None and inputs.tiles.empty:
         inputs = _in_memory(inputs, settings)
@@ -120,7 +145,9 @@ def judge_month(
     progress("clean", 0.2)
     ledger = ledger if ledger is not None else no_ledger()
     with journal.step("clean"):
-        evidence, rejects, books, months, prints = _evidence_of(inputs, settings, period, window, ledger, tell)
+        evidence, rejects, books, months, prints = _evidence_of(
+            inputs, settings, period, window, ledger, tell
+        )
     progress("judge", 0.5)
     with journal.step("judge"):
         units, priors = _estimate(evidence, settings)
@@ -149,8 +176,12 @@ def judge_month(
         )
     progress("priorities", 0.8)
     with journal.step("priorities"):
-        priorities, measure_first = ranked(rows, suppressed, summary, gaps, inputs, evidence, priors, settings)
-    results = result_tables.results(rows, summary, hex_status, books) | {"data_until": _last_date(evidence)}
+        priorities, measure_first = ranked(
+            rows, suppressed, summary, gaps, inputs, evidence, priors, settings
+        )
+    results = result_tables.results(rows, summary, hex_status, books) | {
+        "data_until": _last_date(evidence)
+    }
     _tell_results(results, hex_status, priorities, measure_first, tell)
     tell("gaps", count=len(gaps.areas), states=gaps.states(period))
     tables = {
@@ -182,23 +213,47 @@ def judge_month(
     ]
     for warning in warnings:
         tell("warning", fault=warning)
-    coarser = hex_tables.coarser_cells(evidence, priors, hex_status, inputs.communes, period, settings)
-    return Month(period, window, inputs.communes, evidence.operators, tables, results, warnings, prints, coarser)
+    coarser = hex_tables.coarser_cells(
+        evidence, priors, hex_status, inputs.communes, period, settings
+    )
+    return Month(
+        period,
+        window,
+        inputs.communes,
+        evidence.operators,
+        tables,
+        results,
+        warnings,
+        prints,
+        coarser,
+    )
 
 
 def _evidence_of(
-    inputs: Inputs, settings: Settings, period: Period, window: list[str], ledger: pd.DataFrame, tell: Tell
+    inputs: Inputs,
+    settings: Settings,
+    period: Period,
+    window: list[str],
+    ledger: pd.DataFrame,
+    tell: Tell,
 ) -> tuple[Evidence, pd.DataFrame, pd.DataFrame, dict[str, pd.DataFrame], npt.NDArray[np.uint64]]:
-    """(device values with their counts, rows set aside, books by source, tables of the months, fingerprints of device ids)."""
+    """(device values with their counts, rows set aside, books by source, tables of the months,
+    fingerprints of device ids).
+    """
     if len(inputs.tiles):
         return *_evidence_of_tiles(inputs, settings, period, tell), {}, np.zeros(0, dtype=np.uint64)
     located = inputs.rows
     held, account = set(periods_in(inputs, settings)), inputs.account
     places = known_cells(ledger, settings.hexes.finest_resolution)
     first = min(account.months, default="")
-    question = question_of(located, account.operators, held, first, period, window, places, settings)
+    question = question_of(
+        located, account.operators, held, first, period, window, places, settings
+    )
     facts = facts_in(located, question.scope)
-    books, rejects = books_of(facts, located.how.sources), rejects_of(facts, located.how.files, located.how.sources)
+    books, rejects = (
+        books_of(facts, located.how.sources),
+        rejects_of(facts, located.how.files, located.how.sources),
+    )
     for source, row in books.iterrows():
         tell(
             "clean",
@@ -210,7 +265,9 @@ def _evidence_of(
         )
     evidence = evidence_of_facts(facts, question.names, question.scope, len(window), settings)
     valid = int(books["valid_count"].sum())
-    per_commune = evidence.counts.loc[evidence.counts.index.get_level_values("operator") == ALL, "test_count"].fillna(0)
+    per_commune = evidence.counts.loc[
+        evidence.counts.index.get_level_values("operator") == ALL, "test_count"
+    ].fillna(0)
     placed = int(per_commune.sum())
     assert placed == valid
     tell("locate", valid=valid, placed=placed, communes=int((per_commune > 0).sum()))
@@ -229,9 +286,16 @@ def _in_memory(inputs: Inputs, settings: Settings) -> Inputs:
 
 
 def _widened(
-    evidence: Evidence, facts: Facts, question: Question, inputs: Inputs, settings: Settings, tell: Tell
+    evidence: Evidence,
+    facts: Facts,
+    question: Question,
+    inputs: Inputs,
+    settings: Settings,
+    tell: Tell,
 ) -> Evidence:
-    """Rows that fail E1 over a longer window, as far as deliveries reach back. The books stay with the base window."""
+    """Rows that fail E1 over a longer window, as far as deliveries reach back. The books stay with
+    the base window.
+    """
     for month_count, number in question.window_of_months.items():
         lacking = result_tables.below_first_gate(evidence, inputs.communes, settings)
         units = units_of_facts(facts, question.names, question.scope, number, month_count, settings)
@@ -244,7 +308,9 @@ def _evidence_of_tiles(
     inputs: Inputs, settings: Settings, period: Period, tell: Tell
 ) -> tuple[Evidence, pd.DataFrame, pd.DataFrame]:
     tiles = inputs.tiles
-    sound = tiles["unreadable"].eq("") & tiles["tile_period"].eq(str(period)) & ~repeated_tiles(tiles)
+    sound = (
+        tiles["unreadable"].eq("") & tiles["tile_period"].eq(str(period)) & ~repeated_tiles(tiles)
+    )
     outlines = ookla.tile_outlines(tiles["quadkey"].where(sound, ""))
     shares = locate.tile_shares(outlines[sound.to_numpy()], inputs.communes)
     shares["tile"] = np.flatnonzero(sound.to_numpy())[shares["tile"]]
@@ -265,7 +331,9 @@ def _evidence_of_tiles(
     )
 
 
-def _estimate(evidence: Evidence, settings: Settings) -> tuple[pd.DataFrame, dict[str, statistics.Prior | None]]:
+def _estimate(
+    evidence: Evidence, settings: Settings
+) -> tuple[pd.DataFrame, dict[str, statistics.Prior | None]]:
     rules = settings.evidence
     units, priors = statistics.estimate(
         evidence.devices,
@@ -281,7 +349,9 @@ def _estimate(evidence: Evidence, settings: Settings) -> tuple[pd.DataFrame, dic
         least=rules.confirmed_min_devices,
         most=rules.max_devices_to_decide,
     )
-    borrowed = borrowing.borrow(units, target=settings.target.download_mbps, min_units=rules.eb_min_communes)
+    borrowed = borrowing.borrow(
+        units, target=settings.target.download_mbps, min_units=rules.eb_min_communes
+    )
     return units.join(further).join(borrowed), priors
 
 
@@ -322,6 +392,11 @@ def _tell_results(
 ) -> None:
     tell("judge", counts=[f"{name} {count}" for name, count in results["statuses"].items()])
     low, high = (round(100 * share, 1) for share in results["everywhere_bounds"])
-    tell("classes", counts=[f"{name} {count}" for name, count in results["gap_classes"].items()], low=low, high=high)
+    tell(
+        "classes",
+        counts=[f"{name} {count}" for name, count in results["gap_classes"].items()],
+        low=low,
+        high=high,
+    )
     tell("hexes", cells=int(hex_status["hex_id"].nunique()), weak=int(hex_status["is_weak"].sum()))
     tell("priorities", gaps=len(priorities), measure=len(measure_first))

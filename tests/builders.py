@@ -31,7 +31,9 @@ def squares(
     for r in range(rows):
         for c in range(columns):
             x, y = west + c * side, south + r * side
-            shapes.append(shapely.box(round(x, 6), round(y, 6), round(x + side, 6), round(y + side, 6)))
+            shapes.append(
+                shapely.box(round(x, 6), round(y, 6), round(x + side, 6), round(y + side, 6))
+            )
             codes.append(f"r{r}c{c}")
     frame = pd.DataFrame(
         {
@@ -47,7 +49,9 @@ def squares(
             "geometry": shapes,
         }
     )
-    return gpd.GeoDataFrame(checked("communes", typed("communes", frame)), geometry="geometry", crs="EPSG:4326")
+    return gpd.GeoDataFrame(
+        checked("communes", typed("communes", frame)), geometry="geometry", crs="EPSG:4326"
+    )
 
 
 def write_boundaries(path: Path, communes: gpd.GeoDataFrame | None = None) -> Path:
@@ -75,9 +79,15 @@ def centre(code: str, communes: gpd.GeoDataFrame | None = None) -> tuple[float, 
 
 
 def month_of_tests(
-    month: str, plan: dict[tuple[str, str], list[float]], *, per_device: int = 3, technology: str = "4G"
+    month: str,
+    plan: dict[tuple[str, str], list[float]],
+    *,
+    per_device: int = 3,
+    technology: str = "4G",
 ) -> str:
-    """CSV text: for each (commune, operator) one device per speed, which tests on `per_device` days at alternating hours."""
+    """CSV text: for each (commune, operator) one device per speed, which tests on `per_device` days
+    at alternating hours.
+    """
     lines = [HEADINGS]
     for (code, operator), speeds in plan.items():
         latitude, longitude = centre(code)
@@ -92,7 +102,9 @@ def month_of_tests(
 
 
 def write_world(folder: Path, months: dict[str, str], settings: str = "") -> Path:
-    """Boundaries, one delivery per month, and a settings file, as a user keeps them. Gives the settings file."""
+    """Boundaries, one delivery per month, and a settings file, as a user keeps them. Gives the
+    settings file.
+    """
     write_boundaries(folder / "boundaries.geojson")
     for month, text in months.items():
         path = folder / "raw" / month / "tests.csv"
@@ -145,7 +157,9 @@ RULES = Evidence.model_validate({})
 
 
 def page_table(data: dict, kind: str) -> pd.DataFrame:
-    """What a map's block holds, as a table: `status` by (commune_code, operator), `cells` by (hex_id, operator)."""
+    """What a map's block holds, as a table: `status` by (commune_code, operator), `cells` by
+    (hex_id, operator).
+    """
     columns, operators = decoded(data["block"]), data["operators"]
 
     def figures(name: str, scale: float) -> np.ndarray:
@@ -155,27 +169,43 @@ def page_table(data: dict, kind: str) -> pd.DataFrame:
     if kind == "status":
         index = pd.MultiIndex.from_product([[c["id"] for c in data["communes"]], operators])
         verdict = [data["lists"]["verdicts"][int(v) - 1] for v in columns["s.verdict"]]
-        speeds = {name: figures(f"s.{name}", 1000) for name in ("mean", "median", "lo", "hi", "upload", "latency")}
-        counts = {name: figures(f"s.{name}", 1) for name in ("tests", "devices", "samples", "month")}
+        speeds = {
+            name: figures(f"s.{name}", 1000)
+            for name in ("mean", "median", "lo", "hi", "upload", "latency")
+        }
+        counts = {
+            name: figures(f"s.{name}", 1) for name in ("tests", "devices", "samples", "month")
+        }
         return pd.DataFrame({"verdict": verdict, **speeds, **counts}, index=index)
-    ids = [f"{(int(h) << 32) | int(low):x}" for h, low in zip(columns["h.id_high"], columns["h.id_low"], strict=True)]
+    ids = [
+        f"{(int(h) << 32) | int(low):x}"
+        for h, low in zip(columns["h.id_high"], columns["h.id_low"], strict=True)
+    ]
     parts = []
     for number, operator in enumerate(operators):
         scales = {"devices": 1, "tests": 1, "mean": 10, "median": 10, "upload": 10, "latency": 1}
-        part = pd.DataFrame({name: figures(f"c.{number}.{name}", scale) for name, scale in scales.items()})
+        part = pd.DataFrame(
+            {name: figures(f"c.{number}.{name}", scale) for name, scale in scales.items()}
+        )
         part["weak"] = columns[f"c.{number}.weak"] == 1
         parts.append(part.assign(hex_id=ids, operator=operator).dropna(subset="devices"))
     return pd.concat(parts).set_index(["hex_id", "operator"]).sort_index()
 
 
-def facts_of_tests(tests: pd.DataFrame, communes: gpd.GeoDataFrame | None = None, period: str = "2026-10", **rules):
+def facts_of_tests(
+    tests: pd.DataFrame, communes: gpd.GeoDataFrame | None = None, period: str = "2026-10", **rules
+):
     """(facts, question, located) of `tests` in memory, as the journey asks for them."""
     settings = Settings.model_validate(rules)
     communes = squares() if communes is None else communes
-    located, accounts = locate_all(communes, [Part("", None, tests=tests)], settings, Local(1), lambda _: None)
+    located, accounts = locate_all(
+        communes, [Part("", None, tests=tests)], settings, Local(1), lambda _: None
+    )
     account, when = accounts[0], Period.parse(period)
     window = when.window(max(settings.evidence.window_months, when.length))
     first = min(account.months, default="")
     places = pd.Series([], dtype="str")
-    question = question_of(located, account.operators, set(account.months), first, when, window, places, settings)
+    question = question_of(
+        located, account.operators, set(account.months), first, when, window, places, settings
+    )
     return facts_in(located, question.scope), question, located

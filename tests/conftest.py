@@ -24,7 +24,9 @@ def demo(tmp_path_factory) -> Path:
 def demo_outputs(demo, tmp_path_factory) -> Path:
     """The demo's published period."""
     out = tmp_path_factory.mktemp("outputs")
-    result = CliRunner().invoke(cli.app, ["run", "--settings", str(demo / "settings.toml"), "--out", str(out)])
+    result = CliRunner().invoke(
+        cli.app, ["run", "--settings", str(demo / "settings.toml"), "--out", str(out)]
+    )
     assert result.exit_code == 0, result.output
     return out / "2026-10"
 
@@ -47,7 +49,9 @@ def lomsong(tmp_path, monkeypatch):
 def shared() -> Path:
     """Real data that is not part of the project."""
     if not SHARED.is_dir():
-        pytest.skip("the real data of ../shared/data are not here; they are not part of the project")
+        pytest.skip(
+            "the real data of ../shared/data are not here; they are not part of the project"
+        )
     return SHARED
 
 
@@ -58,5 +62,7 @@ def chromium() -> str:
         if found := shutil.which(name):
             return found
     if os.environ.get("CI"):
-        pytest.fail("no Chromium on a CI machine: tools/install_browser.sh should have installed it")
+        pytest.fail(
+            "no Chromium on a CI machine: tools/install_browser.sh should have installed it"
+        )
     pytest.skip("no Chromium here: tools/install_browser.sh installs it as root on Debian")

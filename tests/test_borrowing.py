@@ -17,12 +17,16 @@ ERROR[1, 2] = ERROR[3, 0] = np.inf
 
 
 def dense(total_sd: float, shared_share: float) -> tuple[np.ndarray, np.ndarray, float]:
-    """Posterior mean and variance of mu + a + c, and the log restricted likelihood, by plain matrices (Robinson 1991)."""
+    """Posterior mean and variance of mu + a + c, and the log restricted likelihood, by plain
+    matrices (Robinson 1991).
+    """
     places, operators = LOG_MEAN.shape
     unit = [(i, j) for i in range(places) for j in range(operators)]
     seen = [k for k, (i, j) in enumerate(unit) if np.isfinite(ERROR[i, j])]
     shared, own = total_sd**2 * shared_share, total_sd**2 * (1 - shared_share)
-    effects = np.array([[shared * (i == k) + own * ((i, j) == (k, n)) for k, n in unit] for i, j in unit])
+    effects = np.array(
+        [[shared * (i == k) + own * ((i, j) == (k, n)) for k, n in unit] for i, j in unit]
+    )
     x = np.array([[float(j == n) for n in range(operators)] for _, j in unit])
     y = LOG_MEAN.ravel()[seen]
     v = effects[np.ix_(seen, seen)] + np.diag(ERROR.ravel()[seen])
@@ -33,13 +37,19 @@ def dense(total_sd: float, shared_share: float) -> tuple[np.ndarray, np.ndarray,
     k = effects[:, seen] @ vi
     mean = x @ mu + k @ (y - xs @ mu)
     lean = x - k @ xs
-    variance = np.diag(effects - k @ effects[seen, :]) + np.einsum("ij,jk,ik->i", lean, mu_variance, lean)
+    variance = np.diag(effects - k @ effects[seen, :]) + np.einsum(
+        "ij,jk,ik->i", lean, mu_variance, lean
+    )
     residual = y - xs @ mu
-    log = -0.5 * (np.linalg.slogdet(v)[1] - np.linalg.slogdet(mu_variance)[1] + residual @ vi @ residual)
+    log = -0.5 * (
+        np.linalg.slogdet(v)[1] - np.linalg.slogdet(mu_variance)[1] + residual @ vi @ residual
+    )
     return mean.reshape(LOG_MEAN.shape), variance.reshape(LOG_MEAN.shape), float(log)
 
 
-@pytest.mark.parametrize(("total_sd", "shared_share"), [(0.5, 0.8), (0.3, 0.0), (0.9, 1.0), (0.02, 0.5)])
+@pytest.mark.parametrize(
+    ("total_sd", "shared_share"), [(0.5, 0.8), (0.3, 0.0), (0.9, 1.0), (0.02, 0.5)]
+)
 def test_closed_form_equals_plain_matrices(total_sd, shared_share):
     given_ = borrowing.conditional(LOG_MEAN, ERROR, total_sd, shared_share)
     mean, variance, log = dense(total_sd, shared_share)
@@ -68,12 +78,16 @@ def units(values: dict[tuple[str, str], list[float]]) -> pd.DataFrame:
 
 
 def province(shared: float, seed: int = 1) -> dict[tuple[str, str], list[float]]:
-    """Twenty communes × two operators of ten devices; `shared`: log-sd that the operators of a commune have in common."""
+    """Twenty communes × two operators of ten devices; `shared`: log-sd that the operators of a
+    commune have in common.
+    """
     generator = np.random.default_rng(seed)
     level = generator.normal(np.log(42), shared, 20)
     own = generator.normal(0, 0.5 - shared, (20, 2))
     return {
-        (f"c{i:02d}", operator): list(np.exp(generator.normal(level[i] + own[i, j] - 0.125, 0.5, 10)))
+        (f"c{i:02d}", operator): list(
+            np.exp(generator.normal(level[i] + own[i, j] - 0.125, 0.5, 10))
+        )
         for i in range(20)
         for j, operator in enumerate("AB")
     }
@@ -83,8 +97,12 @@ def test_a_slow_neighbour_operator_speaks_only_where_operators_go_together():
     changes = []
     for shared in (0.5, 0.0):
         values = province(shared) | {("x", "A"): [28.0, 36.0, 40.0, 31.0, 47.0]}
-        slow = borrowing.borrow(units(values | {("x", "B"): [9.0, 12.0, 10.0, 14.0] * 4}), target=40.0, min_units=8)
-        fast = borrowing.borrow(units(values | {("x", "B"): [90.0, 120.0, 100.0, 140.0] * 4}), target=40.0, min_units=8)
+        slow = borrowing.borrow(
+            units(values | {("x", "B"): [9.0, 12.0, 10.0, 14.0] * 4}), target=40.0, min_units=8
+        )
+        fast = borrowing.borrow(
+            units(values | {("x", "B"): [90.0, 120.0, 100.0, 140.0] * 4}), target=40.0, min_units=8
+        )
         column = "borrowed_gap_probability"
         changes.append(slow.loc[("x", "A"), column] - fast.loc[("x", "A"), column])
     together, apart = changes
@@ -95,7 +113,11 @@ def test_a_slow_neighbour_operator_speaks_only_where_operators_go_together():
 def test_too_few_units_the_pooled_rows_and_operators_without_spread_borrow_nothing():
     few = units({(f"c{i}", "A"): [20.0, 30.0 + i] for i in range(7)})
     assert borrowing.borrow(few, target=40.0, min_units=8).isna().all(axis=None)
-    values = province(0.4) | {("c00", "all"): [30.0, 40.0, 50.0]} | {(f"c{i:02d}", "C"): [25.0, 25.0] for i in range(9)}
+    values = (
+        province(0.4)
+        | {("c00", "all"): [30.0, 40.0, 50.0]}
+        | {(f"c{i:02d}", "C"): [25.0, 25.0] for i in range(9)}
+    )
     found = borrowing.borrow(units(values), target=40.0, min_units=8)["borrowed_gap_probability"]
     assert found.xs("all", level="operator").isna().all()
     assert found.xs("C", level="operator").isna().all()
@@ -111,8 +133,12 @@ def test_order_never_matters_and_scaling_speeds_and_target_leaves_the_probabilit
     random.shuffle(shuffled)
     scaled = {unit: [x * factor for x in speeds] for unit, speeds in shuffled}
     other = borrowing.borrow(units(scaled), target=40.0 * factor, min_units=8).reindex(base.index)
-    np.testing.assert_allclose(other["borrowed_gap_probability"], base["borrowed_gap_probability"], atol=1e-9)
-    np.testing.assert_allclose(other["borrowed_mean_mbps"], base["borrowed_mean_mbps"] * factor, rtol=1e-9)
+    np.testing.assert_allclose(
+        other["borrowed_gap_probability"], base["borrowed_gap_probability"], atol=1e-9
+    )
+    np.testing.assert_allclose(
+        other["borrowed_mean_mbps"], base["borrowed_mean_mbps"] * factor, rtol=1e-9
+    )
 
 
 @settings(max_examples=60, deadline=None)
@@ -146,7 +172,9 @@ def test_units_of_one_spread_are_given_the_pooled_one_and_unlike_ones_their_own(
     spread, doubt = borrowing.shrunk_spread(m, unlike, pooled)
     assert np.corrcoef(spread, true)[0, 1] > 0.9
     assert doubt.max() < 2 * 0.5**2 / 40, "what is left to doubt is less than one sample's error"
-    few, unknown = borrowing.shrunk_spread(np.r_[m, 1.0, 2.0], np.r_[unlike, np.nan, 0.001], np.r_[pooled, 0.5, 0.5])
+    few, unknown = borrowing.shrunk_spread(
+        np.r_[m, 1.0, 2.0], np.r_[unlike, np.nan, 0.001], np.r_[pooled, 0.5, 0.5]
+    )
     assert few[-2:].tolist() == [0.5, 0.5]
     assert unknown[-1] == pytest.approx(unknown.max())
     assert np.isfinite(few).all()

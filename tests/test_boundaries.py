@@ -31,7 +31,8 @@ def codes_of(caught) -> list[str]:
 
 def test_squares_come_back_sorted_with_geodesic_areas(tmp_path):
     communes, warnings = read(
-        write_boundaries(tmp_path / "b.geojson", squares().iloc[::-1]), population_column="population"
+        write_boundaries(tmp_path / "b.geojson", squares().iloc[::-1]),
+        population_column="population",
     )
     assert communes["commune_code"].is_monotonic_increasing
     assert len(communes) == 16
@@ -102,19 +103,24 @@ def test_a_file_without_crs_is_a_fault_and_a_given_crs_places_it(tmp_path):
 def test_codes_that_lost_their_zeros_get_them_back(tmp_path):
     communes = squares(2, 1)
     frame = gpd.GeoDataFrame(
-        {"code": [3388, 3390], "name": ["a", "b"]}, geometry=communes.geometry.to_numpy(), crs="EPSG:4326"
+        {"code": [3388, 3390], "name": ["a", "b"]},
+        geometry=communes.geometry.to_numpy(),
+        crs="EPSG:4326",
     )
     frame.to_file(tmp_path / "b.gpkg")
-    assert read(tmp_path / "b.gpkg", code_length=5)[0]["commune_code"].tolist() == ["03388", "03390"]
+    assert read(tmp_path / "b.gpkg", code_length=5)[0]["commune_code"].tolist() == [
+        "03388",
+        "03390",
+    ]
     assert read(tmp_path / "b.gpkg")[0]["commune_code"].tolist() == ["3388", "3390"]
 
 
 def test_a_bow_tie_is_repaired_and_overlaps_are_told(tmp_path):
     bow = shapely.Polygon([(103, 22), (103.2, 22.2), (103.2, 22), (103, 22.2)])
     other = shapely.box(103.15, 22.0, 103.4, 22.2)
-    gpd.GeoDataFrame({"code": ["a", "b"], "name": ["a", "b"]}, geometry=[bow, other], crs="EPSG:4326").to_file(
-        tmp_path / "b.gpkg"
-    )
+    gpd.GeoDataFrame(
+        {"code": ["a", "b"], "name": ["a", "b"]}, geometry=[bow, other], crs="EPSG:4326"
+    ).to_file(tmp_path / "b.gpkg")
     communes, warnings = read(tmp_path / "b.gpkg")
     assert [w.code for w in warnings] == ["repaired_outline", "overlap"]
     assert communes.geometry.is_valid.all()
@@ -140,7 +146,9 @@ ARGUMENTS = dict(code_column="commune_code", people_column="population", total=N
 
 def test_cells_of_the_raster_fall_on_the_squares(tmp_path):
     array = np.arange(16.0).reshape(4, 4)  # first row is the northernmost
-    people, warnings = people_per_commune(squares(), write_raster(tmp_path / "p.tif", array), **ARGUMENTS)
+    people, warnings = people_per_commune(
+        squares(), write_raster(tmp_path / "p.tif", array), **ARGUMENTS
+    )
     assert people["r0c0"] == pytest.approx(12)
     assert people["r3c3"] == pytest.approx(3)
     assert people.sum() == pytest.approx(array.sum())
@@ -160,7 +168,9 @@ def test_partial_cells_count_by_their_part(tmp_path):
 def test_ground_without_a_value_is_unknown_not_empty(tmp_path):
     array = np.full((4, 4), 5.0)
     array[3, 0] = -99999.0
-    people, warnings = people_per_commune(squares(), write_raster(tmp_path / "p.tif", array), **ARGUMENTS)
+    people, warnings = people_per_commune(
+        squares(), write_raster(tmp_path / "p.tif", array), **ARGUMENTS
+    )
     assert np.isnan(people["r0c0"])
     assert warnings[0].code == "no_population"
     assert warnings[0].values["found"] == ["r0c0"]
@@ -189,7 +199,10 @@ def test_people_from_a_csv(tmp_path):
     assert warnings == []
     for text, codes in (
         ("code,population\nr0c0,10\n", ["missing_column"]),
-        ("commune_code,population\nr0c0,-1\nr0c0,x\n", ["bad_population", "bad_population", "repeated_code"]),
+        (
+            "commune_code,population\nr0c0,-1\nr0c0,x\n",
+            ["bad_population", "bad_population", "repeated_code"],
+        ),
         ("commune_code,population\n99,5\n", ["no_code_met"]),
         ("", ["unreadable_file"]),
     ):
@@ -200,10 +213,16 @@ def test_people_from_a_csv(tmp_path):
 
 
 def test_the_real_raster_against_a_brute_force_sum(shared):
-    """A cell's part inside a commune by shapely intersection, for three communes of the real raster: within 0.1 %."""
+    """A cell's part inside a commune by shapely intersection, for three communes of the real
+    raster: within 0.1 %.
+    """
     import rasterio
 
-    communes, _ = read(shared / "boundaries/laichau_communes_2025.geojson", name_column="fullName", expected_count=38)
+    communes, _ = read(
+        shared / "boundaries/laichau_communes_2025.geojson",
+        name_column="fullName",
+        expected_count=38,
+    )
     some = communes.iloc[[0, 11, 30]]
     path = shared / "population/laichau_worldpop_2020_1km.tif"
     people, _ = people_per_commune(communes, path, **ARGUMENTS)
@@ -211,8 +230,14 @@ def test_the_real_raster_against_a_brute_force_sum(shared):
         values, transform, nodata = raster.read(1), raster.transform, raster.nodata
     for code, shape in zip(some["commune_code"], some.geometry, strict=True):
         west, south, east, north = shape.bounds
-        c0, c1 = int((west - transform.c) / transform.a) - 1, int((east - transform.c) / transform.a) + 2
-        r0, r1 = int((north - transform.f) / transform.e) - 1, int((south - transform.f) / transform.e) + 2
+        c0, c1 = (
+            int((west - transform.c) / transform.a) - 1,
+            int((east - transform.c) / transform.a) + 2,
+        )
+        r0, r1 = (
+            int((north - transform.f) / transform.e) - 1,
+            int((south - transform.f) / transform.e) + 2,
+        )
         total = 0.0
         for r in range(max(r0, 0), min(r1, values.shape[0])):
             for c in range(max(c0, 0), min(c1, values.shape[1])):
@@ -225,10 +250,14 @@ def test_the_real_raster_against_a_brute_force_sum(shared):
 
 
 def test_real_communes_are_met_as_they_are(shared):
-    communes, warnings = read(shared / "boundaries/laichau_communes_2025.geojson", expected_count=38)
+    communes, warnings = read(
+        shared / "boundaries/laichau_communes_2025.geojson", expected_count=38
+    )
     assert warnings == []
     assert communes["commune_code"].str.fullmatch(r"\d{5}").all()
-    official = gpd.read_file(shared / "boundaries/laichau_communes_2025.geojson").set_index("code")["areaKm2"]
+    official = gpd.read_file(shared / "boundaries/laichau_communes_2025.geojson").set_index("code")[
+        "areaKm2"
+    ]
     ratio = communes.set_index("commune_code")["area_km2"] / official
     assert ratio.between(0.97, 1.03).all()
     assert isinstance(communes, pd.DataFrame)

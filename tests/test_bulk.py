@@ -9,7 +9,12 @@ import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks.hard_points import by_the_library, points_on_edges, poles_and_pentagons, spread_over_the_world
+from benchmarks.hard_points import (
+    by_the_library,
+    points_on_edges,
+    poles_and_pentagons,
+    spread_over_the_world,
+)
 from pipeline.hexgrid import bulk_index, hexes
 from pipeline.measurements import locate
 
@@ -17,19 +22,25 @@ from pipeline.measurements import locate
 @pytest.mark.parametrize("resolution", range(16))
 def test_every_point_of_the_world_gets_the_librarys_cell(resolution):
     lat, lon = spread_over_the_world(20_000, resolution)
-    assert (bulk_index.cells_of_points(lat, lon, resolution) == by_the_library(lat, lon, resolution)).all()
+    assert (
+        bulk_index.cells_of_points(lat, lon, resolution) == by_the_library(lat, lon, resolution)
+    ).all()
 
 
 @pytest.mark.parametrize("resolution", range(13))
 def test_points_on_edges_and_corners_get_the_librarys_cell(resolution):
     lat, lon = points_on_edges(resolution, resolution)
-    assert (bulk_index.cells_of_points(lat, lon, resolution) == by_the_library(lat, lon, resolution)).all()
+    assert (
+        bulk_index.cells_of_points(lat, lon, resolution) == by_the_library(lat, lon, resolution)
+    ).all()
 
 
 @pytest.mark.parametrize("resolution", [0, 1, 5, 8, 9, 12])
 def test_poles_pentagons_and_face_centres_get_the_librarys_cell(resolution):
     lat, lon = poles_and_pentagons(resolution, resolution)
-    assert (bulk_index.cells_of_points(lat, lon, resolution) == by_the_library(lat, lon, resolution)).all()
+    assert (
+        bulk_index.cells_of_points(lat, lon, resolution) == by_the_library(lat, lon, resolution)
+    ).all()
 
 
 def test_a_small_area_is_numbered_by_a_box_and_few_points_by_sorting(monkeypatch):
@@ -59,7 +70,9 @@ def test_few_points_and_many_give_the_same_cells(monkeypatch):
     monkeypatch.undo()
     monkeypatch.setattr(hexes, "BULK", 1)
     assert (hexes.indexes_of_points(lat, lon, 8) == few).all()
-    monkeypatch.setattr(bulk_index, "cells_of_points", lambda *_, **__: np.full(500, 7, dtype="uint64"))
+    monkeypatch.setattr(
+        bulk_index, "cells_of_points", lambda *_, **__: np.full(500, 7, dtype="uint64")
+    )
     assert set(hexes.indexes_of_points(lat, lon, 8)) == {7}  # it is the bulk loop that is asked
 
 
@@ -72,7 +85,9 @@ def communes(*shapes):
 
 
 def holder(area, lat, lon):
-    """The rule itself: of the communes that touch the point the smallest code, by shapely, one by one."""
+    """The rule itself: of the communes that touch the point the smallest code, by shapely, one by
+    one.
+    """
     points = shapely.points(lon, lat)
     answer = np.full(len(points), "", dtype=object)
     for code, shape in sorted(zip(area["commune_code"], area.geometry, strict=True), reverse=True):
@@ -86,9 +101,16 @@ def found(area, lat, lon, count=1_000_000):
     return np.r_[zones.codes, [""]][locate.zone_numbers(lat, lon, zones)]
 
 
-RING = shapely.Polygon(shapely.box(103, 22, 104, 23).exterior, [shapely.box(103.4, 22.4, 103.6, 22.6).exterior])
-ISLANDS = shapely.MultiPolygon([shapely.box(103.45, 22.45, 103.55, 22.55), shapely.box(105, 22, 105.01, 22.01)])
-LEFT, RIGHT = shapely.box(101, 21, 102, 22), shapely.Polygon([(102, 21), (103, 21), (103, 22), (102, 22)])
+RING = shapely.Polygon(
+    shapely.box(103, 22, 104, 23).exterior, [shapely.box(103.4, 22.4, 103.6, 22.6).exterior]
+)
+ISLANDS = shapely.MultiPolygon(
+    [shapely.box(103.45, 22.45, 103.55, 22.55), shapely.box(105, 22, 105.01, 22.01)]
+)
+LEFT, RIGHT = (
+    shapely.box(101, 21, 102, 22),
+    shapely.Polygon([(102, 21), (103, 21), (103, 22), (102, 22)]),
+)
 SLIVER = shapely.box(101.5, 20.999999, 101.6, 21.000001)
 
 
@@ -103,12 +125,17 @@ def test_holes_islands_shared_edges_and_corners(count, few, monkeypatch):
     edge = np.column_stack([np.full(200, 102.0), generator.uniform(21, 22, 200)])
     lon, lat = np.r_[lon, corners[:, 0], edge[:, 0]], np.r_[lat, corners[:, 1], edge[:, 1]]
     assert (found(area, lat, lon, count) == holder(area, lat, lon)).all()
-    assert set(found(area, edge[:, 1], edge[:, 0], count)) == {"00003"}  # the smaller code of the two
+    assert set(found(area, edge[:, 1], edge[:, 0], count)) == {
+        "00003"
+    }  # the smaller code of the two
 
 
 def test_what_has_no_position_is_in_no_commune():
     area = communes(LEFT)
-    lat, lon = np.array([np.nan, 21.5, np.inf, 1e300, 21.5]), np.array([101.5, np.nan, 101.5, 101.5, 101.5])
+    lat, lon = (
+        np.array([np.nan, 21.5, np.inf, 1e300, 21.5]),
+        np.array([101.5, np.nan, 101.5, 101.5, 101.5]),
+    )
     for count in (10, 1_000_000):
         assert found(area, lat, lon, count).tolist() == ["", "", "", "", "00001"]
     answer = locate.communes_of_points(pd.Series([21.5, np.nan]), pd.Series([101.5, 101.5]), area)
@@ -119,15 +146,21 @@ def test_what_has_no_position_is_in_no_commune():
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 10_000))
 def test_any_patchwork_is_located_as_shapely_would(seed):
-    """Voronoi communes, some overlapping: points all over, on vertices, on edges and an ulp beside them."""
+    """Voronoi communes, some overlapping: points all over, on vertices, on edges and an ulp beside
+    them.
+    """
     generator = np.random.default_rng(seed)
     seeds = shapely.MultiPoint(generator.uniform(0, 1, (12, 2)))
     cells = [
         shapely.intersection(cell, shapely.box(0, 0, 1, 1))
         for cell in shapely.get_parts(shapely.voronoi_polygons(seeds))
     ]
-    area = communes(*[shapely.buffer(c, 0.02) if generator.random() < 0.2 else c for c in cells if c.area > 0])
+    area = communes(
+        *[shapely.buffer(c, 0.02) if generator.random() < 0.2 else c for c in cells if c.area > 0]
+    )
     at = np.concatenate([shapely.get_coordinates(shape) for shape in area.geometry])
     beside = np.nextafter(at, generator.choice([-np.inf, np.inf], at.shape))
-    lon, lat = np.concatenate([generator.uniform(-0.1, 1.1, (2000, 2)), at, beside, (at[1:] + at[:-1]) / 2]).T
+    lon, lat = np.concatenate(
+        [generator.uniform(-0.1, 1.1, (2000, 2)), at, beside, (at[1:] + at[:-1]) / 2]
+    ).T
     assert (found(area, lat, lon, 200_000) == holder(area, lat, lon)).all()

@@ -16,12 +16,29 @@ NAN = np.nan
 
 
 def status_of(
-    status: str, lo: float, hi: float, period: str = "2026-10", vintage: str = "v", operator: str = "V"
+    status: str,
+    lo: float,
+    hi: float,
+    period: str = "2026-10",
+    vintage: str = "v",
+    operator: str = "V",
 ) -> pd.DataFrame:
     row = {name: [NAN] for name in TABLES["commune_status"]}
-    row |= {"commune_code": ["a"], "commune_name": ["A"], "boundary_vintage": [vintage], "operator": [operator]}
+    row |= {
+        "commune_code": ["a"],
+        "commune_name": ["A"],
+        "boundary_vintage": [vintage],
+        "operator": [operator],
+    }
     return pd.DataFrame(
-        row | {"period": [period], "status": [status], "mean_mbps": [(lo + hi) / 2], "lo_mbps": [lo], "hi_mbps": [hi]}
+        row
+        | {
+            "period": [period],
+            "status": [status],
+            "mean_mbps": [(lo + hi) / 2],
+            "lo_mbps": [lo],
+            "hi_mbps": [hi],
+        }
     )
 
 
@@ -51,16 +68,28 @@ def test_the_first_rule_that_holds_names_the_change(former, now, change):
 
 def test_a_code_of_another_vintage_is_another_commune():
     """Codes were re-used in the 2025 reform."""
-    assert changes(status_of("confirmed_gap", 1, 2), status_of("meets_target", 50, 60, vintage="w")).empty
-    assert changes(status_of("confirmed_gap", 1, 2), status_of("meets_target", 50, 60, operator="W")).empty
+    assert changes(
+        status_of("confirmed_gap", 1, 2), status_of("meets_target", 50, 60, vintage="w")
+    ).empty
+    assert changes(
+        status_of("confirmed_gap", 1, 2), status_of("meets_target", 50, 60, operator="W")
+    ).empty
     assert changes(status_of("confirmed_gap", 1, 2), None).empty
 
 
 def slow_then_fast(tmp_path):
-    """A commune that was a gap until September and meets the target in October; another that stays as it is."""
+    """A commune that was a gap until September and meets the target in October; another that stays
+    as it is.
+    """
     months = {
-        "2026-09": {("r0c0", "V"): [10.0 + i / 9 for i in range(14)], ("r1c1", "V"): [60.0 + i for i in range(14)]},
-        "2026-10": {("r0c0", "V"): [80.0 + i / 9 for i in range(14)], ("r1c1", "V"): [60.0 + i for i in range(14)]},
+        "2026-09": {
+            ("r0c0", "V"): [10.0 + i / 9 for i in range(14)],
+            ("r1c1", "V"): [60.0 + i for i in range(14)],
+        },
+        "2026-10": {
+            ("r0c0", "V"): [80.0 + i / 9 for i in range(14)],
+            ("r1c1", "V"): [60.0 + i for i in range(14)],
+        },
     }
     texts = {month: month_of_tests(month, plan) for month, plan in months.items()}
     return write_world(tmp_path, texts, "[evidence]\nwindow_months = 1\nwidened_months = []\n")
@@ -69,14 +98,23 @@ def slow_then_fast(tmp_path):
 def test_two_months_one_after_the_other(tmp_path, lomsong):
     settings = slow_then_fast(tmp_path)
     assert lomsong("run", "--settings", settings, "--period", "2026-09")[0] == 0
-    assert not (tmp_path / "outputs/2026-09/tables/changes.csv").exists(), "nothing before it, nothing to say"
+    assert not (tmp_path / "outputs/2026-09/tables/changes.csv").exists(), (
+        "nothing before it, nothing to say"
+    )
     assert lomsong("run", "--settings", settings, "--period", "2026-10")[0] == 0
     folder = tmp_path / "outputs/2026-10"
-    found = pd.read_csv(folder / "tables/changes.csv").query("operator == 'V'").set_index("commune_code")["change"]
+    found = (
+        pd.read_csv(folder / "tables/changes.csv")
+        .query("operator == 'V'")
+        .set_index("commune_code")["change"]
+    )
     assert found["r0c0"] == "closed_gap"
     assert found["r1c1"] == "no_change"
     assert found["r3c3"] == "not_comparable"
-    roles = {i["role"]: i for i in json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["inputs"]}
+    roles = {
+        i["role"]: i
+        for i in json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["inputs"]
+    }
     assert roles["former period"]["name"] == "2026-09/tables/commune_status.parquet"
     described = json.loads((folder / "tables/datapackage.json").read_text(encoding="utf-8"))
     assert "changes" in {resource["name"] for resource in described["resources"]}

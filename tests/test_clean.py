@@ -27,7 +27,9 @@ GOOD = dict(
 def rows_of(*changes: dict) -> pd.DataFrame:
     """One row per change, a minute apart, so that none repeats another unless the change says so."""
     rows = [
-        GOOD | {"source_row": i + 2, "measured_at": GOOD["measured_at"] + pd.Timedelta(minutes=i)} | change
+        GOOD
+        | {"source_row": i + 2, "measured_at": GOOD["measured_at"] + pd.Timedelta(minutes=i)}
+        | change
         for i, change in enumerate(changes)
     ]
     frame = pd.DataFrame(rows)
@@ -38,10 +40,14 @@ def rows_of(*changes: dict) -> pd.DataFrame:
 def examined(tests: pd.DataFrame) -> tuple[list[str | None], pd.DataFrame]:
     """(the reason of each row, None where it counts; the books), within October 2026."""
     facts, _, located = facts_of_tests(tests, **ONE_MONTH)
-    rejects = rejects_of(facts, located.how.files, located.how.sources).set_index(["source_file", "source_row"])
+    rejects = rejects_of(facts, located.how.files, located.how.sources).set_index(
+        ["source_file", "source_row"]
+    )
     rows = pd.MultiIndex.from_frame(tests[["source_file", "source_row"]])
     found = rejects["reject_reason"].reindex(rows)
-    return [None if pd.isna(reason) else reason for reason in found], books_of(facts, located.how.sources)
+    return [None if pd.isna(reason) else reason for reason in found], books_of(
+        facts, located.how.sources
+    )
 
 
 @pytest.mark.parametrize(
@@ -83,7 +89,9 @@ def test_a_failed_test_is_kept_apart_and_is_no_reject(download):
     reasons, books = examined(rows_of({"download_mbps": download}))
     assert reasons == [None]
     assert books.loc["s"].tolist() == [1, 0, 1, 0]
-    assert examined(rows_of({"download_mbps": download, "technology": "5G"}))[1].loc["s"].tolist() == [1, 0, 0, 1]
+    assert examined(rows_of({"download_mbps": download, "technology": "5G"}))[1].loc[
+        "s"
+    ].tolist() == [1, 0, 0, 1]
 
 
 def test_repeats_by_id_within_a_source_and_by_content_without_ids():
@@ -113,7 +121,9 @@ def test_which_copy_stays_does_not_depend_on_the_order_of_rows():
 
     def kept(rows: pd.DataFrame) -> set[tuple[str, int]]:
         stays = [reason is None for reason in examined(rows)[0]]
-        return set(rows.loc[stays, ["source_file", "source_row"]].itertuples(index=False, name=None))
+        return set(
+            rows.loc[stays, ["source_file", "source_row"]].itertuples(index=False, name=None)
+        )
 
     assert kept(tests) == kept(shuffled)
     assert len(kept(tests)) == 3
@@ -121,14 +131,18 @@ def test_which_copy_stays_does_not_depend_on_the_order_of_rows():
 
 def test_a_test_that_was_met_in_an_earlier_month_counts_there():
     old = pd.Timestamp("2026-08-01T01:00:00Z")
-    reasons, _ = examined(rows_of({"test_id": "a", "measured_at": old}, {"test_id": "a"}, {"test_id": "b"}))
+    reasons, _ = examined(
+        rows_of({"test_id": "a", "measured_at": old}, {"test_id": "a"}, {"test_id": "b"})
+    )
     assert reasons == ["outside_window", "duplicate", None]
 
 
 changes = st.fixed_dictionaries(
     {},
     optional={
-        "measured_at": st.sampled_from([pd.NaT, GOOD["measured_at"], pd.Timestamp("2026-01-01T00:00:00Z")]),
+        "measured_at": st.sampled_from(
+            [pd.NaT, GOOD["measured_at"], pd.Timestamp("2026-01-01T00:00:00Z")]
+        ),
         "latitude": st.sampled_from([np.nan, 22.05, 95.0, 10.0]),
         "technology": st.sampled_from([None, "4G", "5G", "wifi"]),
         "operator_met": st.sampled_from([None, "V"]),
@@ -148,7 +162,10 @@ def test_the_books_balance_whatever_comes(rows):
     assert len(tests) == books["read_count"].sum()
     assert {reason for reason in reasons if reason} <= set(REJECT_REASONS)
     assert books["reject_count"].sum() == sum(reason is not None for reason in reasons)
-    failed = [reason is None and not speed > 0 for reason, speed in zip(reasons, tests["download_mbps"], strict=True)]
+    failed = [
+        reason is None and not speed > 0
+        for reason, speed in zip(reasons, tests["download_mbps"], strict=True)
+    ]
     assert books["failed_count"].sum() == sum(failed)
 
 
@@ -172,17 +189,26 @@ def test_one_device_one_cell_one_date_is_one_sample_and_one_device_one_vote():
         {"download_mbps": 7.0, "device_id": "e"},
     )
     values = devices[devices["operator"] == "V"].sort_values("test_count")
-    assert values[["download_mbps", "sample_count", "test_count"]].to_numpy().tolist() == [[7.0, 1, 1], [40.0, 3, 4]]
+    assert values[["download_mbps", "sample_count", "test_count"]].to_numpy().tolist() == [
+        [7.0, 1, 1],
+        [40.0, 3, 4],
+    ]
     assert sorted(devices[devices["operator"] == "all"]["download_mbps"]) == [7.0, 40.0]
     unit = counts.loc[("r0c0", "V")]
-    assert unit[["test_count", "sample_count", "device_count", "date_count"]].tolist() == [5, 4, 2, 2]
+    assert unit[["test_count", "sample_count", "device_count", "date_count"]].tolist() == [
+        5,
+        4,
+        2,
+        2,
+    ]
     assert unit["raw_mean_mbps"] == pytest.approx(142 / 5)
     assert unit[["largest_device_tests", "largest_cell_samples"]].tolist() == [4, 3]
 
 
 def test_midnight_is_local():
     _, counts = figures(
-        {"measured_at": pd.Timestamp("2026-10-01T16:59:00Z")}, {"measured_at": pd.Timestamp("2026-10-01T17:01:00Z")}
+        {"measured_at": pd.Timestamp("2026-10-01T16:59:00Z")},
+        {"measured_at": pd.Timestamp("2026-10-01T17:01:00Z")},
     )
     assert counts.loc[("r0c0", "V"), ["sample_count", "date_count"]].tolist() == [2, 2]
 
@@ -203,7 +229,9 @@ def test_without_ids_a_cell_and_a_date_make_a_pseudo_device():
 def test_a_phone_with_two_operators_is_one_device_and_two_values():
     devices, counts = figures({"download_mbps": 10.0}, {"download_mbps": 30.0, "operator_met": "W"})
     assert sorted(devices[devices["operator"] == "all"]["download_mbps"]) == [10.0, 30.0]
-    assert devices["device_key"].is_unique or not devices.duplicated(["operator", "device_key"]).any()
+    assert (
+        devices["device_key"].is_unique or not devices.duplicated(["operator", "device_key"]).any()
+    )
     assert counts["device_count"].tolist() == [1, 1, 1]
     assert counts.loc[("r0c0", "all"), "largest_device_tests"] == 2
 
@@ -211,7 +239,10 @@ def test_a_phone_with_two_operators_is_one_device_and_two_values():
 def test_hours_apart_are_measured_on_the_circle_and_only_between_slow_samples():
     def apart(*hours_and_speeds) -> float | None:
         rows = [
-            {"measured_at": pd.Timestamp(f"2026-10-{i + 1:02d}T{(h - 7) % 24:02d}:00:00Z"), "download_mbps": speed}
+            {
+                "measured_at": pd.Timestamp(f"2026-10-{i + 1:02d}T{(h - 7) % 24:02d}:00:00Z"),
+                "download_mbps": speed,
+            }
             for i, (h, speed) in enumerate(hours_and_speeds)
         ]
         found = figures(*rows)[1].loc[("r0c0", "V"), "slow_hours_apart"]
@@ -231,7 +262,9 @@ def test_reasons_are_tried_in_the_declared_order():
     assert clean.reasons_in(own, yes, no).tolist() == [
         clean.REASON[r] for r in ("bad_row", "outside_window", "outside_window")
     ]
-    assert clean.reasons_in(own, yes, yes).tolist() == [clean.REASON[r] for r in ("bad_row", "duplicate", "duplicate")]
+    assert clean.reasons_in(own, yes, yes).tolist() == [
+        clean.REASON[r] for r in ("bad_row", "duplicate", "duplicate")
+    ]
     assert clean.reasons_in(own, no, yes).tolist() == own.tolist()
 
 
@@ -249,9 +282,17 @@ def test_a_tiles_value_goes_to_the_larger_part_and_its_counts_are_split():
         }
     )
     devices, counts = tile_values.tile_values(parts)
-    assert devices[["commune_code", "download_mbps"]].to_numpy().tolist() == [["a", 10.0], ["b", 30.0]]
+    assert devices[["commune_code", "download_mbps"]].to_numpy().tolist() == [
+        ["a", 10.0],
+        ["b", 30.0],
+    ]
     assert counts.loc[("b", "all")].to_dict() == pytest.approx(
-        {"test_count": 4.0, "device_count": 2.0, "raw_mean_mbps": (2 * 10 + 2 * 30) / 4, "sample_count": 1}
+        {
+            "test_count": 4.0,
+            "device_count": 2.0,
+            "raw_mean_mbps": (2 * 10 + 2 * 30) / 4,
+            "sample_count": 1,
+        }
     )
 
 
@@ -260,10 +301,15 @@ def test_the_tests_table_is_declared_in_the_order_of_the_design():
 
 
 def test_a_large_table_is_held_to_its_dtypes_and_its_first_rows():
-    good = pd.DataFrame({"source_file": "f", "source_row": np.arange(2, 60_002), "reject_reason": "bad_time"})
+    good = pd.DataFrame(
+        {"source_file": "f", "source_row": np.arange(2, 60_002), "reject_reason": "bad_time"}
+    )
     good = typed("rejects", good)
     assert checked("rejects", good) is not None
     with pytest.raises(SchemaErrors):
         checked("rejects", good.astype({"source_row": "float64"}))
     with pytest.raises(SchemaErrors):
-        checked("rejects", good.assign(reject_reason=good["reject_reason"].mask(good.index == 5, "whim")))
+        checked(
+            "rejects",
+            good.assign(reject_reason=good["reject_reason"].mask(good.index == 5, "whim")),
+        )

@@ -14,7 +14,11 @@ from tests.builders import SHARED, month_of_tests, write_boundaries, write_world
 
 ONE_MONTH = {
     "2026-10": month_of_tests(
-        "2026-10", {("r0c0", "V"): [10.0, 12.0, 14.0, 9.0, 11.0, 13.0] * 2, ("r1c1", "V"): [80.0, 90.0, 70.0] * 4}
+        "2026-10",
+        {
+            ("r0c0", "V"): [10.0, 12.0, 14.0, 9.0, 11.0, 13.0] * 2,
+            ("r1c1", "V"): [80.0, 90.0, 70.0] * 4,
+        },
     )
 }
 
@@ -72,7 +76,9 @@ def test_parts_can_be_published_alone(lomsong, tmp_path):
     settings = write_world(tmp_path, ONE_MONTH)
     assert lomsong("run", "--settings", settings, "--publish", "map")[0] == 0
     assert not (tmp_path / "outputs/2026-10/tables").exists()
-    code, text = lomsong("run", "--settings", settings, "--publish", "tables,posters", "--lang", "en")
+    code, text = lomsong(
+        "run", "--settings", settings, "--publish", "tables,posters", "--lang", "en"
+    )
     assert code == 2
     assert "cannot publish “posters”; this version publishes: tables, map, gis, report" in text
 
@@ -133,18 +139,22 @@ def test_without_settings_two_options_are_enough(lomsong, tmp_path):
 
 def test_periods_and_all_of_them(lomsong, tmp_path):
     settings = write_world(
-        tmp_path, {m: month_of_tests(m, {("r0c0", "V"): [10.0] * 6}) for m in ("2026-07", "2026-08", "2026-10")}
+        tmp_path,
+        {
+            m: month_of_tests(m, {("r0c0", "V"): [10.0] * 6})
+            for m in ("2026-07", "2026-08", "2026-10")
+        },
     )
     assert lomsong("run", "--settings", settings, "--period", "all")[0] == 0
-    assert sorted(p.name for p in (tmp_path / "outputs").iterdir() if not p.name.startswith(".")) == [
-        "2026-07",
-        "2026-08",
-        "2026-10",
-    ]
+    assert sorted(
+        p.name for p in (tmp_path / "outputs").iterdir() if not p.name.startswith(".")
+    ) == ["2026-07", "2026-08", "2026-10"]
     status = pd.read_csv(tmp_path / "outputs/2026-10/tables/commune_status.csv").query(
         "commune_code == 'r0c0' and operator == 'V'"
     )
-    assert status["test_count"].tolist() == [36], "the window of October reaches back to August and not to July"
+    assert status["test_count"].tolist() == [36], (
+        "the window of October reaches back to August and not to July"
+    )
     assert status["month_test_count"].tolist() == [18]
     code, text = lomsong("run", "--settings", settings, "--period", "2026-10", "--lang", "en")
     assert "note: the evidence window lacks data of the months: 2026-09" in text
@@ -173,8 +183,14 @@ HEAD = "measured_at,latitude,longitude,operator,technology,download_mbps\n"
 def bad_inputs(tmp_path):
     """(what the user did, part of the one-line letter)."""
     return {
-        "missing file": (lambda: (tmp_path / "boundaries.geojson").unlink(), "boundaries.geojson: no such file"),
-        "empty file": (lambda: (tmp_path / "raw/2026-10/tests.csv").write_text(""), "tests.csv: the file is empty"),
+        "missing file": (
+            lambda: (tmp_path / "boundaries.geojson").unlink(),
+            "boundaries.geojson: no such file",
+        ),
+        "empty file": (
+            lambda: (tmp_path / "raw/2026-10/tests.csv").write_text(""),
+            "tests.csv: the file is empty",
+        ),
         "wrong columns": (
             lambda: (tmp_path / "raw/2026-10/tests.csv").write_text("a,b\n1,2\n"),
             "tests.csv, row 1, column download_mbps: no column was found for this required field; the file has: a, b",
@@ -191,7 +207,9 @@ def bad_inputs(tmp_path):
         ),
         "no such period": (lambda: None, "period “2026-99” is not understood"),
         "unreadable times": (
-            lambda: (tmp_path / "raw/2026-10/tests.csv").write_text(HEAD + "soon,22.05,103.05,V,4G,5\n"),
+            lambda: (tmp_path / "raw/2026-10/tests.csv").write_text(
+                HEAD + "soon,22.05,103.05,V,4G,5\n"
+            ),
             "no row has a readable time",
         ),
     }
@@ -238,7 +256,8 @@ def test_nothing_given_is_two_faults(lomsong):
 
 def test_no_test_left_is_no_fault_but_no_data(lomsong, tmp_path):
     settings = write_world(
-        tmp_path, {"2026-10": month_of_tests("2026-10", {("r0c0", "V"): [10.0] * 6}, technology="5G")}
+        tmp_path,
+        {"2026-10": month_of_tests("2026-10", {("r0c0", "V"): [10.0] * 6}, technology="5G")},
     )
     code, text = lomsong("run", "--settings", settings, "--lang", "en")
     assert code == 0, text
@@ -254,7 +273,9 @@ def test_only_a_heading_is_no_data_when_the_period_is_given(lomsong, tmp_path):
     settings = write_world(tmp_path, {"2026-10": HEAD})
     code, text = lomsong("run", "--settings", settings, "--period", "2026-10", "--lang", "en")
     assert code == 0, text
-    assert set(pd.read_csv(tmp_path / "outputs/2026-10/tables/commune_status.csv")["no_data_reason"]) == {"no_test"}
+    assert set(
+        pd.read_csv(tmp_path / "outputs/2026-10/tables/commune_status.csv")["no_data_reason"]
+    ) == {"no_test"}
 
 
 def test_check_computes_nothing_and_says_what_is_there(lomsong, tmp_path):
@@ -280,13 +301,17 @@ def test_check_prints_guesses_and_lines_that_make_the_file_readable(lomsong, tmp
     start = pasted.index("[sources.ispeed.columns]")
     lines = [line for line in pasted[start:] if line.startswith(("[", "operator", "download"))]
     settings.write_text(settings.read_text() + "\n" + "\n".join(lines) + "\n")
-    assert lomsong("check", "--settings", settings)[0] == 0, "the printed lines, pasted, make the file readable"
+    assert lomsong("check", "--settings", settings)[0] == 0, (
+        "the printed lines, pasted, make the file readable"
+    )
 
 
 def test_lines_for_a_source_that_only_options_named_make_a_whole_settings_file(lomsong, tmp_path):
     write_boundaries(tmp_path / "b.geojson")
     (tmp_path / "a.csv").write_text(ONE_MONTH["2026-10"].replace("download_mbps", "toc do"))
-    code, text = lomsong("check", "--measurements", "a.csv", "--boundaries", "b.geojson", "--lang", "en")
+    code, text = lomsong(
+        "check", "--measurements", "a.csv", "--boundaries", "b.geojson", "--lang", "en"
+    )
     assert code == 2
     pasted = [line[2:] for line in text.splitlines() if line.startswith("  ") and "→" not in line]
     (tmp_path / "settings.toml").write_text("\n".join(pasted) + "\n", encoding="utf-8")
@@ -311,7 +336,9 @@ def test_the_demo_serves_any_province(lomsong, tmp_path):
     assert lomsong("demo", "--out", "d", "--tests", "1500", "--province", "ca mau")[0] == 0
     code, text = lomsong("run", "--settings", "d/settings.toml")
     assert code == 0, text
-    assert "Cà Mau" in (tmp_path / "outputs/2026-10/maps/coverage_gaps.html").read_text(encoding="utf-8")
+    assert "Cà Mau" in (tmp_path / "outputs/2026-10/maps/coverage_gaps.html").read_text(
+        encoding="utf-8"
+    )
 
 
 def test_a_target_that_was_not_valid_then_is_pointed_out(lomsong, tmp_path):
@@ -328,7 +355,9 @@ def test_what_the_system_refuses_is_a_letter(lomsong, tmp_path):
     code, text = lomsong("demo", "--out", "taken/demo", "--tests", "200", "--lang", "en")
     assert code == 2
     assert "the system refuses (Not a directory)" in text
-    code, text = lomsong("run", "--settings", write_world(tmp_path, ONE_MONTH), "--out", "taken", "--lang", "en")
+    code, text = lomsong(
+        "run", "--settings", write_world(tmp_path, ONE_MONTH), "--out", "taken", "--lang", "en"
+    )
     assert code == 2
     assert "former outputs are" in text
 
@@ -360,16 +389,21 @@ CELLS = st.one_of(
 )
 
 
-@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(
+    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
 @given(st.lists(st.lists(CELLS, min_size=1, max_size=11), min_size=0, max_size=12))
 def test_whatever_stands_in_a_file_the_command_ends_with_tables_or_letters(lomsong, tmp_path, rows):
     text = ONE_MONTH["2026-10"] + "".join(",".join(row) + "\n" for row in rows)
     world = write_world(tmp_path, {"2026-10": text})
-    code, output = lomsong("run", "--settings", world, "--publish", "tables,map", "--period", "2026-10", "--lang", "en")
+    code, output = lomsong(
+        "run", "--settings", world, "--publish", "tables,map", "--period", "2026-10", "--lang", "en"
+    )
     assert code in (0, 2), output
     if code == 0:
         books = re.search(
-            r"clean ispeed: ([\d,]+) read = ([\d,]+) valid \+ ([\d,]+) failed \+ ([\d,]+) set aside", output
+            r"clean ispeed: ([\d,]+) read = ([\d,]+) valid \+ ([\d,]+) failed \+ ([\d,]+) set aside",
+            output,
         )
         read, *parts = (int(n.replace(",", "")) for n in books.groups())
         assert read == sum(parts)

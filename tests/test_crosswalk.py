@@ -61,6 +61,9 @@ def test_the_page_knows_the_old_names(tmp_path, lomsong):
     settings = write_world(tmp_path, ONE_MONTH, '[crosswalk]\npath = "c.csv"\n')
     (tmp_path / "c.csv").write_text(TEXT, encoding="utf-8")
     assert lomsong("run", "--settings", settings)[0] == 0
-    communes = {c["id"]: c for c in read_page(tmp_path / "outputs/2026-10/maps/coverage_gaps.html")["communes"]}
+    communes = {
+        c["id"]: c
+        for c in read_page(tmp_path / "outputs/2026-10/maps/coverage_gaps.html")["communes"]
+    }
     assert communes["r0c0"]["formers"] == "Xã Cũ Hai; Xã Cũ Một"
     assert communes["r0c0"]["district"] == "Huyện A; Huyện B"

@@ -1,4 +1,6 @@
-"""The description of the tables is valid by the `frictionless` package, and the files are as described."""
+"""The description of the tables is valid by the `frictionless` package, and the files are as
+described.
+"""
 
 from __future__ import annotations
 
@@ -44,10 +46,16 @@ def test_every_csv_of_the_demo_is_as_described(demo_outputs, tmp_path):
 def test_a_wrong_value_is_seen(demo_outputs, tmp_path):
     folder = demo_outputs / "tables"
     package = json.loads((folder / "datapackage.json").read_text(encoding="utf-8"))
-    text = (folder / "commune_summary.csv").read_text(encoding="utf-8-sig").replace("total_gap", "some_gap")
+    text = (
+        (folder / "commune_summary.csv")
+        .read_text(encoding="utf-8-sig")
+        .replace("total_gap", "some_gap")
+    )
     (tmp_path / "commune_summary.csv").write_text(text, encoding="utf-8-sig")
     one = [r for r in package["resources"] if r["path"] == "commune_summary.csv"]
-    (tmp_path / "datapackage.json").write_text(json.dumps(package | {"resources": one}), encoding="utf-8")
+    (tmp_path / "datapackage.json").write_text(
+        json.dumps(package | {"resources": one}), encoding="utf-8"
+    )
     valid, faults, _ = validated(tmp_path / "datapackage.json")
     assert not valid
     assert "some_gap" in str(faults)
@@ -59,8 +67,15 @@ def test_units_and_meanings_are_the_declared_ones(demo_outputs):
     fields = {f["name"]: f for f in status["schema"]["fields"]}
     assert list(fields) == [*TABLES["commune_status"], "notice"]
     assert fields["mean_mbps"]["unit"] == "Mbit/s"
-    assert all(fields[name]["description"] == FIELDS[name].meaning for name in TABLES["commune_status"])
-    assert status["schema"]["primaryKey"] == ["commune_code", "boundary_vintage", "operator", "period"]
+    assert all(
+        fields[name]["description"] == FIELDS[name].meaning for name in TABLES["commune_status"]
+    )
+    assert status["schema"]["primaryKey"] == [
+        "commune_code",
+        "boundary_vintage",
+        "operator",
+        "period",
+    ]
 
 
 def test_a_licence_that_forbids_business_writes_no_operators_files():

@@ -9,7 +9,9 @@ from pipeline.actions import diagnose, prioritise
 from pipeline.config.settings import Settings
 
 RULES = Settings().diagnosis
-SIGNS = diagnose.Signs(**{name: getattr(RULES, name) for name in diagnose.Signs.__dataclass_fields__})
+SIGNS = diagnose.Signs(
+    **{name: getattr(RULES, name) for name in diagnose.Signs.__dataclass_fields__}
+)
 NAN = float("nan")
 PLAIN = dict(
     mean_mbps=20.0, signal_median_dbm=-103.0, busy_mean_mbps=NAN, calm_mean_mbps=NAN, busy_device_count=0, calm_device_count=0,

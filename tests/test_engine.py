@@ -1,4 +1,6 @@
-"""The contract of every engine: whatever parts rows come in, and wherever they are added up, the tables are the same."""
+"""The contract of every engine: whatever parts rows come in, and wherever they are added up, the
+tables are the same.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,9 @@ TESTS = 12_000
 @pytest.fixture(scope="module")
 def rows(tmp_path_factory) -> pd.DataFrame:
     path = tmp_path_factory.mktemp("crowd") / "t.parquet"
-    return pd.read_parquet(crowd.write(path, COMMUNES[["commune_code", "geometry"]], TESTS, 400, seed=3))
+    return pd.read_parquet(
+        crowd.write(path, COMMUNES[["commune_code", "geometry"]], TESTS, 400, seed=3)
+    )
 
 
 def written(folder: Path, rows: pd.DataFrame, count: int, suffix: str = "parquet") -> Settings:
@@ -80,15 +84,23 @@ def assert_same(month: journey.Month, other: journey.Month) -> None:
         if name in ("rejects", "rejects_summary"):  # they tell of files
             assert len(table) == len(other.tables[name]) or name == "rejects_summary"
             continue
-        pd.testing.assert_frame_equal(pd.DataFrame(table), pd.DataFrame(other.tables[name]), check_exact=True, obj=name)
+        pd.testing.assert_frame_equal(
+            pd.DataFrame(table), pd.DataFrame(other.tables[name]), check_exact=True, obj=name
+        )
     assert month.results == other.results
     assert (month.device_prints == other.device_prints).all()
 
 
 @pytest.mark.parametrize("count", [1, 3, 7])
-def test_the_tables_are_the_same_for_shuffled_parts_on_every_engine(rows, one_part, cluster, tmp_path, count):
+def test_the_tables_are_the_same_for_shuffled_parts_on_every_engine(
+    rows, one_part, cluster, tmp_path, count
+):
     chosen = written(tmp_path, rows, count)
-    for engine in (Local(2), Local(2, memory_bytes=100_000), cluster):  # the second keeps most rows on disk
+    for engine in (
+        Local(2),
+        Local(2, memory_bytes=100_000),
+        cluster,
+    ):  # the second keeps most rows on disk
         assert_same(judged(chosen, engine), one_part)
 
 
@@ -98,7 +110,8 @@ def test_the_tables_do_not_hang_on_where_shards_begin(rows, one_part, tmp_path, 
     for least in (1, 500, 4000):
         monkeypatch.setattr("pipeline.engine.local.SHARD_ROWS", least)
         monkeypatch.setattr(
-            "pipeline.engine.local.shards_of", lambda counts: sizes.append(len(found := shards_of(counts))) or found
+            "pipeline.engine.local.shards_of",
+            lambda counts: sizes.append(len(found := shards_of(counts))) or found,
         )
         assert_same(judged(chosen, Local(2)), one_part)
     assert sizes == sorted(sizes, reverse=True)
@@ -108,7 +121,9 @@ def test_the_tables_do_not_hang_on_where_shards_begin(rows, one_part, tmp_path, 
 def test_text_files_give_what_parquet_gives(rows, one_part, tmp_path, monkeypatch):
     chosen = written(tmp_path, rows, 3, "csv")
     assert_same(judged(chosen, Local(2)), one_part)
-    monkeypatch.setattr("pipeline.sources.files.BATCH", 700)  # many batches to a file, and row numbers that go on
+    monkeypatch.setattr(
+        "pipeline.sources.files.BATCH", 700
+    )  # many batches to a file, and row numbers that go on
     month = judged(chosen, Local(2))
     assert_same(month, one_part)
     assert month.tables["rejects"]["source_row"].max() > 3000
@@ -127,11 +142,17 @@ def test_one_large_file_is_told_of_as_it_is_read(rows, tmp_path, monkeypatch):
 
 def test_the_books_balance_and_the_figures_are_those_of_a_plain_script(rows, one_part):
     books = one_part.results["books"]["crowd"]
-    assert books["read_count"] == TESTS == books["valid_count"] + books["failed_count"] + books["reject_count"]
+    assert (
+        books["read_count"]
+        == TESTS
+        == books["valid_count"] + books["failed_count"] + books["reject_count"]
+    )
     assert len(one_part.tables["rejects"]) == books["reject_count"]
     plain = naive.figures(rows, COMMUNES)
     status = one_part.tables["commune_status"].set_index(["commune_code", "operator"])
-    named = status[status["test_count"].gt(0) & (status.index.get_level_values("operator") != "all")]
+    named = status[
+        status["test_count"].gt(0) & (status.index.get_level_values("operator") != "all")
+    ]
     expected = plain["communes"].reindex(named.index)
     assert len(plain["communes"]) == len(named)
     assert (named["test_count"] == expected["test_count"]).all()
@@ -148,7 +169,10 @@ def test_all_rows_of_a_device_meet_in_one_shard():
     bounds, columns = by_bucket(key, {"n": np.arange(5000), "key": key})
     assert sorted(columns["n"]) == list(range(5000))
     for bucket in range(BUCKETS):
-        assert (columns["key"][bounds[bucket] : bounds[bucket + 1]] // np.uint64(2**64 // BUCKETS) == bucket).all()
+        assert (
+            columns["key"][bounds[bucket] : bounds[bucket + 1]] // np.uint64(2**64 // BUCKETS)
+            == bucket
+        ).all()
 
 
 @settings(max_examples=100, deadline=None)
@@ -200,11 +224,21 @@ def test_what_waits_on_disk_is_removed(rows, tmp_path, monkeypatch):
 
 def test_faults_of_engines_are_letters(lomsong, tmp_path, rows):
     written(tmp_path, rows.head(50), 1)
-    told = lomsong("run", "--settings", tmp_path / "settings.toml", "--scheduler", "tcp://x:1", "--lang", "en")
+    told = lomsong(
+        "run", "--settings", tmp_path / "settings.toml", "--scheduler", "tcp://x:1", "--lang", "en"
+    )
     assert told[0] == 2
     assert "goes with --engine dask only" in told[1]
     absent = lomsong(
-        "run", "--settings", tmp_path / "settings.toml", "--engine", "dask", "--scheduler", "nonsense", "--lang", "en"
+        "run",
+        "--settings",
+        tmp_path / "settings.toml",
+        "--engine",
+        "dask",
+        "--scheduler",
+        "nonsense",
+        "--lang",
+        "en",
     )
     assert absent[0] == 2
     assert "no Dask scheduler answers at “nonsense”" in absent[1]
@@ -213,7 +247,9 @@ def test_faults_of_engines_are_letters(lomsong, tmp_path, rows):
 def test_without_dask_the_letter_says_what_to_install(lomsong, tmp_path, rows, monkeypatch):
     written(tmp_path, rows.head(50), 1)
     monkeypatch.setitem(sys.modules, "distributed", None)
-    code, text = lomsong("run", "--settings", tmp_path / "settings.toml", "--engine", "dask", "--lang", "en")
+    code, text = lomsong(
+        "run", "--settings", tmp_path / "settings.toml", "--engine", "dask", "--lang", "en"
+    )
     assert code == 2
     assert 'pip install "lomsong[dask]"' in text
 
@@ -223,7 +259,9 @@ def test_the_command_runs_on_a_scheduler_and_tells_its_dashboard(rows, tmp_path,
     written(tmp_path, rows, 3)
     command = [sys.executable, "-m", "pipeline", "run", "--settings", tmp_path / "settings.toml", "--out", tmp_path / "out",
                "--publish", "tables", "--engine", "dask", "--scheduler", cluster.client.scheduler.address, "--lang", "en"]  # fmt: skip
-    done = subprocess.run(command, capture_output=True, text=True, check=False, env=os.environ | {"PYTHONUTF8": "1"})
+    done = subprocess.run(
+        command, capture_output=True, text=True, check=False, env=os.environ | {"PYTHONUTF8": "1"}
+    )
     assert done.returncode == 0, done.stderr
     assert "Dask dashboard: http" in done.stderr
     assert (tmp_path / "out/2026-10/tables/commune_status.parquet").is_file()
@@ -231,7 +269,9 @@ def test_the_command_runs_on_a_scheduler_and_tells_its_dashboard(rows, tmp_path,
 
 def test_a_fault_of_one_file_among_many_parts_is_told_once(tmp_path, lomsong, rows):
     written(tmp_path, rows, 2)
-    rows.drop(columns="operator").to_parquet(tmp_path / "raw" / "bad.parquet", index=False, row_group_size=1000)
+    rows.drop(columns="operator").to_parquet(
+        tmp_path / "raw" / "bad.parquet", index=False, row_group_size=1000
+    )
     code, text = lomsong("run", "--settings", tmp_path / "settings.toml", "--lang", "en")
     assert code == 2
     assert text.count("bad.parquet") == 1

@@ -40,12 +40,16 @@ def test_the_demo_is_explained_row_by_row_with_the_tables_figures(demo_outputs, 
             rows = status[status["commune_code"] == code].to_dict("records")
             assert len(blocks) == len(rows) + 1
             for row, block in zip(rows, blocks, strict=False):
-                key = row["status"] if row["status"] != "meets_target" else f"meets_{row['evidence']}"
+                key = (
+                    row["status"] if row["status"] != "meets_target" else f"meets_{row['evidence']}"
+                )
                 assert block.splitlines()[0].endswith(f"{row['period']}: {texts.word(key, lang)}")
                 assert "nan" not in block
                 assert "{" not in block
                 if lang == "en" and pd.notna(row["lo_mbps"]):
-                    low, high = re.search(r"interval from these devices alone: ([\d.,]+) – ([\d.,]+) ", block).groups()
+                    low, high = re.search(
+                        r"interval from these devices alone: ([\d.,]+) – ([\d.,]+) ", block
+                    ).groups()
                     assert float(low.replace(",", "")) == pytest.approx(row["lo_mbps"], abs=0.0051)
                     assert float(high.replace(",", "")) == pytest.approx(row["hi_mbps"], abs=0.0051)
                 gates = [g for g in row["failed_gates"].split(";") if g]
@@ -67,7 +71,9 @@ def test_confirmed_borrowed_and_undecided_say_why(golden, lomsong):
     assert "Every gate of a confirmed verdict is passed" in text
     assert "more devices" not in text
     borrowed = status[status["evidence_basis"].eq("borrowed")].iloc[0]
-    _, text = lomsong("explain", borrowed["commune_code"], "--operator", borrowed["operator"], "--lang", "en")
+    _, text = lomsong(
+        "explain", borrowed["commune_code"], "--operator", borrowed["operator"], "--lang", "en"
+    )
     assert f"{round(100 * borrowed['borrowed_gap_probability'], 1):g} %" in text
     assert "a confirmed verdict asks 10" in text
     _, text = lomsong("explain", "r0c3", "--operator", "A", "--lang", "en")
@@ -102,11 +108,17 @@ def test_where_there_is_no_run_there_is_a_letter(lomsong, tmp_path, golden):
 # --- diff
 
 SLOW, FAST = [10.0, 12.0, 14.0, 9.0, 11.0, 13.0] * 2, [80.0, 90.0, 70.0] * 4
-PLAN = {("r0c0", "V"): SLOW, ("r1c1", "V"): FAST, ("r2c2", "V"): [30.0, 50.0, 35.0, 42.0, 38.0, 44.0] * 2}
+PLAN = {
+    ("r0c0", "V"): SLOW,
+    ("r1c1", "V"): FAST,
+    ("r2c2", "V"): [30.0, 50.0, 35.0, 42.0, 38.0, 44.0] * 2,
+}
 
 
 def compared(lomsong, first, second) -> str:
-    code, text = lomsong("diff", first / "outputs/2026-10", second / "outputs/2026-10", "--lang", "en")
+    code, text = lomsong(
+        "diff", first / "outputs/2026-10", second / "outputs/2026-10", "--lang", "en"
+    )
     assert code == 0, text
     return text
 
@@ -139,8 +151,15 @@ def test_equal_runs_are_said_to_be_equal(base, lomsong, tmp_path):
 def test_a_change_is_laid_to_data_settings_boundary_or_rule(base, lomsong, tmp_path):
     text = compared(lomsong, base, changed(lomsong, tmp_path, "data", PLAN | {("r1c1", "V"): SLOW}))
     assert "they differ in data: " in text
-    assert "r1c1 Xã r1c1 · V: meets_target/confirmed/direct → confirmed_gap/confirmed/direct (data)" in text
-    text = compared(lomsong, base, changed(lomsong, tmp_path, "settings", settings="[target]\ndownload_mbps = 9.0\n"))
+    assert (
+        "r1c1 Xã r1c1 · V: meets_target/confirmed/direct → confirmed_gap/confirmed/direct (data)"
+        in text
+    )
+    text = compared(
+        lomsong,
+        base,
+        changed(lomsong, tmp_path, "settings", settings="[target]\ndownload_mbps = 9.0\n"),
+    )
     assert "they differ in settings: target.download_mbps" in text
     assert re.search(r"r0c0 .* V: confirmed_gap\S* → \S+ \(settings\)", text)
     assert "(data)" not in text
@@ -162,14 +181,23 @@ def test_a_change_is_laid_to_data_settings_boundary_or_rule(base, lomsong, tmp_p
 def test_a_row_that_changed_through_others_data_is_told_apart():
     columns = {"commune_name": "x", "evidence": "none", "evidence_basis": "direct", "window_months": 3.0, "test_count": 9.0, "sample_count": 9.0,
                "device_count": 5.0, "date_count": 3.0, "failed_test_count": 0.0, "mean_mbps": 30.0}  # fmt: skip
-    before = pd.DataFrame([{"commune_code": code, "operator": "V", "status": "borderline"} | columns for code in "abc"])
+    before = pd.DataFrame(
+        [
+            {"commune_code": code, "operator": "V", "status": "borderline"} | columns
+            for code in "abc"
+        ]
+    )
     after = before.assign(status="probable_gap")
     after.loc[1, "mean_mbps"] = 29.0
     after.loc[2, "commune_code"] = "d"
     why = {"data": ["one.csv"], "boundary": [], "settings": [], "rule": []}
     table = compare.changed_rows(before, after, why).set_index("commune_code")["cause"].to_dict()
     assert table == {"a": "others", "b": "data", "c": "gone", "d": "appeared"}
-    both = why | {"settings": ["quality.max_download_mbps", "evidence.max_q"], "boundary": ["b"], "rule": ["1 → 2"]}
+    both = why | {
+        "settings": ["quality.max_download_mbps", "evidence.max_q"],
+        "boundary": ["b"],
+        "rule": ["1 → 2"],
+    }
     table = compare.changed_rows(before, after, both).set_index("commune_code")["cause"].to_dict()
     assert table["a"] == "settings+rule"
     assert table["b"] == "data+boundary+settings"

@@ -1,4 +1,6 @@
-"""The months beside the verdicts: tracker, participation, figures of the whole area – small cases by hand, and laws."""
+"""The months beside the verdicts: tracker, participation, figures of the whole area – small cases
+by hand, and laws.
+"""
 
 from __future__ import annotations
 
@@ -15,17 +17,30 @@ from tests.test_cli import ONE_MONTH
 
 RULES = {
     "evidence": {"official_test_count": 30, "window_months": 1, "widened_months": ()},
-    "tracker": {"burst_gap_minutes": 10, "burst_min_tests": 5, "one_place_share": 0.8, "month_end_share": 0.5},
+    "tracker": {
+        "burst_gap_minutes": 10,
+        "burst_min_tests": 5,
+        "one_place_share": 0.8,
+        "month_end_share": 0.5,
+    },
 }
-COMMUNES = squares(columns=2, rows=1).assign(commune_code=["a", "b"], commune_name=["A", "B"], boundary_vintage="v")
+COMMUNES = squares(columns=2, rows=1).assign(
+    commune_code=["a", "b"], commune_name=["A", "B"], boundary_vintage="v"
+)
 
 
 def table_of(rows: list[dict]) -> pd.DataFrame:
     """Rows with local times → `tests`."""
     table = pd.DataFrame(rows, columns=[*rows[0]] if rows else ["measured_at"])
-    at = pd.to_datetime(table["measured_at"]).dt.tz_localize("Asia/Ho_Chi_Minh").dt.tz_convert("UTC")
+    at = (
+        pd.to_datetime(table["measured_at"]).dt.tz_localize("Asia/Ho_Chi_Minh").dt.tz_convert("UTC")
+    )
     table = table.assign(
-        source="s", source_file="f", source_row=range(2, len(table) + 2), measured_at=at, unreadable=""
+        source="s",
+        source_file="f",
+        source_row=range(2, len(table) + 2),
+        measured_at=at,
+        unreadable="",
     )
     return typed("tests", table.reindex(columns=list(TABLES["tests"])))
 
@@ -33,7 +48,9 @@ def table_of(rows: list[dict]) -> pd.DataFrame:
 def rows_of_plan(plan: dict[tuple[str, str], list[tuple[int, str, str, str]]]) -> pd.DataFrame:
     """{(commune, month): [(day, HH:MM, device, cell), …]} → tests; cells lie 900 m apart."""
     cells = sorted({cell for listed in plan.values() for *_, cell in listed})
-    place = {cell: (0.01 + 0.008 * (n % 10), 0.01 + 0.008 * (n // 10)) for n, cell in enumerate(cells)}
+    place = {
+        cell: (0.01 + 0.008 * (n % 10), 0.01 + 0.008 * (n // 10)) for n, cell in enumerate(cells)
+    }
     return table_of(
         [
             {"measured_at": f"{month}-{day:02d} {time}", "latitude": 22.0 + place[cell][0], "device_id": device,
@@ -54,7 +71,14 @@ def month_tables_of(tests: pd.DataFrame, months: list[str], **change) -> dict[st
     period = Period.parse(months[-1])
     rules = rules | {"tracker": RULES["tracker"] | {"months": len(months)}}
     facts, asked, _ = facts_of_tests(tests, COMMUNES, str(period), **rules)
-    about = (asked.window_of_span, COMMUNES, None, set(months), period, Settings.model_validate(rules))
+    about = (
+        asked.window_of_span,
+        COMMUNES,
+        None,
+        set(months),
+        period,
+        Settings.model_validate(rules),
+    )
     return month_tables(facts, asked.names, *about)
 
 
@@ -79,7 +103,8 @@ def test_every_commune_and_month_has_its_row():
     found = tracked({("a", "2026-10"): spread(3)}, ["2026-09", "2026-10"])
     assert len(found) == 4
     assert found.loc[
-        ("a", "2026-10"), ["test_count", "sample_count", "device_count", "date_count", "operator_count"]
+        ("a", "2026-10"),
+        ["test_count", "sample_count", "device_count", "date_count", "operator_count"],
     ].tolist() == [3, 3, 3, 3, 1]
     assert found.loc[("b", "2026-09"), "test_count"] == 0
     assert found.loc[("a", "2026-10"), "share_of_official"] == 0.1
@@ -90,7 +115,9 @@ def test_every_commune_and_month_has_its_row():
 def test_the_day_of_the_test_that_made_the_count():
     days = [(1 + i // 5, f"{8 + i % 5:02d}:00", f"d{i}", "c") for i in range(31)]
     found = tracked({("a", "2026-10"): days}, ["2026-10"]).loc[("a", "2026-10")]
-    assert (found["reach"], found["reached_on"]) == ("reached", "2026-10-06"), "the 30th of five a day"
+    assert (found["reach"], found["reached_on"]) == ("reached", "2026-10-06"), (
+        "the 30th of five a day"
+    )
 
 
 @pytest.mark.parametrize(
@@ -118,7 +145,12 @@ def test_signs_of_a_campaign_are_told_apart():
     office = [(1 + i % 20, f"{8 + i % 12:02d}:00", f"d{i}", "office") for i in range(25)]
     end = [(29 + i % 3, f"{8 + i % 12:02d}:00", f"d{i}", f"c{i}") for i in range(25)]
     for rows, copied, sign in ((bursts, 0, "bursts"), (office, 0, "one_place"), (end, 0, "month_end"), (spread(25), 3, "copied_rows"), (spread(25), 0, ""), (office[:19], 0, "")):  # fmt: skip
-        assert tracked({("a", "2026-10"): rows}, ["2026-10"], copied).loc[("a", "2026-10"), "campaign_signs"] == sign
+        assert (
+            tracked({("a", "2026-10"): rows}, ["2026-10"], copied).loc[
+                ("a", "2026-10"), "campaign_signs"
+            ]
+            == sign
+        )
 
 
 def test_participation_is_beyond_chance_or_unchanged():
@@ -126,7 +158,9 @@ def test_participation_is_beyond_chance_or_unchanged():
     codes = communes["commune_code"]
 
     def devices(counts: list[int]) -> pd.DataFrame:
-        return pd.DataFrame({"device_count": counts, "test_count": counts}, index=pd.Index(codes), dtype="float64")
+        return pd.DataFrame(
+            {"device_count": counts, "test_count": counts}, index=pd.Index(codes), dtype="float64"
+        )
 
     now, before = devices([10, 30, 4, 0]), devices([12, 10, 20, 0])
     found = participation(now, before, communes, pd.Series({"r0c0": 7.0}), Period.parse("2026-10"))
@@ -139,7 +173,9 @@ def test_participation_is_beyond_chance_or_unchanged():
 
 
 def summary(rows: list[tuple[str, str, str, str, float]], window_months: int = 1) -> pd.DataFrame:
-    """(operator, device, technology, month, Mbps) in one commune, cell and day → `operator_summary` of October 2026."""
+    """(operator, device, technology, month, Mbps) in one commune, cell and day → `operator_summary`
+    of October 2026.
+    """
     tests = table_of(
         [
             {"measured_at": f"{month}-05 09:{number:02d}", "latitude": 22.05, "longitude": 103.05, "operator_met": operator,
@@ -148,11 +184,15 @@ def summary(rows: list[tuple[str, str, str, str, float]], window_months: int = 1
         ]
     )  # fmt: skip
     evidence = RULES["evidence"] | {"window_months": window_months}
-    return month_tables_of(tests, sorted({row[3] for row in rows}), evidence=evidence)["operator_summary"]
+    return month_tables_of(tests, sorted({row[3] for row in rows}), evidence=evidence)[
+        "operator_summary"
+    ]
 
 
 def test_one_device_one_vote_over_the_whole_area_by_technology():
-    rows = [("V", f"v{i}", "4G", "2026-10", 10.0 * (i + 1)) for i in range(3)] + [("V", "v0", "4G", "2026-10", 30.0)]
+    rows = [("V", f"v{i}", "4G", "2026-10", 10.0 * (i + 1)) for i in range(3)] + [
+        ("V", "v0", "4G", "2026-10", 30.0)
+    ]
     rows += [("W", f"w{i}", "4G", "2026-10", 100.0) for i in range(3)] + [
         ("V", f"v{i}", "5G", "2026-10", 300.0) for i in range(3)
     ]
@@ -176,23 +216,33 @@ def test_few_devices_show_no_speed_and_cannot_be_had_by_subtraction():
     found = summary(rows, window_months=2).set_index(["operator", "span"])
     assert found.loc[("V", "period"), "mean_mbps"] == 10
     for hidden in (("W", "period"), ("all", "period"), ("V", "window"), ("all", "window")):
-        assert found.loc[hidden, ["mean_mbps", "median_mbps", "upload_mean_mbps", "latency_mean_ms"]].isna().all(), (
-            hidden
-        )
+        assert (
+            found.loc[hidden, ["mean_mbps", "median_mbps", "upload_mean_mbps", "latency_mean_ms"]]
+            .isna()
+            .all()
+        ), hidden
     assert found.loc[("W", "period"), "device_count"] == 2
 
 
 def test_the_demos_tracker_adds_up_to_the_usable_tests(demo_outputs):
     tables = demo_outputs / "tables"
     tracker = pd.read_csv(tables / "sample_tracker.csv", dtype={"commune_code": str})
-    summary = pd.read_csv(tables / "commune_summary.csv", dtype={"commune_code": str}).set_index("commune_code")
+    summary = pd.read_csv(tables / "commune_summary.csv", dtype={"commune_code": str}).set_index(
+        "commune_code"
+    )
     now = tracker[tracker["month"] == "2026-10"].set_index("commune_code")
-    pd.testing.assert_series_equal(now["test_count"], summary["month_test_count"], check_names=False, check_dtype=False)
+    pd.testing.assert_series_equal(
+        now["test_count"], summary["month_test_count"], check_names=False, check_dtype=False
+    )
     assert (now["reach"].eq("reached") == summary["meets_300"]).all()
     assert tracker["test_count"].sum() == summary["test_count"].sum()
-    assert (tracker["natural_test_count"] + tracker["burst_test_count"] == tracker["test_count"]).all()
+    assert (
+        tracker["natural_test_count"] + tracker["burst_test_count"] == tracker["test_count"]
+    ).all()
     assert (tracker["sample_count"] <= tracker["test_count"]).all()
-    taking_part = pd.read_csv(tables / "participation.csv", dtype={"commune_code": str}).set_index("commune_code")
+    taking_part = pd.read_csv(tables / "participation.csv", dtype={"commune_code": str}).set_index(
+        "commune_code"
+    )
     assert (taking_part["device_count"] == now["device_count"]).all()
     whole = (
         pd.read_csv(tables / "operator_summary.csv")
@@ -207,9 +257,9 @@ def test_installs_come_from_a_file_and_its_faults_are_letters(tmp_path, lomsong)
     settings = write_world(tmp_path, ONE_MONTH, '[installs]\npath = "i.csv"\n')
     (tmp_path / "i.csv").write_text("commune_code,installs\nr0c0,120\n", encoding="utf-8")
     assert lomsong("run", "--settings", settings)[0] == 0
-    found = pd.read_csv(tmp_path / "outputs/2026-10/tables/participation.csv").set_index("commune_code")[
-        "install_count"
-    ]
+    found = pd.read_csv(tmp_path / "outputs/2026-10/tables/participation.csv").set_index(
+        "commune_code"
+    )["install_count"]
     assert found["r0c0"] == 120
     assert found.isna().sum() == 15
     (tmp_path / "i.csv").write_text("commune_code,installs\nr0c0,-5\n", encoding="utf-8")

@@ -1,4 +1,6 @@
-"""Gap areas hang together, keep their ids, and the ledger says what became of them: repair only where it was measured."""
+"""Gap areas hang together, keep their ids, and the ledger says what became of them: repair only
+where it was measured.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,9 @@ AROUND = sorted(set(h3.grid_disk(CELL, 1)) - {CELL})
 def test_cells_of_different_resolutions_touch_through_their_descendants():
     neighbour = AROUND[0]
     touching = [
-        c for c in h3.cell_to_children(neighbour, 9) if any(h3.cell_to_parent(n, 7) == CELL for n in h3.grid_disk(c, 1))
+        c
+        for c in h3.cell_to_children(neighbour, 9)
+        if any(h3.cell_to_parent(n, 7) == CELL for n in h3.grid_disk(c, 1))
     ]
     apart = [c for c in h3.cell_to_children(neighbour, 9) if c not in touching]
     assert touching
@@ -48,7 +52,8 @@ def test_contiguous_cells_share_a_number_and_distant_ones_do_not():
 
 @settings(max_examples=30, deadline=None)
 @given(
-    st.sets(st.sampled_from(sorted(h3.grid_disk(CELL, 4))), min_size=1, max_size=25), st.randoms(use_true_random=False)
+    st.sets(st.sampled_from(sorted(h3.grid_disk(CELL, 4))), min_size=1, max_size=25),
+    st.randoms(use_true_random=False),
 )
 def test_components_equal_a_walk_from_cell_to_cell_in_any_order(met, random):
     listed = sorted(met)
@@ -86,7 +91,9 @@ def test_cells_of_a_finer_ledger_are_stood_for_by_their_parents():
 
 
 def test_the_largest_overlap_continues_a_gap_and_each_goes_on_once():
-    overlaps = pd.DataFrame({"area": [0, 1, 1, 2], "gap_id": ["x", "x", "y", "y"], "weight": [5, 9, 8, 1]})
+    overlaps = pd.DataFrame(
+        {"area": [0, 1, 1, 2], "gap_id": ["x", "x", "y", "y"], "weight": [5, 9, 8, 1]}
+    )
     assert gaps.matched(overlaps) == {1: "x", 2: "y"}
     assert gaps.matched(overlaps.iloc[::-1]) == {1: "x", 2: "y"}
     assert gaps.matched(overlaps.head(0)) == {}
@@ -128,7 +135,9 @@ def test_welch_by_hand():
     now, then = [30.0, 34.0, 29.0, 36.0, 31.0], [12.0, 20.0, 15.0, 11.0]
 
     def figures(x):
-        return pd.DataFrame({"mean_mbps": [np.mean(x)], "sd_mbps": [np.std(x, ddof=1)], "m": [float(len(x))]})
+        return pd.DataFrame(
+            {"mean_mbps": [np.mean(x)], "sd_mbps": [np.std(x, ddof=1)], "m": [float(len(x))]}
+        )
 
     from scipy import stats
 
@@ -181,7 +190,9 @@ def gaps_of(cells: list[str], month: str, former: pd.DataFrame, commune: str = "
 
 
 def test_areas_that_grow_together_and_part_again_keep_their_ids():
-    line = h3.grid_path_cells(h3.latlng_to_cell(22.05, 103.04, 9), h3.latlng_to_cell(22.05, 103.06, 9))
+    line = h3.grid_path_cells(
+        h3.latlng_to_cell(22.05, 103.04, 9), h3.latlng_to_cell(22.05, 103.06, 9)
+    )
     left, bridge, right = [line[0]], [line[1]], [line[2]]
     first = gaps_of([*left, *right], "2026-08", no_ledger())
     ids = dict(zip(first.of_cells["hex_id"], first.of_cells["gap_id"], strict=True))
@@ -190,11 +201,17 @@ def test_areas_that_grow_together_and_part_again_keep_their_ids():
     assert joined.of_cells["gap_id"].unique().tolist() == ["r0c0/test/A/1"]
     now = joined.ledger[joined.ledger["period"] == "2026-09"].set_index("gap_id")
     assert pd.isna(now.loc["r0c0/test/A/1", "part_of"])
-    assert now.loc["r0c0/test/A/2", ["part_of", "state"]].tolist() == ["r0c0/test/A/1", "persisting"]
+    assert now.loc["r0c0/test/A/2", ["part_of", "state"]].tolist() == [
+        "r0c0/test/A/1",
+        "persisting",
+    ]
     assert joined.areas["cell_count"].tolist() == [3]
     apart = gaps_of([*left, *right], "2026-10", joined.ledger)
     assert dict(zip(apart.of_cells["hex_id"], apart.of_cells["gap_id"], strict=True)) == ids
-    assert apart.ledger.loc[apart.ledger["period"] == "2026-10", "state"].tolist() == ["persisting", "persisting"]
+    assert apart.ledger.loc[apart.ledger["period"] == "2026-10", "state"].tolist() == [
+        "persisting",
+        "persisting",
+    ]
 
 
 def test_a_gap_that_moves_over_a_border_keeps_the_id_of_where_it_was_first_seen():
@@ -208,12 +225,16 @@ def test_a_gap_that_moves_over_a_border_keeps_the_id_of_where_it_was_first_seen(
 
 
 def test_figures_of_an_area_are_those_of_its_devices():
-    line = h3.grid_path_cells(h3.latlng_to_cell(22.05, 103.04, 9), h3.latlng_to_cell(22.05, 103.06, 9))[:2]
+    line = h3.grid_path_cells(
+        h3.latlng_to_cell(22.05, 103.04, 9), h3.latlng_to_cell(22.05, 103.06, 9)
+    )[:2]
     area = gaps_of(line, "2026-08", no_ledger()).areas.iloc[0]
     assert (area["device_count"], area["test_count"], area["cell_count"]) == (18, 54, 2)
     assert area["mean_mbps"] == pytest.approx(13.0)
     assert area["share_devices_below_target"] == 1
-    assert area["area_km2"] == pytest.approx(sum(h3.cell_area(c, unit="km^2") for c in line), rel=0.01)
+    assert area["area_km2"] == pytest.approx(
+        sum(h3.cell_area(c, unit="km^2") for c in line), rel=0.01
+    )
     assert area["lo_mbps"] < 13 < area["hi_mbps"]
 
 
@@ -245,10 +266,14 @@ def ledger_of(folder, period: str) -> pd.DataFrame:
 
 @pytest.fixture
 def story(lomsong, tmp_path):
-    """Slow, slow, faster, nobody tests, good, slow again: the ledger over six months, in their order."""
+    """Slow, slow, faster, nobody tests, good, slow again: the ledger over six months, in their
+    order.
+    """
     months = [SLOW, SLOW, BETTER, None, FAST, SLOW]
     settings = world(tmp_path, {f"2026-{n:02d}": x for n, x in enumerate(months, start=5)})
-    code, text = lomsong("run", "--settings", settings, "--period", "all", "--publish", "tables", "--lang", "en")
+    code, text = lomsong(
+        "run", "--settings", settings, "--period", "all", "--publish", "tables", "--lang", "en"
+    )
     assert code == 0, text
     return settings, tmp_path
 
@@ -262,19 +287,32 @@ def test_what_becomes_of_a_gap(story):
         "2026-09": "fixed", "2026-10": "returned",
     }  # fmt: skip
     assert set(mine["first_seen"]) == {"2026-05"}
-    assert mine["last_seen"].tolist() == ["2026-05", "2026-06", "2026-07", "2026-07", "2026-07", "2026-10"]
+    assert mine["last_seen"].tolist() == [
+        "2026-05",
+        "2026-06",
+        "2026-07",
+        "2026-07",
+        "2026-07",
+        "2026-10",
+    ]
     assert mine.loc["2026-09", "fixed_in"] == "2026-09"
     assert pd.isna(mine.loc["2026-10", "fixed_in"])
     assert mine.loc["2026-09", "new_device_count"] == 12
     assert mine.loc["2026-09", "new_mean_mbps"] == pytest.approx(np.mean(FAST))
     # what was known of the area stays known while nobody tests there
-    assert mine.loc["2026-08", "mean_mbps"] == mine.loc["2026-07", "mean_mbps"] == pytest.approx(np.mean(BETTER))
+    assert (
+        mine.loc["2026-08", "mean_mbps"]
+        == mine.loc["2026-07", "mean_mbps"]
+        == pytest.approx(np.mean(BETTER))
+    )
     areas = pd.read_csv(folder / "outputs/2026-10/tables/gap_areas.csv", encoding="utf-8-sig")
-    assert areas.loc[areas["gap_id"] == HERE, ["commune_code", "state", "first_seen"]].to_numpy().tolist() == [
-        ["r0c0", "returned", "2026-05"]
-    ]
+    assert areas.loc[
+        areas["gap_id"] == HERE, ["commune_code", "state", "first_seen"]
+    ].to_numpy().tolist() == [["r0c0", "returned", "2026-05"]]
     cells = pd.read_parquet(folder / "outputs/2026-10/tables/hex_status.parquet")
-    assert set(cells.loc[cells["is_weak"] & cells["operator"].eq("A"), "gap_id"]) == set(areas["gap_id"])
+    assert set(cells.loc[cells["is_weak"] & cells["operator"].eq("A"), "gap_id"]) == set(
+        areas["gap_id"]
+    )
     assert cells.loc[~cells["is_weak"] | cells["operator"].eq("all"), "gap_id"].isna().all()
 
 

@@ -1,4 +1,6 @@
-"""The GIS pack read back: figures and outlines are the tables', styles are inside, the project finds its package."""
+"""The GIS pack read back: figures and outlines are the tables', styles are inside, the project
+finds its package.
+"""
 
 from __future__ import annotations
 
@@ -34,7 +36,9 @@ def layer_of(pack, name: str) -> gpd.GeoDataFrame:
 
 
 def test_the_layers_are_there_in_wgs84_and_valid(pack):
-    listed = {name for name, geometry in pyogrio.list_layers(pack / "coverage_gaps.gpkg") if geometry}
+    listed = {
+        name for name, geometry in pyogrio.list_layers(pack / "coverage_gaps.gpkg") if geometry
+    }
     assert listed == LAYERS
     for name in LAYERS:
         layer = layer_of(pack, name)
@@ -55,28 +59,41 @@ def test_figures_are_the_tables(pack, demo_outputs, name):
     for column in kept.columns:
         left, right = found[column], kept[column]
         if FIELDS[column].dtype in ("float64", "int64"):
-            pd.testing.assert_series_equal(left.astype("float64"), right.astype("float64"), check_names=False)
+            pd.testing.assert_series_equal(
+                left.astype("float64"), right.astype("float64"), check_names=False
+            )
         else:
             both = [[str(v) for v in side[side.notna()]] for side in (left, right)]
             assert both[0] == both[1], column
 
 
 def test_one_commune_has_the_same_figures_in_all_five_outputs(pack, demo_outputs):
-    """Parquet, CSV, workbook and GeoPackage: every figure of `priorities`; the map: what its cards show."""
+    """Parquet, CSV, workbook and GeoPackage: every figure of `priorities`; the map: what its cards
+    show.
+    """
     tables = demo_outputs / "tables"
     book = opened(tables / "priorities.xlsx")
     page = read_page(demo_outputs / "maps/coverage_gaps.html")
     key = ["commune_code", "operator"]
     by_parquet = pd.read_parquet(tables / "priorities.parquet").set_index(key)
     by_csv = pd.read_csv(tables / "priorities.csv", dtype={"commune_code": str}).set_index(key)
-    sheets = [sheet_of(book, name) for name in by_parquet.index.get_level_values("operator").unique()]
+    sheets = [
+        sheet_of(book, name) for name in by_parquet.index.get_level_values("operator").unique()
+    ]
     by_sheet = pd.concat(sheets).set_index(key)
     by_layer = layer_of(pack, "priorities").set_index(key)
     cards, people = page_table(page, "status"), {c["id"]: c["people"] for c in page["communes"]}
     assert (
-        len(by_parquet) == len(by_csv) == len(by_sheet) == len(by_layer) == len(decoded(page["block"])["p.rank"]) > 30
+        len(by_parquet)
+        == len(by_csv)
+        == len(by_sheet)
+        == len(by_layer)
+        == len(decoded(page["block"])["p.rank"])
+        > 30
     )
-    numbers = [c for c in by_parquet.columns if c in FIELDS and FIELDS[c].dtype in ("float64", "int64")]
+    numbers = [
+        c for c in by_parquet.columns if c in FIELDS and FIELDS[c].dtype in ("float64", "int64")
+    ]
     assert len(numbers) > 20
     for column in numbers:
         kept = by_parquet[column].astype("float64")
@@ -124,9 +141,13 @@ def test_styles_are_inside_with_the_maps_colours_and_aliases(pack):
         rows = base.execute(
             "SELECT f_table_name, f_geometry_column, styleQML, useAsDefault FROM layer_styles"
         ).fetchall()
-        columns = {name: [c[1] for c in base.execute(f"PRAGMA table_info({name})")] for name in LAYERS}
+        columns = {
+            name: [c[1] for c in base.execute(f"PRAGMA table_info({name})")] for name in LAYERS
+        }
         mode = base.execute("PRAGMA journal_mode").fetchone()[0]
-        assert base.execute("SELECT count(*) FROM gpkg_contents WHERE table_name = 'layer_styles'").fetchone() == (1,)
+        assert base.execute(
+            "SELECT count(*) FROM gpkg_contents WHERE table_name = 'layer_styles'"
+        ).fetchone() == (1,)
     assert mode == "delete", "the rollback journal: no -wal file beside the package"
     assert {row[0] for row in rows} == LAYERS
     for name, geometry, qml, default in rows:
@@ -160,7 +181,10 @@ def test_kml_holds_every_gap_area_with_its_figures(pack, demo_outputs):
     space = {"k": "http://www.opengis.net/kml/2.2"}
     marks = tree.findall(".//k:Placemark", space)
     assert len(marks) == len(areas)
-    told = {m.find("k:name", space).text.split(" · ")[1]: m.find("k:description", space).text for m in marks}
+    told = {
+        m.find("k:name", space).text.split(" · ")[1]: m.find("k:description", space).text
+        for m in marks
+    }
     for row in areas.itertuples():
         assert f"Trung bình (Mbps): {texts.number(row.mean_mbps, 'vi', 2)}" in told[row.gap_id]
         assert texts.word(row.state, "vi") in told[row.gap_id]
@@ -171,7 +195,8 @@ def test_geoparquet_is_of_version_1_1(demo_outputs):
 
     about = json.loads(pq.read_schema(demo_outputs / "tables/hex_status.parquet").metadata[b"geo"])
     assert about["version"] == "1.1.0"
-    # what the schema of 1.1 requires: version, primary column, and of each column encoding and geometry types; crs as PROJJSON
+    # what the schema of 1.1 requires: version, primary column, and of each column encoding and
+    # geometry types; crs as PROJJSON
     assert about["primary_column"] == "geometry"
     assert set(about["columns"]) == {"geometry"}
     assert about["columns"]["geometry"]["encoding"] == "WKB"
@@ -185,12 +210,17 @@ NASTY = 'O\'Brien & <Sons> "Tel"'
 
 def test_two_runs_give_equal_bytes_and_an_operators_name_is_only_text(lomsong, tmp_path):
     csv = month_of_tests("2026-10", {("r0c0", "V"): [10.0, 12.0, 14.0, 9.0, 11.0] * 3})
-    settings = write_world(tmp_path, {"2026-10": csv}, f"[operators]\n{json.dumps(NASTY)} = ['V']\n")
+    settings = write_world(
+        tmp_path, {"2026-10": csv}, f"[operators]\n{json.dumps(NASTY)} = ['V']\n"
+    )
     found = []
     for out in ("one", "two"):
         assert lomsong("run", "--settings", settings, "--out", out)[0] == 0
         found.append(
-            [(tmp_path / out / "2026-10/gis" / f"coverage_gaps.{e}").read_bytes() for e in ("gpkg", "qgz", "kml")]
+            [
+                (tmp_path / out / "2026-10/gis" / f"coverage_gaps.{e}").read_bytes()
+                for e in ("gpkg", "qgz", "kml")
+            ]
         )
     assert found[0] == found[1]
     with zipfile.ZipFile(tmp_path / "one/2026-10/gis/coverage_gaps.qgz") as archive:
@@ -198,4 +228,6 @@ def test_two_runs_give_equal_bytes_and_an_operators_name_is_only_text(lomsong, t
     assert next(tree.iter("datasource")).text.endswith("\"operator\" = 'O''Brien & <Sons> \"Tel\"'")
     communes = layer_of(tmp_path / "one/2026-10/gis", "communes")
     assert NASTY in set(communes["operator"])
-    assert (tmp_path / "one/2026-10/gis/coverage_gaps.kml").stat().st_size > 100, "no gap area, still a file"
+    assert (tmp_path / "one/2026-10/gis/coverage_gaps.kml").stat().st_size > 100, (
+        "no gap area, still a file"
+    )

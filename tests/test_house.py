@@ -16,12 +16,25 @@ ROOT = Path(__file__).resolve().parents[1]
 MODULES = sorted((ROOT / "pipeline").rglob("*.py"))
 
 # packages along the data's way: each imports only those before it, for types too
-WAY = ["__init__", "schema", "config", "engine", "hexgrid", "sources", "measurements", "demo", "verdicts", "actions"]
+WAY = [
+    "__init__",
+    "schema",
+    "config",
+    "engine",
+    "hexgrid",
+    "sources",
+    "measurements",
+    "demo",
+    "verdicts",
+    "actions",
+]
 WAY += ["publish", "journey", "console", "cli", "__main__"]
 
 
 def package(name: str) -> str:
-    """The package of a dotted module name of ours; what `pipeline` itself holds belongs to `__init__`."""
+    """The package of a dotted module name of ours; what `pipeline` itself holds belongs to
+    `__init__`.
+    """
     part = name.split(".")[1] if "." in name else ""
     return part if part in WAY else "__init__"
 
@@ -41,15 +54,22 @@ def imported(text: str) -> set[str]:
 def test_a_package_imports_only_packages_before_it(path):
     own = path.relative_to(ROOT / "pipeline").parts[0].removesuffix(".py")
     after = set(WAY[WAY.index(own) + 1 :])
-    assert {name for name in imported(path.read_text(encoding="utf-8")) if package(name) in after} == set()
+    assert {
+        name for name in imported(path.read_text(encoding="utf-8")) if package(name) in after
+    } == set()
 
 
 def test_no_module_imports_itself_round_a_corner():
-    names = {".".join(p.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): p for p in MODULES}
+    names = {
+        ".".join(p.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): p
+        for p in MODULES
+    }
     arrows = {}
     for name, path in names.items():
         found = imported(path.read_text(encoding="utf-8"))
-        arrows[name] = {one if one in names else one.rpartition(".")[0] for one in found} & set(names)
+        arrows[name] = {one if one in names else one.rpartition(".")[0] for one in found} & set(
+            names
+        )
     assert tuple(graphlib.TopologicalSorter(arrows).static_order())
 
 
@@ -57,7 +77,10 @@ def test_the_rule_on_imports_sees_late_imports_and_types():
     late = "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from pipeline.schema.month import Month\n"
     late += "def f():\n    from pipeline.measurements.clean import x\n"
     assert imported(late) == {"pipeline.schema.month.Month", "pipeline.measurements.clean.x"}
-    assert {package(name) for name in imported("from pipeline import __version__, journey")} == {"__init__", "journey"}
+    assert {package(name) for name in imported("from pipeline import __version__, journey")} == {
+        "__init__",
+        "journey",
+    }
 
 
 @pytest.mark.parametrize("path", MODULES, ids=lambda p: str(p.relative_to(ROOT)))
@@ -67,7 +90,9 @@ def test_a_module_says_what_it_is_for(path):
 
 def test_only_the_command_prints():
     printing = [
-        p.name for p in MODULES if re.search(r"^\s*print\(|typer\.echo\(", p.read_text(encoding="utf-8"), re.MULTILINE)
+        p.name
+        for p in MODULES
+        if re.search(r"^\s*print\(|typer\.echo\(", p.read_text(encoding="utf-8"), re.MULTILINE)
     ]
     assert printing == ["cli.py", "console.py"]
 
@@ -91,7 +116,13 @@ def test_every_fault_has_words_in_both_languages_and_every_word_a_use():
 
 
 def test_every_status_flag_and_class_has_a_name():
-    for key in (*tables.STATUSES, *tables.GAP_CLASSES, *tables.GAP_STATES, *tables.FLAGS, *tables.NO_DATA_REASONS):
+    for key in (
+        *tables.STATUSES,
+        *tables.GAP_CLASSES,
+        *tables.GAP_STATES,
+        *tables.FLAGS,
+        *tables.NO_DATA_REASONS,
+    ):
         assert texts.word(key, "vi") != texts.word(key, "en")
 
 
@@ -103,7 +134,9 @@ def test_every_declared_table_uses_declared_columns_and_has_a_key():
 
 
 def tracked() -> list[Path]:
-    listed = subprocess.run(["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=False)
+    listed = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
     if listed.returncode:
         pytest.skip("not a git checkout")
     return [ROOT / name for name in listed.stdout.split("\0") if name]

@@ -1,4 +1,6 @@
-"""The whole month on small and on real files: golden tables, balanced books, equal bytes, figures by hand."""
+"""The whole month on small and on real files: golden tables, balanced books, equal bytes, figures
+by hand.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,15 @@ from pipeline.publish import guard
 from pipeline.publish.gap_map.columns import decoded
 from pipeline.publish.manifest import TIMES
 from pipeline.schema import tables
-from tests.builders import SHARED, month_of_tests, page_table, read_page, squares, write_boundaries, write_world
+from tests.builders import (
+    SHARED,
+    month_of_tests,
+    page_table,
+    read_page,
+    squares,
+    write_boundaries,
+    write_world,
+)
 
 GOLDEN = Path(__file__).parent / "golden"
 
@@ -28,7 +38,11 @@ def run(lomsong, settings: Path, out: Path, *more: str) -> tuple[Path, str]:
 
 
 def files_of(folder: Path) -> dict[str, bytes]:
-    return {p.relative_to(folder).as_posix(): p.read_bytes() for p in sorted(folder.rglob("*")) if p.is_file()}
+    return {
+        p.relative_to(folder).as_posix(): p.read_bytes()
+        for p in sorted(folder.rglob("*"))
+        if p.is_file()
+    }
 
 
 # --- golden month: a box of sixteen squares, two operators, every status
@@ -49,7 +63,9 @@ def golden_world(folder: Path) -> Path:
 
 
 def test_golden_month(lomsong, tmp_path):
-    """To renew after a change that is meant: GOLDEN=renew make test, then read the difference in git."""
+    """To renew after a change that is meant: GOLDEN=renew make test, then read the difference in
+    git.
+    """
     folder, _ = run(lomsong, golden_world(tmp_path), tmp_path / "out")
     for name in ("commune_status", "commune_summary", "priorities", "measure_first"):
         made, kept = folder / "tables" / f"{name}.csv", GOLDEN / f"{name}.csv"
@@ -61,10 +77,23 @@ def test_golden_month(lomsong, tmp_path):
 
 
 def test_published_columns_are_the_declared_ones(demo_outputs):
-    for name in ("commune_status", "commune_summary", "priorities", "measure_first", "rejects", "rejects_summary"):
+    for name in (
+        "commune_status",
+        "commune_summary",
+        "priorities",
+        "measure_first",
+        "rejects",
+        "rejects_summary",
+    ):
         declared = [tables.PUBLISHED_AS.get(c, c) for c in tables.TABLES[name]]
-        assert list(pd.read_csv(demo_outputs / f"tables/{name}.csv").columns) == [*declared, "notice"]
-        assert list(pd.read_parquet(demo_outputs / f"tables/{name}.parquet").columns) == [*declared, "notice"]
+        assert list(pd.read_csv(demo_outputs / f"tables/{name}.csv").columns) == [
+            *declared,
+            "notice",
+        ]
+        assert list(pd.read_parquet(demo_outputs / f"tables/{name}.parquet").columns) == [
+            *declared,
+            "notice",
+        ]
 
 
 INTERFACE_STATUS = [
@@ -118,11 +147,19 @@ def test_every_commune_and_operator_has_a_row_and_all_figures_agree(demo_outputs
     manifest = json.loads((demo_outputs / "manifest.json").read_text(encoding="utf-8"))
     named = status[status["operator"] != "all"]
     books = manifest["rows_by_step"]["clean"]["ispeed"]
-    assert named["test_count"].sum() == status[status["operator"] == "all"]["test_count"].sum() == books["valid_count"]
+    assert (
+        named["test_count"].sum()
+        == status[status["operator"] == "all"]["test_count"].sum()
+        == books["valid_count"]
+    )
     assert named["failed_test_count"].sum() == books["failed_count"]
     rejects = pd.read_csv(demo_outputs / "tables/rejects.csv")
     assert len(rejects) == books["reject_count"]
-    assert books["read_count"] == 30_000 == books["valid_count"] + books["failed_count"] + books["reject_count"]
+    assert (
+        books["read_count"]
+        == 30_000
+        == books["valid_count"] + books["failed_count"] + books["reject_count"]
+    )
     assert not rejects.duplicated(["source_file", "source_row"]).any()
     summary = pd.read_csv(demo_outputs / "tables/rejects_summary.csv")
     assert summary["reject_count"].sum() == len(rejects)
@@ -131,7 +168,9 @@ def test_every_commune_and_operator_has_a_row_and_all_figures_agree(demo_outputs
     rows = status.set_index(["commune_code", "operator"]).reindex(shown.index)
     assert (shown["tests"] == rows["test_count"]).all()
     assert (shown["devices"] == rows["device_count"]).all()
-    pd.testing.assert_series_equal(shown["mean"], rows["mean_mbps"], check_names=False, rtol=0, atol=0.001)
+    pd.testing.assert_series_equal(
+        shown["mean"], rows["mean_mbps"], check_names=False, rtol=0, atol=0.001
+    )
     priorities = pd.read_csv(demo_outputs / "tables/priorities.csv", dtype={"commune_code": str})
     gaps = named[named["status"].isin(["confirmed_gap", "probable_gap"])]
     assert set(zip(priorities["commune_code"], priorities["operator"], strict=True)) == set(
@@ -142,7 +181,9 @@ def test_every_commune_and_operator_has_a_row_and_all_figures_agree(demo_outputs
         == priorities["need_rank"].tolist()
         == list(range(1, len(gaps) + 1))
     )
-    by_operator = [pd.read_csv(p) for p in sorted((demo_outputs / "tables").glob("priorities_*.csv"))]
+    by_operator = [
+        pd.read_csv(p) for p in sorted((demo_outputs / "tables").glob("priorities_*.csv"))
+    ]
     assert sum(map(len, by_operator)) == len(priorities)
 
 
@@ -153,7 +194,11 @@ def test_the_demo_is_labelled_as_invented_everywhere(demo, demo_outputs):
             assert pd.read_parquet(path, columns=["notice"])["notice"].str.startswith(notice).all()
         elif path.suffix == ".gpkg":
             assert notice.encode() in path.read_bytes()
-        elif path.is_file() and "raw" not in path.parts and path.suffix not in (*guard.ZIPPED, ".png", ".pdf"):
+        elif (
+            path.is_file()
+            and "raw" not in path.parts
+            and path.suffix not in (*guard.ZIPPED, ".png", ".pdf")
+        ):
             assert notice in path.read_text(encoding="utf-8-sig"), path.name
         elif path.suffix in guard.ZIPPED:
             assert notice.encode() in guard._content(path), path.name
@@ -161,7 +206,10 @@ def test_the_demo_is_labelled_as_invented_everywhere(demo, demo_outputs):
 
 def test_the_demos_rows_are_what_was_promised(demo):
     rows = pd.concat(
-        [pd.read_csv(p, sep=None, engine="python", dtype=str) for p in sorted((demo / "raw").rglob("*.csv"))]
+        [
+            pd.read_csv(p, sep=None, engine="python", dtype=str)
+            for p in sorted((demo / "raw").rglob("*.csv"))
+        ]
     )
     assert len(rows) == 30_000
     assert 3500 <= rows["Mã thiết bị"].nunique() <= 4500
@@ -212,10 +260,18 @@ def test_no_path_of_the_machine_and_no_device_leaves(demo, demo_outputs):
 def test_sources_without_device_ids_end_at_probable(lomsong, tmp_path):
     plan = {("r0c0", "V"): [10.0, 12.0, 14.0, 9.0, 11.0] * 4}
     text = (
-        "\n".join(line.rsplit(",", 1)[0] for line in month_of_tests("2026-10", plan, per_device=6).splitlines()) + "\n"
+        "\n".join(
+            line.rsplit(",", 1)[0]
+            for line in month_of_tests("2026-10", plan, per_device=6).splitlines()
+        )
+        + "\n"
     )
     folder, _ = run(lomsong, write_world(tmp_path, {"2026-10": text}), tmp_path / "out")
-    row = pd.read_csv(folder / "tables/commune_status.csv").query("commune_code == 'r0c0' and operator == 'V'").iloc[0]
+    row = (
+        pd.read_csv(folder / "tables/commune_status.csv")
+        .query("commune_code == 'r0c0' and operator == 'V'")
+        .iloc[0]
+    )
     assert "no_device_id" in row["flags"]
     assert row["evidence"] != "confirmed"
     with_ids, _ = run(
@@ -223,31 +279,47 @@ def test_sources_without_device_ids_end_at_probable(lomsong, tmp_path):
         write_world(tmp_path / "ids", {"2026-10": month_of_tests("2026-10", plan, per_device=6)}),
         tmp_path / "out2",
     )
-    assert pd.read_csv(with_ids / "tables/commune_status.csv").query("commune_code == 'r0c0' and operator == 'V'")[
-        "status"
-    ].tolist() == ["confirmed_gap"]
+    assert pd.read_csv(with_ids / "tables/commune_status.csv").query(
+        "commune_code == 'r0c0' and operator == 'V'"
+    )["status"].tolist() == ["confirmed_gap"]
 
 
 def test_5g_beside_4g_is_flagged_and_never_averaged_in(lomsong, tmp_path):
     text = month_of_tests("2026-10", {("r0c0", "V"): [30.0] * 3 + [28.0] * 4})
-    nr = month_of_tests("2026-10", {("r0c0", "V"): [400.0] * 5}, technology="5G").replace("device-", "nr-")
-    folder, _ = run(
-        lomsong, write_world(tmp_path, {"2026-10": text + "\n".join(nr.splitlines()[1:]) + "\n"}), tmp_path / "out"
+    nr = month_of_tests("2026-10", {("r0c0", "V"): [400.0] * 5}, technology="5G").replace(
+        "device-", "nr-"
     )
-    row = pd.read_csv(folder / "tables/commune_status.csv").query("commune_code == 'r0c0' and operator == 'V'").iloc[0]
+    folder, _ = run(
+        lomsong,
+        write_world(tmp_path, {"2026-10": text + "\n".join(nr.splitlines()[1:]) + "\n"}),
+        tmp_path / "out",
+    )
+    row = (
+        pd.read_csv(folder / "tables/commune_status.csv")
+        .query("commune_code == 'r0c0' and operator == 'V'")
+        .iloc[0]
+    )
     assert row["mean_mbps"] == pytest.approx((90 + 112) / 7)
     assert "5g_masks_4g" in row["flags"]
-    summary = pd.read_csv(folder / "tables/commune_summary.csv").query("commune_code == 'r0c0'").iloc[0]
+    summary = (
+        pd.read_csv(folder / "tables/commune_summary.csv").query("commune_code == 'r0c0'").iloc[0]
+    )
     assert summary["all_mobile_mean_mbps"] == pytest.approx((90 + 112 + 2000) / 12)
 
 
 def test_one_or_two_5g_phones_cannot_be_had_by_subtraction(lomsong, tmp_path):
     text = month_of_tests("2026-10", {("r0c0", "V"): [30.0] * 7})
-    nr = month_of_tests("2026-10", {("r0c0", "V"): [400.0] * 2}, technology="5G").replace("device-", "nr-")
-    folder, _ = run(
-        lomsong, write_world(tmp_path, {"2026-10": text + "\n".join(nr.splitlines()[1:]) + "\n"}), tmp_path / "out"
+    nr = month_of_tests("2026-10", {("r0c0", "V"): [400.0] * 2}, technology="5G").replace(
+        "device-", "nr-"
     )
-    summary = pd.read_csv(folder / "tables/commune_summary.csv").query("commune_code == 'r0c0'").iloc[0]
+    folder, _ = run(
+        lomsong,
+        write_world(tmp_path, {"2026-10": text + "\n".join(nr.splitlines()[1:]) + "\n"}),
+        tmp_path / "out",
+    )
+    summary = (
+        pd.read_csv(folder / "tables/commune_summary.csv").query("commune_code == 'r0c0'").iloc[0]
+    )
     assert summary["mean_mbps"] == pytest.approx(30)
     assert pd.isna(summary["all_mobile_mean_mbps"])
 
@@ -270,7 +342,10 @@ def test_a_hostile_name_is_text_everywhere(lomsong, tmp_path):
 
 
 def test_many_months_may_lie_there_and_the_latest_is_taken(lomsong, tmp_path):
-    months = {m: month_of_tests(m, {("r0c0", "V"): [10.0] * 6}) for m in ("2025-11", "2026-01", "2026-02", "2026-03")}
+    months = {
+        m: month_of_tests(m, {("r0c0", "V"): [10.0] * 6})
+        for m in ("2025-11", "2026-01", "2026-02", "2026-03")
+    }
     folder, text = run(lomsong, write_world(tmp_path, months), tmp_path / "out")
     assert folder.name == "2026-03"
     assert "72 read = 54 valid + 0 failed + 18 set aside" in text
@@ -285,7 +360,9 @@ def test_many_months_may_lie_there_and_the_latest_is_taken(lomsong, tmp_path):
 @pytest.fixture(scope="module")
 def armenia(shared, tmp_path_factory) -> Path:
     """The example of docs/examples with the real files' places."""
-    example = (Path(__file__).resolve().parents[1] / "docs/examples/armenia_ookla.toml").read_text(encoding="utf-8")
+    example = (Path(__file__).resolve().parents[1] / "docs/examples/armenia_ookla.toml").read_text(
+        encoding="utf-8"
+    )
     text = example.replace("../../data/boundaries", (SHARED / "boundaries").as_posix()).replace(
         "../../data/raw", (SHARED / "measurements").as_posix()
     )
@@ -306,10 +383,14 @@ def test_armenia_every_quarter_is_a_period_of_its_own(armenia, tmp_path, lomsong
     assert quarters == list(counts.index)
     assert len(quarters) == 14
     for quarter in quarters:
-        manifest = json.loads((tmp_path / "out" / quarter / "manifest.json").read_text(encoding="utf-8"))
+        manifest = json.loads(
+            (tmp_path / "out" / quarter / "manifest.json").read_text(encoding="utf-8")
+        )
         books = manifest["rows_by_step"]["clean"]["ookla"]
         assert books["read_count"] == 34_492 == books["valid_count"] + books["reject_count"]
-        rejects = pd.read_csv(tmp_path / "out" / quarter / "tables/rejects.csv")["reject_reason"].value_counts()
+        rejects = pd.read_csv(tmp_path / "out" / quarter / "tables/rejects.csv")[
+            "reject_reason"
+        ].value_counts()
         assert rejects["outside_window"] == 34_492 - counts[quarter]
         assert manifest["licences"] == [
             "Speedtest® by Ookla® Global Fixed and Mobile Network Performance Maps, CC BY-NC-SA 4.0"
@@ -321,16 +402,26 @@ def test_armenia_every_quarter_is_a_period_of_its_own(armenia, tmp_path, lomsong
 
 def test_armenia_2024q3_places_99_67_per_cent_of_the_tests(armenia, tmp_path, lomsong):
     folder, text = run(lomsong, armenia, tmp_path / "out", "--period", "2024Q3")
-    books = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["rows_by_step"]["clean"]["ookla"]
+    books = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["rows_by_step"][
+        "clean"
+    ]["ookla"]
     assert round(100 * books["placed_share"], 2) == 99.67
     status = pd.read_csv(folder / "tables/commune_status.csv")
     assert status["test_count"].sum() == pytest.approx(books["placed_tests"])
-    assert "split tiles: 34,492 tiles = 2,243 used + 32,249 set aside; 99.67 % of their tests placed" in text
+    assert (
+        "split tiles: 34,492 tiles = 2,243 used + 32,249 set aside; 99.67 % of their tests placed"
+        in text
+    )
 
 
 def test_tiles_want_a_quarter(armenia, tmp_path, lomsong):
-    for period, part in (("2024-09", "expected a period YYYYQn"), ("2021Q1", "the data hold nothing of 2021Q1")):
-        code, text = lomsong("run", "--settings", armenia, "--period", period, "--out", tmp_path / "out")
+    for period, part in (
+        ("2024-09", "expected a period YYYYQn"),
+        ("2021Q1", "the data hold nothing of 2021Q1"),
+    ):
+        code, text = lomsong(
+            "run", "--settings", armenia, "--period", period, "--out", tmp_path / "out"
+        )
         assert code == 2
         assert part in text
 
@@ -346,12 +437,12 @@ def test_real_communes_with_the_demos_measurements(shared, demo, tmp_path, lomso
     crosswalk = (shared / "crosswalk/laichau_communes_106_to_38.csv").as_posix()
     text = text.replace('path = "boundaries/crosswalk.csv"', f'path = "{crosswalk}"')
     text = "\n".join(line for line in text.splitlines() if "_column" not in line)
-    text += (
-        f'\n[population]\npath = "{(shared / "population/laichau_worldpop_2020_1km.tif").as_posix()}"\ntotal = 460196\n'
-    )
+    text += f'\n[population]\npath = "{(shared / "population/laichau_worldpop_2020_1km.tif").as_posix()}"\ntotal = 460196\n'
     settings.write_text(text, encoding="utf-8")
     folder, log = run(lomsong, settings, tmp_path / "out")
-    books = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["rows_by_step"]["clean"]["ispeed"]
+    books = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["rows_by_step"][
+        "clean"
+    ]["ispeed"]
     status = pd.read_csv(folder / "tables/commune_status.csv", dtype={"commune_code": str})
     assert status["commune_code"].nunique() == 38
     assert status[status["operator"] != "all"]["test_count"].sum() == books["valid_count"]
@@ -362,7 +453,9 @@ def test_real_communes_with_the_demos_measurements(shared, demo, tmp_path, lomso
 
 
 def test_unions_of_sources_and_their_mixture_with_tiles(lomsong, tmp_path):
-    settings = write_world(tmp_path, {"2026-10": month_of_tests("2026-10", {("r0c0", "V"): [10.0] * 6})})
+    settings = write_world(
+        tmp_path, {"2026-10": month_of_tests("2026-10", {("r0c0", "V"): [10.0] * 6})}
+    )
     (tmp_path / "log").mkdir()
     log = "Timestamp\tLongitude\tLatitude\tOperatorname\tNetworkTech\tTESTDOWNLINK\n2026.10.05_09.00.00\t103.05\t22.05\tV\t4G\t25000\n"
     (tmp_path / "log/x_datatest.txt").write_text(log)
@@ -371,8 +464,12 @@ def test_unions_of_sources_and_their_mixture_with_tiles(lomsong, tmp_path):
     folder, text = run(lomsong, settings, tmp_path / "out")
     assert "clean drive: 1 read = 1 valid" in text
     assert "clean ispeed: 18 read = 18 valid" in text
-    (tmp_path / "tiles.csv").write_text("quadkey,avg_d_kbps,tests,devices,quarter\n1323,1,1,1,2026Q4\n")
-    settings.write_text(settings.read_text() + '[sources.o]\npath = "tiles.csv"\nformat = "ookla"\n')
+    (tmp_path / "tiles.csv").write_text(
+        "quadkey,avg_d_kbps,tests,devices,quarter\n1323,1,1,1,2026Q4\n"
+    )
+    settings.write_text(
+        settings.read_text() + '[sources.o]\npath = "tiles.csv"\nformat = "ookla"\n'
+    )
     code, text = lomsong("run", "--settings", settings, "--lang", "en")
     assert code == 2
     assert "tests and Ookla tiles cannot be mixed" in text
@@ -398,9 +495,14 @@ def test_an_operator_called_all_is_not_taken_for_the_pooled_rows(lomsong, tmp_pa
 
 
 def test_swapped_coordinates_are_pointed_out(lomsong, tmp_path):
-    text = month_of_tests("2026-10", {("r0c0", "V"): [10.0] * 4}).replace("latitude,longitude", "longitude,latitude")
+    text = month_of_tests("2026-10", {("r0c0", "V"): [10.0] * 4}).replace(
+        "latitude,longitude", "longitude,latitude"
+    )
     _, log = run(lomsong, write_world(tmp_path, {"2026-10": text}), tmp_path / "out")
-    assert "100 % of the window's rows lie outside the area; check whether latitude and longitude are swapped" in log
+    assert (
+        "100 % of the window's rows lie outside the area; check whether latitude and longitude are swapped"
+        in log
+    )
 
 
 def test_two_phones_with_two_sim_cards_each_are_two_devices_and_show_no_speed(lomsong, tmp_path):
@@ -408,7 +510,9 @@ def test_two_phones_with_two_sim_cards_each_are_two_devices_and_show_no_speed(lo
     text = both.replace("device-r0c0-V-", "phone-").replace("device-r0c0-M-", "phone-")
     folder, _ = run(lomsong, write_world(tmp_path, {"2026-10": text}), tmp_path / "out")
     row = (
-        pd.read_csv(folder / "tables/commune_status.csv").query("commune_code == 'r0c0' and operator == 'all'").iloc[0]
+        pd.read_csv(folder / "tables/commune_status.csv")
+        .query("commune_code == 'r0c0' and operator == 'all'")
+        .iloc[0]
     )
     assert row["device_count"] == 2
     assert pd.isna(row["mean_mbps"])
@@ -419,9 +523,19 @@ def test_two_phones_with_two_sim_cards_each_are_two_devices_and_show_no_speed(lo
 
 def test_tiles_that_all_lie_elsewhere_give_no_data(lomsong, tmp_path):
     settings = write_world(tmp_path, {"2026-10": ""})
-    (tmp_path / "tiles.csv").write_text("quadkey,avg_d_kbps,tests,devices,quarter\n0230102122203301,9000,1,1,2026Q3\n")
+    (tmp_path / "tiles.csv").write_text(
+        "quadkey,avg_d_kbps,tests,devices,quarter\n0230102122203301,9000,1,1,2026Q3\n"
+    )
     code, text = lomsong(
-        "run", "--settings", settings, "--measurements", "tiles.csv", "--format", "ookla", "--lang", "en"
+        "run",
+        "--settings",
+        settings,
+        "--measurements",
+        "tiles.csv",
+        "--format",
+        "ookla",
+        "--lang",
+        "en",
     )
     assert code == 0, text
     assert "no valid test is left" in text
@@ -432,35 +546,46 @@ def test_tiles_that_all_lie_elsewhere_give_no_data(lomsong, tmp_path):
 
 def test_one_commune_alone_is_a_province_too(lomsong, tmp_path):
     settings = write_world(
-        tmp_path, {"2026-10": month_of_tests("2026-10", {("r0c0", "V"): [10.0, 14.0, 12.0, 9.0] * 4})}
+        tmp_path,
+        {"2026-10": month_of_tests("2026-10", {("r0c0", "V"): [10.0, 14.0, 12.0, 9.0] * 4})},
     )
     write_boundaries(tmp_path / "boundaries.geojson", squares(1, 1))
     folder, _ = run(lomsong, settings, tmp_path / "out")
     status = pd.read_csv(folder / "tables/commune_status.csv").set_index("operator")
     assert status.loc["V", "status"] == "confirmed_gap"
-    assert pd.isna(status.loc["V", "gap_probability"]), "no prior from one commune: direct evidence decides"
+    assert pd.isna(status.loc["V", "gap_probability"]), (
+        "no prior from one commune: direct evidence decides"
+    )
     priorities = pd.read_csv(folder / "tables/priorities.csv")
     assert priorities["depth"].iloc[0] == pytest.approx((40 - 11.25) / 40)
 
 
 def test_a_name_met_only_under_wifi_is_no_operator_there(lomsong, tmp_path):
-    slow = month_of_tests("2026-10", {("r0c0", "V"): [10.0, 14.0, 12.0, 9.0] * 4, ("r0c1", "M"): [50.0] * 4})
+    slow = month_of_tests(
+        "2026-10", {("r0c0", "V"): [10.0, 14.0, 12.0, 9.0] * 4, ("r0c1", "M"): [50.0] * 4}
+    )
     fixed = month_of_tests("2026-10", {("r0c0", "M"): [90.0]}, technology="wifi")
     folder, _ = run(
-        lomsong, write_world(tmp_path, {"2026-10": slow + "\n".join(fixed.splitlines()[1:]) + "\n"}), tmp_path / "out"
+        lomsong,
+        write_world(tmp_path, {"2026-10": slow + "\n".join(fixed.splitlines()[1:]) + "\n"}),
+        tmp_path / "out",
     )
     summary = pd.read_csv(folder / "tables/commune_summary.csv").set_index("commune_code")
     assert summary.loc["r0c0", "gap_class"] == "total_gap"
     nr = fixed.replace(",wifi,", ",5G,")
     folder, _ = run(
-        lomsong, write_world(tmp_path, {"2026-10": slow + "\n".join(nr.splitlines()[1:]) + "\n"}), tmp_path / "out2"
+        lomsong,
+        write_world(tmp_path, {"2026-10": slow + "\n".join(nr.splitlines()[1:]) + "\n"}),
+        tmp_path / "out2",
     )
     summary = pd.read_csv(folder / "tables/commune_summary.csv").set_index("commune_code")
     assert summary.loc["r0c0", "gap_class"] == "gap_rest_unknown"
 
 
 def test_twelve_centres_of_armenias_tiles_lie_outside_and_their_area_is_not_lost(shared):
-    """2024Q3: by centre 12 of 2,253 tiles are lost; by area 10 touch no province and 2 give their part."""
+    """2024Q3: by centre 12 of 2,253 tiles are lost; by area 10 touch no province and 2 give their
+    part.
+    """
     import geopandas as gpd
     import shapely
 
@@ -473,7 +598,9 @@ def test_twelve_centres_of_armenias_tiles_lie_outside_and_their_area_is_not_lost
         columns={"iso_3166_2": "commune_code"}
     )
     centre = shapely.centroid(outlines)
-    held = locate.communes_of_points(pd.Series(shapely.get_y(centre)), pd.Series(shapely.get_x(centre)), provinces)
+    held = locate.communes_of_points(
+        pd.Series(shapely.get_y(centre)), pd.Series(shapely.get_x(centre)), provinces
+    )
     assert (len(held), int(held.isna().sum())) == (2253, 12)
     assert 2253 - locate.tile_shares(outlines, provinces)["tile"].nunique() == 10
 
@@ -493,24 +620,38 @@ def test_a_tile_whose_first_copy_cannot_be_read_is_still_counted_once(lomsong, t
         communes.assign(geometry=[shapely.box(west - 1, south - 1, east + 1, north + 1)]),
     )
     (tmp_path / "t.csv").write_text(
-        f"quadkey,avg_d_kbps,tests,devices,quarter\n{key},x,5,5,2026Q3\n" + f"{key},9000,5,5,2026Q3\n" * 2
+        f"quadkey,avg_d_kbps,tests,devices,quarter\n{key},x,5,5,2026Q3\n"
+        + f"{key},9000,5,5,2026Q3\n" * 2
     )
     folder, text = run(
-        lomsong, settings, tmp_path / "out", "--measurements", str(tmp_path / "t.csv"), "--format", "ookla"
+        lomsong,
+        settings,
+        tmp_path / "out",
+        "--measurements",
+        str(tmp_path / "t.csv"),
+        "--format",
+        "ookla",
     )
     assert "3 tiles = 1 used + 2 set aside; 100.0 % of their tests placed" in text
     assert pd.read_csv(folder / "tables/commune_status.csv")["test_count"].tolist() == [5]
-    assert pd.read_csv(folder / "tables/rejects.csv")["reject_reason"].tolist() == ["bad_value", "duplicate"]
+    assert pd.read_csv(folder / "tables/rejects.csv")["reject_reason"].tolist() == [
+        "bad_value",
+        "duplicate",
+    ]
 
 
 def test_a_stricter_privacy_gate_empties_priorities_too(lomsong, tmp_path):
-    """Gaps of 6 devices under a gate of 10: the row and its rank stay, what could be turned into a mean goes."""
+    """Gaps of 6 devices under a gate of 10: the row and its rank stay, what could be turned into a
+    mean goes.
+    """
     speeds = [10.0, 14.0, 12.0, 9.0, 11.0, 13.0]
     plan = {("r0c0", "V"): speeds * 2} | {
         (f"r{r}c{c}", "V"): [s * (r + c) for s in speeds] for r in range(1, 4) for c in range(4)
     }
     settings = write_world(
-        tmp_path, {"2026-10": month_of_tests("2026-10", plan, per_device=4)}, "[privacy]\nmin_devices = 10\n"
+        tmp_path,
+        {"2026-10": month_of_tests("2026-10", plan, per_device=4)},
+        "[privacy]\nmin_devices = 10\n",
     )
     folder, _ = run(lomsong, settings, tmp_path / "out")
     priorities = pd.read_csv(folder / "tables/priorities.csv")
@@ -534,7 +675,9 @@ def test_a_stricter_privacy_gate_empties_priorities_too(lomsong, tmp_path):
 
 def test_tiles_are_never_widened(armenia, tmp_path, lomsong):
     wide = tmp_path / "wide.toml"
-    wide.write_text(armenia.read_text(encoding="utf-8") + "\n[evidence]\nwindow_months = 6\n", encoding="utf-8")
+    wide.write_text(
+        armenia.read_text(encoding="utf-8") + "\n[evidence]\nwindow_months = 6\n", encoding="utf-8"
+    )
     folder, text = run(lomsong, wide, tmp_path / "out", "--period", "2024Q3")
     assert "period 2024Q3, evidence window 2024-07 – 2024-09" in text
     assert json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["window_months"] == [

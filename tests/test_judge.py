@@ -14,7 +14,13 @@ SURE_GAP = dict(
     slow_hours_apart=6.0, p_gap=0.004, is_borrowed_gap=False,
 )  # fmt: skip
 SURE_PASS = SURE_GAP | dict(
-    mean_mbps=63.0, lo_mbps=54.0, hi_mbps=72.0, worst_hi_mbps=74.0, q_gap=1.0, q_meets=0.001, gap_probability=0.001
+    mean_mbps=63.0,
+    lo_mbps=54.0,
+    hi_mbps=72.0,
+    worst_hi_mbps=74.0,
+    q_gap=1.0,
+    q_meets=0.001,
+    gap_probability=0.001,
 )
 NAN = float("nan")
 
@@ -83,33 +89,59 @@ BORROWED = [
 
 @pytest.mark.parametrize(("change", "may"), BORROWED)
 def test_what_may_borrow(change, may):
-    row = SURE_GAP | {"m": 7, "sample_count": 24, "q_gap": 0.2, "hi_mbps": 45.0, "p_gap": 0.1} | change
+    row = (
+        SURE_GAP
+        | {"m": 7, "sample_count": 24, "q_gap": 0.2, "hi_mbps": 45.0, "p_gap": 0.1}
+        | change
+    )
     assert judge.may_borrow(pd.DataFrame([row]), T, GATES).tolist() == [may]
 
 
 def test_a_borrowed_gap_is_confirmed_and_says_so_and_direct_evidence_goes_first():
-    few = SURE_GAP | {"m": 7, "sample_count": 24, "q_gap": 0.2, "hi_mbps": 45.0, "is_borrowed_gap": True}
-    verdict = judge.assign_status(pd.DataFrame([few, SURE_GAP | {"is_borrowed_gap": True}]), T, GATES)
+    few = SURE_GAP | {
+        "m": 7,
+        "sample_count": 24,
+        "q_gap": 0.2,
+        "hi_mbps": 45.0,
+        "is_borrowed_gap": True,
+    }
+    verdict = judge.assign_status(
+        pd.DataFrame([few, SURE_GAP | {"is_borrowed_gap": True}]), T, GATES
+    )
     assert verdict["status"].tolist() == ["confirmed_gap"] * 2
     assert verdict["evidence_basis"].tolist() == ["borrowed", "direct"]
-    assert verdict["failed_gates"].tolist() == ["confirmed_min_devices;confirmed_min_samples;interval;q_value", ""]
+    assert verdict["failed_gates"].tolist() == [
+        "confirmed_min_devices;confirmed_min_samples;interval;q_value",
+        "",
+    ]
 
 
 @pytest.mark.parametrize(
     ("base", "change", "failed"),
     [
         (SURE_GAP, {"m": 4, "hi_mbps": 90.0}, "min_devices"),
-        (SURE_GAP, {"m": 1, "sample_count": 1, "date_count": 1}, "min_devices;min_samples;min_dates"),
+        (
+            SURE_GAP,
+            {"m": 1, "sample_count": 1, "date_count": 1},
+            "min_devices;min_samples;min_dates",
+        ),
         (SURE_GAP, {"m": 9, "worst_hi_mbps": 41.0}, "confirmed_min_devices;leave_one_out"),
         (SURE_GAP, {"slow_hours_apart": 1.0, "q_gap": 0.5}, "min_hours_apart;q_value"),
         (SURE_GAP, {"is_capped": True}, "device_ids"),
         (SURE_GAP, {"test_count": 0, "m": 0, "sample_count": 0, "date_count": 0}, ""),
         (SURE_PASS, {}, ""),
-        (SURE_PASS, {"lo_mbps": 39.0, "q_meets": 0.2, "gap_probability": 0.3}, "interval;q_value;posterior"),
+        (
+            SURE_PASS,
+            {"lo_mbps": 39.0, "q_meets": 0.2, "gap_probability": 0.3},
+            "interval;q_value;posterior",
+        ),
     ],
 )
 def test_failed_gates(base, change, failed):
-    assert judge.assign_status(pd.DataFrame([base | change]), T, GATES)["failed_gates"].iloc[0] == failed
+    assert (
+        judge.assign_status(pd.DataFrame([base | change]), T, GATES)["failed_gates"].iloc[0]
+        == failed
+    )
 
 
 def test_evidence_basis_is_direct_wherever_there_are_devices():
@@ -137,7 +169,12 @@ FLAG_BASE = dict(
         ({"largest_device_tests": 25, "raw_mean_mbps": 20.0}, ""),
         ({"median_mbps": 39.9}, "mean_median_conflict"),
         (
-            {"mean_mbps": 39.9, "median_mbps": 40.0, "raw_mean_mbps": 39.9, "all_mobile_mean_mbps": 39.9},
+            {
+                "mean_mbps": 39.9,
+                "median_mbps": 40.0,
+                "raw_mean_mbps": 39.9,
+                "all_mobile_mean_mbps": 39.9,
+            },
             "mean_median_conflict",
         ),
         ({"share_below_10_mbps": 0.10}, "low_tail"),
@@ -150,7 +187,14 @@ FLAG_BASE = dict(
         ({"accurate_count": 50}, ""),
         ({"sd_mbps": 0.0}, "no_spread"),
         (
-            {"test_count": 0, "sample_count": 0, "m": 0, "mean_mbps": NAN, "month_test_count": 0, "accurate_count": 0},
+            {
+                "test_count": 0,
+                "sample_count": 0,
+                "m": 0,
+                "mean_mbps": NAN,
+                "month_test_count": 0,
+                "accurate_count": 0,
+            },
             "",
         ),
     ],
@@ -171,13 +215,27 @@ def test_flags(change, flags):
 )
 def test_no_data_reason(tests, failed, newer, older, reason):
     rows = pd.DataFrame(
-        [dict(test_count=tests, failed_test_count=failed, newer_test_count=newer, older_test_count=older)]
+        [
+            dict(
+                test_count=tests,
+                failed_test_count=failed,
+                newer_test_count=newer,
+                older_test_count=older,
+            )
+        ]
     )
     found = judge.no_data_reason(rows).iloc[0]
     assert (None if pd.isna(found) else found) == reason
 
 
-G, P, M, B, U, N = "confirmed_gap", "probable_gap", "meets_target", "borderline", "insufficient_evidence", "no_data"
+G, P, M, B, U, N = (
+    "confirmed_gap",
+    "probable_gap",
+    "meets_target",
+    "borderline",
+    "insufficient_evidence",
+    "no_data",
+)
 
 
 @pytest.mark.parametrize(
@@ -208,13 +266,22 @@ def test_gap_class(statuses, gap_class):
 
 
 def test_an_operator_without_devices_there_within_a_year_does_not_count():
-    rows = pd.DataFrame({"commune_code": "a", "operator": ["x", "y"], "status": [G, N], "counts_here": [True, False]})
+    rows = pd.DataFrame(
+        {
+            "commune_code": "a",
+            "operator": ["x", "y"],
+            "status": [G, N],
+            "counts_here": [True, False],
+        }
+    )
     assert judge.summarise(rows)["gap_class"].iloc[0] == "total_gap"
     assert judge.summarise(rows.assign(counts_here=True))["gap_class"].iloc[0] == "gap_rest_unknown"
 
 
 def test_a_pooled_gap_leaves_the_rest_unknown():
-    rows = pd.DataFrame({"commune_code": ["a", "b"], "operator": "all", "status": [P, M], "counts_here": True})
+    rows = pd.DataFrame(
+        {"commune_code": ["a", "b"], "operator": "all", "status": [P, M], "counts_here": True}
+    )
     assert judge.summarise(rows)["gap_class"].tolist() == ["gap_rest_unknown", "no_gap_found"]
 
 
@@ -241,7 +308,9 @@ def test_everywhere_is_a_pair_of_bounds(statuses, counts, bounds):
     )
     assert judge.everywhere_bounds(rows) == bounds
     pooled = rows.assign(operator="all", status=G, evidence="confirmed")
-    assert judge.everywhere_bounds(pd.concat([rows, pooled], ignore_index=True)) == bounds, "the pooled row has no say"
+    assert judge.everywhere_bounds(pd.concat([rows, pooled], ignore_index=True)) == bounds, (
+        "the pooled row has no say"
+    )
 
 
 def test_everywhere_counts_communes():

@@ -30,7 +30,8 @@ def table_of(rows: list[tuple[str, str, int, int, int, float]], *, files: int = 
                 "source": "s",
                 "source_file": f"f{i % files}",
                 "source_row": i + 2,
-                "measured_at": pd.Timestamp(f"2026-10-{day:02d}T{hour:02d}:00:00Z") + pd.Timedelta(seconds=i % 3000),
+                "measured_at": pd.Timestamp(f"2026-10-{day:02d}T{hour:02d}:00:00Z")
+                + pd.Timedelta(seconds=i % 3000),
                 "latitude": PLACES[code][0] + device * 1e-4,
                 "longitude": PLACES[code][1],
                 "location_accuracy_m": 10.0,
@@ -62,7 +63,11 @@ row = st.tuples(
     st.floats(2, 150).map(lambda x: round(x, 2)),
 )
 months = st.lists(row, min_size=40, max_size=160)
-few = settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+few = settings(
+    max_examples=12,
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
 
 
 @few
@@ -82,7 +87,9 @@ def test_order_and_files_never_matter(rows, files, random):
         "priorities",
         "measure_first",
     ):
-        pd.testing.assert_frame_equal(pd.DataFrame(base[name]), pd.DataFrame(other[name]), check_exact=False, rtol=1e-9)
+        pd.testing.assert_frame_equal(
+            pd.DataFrame(base[name]), pd.DataFrame(other[name]), check_exact=False, rtol=1e-9
+        )
 
 
 @few
@@ -90,9 +97,9 @@ def test_order_and_files_never_matter(rows, files, random):
 def test_scaling_every_speed_and_the_target_leaves_the_statuses(rows, factor):
     base = judged(table_of(rows))["commune_status"]
     scaled = table_of([(c, o, d, day, h, v * factor) for c, o, d, day, h, v in rows])
-    other = judged(scaled, target={"download_mbps": 40 * factor}, quality={"max_download_mbps": 600 * factor})[
-        "commune_status"
-    ]
+    other = judged(
+        scaled, target={"download_mbps": 40 * factor}, quality={"max_download_mbps": 600 * factor}
+    )["commune_status"]
     assert base[["status", "evidence"]].equals(other[["status", "evidence"]])
 
 
@@ -106,7 +113,11 @@ def test_counts_add_up_and_small_groups_show_no_speed(rows):
     assert named["test_count"].sum() == pooled["test_count"].sum() == len(rows) - rejects
     assert tables["rejects_summary"]["reject_count"].sum() == rejects
     few_devices = status[status["device_count"].between(1, 2)]
-    assert few_devices[["mean_mbps", "lo_mbps", "raw_mean_mbps", "gap_probability", "q_gap"]].isna().all(axis=None)
+    assert (
+        few_devices[["mean_mbps", "lo_mbps", "raw_mean_mbps", "gap_probability", "q_gap"]]
+        .isna()
+        .all(axis=None)
+    )
     cells = tables["hex_status"]
     assert cells[cells["device_count"].lt(3)][["mean_mbps", "median_mbps"]].isna().all(axis=None)
     both = (status["lo_mbps"] <= status["mean_mbps"]) & (status["mean_mbps"] <= status["hi_mbps"])
@@ -129,9 +140,13 @@ def test_a_further_device_above_the_target_never_turns_a_units_pass_into_a_gap(r
     passes = status[(status["status"] == "meets_target") & (status["operator"] != "all")]
     if passes.empty:
         return
-    unit = data.draw(st.sampled_from(list(zip(passes["commune_code"], passes["operator"], strict=True))))
+    unit = data.draw(
+        st.sampled_from(list(zip(passes["commune_code"], passes["operator"], strict=True)))
+    )
     added = [(*unit, 99, day, hour, speed) for day, hour in ((1, 3), (3, 9), (5, 15))]
-    after = judged(table_of([*rows, *added]), **fixed)["commune_status"].set_index(["commune_code", "operator"])
+    after = judged(table_of([*rows, *added]), **fixed)["commune_status"].set_index(
+        ["commune_code", "operator"]
+    )
     assert after.loc[unit, "status"] not in ("confirmed_gap", "probable_gap")
 
 
@@ -145,7 +160,9 @@ def test_another_device_above_the_target_never_turns_a_pass_into_a_gap(values, a
 
     def is_gap_or_pass(x: list[float]) -> tuple[bool, bool]:
         units = statistics.describe(device_frame({("a", "V"): x}))
-        gap_probability = statistics.posterior(units["m"].to_numpy(), units["log_mean"].to_numpy(), prior, 40.0)[1][0]
+        gap_probability = statistics.posterior(
+            units["m"].to_numpy(), units["log_mean"].to_numpy(), prior, 40.0
+        )[1][0]
         mean = units["mean_mbps"].iloc[0]
         return mean < 40 and gap_probability >= 0.8, mean >= 40 and gap_probability <= 0.2
 
@@ -172,6 +189,8 @@ def test_months_of_the_window_that_the_data_lack_are_told():
     tiles = typed("tiles", pd.DataFrame({c: [] for c in TABLES["tiles"]}))
     inputs = Inputs(COMMUNES, tests, tiles, [], [], [], {"s": 1})
     month = judge_month(inputs, rules, chosen_period(inputs, rules, None), Journal())
-    assert [w.values["found"] for w in month.warnings if w.code == "months_missing"] == [["2026-08", "2026-09"]]
+    assert [w.values["found"] for w in month.warnings if w.code == "months_missing"] == [
+        ["2026-08", "2026-09"]
+    ]
     assert isinstance(month.tables["commune_status"], pd.DataFrame)
     assert result_tables.UNIT == ["commune_code", "operator"]

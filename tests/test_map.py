@@ -75,9 +75,15 @@ def choose(page, operator: str) -> None:
 
 @pytest.mark.browser
 def test_the_legend_counts_what_the_tables_say_for_every_operator(opened, demo_outputs):
-    status = pd.read_csv(demo_outputs / "tables/commune_status.csv", dtype={"commune_code": str}, keep_default_na=False)
+    status = pd.read_csv(
+        demo_outputs / "tables/commune_status.csv",
+        dtype={"commune_code": str},
+        keep_default_na=False,
+    )
     summary = pd.read_csv(demo_outputs / "tables/commune_summary.csv")
-    values = [r.get_attribute("value") for r in opened.page.query_selector_all("input[name=operator]")]
+    values = [
+        r.get_attribute("value") for r in opened.page.query_selector_all("input[name=operator]")
+    ]
     assert values == ["all", *sorted(set(status["operator"]) - {"all"})]
     found = {key: n for key, n in legend(opened.page).items() if n}
     assert found == summary["gap_class"].value_counts().to_dict()
@@ -85,7 +91,12 @@ def test_the_legend_counts_what_the_tables_say_for_every_operator(opened, demo_o
         choose(opened.page, operator)
         rows = status[status["operator"] == operator]
         expected = (
-            pd.Series([palette.verdict(s, e) for s, e in zip(rows["status"], rows["evidence"], strict=True)])
+            pd.Series(
+                [
+                    palette.verdict(s, e)
+                    for s, e in zip(rows["status"], rows["evidence"], strict=True)
+                ]
+            )
             .value_counts()
             .to_dict()
         )
@@ -94,7 +105,8 @@ def test_the_legend_counts_what_the_tables_say_for_every_operator(opened, demo_o
         good = int(rows["status"].eq("meets_target").sum())
         bad = int(rows["status"].isin(["confirmed_gap", "probable_gap"]).sum())
         assert (
-            headline == f"4G · 10/2026 · 40 Mbps · đạt {good} · chưa đạt {bad} · chưa đủ bằng chứng {38 - good - bad}"
+            headline
+            == f"4G · 10/2026 · 40 Mbps · đạt {good} · chưa đạt {bad} · chưa đủ bằng chứng {38 - good - bad}"
         )
 
 
@@ -133,7 +145,9 @@ def test_a_click_on_a_commune_opens_its_card_with_the_tables_figures(opened, dem
 
 
 def written(value: float, digits: int) -> str:
-    """As a Vietnamese reader expects it: rounded once, half up; a speed that this would carry over the target with two digits, cut."""
+    """As a Vietnamese reader expects it: rounded once, half up; a speed that this would carry over
+    the target with two digits, cut.
+    """
     if pd.isna(value):
         return "–"
     rounded = Decimal(repr(value)).quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP)
@@ -167,7 +181,11 @@ def test_every_card_of_every_commune_shows_the_tables_figures(opened, demo_outpu
 
 def test_cells_are_written_and_coloured_as_in_the_table(demo_outputs):
     """Rounded to what the page writes, and never into another class: 39.96 stays below 40."""
-    table = pd.read_parquet(demo_outputs / "tables/hex_status.parquet").set_index(["hex_id", "operator"]).sort_index()
+    table = (
+        pd.read_parquet(demo_outputs / "tables/hex_status.parquet")
+        .set_index(["hex_id", "operator"])
+        .sort_index()
+    )
     shown = page_table(read_page(demo_outputs / "maps/coverage_gaps.html"), "cells")
     assert shown.index.equals(table.index)
     assert (shown["devices"] == table["device_count"]).all()
@@ -177,7 +195,10 @@ def test_cells_are_written_and_coloured_as_in_the_table(demo_outputs):
         assert (shown[name].notna() == known).all(), name
         assert (shown[name] - table[column])[known].abs().max() <= digit, name
         breaks = [-1.0, *palette.SCALES[name].breaks, 1e9]
-        classes = [pd.cut(values[known], breaks, right=False, labels=False) for values in (shown[name], table[column])]
+        classes = [
+            pd.cut(values[known], breaks, right=False, labels=False)
+            for values in (shown[name], table[column])
+        ]
         assert (classes[0] == classes[1]).all(), name
 
 
@@ -201,7 +222,10 @@ def test_dd_is_found_as_d(opened):
 @pytest.mark.browser
 def test_the_top_list_follows_the_operator_and_the_priorities(opened, demo_outputs):
     priorities = pd.read_csv(demo_outputs / "tables/priorities.csv")
-    for operator, rows in (("all", priorities), ("MobiFone", priorities[priorities["operator"] == "MobiFone"])):
+    for operator, rows in (
+        ("all", priorities),
+        ("MobiFone", priorities[priorities["operator"] == "MobiFone"]),
+    ):
         choose(opened.page, operator)
         shown = [li.inner_text() for li in opened.page.query_selector_all("#top-gaps li")]
         assert len(shown) == 10
@@ -213,7 +237,9 @@ def test_the_top_list_follows_the_operator_and_the_priorities(opened, demo_outpu
 
 @pytest.mark.browser
 def test_the_hash_keeps_the_choice(browser, demo_outputs):
-    seen = Seen(browser, demo_outputs / "maps/coverage_gaps.html", "#operator=VinaPhone&commune=03434").ready()
+    seen = Seen(
+        browser, demo_outputs / "maps/coverage_gaps.html", "#operator=VinaPhone&commune=03434"
+    ).ready()
     assert seen.page.is_checked('input[value="VinaPhone"]')
     assert seen.page.inner_text("#card h2 span") == "Xã Nậm Hàng"
     assert seen.complaints == []
@@ -222,7 +248,9 @@ def test_the_hash_keeps_the_choice(browser, demo_outputs):
 
 @pytest.mark.browser
 def test_a_broken_link_still_opens_the_map(browser, demo_outputs):
-    seen = Seen(browser, demo_outputs / "maps/coverage_gaps.html", "#operator=%E0%A4%A&commune=nowhere&&=").ready()
+    seen = Seen(
+        browser, demo_outputs / "maps/coverage_gaps.html", "#operator=%E0%A4%A&commune=nowhere&&="
+    ).ready()
     assert seen.page.is_checked('input[value="all"]')
     assert seen.complaints == []
     seen.context.close()
@@ -240,7 +268,9 @@ def test_cells_appear_closer_in_and_small_groups_have_no_colour_of_speed(opened,
     assert painted(opened.page) == 0
     opened.page.evaluate("() => { map_lomsong.setView([22.35, 103.4], 11, {animate: false}); }")
     assert painted(opened.page) > 10_000
-    small = page_table(read_page(demo_outputs / "maps/coverage_gaps.html"), "cells").query("devices < 3")
+    small = page_table(read_page(demo_outputs / "maps/coverage_gaps.html"), "cells").query(
+        "devices < 3"
+    )
     assert len(small)
     assert small[["mean", "median", "upload", "latency"]].isna().all(axis=None)
     assert not small["weak"].any()
@@ -249,27 +279,41 @@ def test_cells_appear_closer_in_and_small_groups_have_no_colour_of_speed(opened,
 @pytest.mark.browser
 @pytest.mark.parametrize("operator", ["Viettel", "VinaPhone", "MobiFone", "Vietnamobile"])
 def test_a_click_on_a_cell_shows_its_row_of_the_table(opened, demo_outputs, operator):
-    """The pixel that is clicked, the cell that answers, and the table agree – for small cells and large."""
-    cells = pd.read_parquet(demo_outputs / "tables/hex_status.parquet").set_index(["hex_id", "operator"])
+    """The pixel that is clicked, the cell that answers, and the table agree – for small cells and
+    large.
+    """
+    cells = pd.read_parquet(demo_outputs / "tables/hex_status.parquet").set_index(
+        ["hex_id", "operator"]
+    )
     choose(opened.page, operator)
     here = cells.xs(operator, level="operator")
     import h3
 
-    for hex_id in [*here.index[here["h3_resolution"] == 6][:3], *here.index[here["h3_resolution"] == 9][:3]]:
+    for hex_id in [
+        *here.index[here["h3_resolution"] == 6][:3],
+        *here.index[here["h3_resolution"] == 9][:3],
+    ]:
         place = h3.cell_to_latlng(hex_id)
         zoom = 11 if h3.get_resolution(hex_id) == 6 else 14
-        opened.page.evaluate("([at, zoom]) => { map_lomsong.setView(at, zoom, {animate: false}); }", [place, zoom])
+        opened.page.evaluate(
+            "([at, zoom]) => { map_lomsong.setView(at, zoom, {animate: false}); }", [place, zoom]
+        )
         box = opened.page.query_selector(".map").bounding_box()
         opened.page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
         if opened.page.query_selector("#card-cell") is None:
             continue  # the centre of a cell may lie outside every commune
         shown = opened.page.inner_text("#card-cell").split()[-1]
-        assert h3.get_resolution(shown) >= h3.get_resolution(hex_id), "the finest cell drawn there answers"
+        assert h3.get_resolution(shown) >= h3.get_resolution(hex_id), (
+            "the finest cell drawn there answers"
+        )
         assert shown == hex_id or h3.cell_to_parent(shown, h3.get_resolution(hex_id)) == hex_id
         for row in opened.page.query_selector_all("tr[data-cell-operator]"):
             figures = cells.loc[(shown, row.get_attribute("data-cell-operator"))]
             texts = [cell.inner_text() for cell in row.query_selector_all("td")]
-            assert texts[2:] == [written(float(figures["device_count"]), 0), written(float(figures["test_count"]), 0)]
+            assert texts[2:] == [
+                written(float(figures["device_count"]), 0),
+                written(float(figures["test_count"]), 0),
+            ]
             assert (texts[0] == "–") == pd.isna(figures["mean_mbps"])
             if texts[0] != "–":
                 assert abs(float(texts[0].replace(",", ".")) - figures["mean_mbps"]) <= 0.1
@@ -291,7 +335,11 @@ def test_why_says_what_explain_says(opened, demo_outputs, lang):
     for code, cards in zip(codes, shown, strict=True):
         for row in run.status[run.status["commune_code"] == code].to_dict("records"):
             areas = run.gap_areas
-            gaps = list(areas.loc[areas["commune_code"].eq(code) & areas["operator"].eq(row["operator"]), "gap_id"])
+            gaps = list(
+                areas.loc[
+                    areas["commune_code"].eq(code) & areas["operator"].eq(row["operator"]), "gap_id"
+                ]
+            )
             told = explanation(row, run.manifest["settings"], gaps, lang)[1:]
             assert cards[row["operator"]] == [line.strip() for line in told]
             compared += 1
@@ -311,14 +359,18 @@ def test_views_of_one_operator_show_its_figures_and_no_view_pools_means(opened, 
         breaks = [-1.0, *palette.SCALES[view].breaks, 1e9]
         expected = pd.cut(rows[column].dropna(), breaks, right=False, labels=False).value_counts()
         found = legend(opened.page)
-        assert {k: n for k, n in found.items() if n and k != "none"} == {f"{view}:{i}": n for i, n in expected.items()}
+        assert {k: n for k, n in found.items() if n and k != "none"} == {
+            f"{view}:{i}": n for i, n in expected.items()
+        }
         if view not in ("tests", "month"):
             assert found["none"] == rows[column].isna().sum()
     opened.page.check('input[name=view][value="evidence"]', force=True)
     assert legend(opened.page)["confirmed"] == rows["evidence"].eq("confirmed").sum()
     opened.page.check('input[name=view][value="mean"]', force=True)
     choose(opened.page, "all")
-    assert opened.page.is_checked('input[name=view][value="verdict"]'), "operators are never pooled into one mean"
+    assert opened.page.is_checked('input[name=view][value="verdict"]'), (
+        "operators are never pooled into one mean"
+    )
 
 
 @pytest.mark.browser
@@ -348,12 +400,18 @@ def test_the_table_sorts_and_the_csv_is_the_table(opened, demo_outputs):
     opened.page.click("#show-table")
     opened.page.click("[data-sort=mean]")
     assert opened.page.get_attribute("th:has([data-sort=mean])", "aria-sort") == "descending"
-    codes = [r.query_selector("td").inner_text() for r in opened.page.query_selector_all("#table tbody tr")]
+    codes = [
+        r.query_selector("td").inner_text()
+        for r in opened.page.query_selector_all("#table tbody tr")
+    ]
     means = rows["mean_mbps"].reindex(codes)
     assert means.dropna().is_monotonic_decreasing
     assert means.isna().to_numpy()[-means.isna().sum() :].all(), "what is missing stands last"
     opened.page.click("[data-sort=mean]")
-    codes = [r.query_selector("td").inner_text() for r in opened.page.query_selector_all("#table tbody tr")]
+    codes = [
+        r.query_selector("td").inner_text()
+        for r in opened.page.query_selector_all("#table tbody tr")
+    ]
     assert rows["mean_mbps"].reindex(codes).dropna().is_monotonic_increasing
     with opened.page.expect_download() as waiting:
         opened.page.click("#save-csv")
@@ -363,7 +421,12 @@ def test_the_table_sorts_and_the_csv_is_the_table(opened, demo_outputs):
     saved = pd.read_csv(io.BytesIO(content), dtype={"Mã": str}).set_index("Mã")
     assert saved.index.tolist() == codes
     pd.testing.assert_series_equal(
-        saved["Trung bình"], rows["mean_mbps"].reindex(codes), check_names=False, check_index=False, rtol=0, atol=0.001
+        saved["Trung bình"],
+        rows["mean_mbps"].reindex(codes),
+        check_names=False,
+        check_index=False,
+        rtol=0,
+        atol=0.001,
     )
     assert (saved["Thiết bị"] == rows["device_count"].reindex(codes).to_numpy()).all()
     assert set(saved["Ghi chú"]) == {"SỐ LIỆU GIẢ LẬP – INVENTED DATA"}
@@ -422,7 +485,10 @@ def test_old_names_are_found(opened, demo, typed):
     from pipeline.verdicts.explain import plain
 
     old = pd.read_csv(demo / "boundaries/crosswalk.csv", dtype=str)
-    found = old[old["old_ward_name"].map(plain).str.contains(typed) | old["old_district_name"].map(plain).eq(typed)]
+    found = old[
+        old["old_ward_name"].map(plain).str.contains(typed)
+        | old["old_district_name"].map(plain).eq(typed)
+    ]
     opened.page.fill("input[type=search]", typed)
     results = [r.inner_text() for r in opened.page.query_selector_all("#search-results li")]
     assert len(results) == found["new_ward_code"].nunique() > 0
@@ -437,11 +503,15 @@ def test_the_language_switches_every_word_and_number(opened):
     assert opened.page.inner_text("#headline").startswith("4G · 10/2026 · 40 Mbps · met ")
     assert opened.page.title().startswith("Mobile coverage gaps – Lai Châu")
     words = set(
-        opened.page.evaluate("[...document.querySelectorAll('[data-t]')].map(e => e.dataset.t + '=' + e.textContent)")
+        opened.page.evaluate(
+            "[...document.querySelectorAll('[data-t]')].map(e => e.dataset.t + '=' + e.textContent)"
+        )
     )
     opened.page.click("#language")
     again = set(
-        opened.page.evaluate("[...document.querySelectorAll('[data-t]')].map(e => e.dataset.t + '=' + e.textContent)")
+        opened.page.evaluate(
+            "[...document.querySelectorAll('[data-t]')].map(e => e.dataset.t + '=' + e.textContent)"
+        )
     )
     assert not words & again, "no word stays as it was"
 
@@ -477,12 +547,16 @@ def test_the_map_can_be_used_by_keyboard(opened):
 @pytest.mark.browser
 @pytest.mark.parametrize("size", [(1366, 768), (390, 844)])
 @pytest.mark.parametrize(
-    "choice", ["", "#operator=Viettel&view=mean&commune=03390", "#operator=MobiFone&table=1&lang=en"]
+    "choice",
+    ["", "#operator=Viettel&view=mean&commune=03390", "#operator=MobiFone&table=1&lang=en"],
 )
 def test_nothing_shuts_anybody_out(browser, demo_outputs, size, choice):
     """axe: WCAG 2 A and AA (2.0 to 2.2) and its best practices."""
     seen = Seen(
-        browser, demo_outputs / "maps/coverage_gaps.html", choice, viewport={"width": size[0], "height": size[1]}
+        browser,
+        demo_outputs / "maps/coverage_gaps.html",
+        choice,
+        viewport={"width": size[0], "height": size[1]},
     )
     seen.ready().page.evaluate(AXE.read_text(encoding="utf-8"))
     found = seen.page.evaluate(
@@ -497,21 +571,34 @@ def test_nothing_shuts_anybody_out(browser, demo_outputs, size, choice):
 def test_it_prints_on_one_a4_page(browser, demo_outputs):
     for choice in ("", "#operator=Viettel&commune=03390"):
         seen = Seen(
-            browser, demo_outputs / "maps/coverage_gaps.html", choice, viewport={"width": 1366, "height": 768}
+            browser,
+            demo_outputs / "maps/coverage_gaps.html",
+            choice,
+            viewport={"width": 1366, "height": 768},
         ).ready()
         before = seen.page.evaluate("[map_lomsong.getZoom(), map_lomsong.getSize().x]")
         content = seen.page.pdf(prefer_css_page_size=True, print_background=True)
-        assert content.count(b"/Type /Page\n") + content.count(b"/Type/Page/") + content.count(b"/Type /Page ") == 1
+        assert (
+            content.count(b"/Type /Page\n")
+            + content.count(b"/Type/Page/")
+            + content.count(b"/Type /Page ")
+            == 1
+        )
         box = content.split(b"/MediaBox [")[1].split(b"]")[0].split()
         assert [round(float(v)) for v in box] == [0, 0, 842, 595]
-        assert seen.page.evaluate("[map_lomsong.getZoom(), map_lomsong.getSize().x]") == before, "the view is as before"
+        assert seen.page.evaluate("[map_lomsong.getZoom(), map_lomsong.getSize().x]") == before, (
+            "the view is as before"
+        )
         seen.context.close()
 
 
 @pytest.mark.browser
 def test_a_phone_needs_no_sideways_scroll_and_can_zoom(browser, demo_outputs):
     seen = Seen(
-        browser, demo_outputs / "maps/coverage_gaps.html", viewport={"width": 390, "height": 844}, device_scale_factor=2
+        browser,
+        demo_outputs / "maps/coverage_gaps.html",
+        viewport={"width": 390, "height": 844},
+        device_scale_factor=2,
     ).ready()
     assert seen.page.evaluate("document.documentElement.scrollWidth") == 390
     assert seen.page.is_visible("#headline")
@@ -538,7 +625,9 @@ def test_without_script_the_first_priorities_stand_in_a_table(browser, demo_outp
 
 @pytest.mark.browser
 def test_hostile_names_run_nothing(browser, tmp_path, lomsong):
-    """Names of the area, a commune, an operator and the notice that are markup: text on the map, in table, card, tooltip, title, CSV."""
+    """Names of the area, a commune, an operator and the notice that are markup: text on the map, in
+    table, card, tooltip, title, CSV.
+    """
     import json
 
     from tests.test_journey import golden_world
@@ -555,10 +644,15 @@ def test_hostile_names_run_nothing(browser, tmp_path, lomsong):
     assert lomsong("run", "--settings", settings)[0] == 0
     operator = "=" + evil
     seen = Seen(
-        browser, tmp_path / "outputs/2026-10/maps/coverage_gaps.html", "#commune=r0c0", accept_downloads=True
+        browser,
+        tmp_path / "outputs/2026-10/maps/coverage_gaps.html",
+        "#commune=r0c0",
+        accept_downloads=True,
     ).ready()
     page = seen.page
-    assert operator in [r.get_attribute("value") for r in page.query_selector_all("input[name=operator]")]
+    assert operator in [
+        r.get_attribute("value") for r in page.query_selector_all("input[name=operator]")
+    ]
     page.evaluate(
         "name => { [...document.querySelectorAll('input[name=operator]')].find(r => r.value === name).click(); }",
         operator,
@@ -574,7 +668,9 @@ def test_hostile_names_run_nothing(browser, tmp_path, lomsong):
         page.click("#save-csv")
     saved = pd.read_csv(waiting.value.path(), encoding="utf-8-sig")
     assert evil in set(saved["Xã, phường"])
-    assert set(saved["Nhà mạng"]) == {"'" + operator}, "a spreadsheet would run a text that begins with ="
+    assert set(saved["Nhà mạng"]) == {"'" + operator}, (
+        "a spreadsheet would run a text that begins with ="
+    )
     page.click("#show-table")
     assert evil in page.inner_text("#table")
     page.click("#language")
@@ -588,7 +684,9 @@ def test_hostile_names_run_nothing(browser, tmp_path, lomsong):
 def test_english_and_tiles(browser, shared, tmp_path, lomsong):
     from tests.builders import SHARED
 
-    example = (Path(__file__).resolve().parents[1] / "docs/examples/armenia_ookla.toml").read_text(encoding="utf-8")
+    example = (Path(__file__).resolve().parents[1] / "docs/examples/armenia_ookla.toml").read_text(
+        encoding="utf-8"
+    )
     text = example.replace("../../data/boundaries", (SHARED / "boundaries").as_posix()).replace(
         "../../data/raw", (SHARED / "measurements").as_posix()
     )

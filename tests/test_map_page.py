@@ -75,7 +75,9 @@ def test_the_map_is_within_its_budget(demo_outputs):
 def test_columns_come_back_as_they_went(listed):
     columns = {str(i): np.array(values, dtype="int64") for i, values in enumerate(listed)}
     found = decoded(encoded(columns))
-    assert {name: values.tolist() for name, values in found.items()} == {n: v.tolist() for n, v in columns.items()}
+    assert {name: values.tolist() for name, values in found.items()} == {
+        n: v.tolist() for n, v in columns.items()
+    }
 
 
 @given(st.lists(st.integers(-(2**30), 2**30), max_size=50))
@@ -94,7 +96,9 @@ def test_a_stored_figure_is_of_the_figures_class_and_near_it(values):
     assert np.abs(kept - exact).max() <= 0.1 + 1e-9
     # a millionth of a millionth below a limit is the limit itself, as in the table's printed digits
     clear = np.abs(exact[:, None] - np.array(breaks)).min(axis=1) > 1e-6
-    assert (np.searchsorted(breaks, kept, "right") == np.searchsorted(breaks, exact, "right"))[clear].all()
+    assert (np.searchsorted(breaks, kept, "right") == np.searchsorted(breaks, exact, "right"))[
+        clear
+    ].all()
 
 
 def test_what_has_no_figure_is_missing_and_what_cannot_be_is_ours_to_mend():
@@ -105,7 +109,9 @@ def test_what_has_no_figure_is_missing_and_what_cannot_be_is_ours_to_mend():
         encoded({"a": np.array([2**50])})
 
 
-def rings_of(columns: dict[str, np.ndarray], prefix: str) -> list[tuple[int, list[tuple[float, float]]]]:
+def rings_of(
+    columns: dict[str, np.ndarray], prefix: str
+) -> list[tuple[int, list[tuple[float, float]]]]:
     """(shape, ring) as the page's script puts them together."""
 
     def unfolded(name: str) -> np.ndarray:
@@ -126,7 +132,10 @@ def rings_of(columns: dict[str, np.ndarray], prefix: str) -> list[tuple[int, lis
 
 def test_outlines_are_the_cells_to_a_metre(demo_outputs):
     columns = decoded(read_page(demo_outputs / "maps/coverage_gaps.html")["block"])
-    ids = [f"{(int(h) << 32) | int(low):x}" for h, low in zip(columns["h.id_high"], columns["h.id_low"], strict=True)]
+    ids = [
+        f"{(int(h) << 32) | int(low):x}"
+        for h, low in zip(columns["h.id_high"], columns["h.id_low"], strict=True)
+    ]
     assert ids == sorted(ids)
     for shape, ring in rings_of(columns, "h"):
         corners = [(lon, lat) for lat, lon in h3.cell_to_boundary(ids[shape])]
@@ -136,7 +145,10 @@ def test_outlines_are_the_cells_to_a_metre(demo_outputs):
 
 def test_shapes_with_several_rings_and_no_shape_at_all():
     shapes = np.array(
-        [shapely.MultiPolygon([shapely.box(0, 0, 1, 1), shapely.box(2, 0, 3, 1)]), shapely.box(1, 0, 2, 1)]
+        [
+            shapely.MultiPolygon([shapely.box(0, 0, 1, 1), shapely.box(2, 0, 3, 1)]),
+            shapely.box(1, 0, 2, 1),
+        ]
     )
     columns = _outlines("g", shapes)
     found = rings_of(columns, "g")
@@ -160,9 +172,16 @@ def test_both_languages_have_every_word():
 
 
 def test_two_builds_are_byte_equal(demo, demo_outputs, tmp_path, lomsong):
-    assert lomsong("run", "--settings", demo / "settings.toml", "--out", tmp_path / "o", "--publish", "map")[0] == 0
+    assert (
+        lomsong(
+            "run", "--settings", demo / "settings.toml", "--out", tmp_path / "o", "--publish", "map"
+        )[0]
+        == 0
+    )
     for name in ("coverage_gaps.html", "coverage_gaps.png"):
-        assert (tmp_path / "o/2026-10/maps" / name).read_bytes() == (demo_outputs / "maps" / name).read_bytes()
+        assert (tmp_path / "o/2026-10/maps" / name).read_bytes() == (
+            demo_outputs / "maps" / name
+        ).read_bytes()
 
 
 def test_the_picture_is_small_and_has_the_verdicts_colours(demo_outputs):
@@ -177,19 +196,31 @@ def test_the_picture_is_small_and_has_the_verdicts_colours(demo_outputs):
     for key, count in classes.items():
         fill = palette.CLASS_PAINT[key].fill
         rgb = tuple(int(fill[i : i + 2], 16) for i in (1, 3, 5))
-        near = sum(n for colour, n in counts.items() if max(abs(a - b) for a, b in zip(colour, rgb, strict=True)) <= 3)
+        near = sum(
+            n
+            for colour, n in counts.items()
+            if max(abs(a - b) for a, b in zip(colour, rgb, strict=True)) <= 3
+        )
         assert near > 1000 * count, key
 
 
 def test_scripts_stay_small():
     scripts = list(FOLDER.glob("scripts/*.js"))
     assert len(scripts) == 9
-    assert all(p.stat().st_size < 60_000 and p.read_text(encoding="utf-8").count("\n") <= 400 for p in scripts)
-    assert not any("http" in p.read_text(encoding="utf-8").replace("http://www.w3.org/2000/svg", "") for p in scripts)
+    assert all(
+        p.stat().st_size < 60_000 and p.read_text(encoding="utf-8").count("\n") <= 400
+        for p in scripts
+    )
+    assert not any(
+        "http" in p.read_text(encoding="utf-8").replace("http://www.w3.org/2000/svg", "")
+        for p in scripts
+    )
 
 
 def test_the_simplified_communes_stay_a_coverage(demo):
-    communes = gpd.read_file(demo / "boundaries/communes.geojson").rename(columns={"commune_code": "commune_code"})
+    communes = gpd.read_file(demo / "boundaries/communes.geojson").rename(
+        columns={"commune_code": "commune_code"}
+    )
     shapes = [shapely.geometry.shape(f["geometry"]) for f in simplified(communes)["features"]]
     assert len(shapes) == len(communes)
     union = shapely.union_all(np.array(shapes))

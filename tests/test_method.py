@@ -1,4 +1,6 @@
-"""METHOD.md's own figures: worked examples, the BH check, the EB check, k*, the worked priorities. To the printed digits."""
+"""METHOD.md's own figures: worked examples, the BH check, the EB check, k*, the worked priorities.
+To the printed digits.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +24,12 @@ def quantiles() -> list[float]:
     return list(raw * 41.2 / raw.mean())
 
 
-HEAVY_TESTS = [12.0] * 17 + [13.0] * 17 + [14.0] * 16 + [x for v in (55, 62, 71, 48, 80, 66, 58) for x in (v, v)]
+HEAVY_TESTS = (
+    [12.0] * 17
+    + [13.0] * 17
+    + [14.0] * 16
+    + [x for v in (55, 62, 71, 48, 80, 66, 58) for x in (v, v)]
+)
 # speeds, samples, tests, raw mean, share of the busiest device, then what METHOD.md prints
 EXAMPLES = {
     "confirmed gap": (
@@ -75,8 +82,12 @@ def test_worked_example(name):
     assert row["median_mbps"] == pytest.approx(printed["median"], abs=0.0051)
     assert row["lo_mbps"] == pytest.approx(min(printed["t"][0], printed["cox"][0]), abs=0.0051)
     assert row["hi_mbps"] == pytest.approx(max(printed["t"][1], printed["cox"][1]), abs=0.0051)
-    assert row["p_gap"] == pytest.approx(printed["p_gap"], abs=0.0005 if printed["p_gap"] > 0.001 else 5e-6)
-    mean, gap_probability, _ = statistics.posterior(units["m"].to_numpy(), units["log_mean"].to_numpy(), PRIOR, T)
+    assert row["p_gap"] == pytest.approx(
+        printed["p_gap"], abs=0.0005 if printed["p_gap"] > 0.001 else 5e-6
+    )
+    mean, gap_probability, _ = statistics.posterior(
+        units["m"].to_numpy(), units["log_mean"].to_numpy(), PRIOR, T
+    )
     assert mean[0] == pytest.approx(printed["eb"], abs=0.0051)
     assert gap_probability[0] == pytest.approx(printed["P"], abs=0.0005)
     # date, hour and BH conditions met, as METHOD.md says
@@ -121,9 +132,13 @@ def test_leave_one_out_equals_brute_force():
     brute = []
     for i in range(len(speeds)):
         units = statistics.describe(device_frame({("a", "V"): speeds[:i] + speeds[i + 1 :]}))
-        mean, sd, ly, lv, m = (units[c].to_numpy() for c in ("mean_mbps", "sd_mbps", "log_mean", "log_var", "m"))
+        mean, sd, ly, lv, m = (
+            units[c].to_numpy() for c in ("mean_mbps", "sd_mbps", "log_mean", "log_var", "m")
+        )
         brute.append(statistics.envelope(mean, sd, ly, lv, m, 0.95)[1][0])
-    assert statistics.worst_without_one(device_frame({("a", "V"): speeds}), 0.95).iloc[0] == pytest.approx(max(brute))
+    assert statistics.worst_without_one(device_frame({("a", "V"): speeds}), 0.95).iloc[
+        0
+    ] == pytest.approx(max(brute))
 
 
 def test_bh_check():
@@ -149,14 +164,39 @@ def test_eb_check():
     assert round(prior.sw2**0.5, 4) == 0.4085
     assert round(prior.var_mu, 5) == 0.03475
     gap_probability = statistics.posterior(m, means, prior, T)[1]
-    assert gap_probability.round(3).tolist() == [1.000, 0.001, 0.843, 1.000, 0.000, 0.120, 0.826, 0.256]
+    assert gap_probability.round(3).tolist() == [
+        1.000,
+        0.001,
+        0.843,
+        1.000,
+        0.000,
+        0.120,
+        0.826,
+        0.256,
+    ]
     assert statistics.fit_prior(m[:7], means[:7], variances[:7], 8) is None
 
 
 def test_least_weak_counts():
-    table = {8: 8, 9: 9, 10: 10, 12: 11, 15: 14, 20: 17, 25: 21, 30: 25, 40: 32, 50: 39, 60: 46, 80: 60, 100: 74}
+    table = {
+        8: 8,
+        9: 9,
+        10: 10,
+        12: 11,
+        15: 14,
+        20: 17,
+        25: 21,
+        30: 25,
+        40: 32,
+        50: 39,
+        60: 46,
+        80: 60,
+        100: 74,
+    }
     n = np.array(list(table), dtype=float)
-    assert weak_hexes.least_weak_count(n, np.full(len(n), 0.8), 0.05).tolist() == list(table.values())
+    assert weak_hexes.least_weak_count(n, np.full(len(n), 0.8), 0.05).tolist() == list(
+        table.values()
+    )
     for count, k in table.items():
         p0 = stats.norm.cdf(0.4)
         assert stats.binom.sf(k - 1, count, p0) <= 0.05 < stats.binom.sf(k - 2, count, p0)
@@ -164,7 +204,11 @@ def test_least_weak_counts():
 
 def test_no_count_is_weak_without_a_prior_or_below_eight_devices():
     weak = weak_hexes.is_weak(
-        pd.Series([8, 7, 8]), pd.Series([8, 7, 8]), pd.Series([0.8, 0.8, np.nan]), min_devices=8, significance=0.05
+        pd.Series([8, 7, 8]),
+        pd.Series([8, 7, 8]),
+        pd.Series([0.8, 0.8, np.nan]),
+        min_devices=8,
+        significance=0.05,
     )
     assert weak.tolist() == [True, False, False]
 
@@ -218,9 +262,9 @@ def test_empty_posterior_falls_back_to_p_value_and_mean():
 def test_a_main_road_raises_the_index_by_a_tenth():
     rows = priority_rows(("flat",) * 3)
     without = prioritise.score(rows, T, WEIGHTS)["priority_index"]
-    with_road = prioritise.score(rows.assign(has_main_road=pd.array([True] * 3, dtype="boolean")), T, WEIGHTS)[
-        "priority_index"
-    ]
+    with_road = prioritise.score(
+        rows.assign(has_main_road=pd.array([True] * 3, dtype="boolean")), T, WEIGHTS
+    )["priority_index"]
     assert np.allclose(with_road / without, 1.1)
 
 
@@ -233,7 +277,9 @@ def spread_of(draws_seed: int) -> pd.DataFrame:
         mean, gap_probability, _ = statistics.posterior(m, log_mean, PRIOR, T)
         return mean, gap_probability
 
-    return prioritise.rank_spread(rows, logs, estimator, target=T, weights=WEIGHTS, draws=200, seed=draws_seed)
+    return prioritise.rank_spread(
+        rows, logs, estimator, target=T, weights=WEIGHTS, draws=200, seed=draws_seed
+    )
 
 
 def test_rank_spread_is_seeded_and_holds_plausible_ranks():
@@ -247,10 +293,16 @@ def test_rank_spread_is_seeded_and_holds_plausible_ranks():
 
 def test_devices_to_decide_is_the_smallest_number_that_decides():
     speeds = EXAMPLES["probable gap"][0]
-    units, _ = statistics.estimate(device_frame({("a", "V"): speeds}), target=T, confidence=0.95, min_units=8)
-    further = statistics.devices_to_decide(units, {"V": None}, target=T, confidence=0.95, least=10, most=5000)
+    units, _ = statistics.estimate(
+        device_frame({("a", "V"): speeds}), target=T, confidence=0.95, min_units=8
+    )
+    further = statistics.devices_to_decide(
+        units, {"V": None}, target=T, confidence=0.95, least=10, most=5000
+    )
     needed = int(further["devices_to_decide"].iloc[0])
-    mean, sd, ly, lv, m = (units[c].to_numpy() for c in ("mean_mbps", "sd_mbps", "log_mean", "log_var", "m"))
+    mean, sd, ly, lv, m = (
+        units[c].to_numpy() for c in ("mean_mbps", "sd_mbps", "log_mean", "log_var", "m")
+    )
 
     def decides(total: float) -> bool:
         lo, hi = statistics.envelope(mean, sd, ly, lv, np.array([total]), 0.95)
@@ -266,30 +318,44 @@ def test_devices_to_decide_is_the_smallest_number_that_decides():
         (EXAMPLES["probable gap"][0], True, None),
         (EXAMPLES["skewed"][0], True, None),
         ([39.99, 40.0, 40.01, 40.0, 40.0], False, "near_target"),
-        # mean 35.2 but Cox mean 117: two readings of the same devices on the two sides of the target
+        # mean 35.2 but Cox mean 117: two readings of the same devices on the two sides of the
+        # target
         ([50.0] * 7 + [0.5] * 3, False, "skew"),
     ],
 )
 def test_devices_to_decide_reason(speeds, decides, reason):
-    units, _ = statistics.estimate(device_frame({("a", "V"): speeds}), target=T, confidence=0.95, min_units=8)
-    further = statistics.devices_to_decide(units, {"V": None}, target=T, confidence=0.95, least=10, most=5000).iloc[0]
+    units, _ = statistics.estimate(
+        device_frame({("a", "V"): speeds}), target=T, confidence=0.95, min_units=8
+    )
+    further = statistics.devices_to_decide(
+        units, {"V": None}, target=T, confidence=0.95, least=10, most=5000
+    ).iloc[0]
     assert pd.notna(further["devices_to_decide"]) == decides
     found = further["devices_to_decide_reason"]
     assert (None if pd.isna(found) else found) == reason
 
 
 def test_few_devices_take_the_operators_spread():
-    units, _ = statistics.estimate(device_frame({("a", "V"): [20.0]}), target=T, confidence=0.95, min_units=8)
-    known = statistics.devices_to_decide(units, {"V": PRIOR}, target=T, confidence=0.95, least=10, most=5000)
+    units, _ = statistics.estimate(
+        device_frame({("a", "V"): [20.0]}), target=T, confidence=0.95, min_units=8
+    )
+    known = statistics.devices_to_decide(
+        units, {"V": PRIOR}, target=T, confidence=0.95, least=10, most=5000
+    )
     assert known["devices_to_decide"].iloc[0] >= 9
-    unknown = statistics.devices_to_decide(units, {"V": None}, target=T, confidence=0.95, least=10, most=5000)
+    unknown = statistics.devices_to_decide(
+        units, {"V": None}, target=T, confidence=0.95, least=10, most=5000
+    )
     assert unknown["devices_to_decide"].isna().all()
     assert unknown["devices_to_decide_reason"].isna().all()
 
 
 def test_one_device_has_no_interval_and_equal_devices_no_p_value():
     units, _ = statistics.estimate(
-        device_frame({("a", "V"): [20.0], ("b", "V"): [20.0, 20.0, 20.0]}), target=T, confidence=0.95, min_units=8
+        device_frame({("a", "V"): [20.0], ("b", "V"): [20.0, 20.0, 20.0]}),
+        target=T,
+        confidence=0.95,
+        min_units=8,
     )
     one, equal = units.loc[("a", "V")], units.loc[("b", "V")]
     assert one[["lo_mbps", "hi_mbps", "p_gap", "p_meets"]].isna().all()
@@ -298,7 +364,11 @@ def test_one_device_has_no_interval_and_equal_devices_no_p_value():
 
 def test_too_few_communes_pool_the_operators_and_all_stands_by_itself():
     generator = np.random.default_rng(3)
-    groups = {(f"c{i}", o): list(generator.lognormal(3.5, 0.5, 6)) for i in range(5) for o in ("V", "M", "all")}
+    groups = {
+        (f"c{i}", o): list(generator.lognormal(3.5, 0.5, 6))
+        for i in range(5)
+        for o in ("V", "M", "all")
+    }
     units = statistics.describe(device_frame(groups))
     priors = statistics.fit_priors(units, 8)
     assert priors["V"] == priors["M"] is not None

@@ -1,4 +1,6 @@
-"""A nation's map: coarser cells that give no small group away, a page by province, an index that links them."""
+"""A nation's map: coarser cells that give no small group away, a page by province, an index that
+links them.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +20,13 @@ from pipeline.schema.periods import Period
 from pipeline.verdicts import hex_tables
 from tests.builders import HEADINGS, page_table, read_page, squares, write_boundaries
 
-SPEEDS = ["mean_mbps", "median_mbps", "upload_mean_mbps", "latency_median_ms", "share_devices_below_target"]
+SPEEDS = [
+    "mean_mbps",
+    "median_mbps",
+    "upload_mean_mbps",
+    "latency_median_ms",
+    "share_devices_below_target",
+]
 
 
 def spread_tests(seed: int = 4, count: int = 4000) -> str:
@@ -41,7 +49,9 @@ def nation(tmp_path, lomsong):
     write_boundaries(tmp_path / "b.geojson", communes)
     document = json.loads((tmp_path / "b.geojson").read_text(encoding="utf-8"))
     for feature in document["features"]:
-        feature["properties"]["province"] = "Tỉnh <Đông>" if feature["properties"]["code"] > "r2" else "Tỉnh Tây"
+        feature["properties"]["province"] = (
+            "Tỉnh <Đông>" if feature["properties"]["code"] > "r2" else "Tỉnh Tây"
+        )
     (tmp_path / "b.geojson").write_text(json.dumps(document), encoding="utf-8")
     (tmp_path / "raw").mkdir()
     (tmp_path / "raw/t.csv").write_text(spread_tests(), encoding="utf-8")
@@ -74,7 +84,10 @@ def test_the_whole_shows_coarser_cells_and_provinces_the_fine_ones(nation):
     cells = whole.index.get_level_values("hex_id").unique()
     assert 1 < len(cells) <= 60
     assert len({h3.get_resolution(c) for c in cells}) == 1
-    assert whole.xs("all", level="operator")["tests"].sum() == fine.loc[fine["operator"] == "all", "test_count"].sum()
+    assert (
+        whole.xs("all", level="operator")["tests"].sum()
+        == fine.loc[fine["operator"] == "all", "test_count"].sum()
+    )
     assert {p.name for p in (nation / "maps").rglob("*") if p.is_file()} == {
         "coverage_gaps.html", "coverage_gaps.png", "index.html", "Tỉnh_Đông_.html", "Tỉnh_Đông_.png", "Tỉnh_Tây.html", "Tỉnh_Tây.png",
     }  # fmt: skip
@@ -98,14 +111,21 @@ def test_the_index_links_every_province_and_counts_its_communes(nation):
     counts = [int(n) for n in re.findall(r'<td class="number">(\d+)</td>', page)]
     assert sum(counts) == 16
     assert 'href="index.html"' in (nation / "maps/coverage_gaps.html").read_text(encoding="utf-8")
-    assert 'href="../index.html"' in (nation / "maps/provinces/Tỉnh_Tây.html").read_text(encoding="utf-8")
+    assert 'href="../index.html"' in (nation / "maps/provinces/Tỉnh_Tây.html").read_text(
+        encoding="utf-8"
+    )
 
 
 def test_far_labels_belong_to_the_whole_and_its_extent(nation):
-    whole, part = read_page(nation / "maps/coverage_gaps.html"), read_page(nation / "maps/provinces/Tỉnh_Tây.html")
+    whole, part = (
+        read_page(nation / "maps/coverage_gaps.html"),
+        read_page(nation / "maps/provinces/Tỉnh_Tây.html"),
+    )
     assert whole["labels"] == [{"name": "Quần đảo Xa", "latitude": 21.0, "longitude": 106.5}]
     assert part["labels"] == []
-    assert "[[21.0, 103.0], [22.4, 106.5]]" in (nation / "maps/coverage_gaps.html").read_text(encoding="utf-8")
+    assert "[[21.0, 103.0], [22.4, 106.5]]" in (nation / "maps/coverage_gaps.html").read_text(
+        encoding="utf-8"
+    )
 
 
 def hand_made(rows: list[tuple[str, str, str, float]]) -> Evidence:
@@ -116,15 +136,23 @@ def hand_made(rows: list[tuple[str, str, str, float]]) -> Evidence:
         latency_total=9.0, latency_count=1.0,
     )  # fmt: skip
     nothing = pd.DataFrame()
-    return Evidence(nothing, nothing, devices, nothing, ["V", "W"], set(), 3, False, len(rows), len(rows), None)
+    return Evidence(
+        nothing, nothing, devices, nothing, ["V", "W"], set(), 3, False, len(rows), len(rows), None
+    )
 
 
 @pytest.mark.parametrize("small", [0, 1, 2])
 def test_a_coarse_cell_does_not_give_away_a_small_group_among_its_finer_cells(small):
-    """V has 5 phones in one fine cell and `small` in another: coarse less fine would be those few phones' mean."""
+    """V has 5 phones in one fine cell and `small` in another: coarse less fine would be those few
+    phones' mean.
+    """
     parent = h3.latlng_to_cell(22.05, 103.05, 5)
-    a, b = (sorted(h3.cell_to_children(c, 9))[0] for c in sorted(h3.cell_to_children(parent, 6))[:2])
-    rows = [(a, "V", f"v{i}", 50.0) for i in range(5)] + [(b, "V", f"x{i}", 5.0) for i in range(small)]
+    a, b = (
+        sorted(h3.cell_to_children(c, 9))[0] for c in sorted(h3.cell_to_children(parent, 6))[:2]
+    )
+    rows = [(a, "V", f"v{i}", 50.0) for i in range(5)] + [
+        (b, "V", f"x{i}", 5.0) for i in range(small)
+    ]
     rows += [(cell, "W", f"w{cell}{i}", 30.0) for cell in (a, b) for i in range(4)]
     settings = Settings.model_validate({"publish": {"max_map_cells": 1}})
     evidence, period, communes = hand_made(rows), Period.parse("2026-10"), squares()
@@ -139,15 +167,25 @@ def test_a_coarse_cell_does_not_give_away_a_small_group_among_its_finer_cells(sm
     assert found.loc["W"].notna().all(), "nothing of W is small"
     assert found.loc["V"].notna().all() == (small == 0)
     assert found.loc["all"].notna().all() == (small == 0), "V is all less W"
-    assert coarse.set_index("operator")["device_count"].to_dict() == {"V": 5 + small, "W": 8, "all": 13 + small}
+    assert coarse.set_index("operator")["device_count"].to_dict() == {
+        "V": 5 + small,
+        "W": 8,
+        "all": 13 + small,
+    }
 
 
 def test_few_cells_need_no_coarser_ones():
     evidence = hand_made(
-        [(cells_of_points(pd.Series([22.05]), pd.Series([103.05]), 9)[0], "V", f"v{i}", 5.0) for i in range(4)]
+        [
+            (cells_of_points(pd.Series([22.05]), pd.Series([103.05]), 9)[0], "V", f"v{i}", 5.0)
+            for i in range(4)
+        ]
     )
     figures = hex_tables.hex_figures(evidence, {}, Settings())
     nothing = pd.DataFrame({"hex_id": [], "operator": [], "gap_id": []}, dtype="str")
     people = pd.Series(np.nan, index=pd.Index([], dtype="str"))
     fine = hex_tables.hex_status(figures, nothing, squares(), Period.parse("2026-10"), 3, 3, people)
-    assert hex_tables.coarser_cells(evidence, {}, fine, squares(), Period.parse("2026-10"), Settings()) is None
+    assert (
+        hex_tables.coarser_cells(evidence, {}, fine, squares(), Period.parse("2026-10"), Settings())
+        is None
+    )

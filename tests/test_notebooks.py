@@ -1,4 +1,6 @@
-"""The notebooks are executed on the demo: their asserts compare hand-made figures with the published ones."""
+"""The notebooks are executed on the demo: their asserts compare hand-made figures with the
+published ones.
+"""
 
 from __future__ import annotations
 
@@ -10,7 +12,8 @@ import pytest
 NOTEBOOKS = sorted((Path(__file__).resolve().parents[1] / "notebooks").glob("*.ipynb"))
 
 
-# the kernel's own machinery (zmq, asyncio, sockets at shutdown) warns about itself, not about the notebook
+# the kernel's own machinery (zmq, asyncio, sockets at shutdown) warns about itself, not about the
+# notebook
 @pytest.mark.filterwarnings("default")
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
 def test_notebook(path, demo, demo_outputs, monkeypatch, tmp_path):

@@ -37,7 +37,9 @@ def prints(*device_ids: str) -> np.ndarray:
 
 @pytest.mark.parametrize("odd", ["plain", "a,b", 'say "no"', "two\nlines", "=1+1", "Phú Thọ"])
 def test_a_large_table_has_the_bytes_of_a_small_one(tmp_path, monkeypatch, odd):
-    table = pd.DataFrame({"source_file": pd.Series(["f.csv", odd, None] * 20, dtype="str"), "source_row": range(60)})
+    table = pd.DataFrame(
+        {"source_file": pd.Series(["f.csv", odd, None] * 20, dtype="str"), "source_row": range(60)}
+    )
     write_csv(tmp_path, "small", table, notice="")
     asked = []
     fast = tables._unquoted
@@ -71,18 +73,29 @@ def test_texts_that_a_spreadsheet_would_calculate_are_quoted_in_csv_and_raw_in_p
 
 def test_counts_have_no_decimals_codes_stay_text_and_the_notice_stands_in_every_row(tmp_path):
     table = pd.DataFrame(
-        {"commune_code": ["03388"], "test_count": [12.0], "devices_to_decide": [float("nan")], "mean_mbps": [1 / 3]}
+        {
+            "commune_code": ["03388"],
+            "test_count": [12.0],
+            "devices_to_decide": [float("nan")],
+            "mean_mbps": [1 / 3],
+        }
     )
     write_csv(tmp_path, "t", table, notice="INVENTED")
-    assert (tmp_path / "t.csv").read_text(encoding="utf-8-sig").splitlines()[1] == "03388,12,,0.333333,INVENTED"
+    assert (tmp_path / "t.csv").read_text(encoding="utf-8-sig").splitlines()[
+        1
+    ] == "03388,12,,0.333333,INVENTED"
 
 
 # --- privacy
 
 
 def suppressed(counts: dict[str, int]) -> dict[str, bool]:
-    rows = pd.DataFrame({"commune_code": "a", "operator": list(counts), "device_count": list(counts.values())})
-    return dict(zip(counts, privacy.is_suppressed(rows, "commune_code", "device_count", 3), strict=True))
+    rows = pd.DataFrame(
+        {"commune_code": "a", "operator": list(counts), "device_count": list(counts.values())}
+    )
+    return dict(
+        zip(counts, privacy.is_suppressed(rows, "commune_code", "device_count", 3), strict=True)
+    )
 
 
 @pytest.mark.parametrize(
@@ -102,7 +115,12 @@ def test_who_is_suppressed(counts, hidden):
 
 def published(tmp_path: Path, **change) -> Path:
     table = pd.DataFrame(
-        {"commune_code": ["a", "a"], "operator": ["x", "all"], "device_count": [5, 5], "mean_mbps": [10.0, 10.0]}
+        {
+            "commune_code": ["a", "a"],
+            "operator": ["x", "all"],
+            "device_count": [5, 5],
+            "mean_mbps": [10.0, 10.0],
+        }
     )
     (tmp_path / "tables").mkdir(exist_ok=True)
     table.assign(**change).to_csv(tmp_path / "tables" / "t.csv", index=False)
@@ -130,7 +148,9 @@ def test_the_guard_fires_on_finished_files(tmp_path, change):
 
 @pytest.mark.parametrize("depth", [1, 2])
 def test_the_guard_reads_what_is_zipped(tmp_path, depth):
-    content = b"seen 7f5906464aaa there " * 50  # compressed, the id is no longer in the file's bytes
+    content = (
+        b"seen 7f5906464aaa there " * 50
+    )  # compressed, the id is no longer in the file's bytes
     for _ in range(depth):
         stream = io.BytesIO()
         with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
@@ -148,10 +168,17 @@ def page(tmp_path: Path, kind: str, devices: int, mean: float | None) -> Path:
     some = {"mean": scaled(np.array([np.nan if mean is None else mean]), 10)}
     blank = dict.fromkeys(guard._PAGE_SPEEDS[kind], nothing)
     other = "c.0" if kind == "s" else "s"
-    columns = {f"{'c.0' if kind == 'c' else 's'}.{key}": v for key, v in (blank | some | one).items()}
-    columns |= {f"{other}.{key}": nothing for key in ("devices", *guard._PAGE_SPEEDS["c" if kind == "s" else "s"])}
+    columns = {
+        f"{'c.0' if kind == 'c' else 's'}.{key}": v for key, v in (blank | some | one).items()
+    }
+    columns |= {
+        f"{other}.{key}": nothing
+        for key in ("devices", *guard._PAGE_SPEEDS["c" if kind == "s" else "s"])
+    }
     data = {"operators": ["all"], "block": encoded(columns)}
-    (tmp_path / "m.html").write_text(f'<script type="application/json" id="lomsong-data">{json.dumps(data)}</script>')
+    (tmp_path / "m.html").write_text(
+        f'<script type="application/json" id="lomsong-data">{json.dumps(data)}</script>'
+    )
     return tmp_path
 
 
@@ -167,10 +194,14 @@ def test_the_guard_reads_the_map(tmp_path, kind):
 
 
 def test_a_breach_leaves_the_former_outputs(tmp_path, lomsong, monkeypatch):
-    settings = write_world(tmp_path, {"2026-10": month_of_tests("2026-10", {("r0c0", "V"): [10.0] * 4})})
+    settings = write_world(
+        tmp_path, {"2026-10": month_of_tests("2026-10", {("r0c0", "V"): [10.0] * 4})}
+    )
     assert lomsong("run", "--settings", settings)[0] == 0
     before = (tmp_path / "outputs/2026-10/manifest.json").read_bytes()
-    monkeypatch.setattr("pipeline.schema.privacy.is_suppressed", lambda rows, *_: rows["device_count"].lt(0))
+    monkeypatch.setattr(
+        "pipeline.schema.privacy.is_suppressed", lambda rows, *_: rows["device_count"].lt(0)
+    )
     settings.write_text(settings.read_text() + "[privacy]\nmin_devices = 5\n")
     with pytest.raises(PrivacyBreach):
         lomsong("run", "--settings", settings)
@@ -267,8 +298,12 @@ def test_a_folder_that_the_system_holds_is_a_fault_and_stays(tmp_path, monkeypat
 
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL is a matter of Unix")
 def test_a_run_killed_half_way_leaves_the_former_outputs_whole(tmp_path):
-    """A real process, killed by itself with SIGKILL right after the map was written: no handler can run."""
-    settings = write_world(tmp_path, {"2026-10": month_of_tests("2026-10", {("r0c0", "V"): [10.0] * 4})})
+    """A real process, killed by itself with SIGKILL right after the map was written: no handler can
+    run.
+    """
+    settings = write_world(
+        tmp_path, {"2026-10": month_of_tests("2026-10", {("r0c0", "V"): [10.0] * 4})}
+    )
     code = (
         "import os, signal, pipeline.publish.guard as g\n"
         "if os.environ.get('KILL'): g.examine = lambda *a, **k: os.kill(os.getpid(), signal.SIGKILL)\n"
@@ -285,12 +320,22 @@ def test_a_run_killed_half_way_leaves_the_former_outputs_whole(tmp_path):
         ).returncode
 
     assert run("") == 0
-    before = {p.relative_to(tmp_path): p.read_bytes() for p in (tmp_path / "outputs/2026-10").rglob("*") if p.is_file()}
+    before = {
+        p.relative_to(tmp_path): p.read_bytes()
+        for p in (tmp_path / "outputs/2026-10").rglob("*")
+        if p.is_file()
+    }
     settings.write_text(settings.read_text().replace("Bốn ô", "Khác"))
     assert run("yes") == -signal.SIGKILL
-    after = {p.relative_to(tmp_path): p.read_bytes() for p in (tmp_path / "outputs/2026-10").rglob("*") if p.is_file()}
+    after = {
+        p.relative_to(tmp_path): p.read_bytes()
+        for p in (tmp_path / "outputs/2026-10").rglob("*")
+        if p.is_file()
+    }
     assert after == before
     assert (tmp_path / "outputs/.2026-10.new/maps").is_dir(), "the killed run had come that far"
     assert run("") == 0
-    assert "Khác" in (tmp_path / "outputs/2026-10/maps/coverage_gaps.html").read_text(encoding="utf-8")
+    assert "Khác" in (tmp_path / "outputs/2026-10/maps/coverage_gaps.html").read_text(
+        encoding="utf-8"
+    )
     assert not (tmp_path / "outputs/.2026-10.new").exists()

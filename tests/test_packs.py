@@ -1,4 +1,6 @@
-"""An operator's pack holds that operator's files and opens on it; nobody else's rows are in its tables."""
+"""An operator's pack holds that operator's files and opens on it; nobody else's rows are in its
+tables.
+"""
 
 from __future__ import annotations
 
@@ -37,14 +39,20 @@ def test_there_is_a_pack_for_each_operator_with_its_files(demo_outputs, pack):
 def test_its_tables_hold_its_rows_only(demo_outputs, pack):
     kept = pd.read_csv(demo_outputs / "tables/priorities.csv", dtype={"commune_code": str})
     mine = pd.read_csv(pack / "priorities.csv", dtype={"commune_code": str})
-    pd.testing.assert_frame_equal(mine, kept[kept["operator"] == "MobiFone"].reset_index(drop=True), check_dtype=False)
+    pd.testing.assert_frame_equal(
+        mine, kept[kept["operator"] == "MobiFone"].reset_index(drop=True), check_dtype=False
+    )
     book = opened(pack / "priorities.xlsx")
-    assert [name for name in book.sheetnames if name in ("MobiFone", "Viettel", "VinaPhone", "Vietnamobile")] == [
-        "MobiFone"
-    ]
+    assert [
+        name
+        for name in book.sheetnames
+        if name in ("MobiFone", "Viettel", "VinaPhone", "Vietnamobile")
+    ] == ["MobiFone"]
     with sqlite3.connect(pack / "gis/coverage_gaps.gpkg") as base:
         for layer in ("communes", "hexes", "gap_areas", "priorities", "measure_first"):
-            assert base.execute(f"SELECT DISTINCT operator FROM {layer}").fetchall() == [("MobiFone",)], layer
+            assert base.execute(f"SELECT DISTINCT operator FROM {layer}").fetchall() == [
+                ("MobiFone",)
+            ], layer
 
 
 def test_its_map_opens_on_it(pack, chromium):
@@ -56,5 +64,8 @@ def test_its_map_opens_on_it(pack, chromium):
         page = browser.new_context(offline=True).new_page()
         page.goto((pack / "coverage_gaps.html").as_uri())
         page.wait_for_selector("html[data-ready=true]")
-        assert page.evaluate("document.querySelector('input[name=operator]:checked').value") == "MobiFone"
+        assert (
+            page.evaluate("document.querySelector('input[name=operator]:checked').value")
+            == "MobiFone"
+        )
         browser.close()

@@ -21,8 +21,13 @@ def located(points: list[tuple[float, float]], communes: gpd.GeoDataFrame) -> li
 
 def test_centres_edges_corners_outside_and_missing():
     box = squares()
-    assert located([(22.05, 103.05), (22.35, 103.35), (22.15, 103.25)], box) == ["r0c0", "r3c3", "r1c2"]
-    # a point that closed polygons share goes to the smaller code, whatever the order of the communes
+    assert located([(22.05, 103.05), (22.35, 103.35), (22.15, 103.25)], box) == [
+        "r0c0",
+        "r3c3",
+        "r1c2",
+    ]
+    # a point that closed polygons share goes to the smaller code, whatever the order of the
+    # communes
     edge, corner = (22.05, 103.1), (22.1, 103.1)
     for communes in (box, box.iloc[::-1]):
         assert located([edge, corner], communes) == ["r0c0", "r0c0"]
@@ -33,15 +38,29 @@ def test_holes_and_islands():
     ring = shapely.box(0, 0, 3, 3).difference(shapely.box(1, 1, 2, 2))
     with_island = shapely.union_all([ring, shapely.box(5, 5, 6, 6)])
     communes = squares(2, 1).assign(geometry=[with_island, shapely.box(1, 1, 2, 2)])
-    assert located([(0.5, 0.5), (1.5, 1.5), (5.5, 5.5), (4, 4)], communes) == ["r0c0", "r0c1", "r0c0", None]
+    assert located([(0.5, 0.5), (1.5, 1.5), (5.5, 5.5), (4, 4)], communes) == [
+        "r0c0",
+        "r0c1",
+        "r0c0",
+        None,
+    ]
 
 
 def test_same_as_sjoin_on_random_points():
     generator = np.random.default_rng(0)
-    y, x = pd.Series(generator.uniform(21.95, 22.45, 3000)), pd.Series(generator.uniform(102.95, 103.45, 3000))
+    y, x = (
+        pd.Series(generator.uniform(21.95, 22.45, 3000)),
+        pd.Series(generator.uniform(102.95, 103.45, 3000)),
+    )
     points = gpd.GeoDataFrame(geometry=gpd.points_from_xy(x, y), crs="EPSG:4326")
-    joined = points.sjoin(squares(), how="left", predicate="intersects")["commune_code"].groupby(level=0).min()
-    pd.testing.assert_series_equal(locate.communes_of_points(y, x, squares()), joined.astype("str"), check_names=False)
+    joined = (
+        points.sjoin(squares(), how="left", predicate="intersects")["commune_code"]
+        .groupby(level=0)
+        .min()
+    )
+    pd.testing.assert_series_equal(
+        locate.communes_of_points(y, x, squares()), joined.astype("str"), check_names=False
+    )
 
 
 def test_every_point_of_a_real_province_as_sjoin_says(shared):
@@ -50,14 +69,21 @@ def test_every_point_of_a_real_province_as_sjoin_says(shared):
     )
     west, south, east, north = communes.total_bounds
     generator = np.random.default_rng(1)
-    y, x = pd.Series(generator.uniform(south, north, 20_000)), pd.Series(generator.uniform(west, east, 20_000))
+    y, x = (
+        pd.Series(generator.uniform(south, north, 20_000)),
+        pd.Series(generator.uniform(west, east, 20_000)),
+    )
     points = gpd.GeoDataFrame(geometry=gpd.points_from_xy(x, y), crs="EPSG:4326")
     joined = (
-        points.sjoin(communes[["commune_code", "geometry"]], how="left", predicate="intersects")["commune_code"]
+        points.sjoin(communes[["commune_code", "geometry"]], how="left", predicate="intersects")[
+            "commune_code"
+        ]
         .groupby(level=0)
         .min()
     )
-    pd.testing.assert_series_equal(locate.communes_of_points(y, x, communes), joined.astype("str"), check_names=False)
+    pd.testing.assert_series_equal(
+        locate.communes_of_points(y, x, communes), joined.astype("str"), check_names=False
+    )
 
 
 def test_a_tile_on_a_border_is_split_by_area_and_never_counted_twice():
@@ -73,7 +99,9 @@ def test_a_tile_on_a_border_is_split_by_area_and_never_counted_twice():
     assert shares["tile"].tolist() == [0, 0, 1]
     assert shares["tile_share"].to_numpy() == pytest.approx([0.5, 0.5, 0.5], abs=1e-4)
     overlapping = communes.assign(geometry=[shapely.box(103, 22, 103.2, 22.1)] * 2)
-    assert locate.tile_shares(tiles[:1], overlapping)["tile_share"].tolist() == pytest.approx([0.5, 0.5])
+    assert locate.tile_shares(tiles[:1], overlapping)["tile_share"].tolist() == pytest.approx(
+        [0.5, 0.5]
+    )
 
 
 # --- cells
@@ -107,7 +135,9 @@ def test_a_cell_is_split_only_where_every_child_with_tests_has_three_devices():
     assert set(shown) == {ROOT}, "a child with two devices keeps its parent whole"
     a2 = nines(sorted(h3.cell_to_children(SEVENS[0], 8))[1])[0]
     a8 = nines(sorted(h3.cell_to_children(SEVENS[0], 8))[0])[0]
-    shown = hexes.adaptive_cells(devices_in({a8: 3, a2: 1, b: 3}), coarsest=6, finest=9, min_devices=3)
+    shown = hexes.adaptive_cells(
+        devices_in({a8: 3, a2: 1, b: 3}), coarsest=6, finest=9, min_devices=3
+    )
     assert shown[a8] == shown[a2] == SEVENS[0]
     assert shown[b] == b
 
@@ -125,7 +155,8 @@ def test_one_device_in_two_cells_is_one_device_in_their_parent():
         ),
         pd.Series({a: eight, b: eight}), 40.0,
     ).set_index("operator")  # fmt: skip
-    # x: uploads 4 (one sample) and 8 (three) → 7; y: none. Latency: x 50, y (30 + 40) / 2 = 35 → median 42.5
+    # x: uploads 4 (one sample) and 8 (three) → 7; y: none. Latency: x 50, y (30 + 40) / 2 = 35 →
+    # median 42.5
     assert figures.loc["V", ["upload_mean_mbps", "latency_median_ms"]].tolist() == [7.0, 42.5]
     assert figures.loc["V", ["device_count", "mean_mbps", "below_count"]].tolist() == [2, 25.0, 2]
     assert figures.loc["all", "test_count"] == 4
@@ -133,7 +164,10 @@ def test_one_device_in_two_cells_is_one_device_in_their_parent():
 
 def test_no_cell_below_the_gate_but_the_coarsest():
     generator = np.random.default_rng(2)
-    y, x = pd.Series(generator.normal(22.4, 0.05, 400)), pd.Series(generator.normal(103.4, 0.05, 400))
+    y, x = (
+        pd.Series(generator.normal(22.4, 0.05, 400)),
+        pd.Series(generator.normal(103.4, 0.05, 400)),
+    )
     devices = pd.DataFrame(
         {
             "hex9_id": hexes.cells_of_points(y, x, 9),
@@ -142,7 +176,9 @@ def test_no_cell_below_the_gate_but_the_coarsest():
         }
     )
     shown = hexes.adaptive_cells(devices, coarsest=6, finest=9, min_devices=3)
-    held = devices.assign(cell=devices["hex9_id"].map(shown)).groupby("cell")["device_key"].nunique()
+    held = (
+        devices.assign(cell=devices["hex9_id"].map(shown)).groupby("cell")["device_key"].nunique()
+    )
     small = held[held < 3]
     assert all(h3.get_resolution(cell) == 6 for cell in small.index)
     assert len(set(hexes.resolutions(pd.Series(held.index)))) > 1

@@ -1,4 +1,6 @@
-"""The monthly report read back: every figure is a table's, the layout is the decree's, thin provinces give sensible pages."""
+"""The monthly report read back: every figure is a table's, the layout is the decree's, thin
+provinces give sensible pages.
+"""
 
 from __future__ import annotations
 
@@ -55,7 +57,9 @@ def number(value: float, digits: int = 0) -> str:
 
 
 def compared(folder: Path) -> int:
-    """Every figure of the report's tables and sentences against the published tables; how many were compared."""
+    """Every figure of the report's tables and sentences against the published tables; how many were
+    compared.
+    """
     tables, count = folder / "tables", 0
     document = report_of(folder)
     status = pd.read_parquet(tables / "commune_status.parquet")
@@ -72,19 +76,27 @@ def compared(folder: Path) -> int:
             verdict = palette.verdict(unit["status"], unit["evidence"])
             assert cell == f"{texts.word(verdict, 'vi')}\n{number(unit['mean_mbps'], 1)}"
             count += 1
-    whole = pd.read_parquet(tables / "operator_summary.parquet").set_index(["technology_used", "operator", "span"])
-    for technology, name, tests, devices, down, up, latency, rolling in cells(table_after(document, "Bảng 1."))[1:]:
+    whole = pd.read_parquet(tables / "operator_summary.parquet").set_index(
+        ["technology_used", "operator", "span"]
+    )
+    for technology, name, tests, devices, down, up, latency, rolling in cells(
+        table_after(document, "Bảng 1.")
+    )[1:]:
         operator = "all" if name == "Tất cả nhà mạng" else name
         row = whole.loc[(technology, operator, "period")]
         assert (tests, devices) == (number(row["test_count"]), number(row["device_count"]))
         assert down == f"{number(row['mean_mbps'], 1)} / {number(row['median_mbps'], 1)}"
-        assert up == f"{number(row['upload_mean_mbps'], 1)} / {number(row['median_upload_mbps'], 1)}"
+        assert (
+            up == f"{number(row['upload_mean_mbps'], 1)} / {number(row['median_upload_mbps'], 1)}"
+        )
         assert latency == f"{number(row['latency_mean_ms'])} / {number(row['latency_median_ms'])}"
         assert rolling == number(whole.loc[(technology, operator, "rolling_12"), "mean_mbps"], 1)
         count += 8
     gaps = pd.read_parquet(tables / "priorities.parquet").sort_values("need_rank")
     if len(gaps):
-        for row, (_, gap) in zip(cells(table_after(document, "Bảng 3."))[1:], gaps.head(30).iterrows(), strict=True):
+        for row, (_, gap) in zip(
+            cells(table_after(document, "Bảng 3."))[1:], gaps.head(30).iterrows(), strict=True
+        ):
             assert row[:3] == [number(gap["need_rank"]), gap["commune_name"], gap["operator"]]
             assert row[4:7] == [
                 number(gap["mean_mbps"], 1),
@@ -93,15 +105,29 @@ def compared(folder: Path) -> int:
             ]
             count += 6
     ask = pd.read_parquet(tables / "measure_first.parquet")
-    for row, (_, unit) in zip(cells(table_after(document, "Bảng 4."))[1:], ask.head(20).iterrows(), strict=True):
+    for row, (_, unit) in zip(
+        cells(table_after(document, "Bảng 4."))[1:], ask.head(20).iterrows(), strict=True
+    ):
         assert row[1:3] == [unit["commune_name"], unit["operator"]]
-        assert row[4:] == [number(unit["device_count"]), number(unit["devices_to_decide"]), number(unit["population"])]
+        assert row[4:] == [
+            number(unit["device_count"]),
+            number(unit["devices_to_decide"]),
+            number(unit["population"]),
+        ]
         count += 5
     text = body_text(document)
-    month = pd.read_parquet(tables / "sample_tracker.parquet").query("month == '2026-10'")["test_count"]
-    sizes = (int((month >= 300).sum()), int(((month > 0) & (month < 300)).sum()), int((month == 0).sum()))
+    month = pd.read_parquet(tables / "sample_tracker.parquet").query("month == '2026-10'")[
+        "test_count"
+    ]
+    sizes = (
+        int((month >= 300).sum()),
+        int(((month > 0) & (month < 300)).sum()),
+        int((month == 0).sum()),
+    )
     assert (
-        "trong tháng 10/2026: {}; từ 1 đến 299: {}; chưa có phép đo nào: {}; tổng {}.".format(*sizes, len(month))
+        "trong tháng 10/2026: {}; từ 1 đến 299: {}; chưa có phép đo nào: {}; tổng {}.".format(
+            *sizes, len(month)
+        )
         in text
     )
     sure, likely = gaps[gaps["status"] == "confirmed_gap"], gaps[gaps["status"] == "probable_gap"]
@@ -123,13 +149,33 @@ def test_the_demos_figures_are_the_tables(demo_outputs):
 
 @pytest.mark.parametrize(("province", "seed"), [("Cà Mau", 2), ("Đà Nẵng", 3)])
 def test_other_simulated_provinces_too(tmp_path, lomsong, province, seed):
-    assert lomsong("demo", "--out", tmp_path / "d", "--province", province, "--seed", seed, "--tests", 12_000)[0] == 0
+    assert (
+        lomsong(
+            "demo",
+            "--out",
+            tmp_path / "d",
+            "--province",
+            province,
+            "--seed",
+            seed,
+            "--tests",
+            12_000,
+        )[0]
+        == 0
+    )
     settings = tmp_path / "d/settings.toml"
-    settings.write_text(settings.read_text(encoding="utf-8") + "[report]\npdf = false\n", encoding="utf-8")
-    code, text = lomsong("run", "--settings", settings, "--out", tmp_path / "o", "--publish", "tables,report")
+    settings.write_text(
+        settings.read_text(encoding="utf-8") + "[report]\npdf = false\n", encoding="utf-8"
+    )
+    code, text = lomsong(
+        "run", "--settings", settings, "--out", tmp_path / "o", "--publish", "tables,report"
+    )
     assert code == 0, text
     assert compared(tmp_path / "o/2026-10") > 300
-    assert f"ỦY BAN NHÂN DÂN TỈNH {province.upper()}" in report_of(tmp_path / "o/2026-10").tables[0].cell(0, 0).text
+    assert (
+        f"ỦY BAN NHÂN DÂN TỈNH {province.upper()}"
+        in report_of(tmp_path / "o/2026-10").tables[0].cell(0, 0).text
+    )
 
 
 def test_the_layout_is_the_decrees(demo_outputs):
@@ -150,14 +196,22 @@ def test_the_layout_is_the_decrees(demo_outputs):
     assert page.different_first_page_header_footer, "no number on the first page"
     assert "PAGE" in page.header.paragraphs[0]._p.xml
     head = document.tables[0]
-    assert head.cell(0, 0).text.split("\n")[:2] == ["ỦY BAN NHÂN DÂN TỈNH LAI CHÂU", "SỞ KHOA HỌC VÀ CÔNG NGHỆ"]
-    assert head.cell(0, 1).text.split("\n")[:2] == ["CỘNG HÒA XÃ HỘI CHỦ NGHĨA VIỆT NAM", "Độc lập - Tự do - Hạnh phúc"]
+    assert head.cell(0, 0).text.split("\n")[:2] == [
+        "ỦY BAN NHÂN DÂN TỈNH LAI CHÂU",
+        "SỞ KHOA HỌC VÀ CÔNG NGHỆ",
+    ]
+    assert head.cell(0, 1).text.split("\n")[:2] == [
+        "CỘNG HÒA XÃ HỘI CHỦ NGHĨA VIỆT NAM",
+        "Độc lập - Tự do - Hạnh phúc",
+    ]
     assert head.cell(1, 0).text == "Số: [số văn bản]/BC-SKHCN"
     assert head.cell(1, 1).text == "Lai Châu, ngày 15 tháng 11 năm 2026"
     assert head.cell(1, 1).paragraphs[0].runs[0].italic
     lines = [p.text for p in document.paragraphs]
     assert "BÁO CÁO" in lines
-    assert any(line.startswith("Kính gửi: ") and "Ủy ban nhân dân tỉnh Lai Châu" in line for line in lines)
+    assert any(
+        line.startswith("Kính gửi: ") and "Ủy ban nhân dân tỉnh Lai Châu" in line for line in lines
+    )
     assert any("Cục Viễn thông" in line for line in lines)
     last = document.tables[-1]
     assert last.cell(0, 0).text.startswith("Nơi nhận:")
@@ -168,7 +222,16 @@ def test_the_layout_is_the_decrees(demo_outputs):
     assert body.alignment == WD_ALIGN_PARAGRAPH.JUSTIFY
     assert round(body.paragraph_format.first_line_indent.cm, 2) == 1.0
     headings = [p for p in document.paragraphs if re.match(r"[IVX]+\. ", p.text)]
-    assert [p.text.split(".")[0] for p in headings] == ["I", "II", "III", "IV", "V", "VI", "VII", "VIII"]
+    assert [p.text.split(".")[0] for p in headings] == [
+        "I",
+        "II",
+        "III",
+        "IV",
+        "V",
+        "VI",
+        "VII",
+        "VIII",
+    ]
     assert all(p.paragraph_format.keep_with_next and p.runs[0].bold for p in headings)
     for table in document.tables[1:-1]:
         assert "w:tblHeader" in table.rows[0]._tr.xml, "headings are repeated on every page"
@@ -177,10 +240,16 @@ def test_the_layout_is_the_decrees(demo_outputs):
 def test_authorities_are_those_of_the_time_and_the_settings_have_the_last_word():
     now = letterhead(Report(), Period.parse("2025-03"), ABOUT, ["V"], "vi")
     before = letterhead(Report(), Period.parse("2025-02"), ABOUT, ["V"], "vi")
-    assert (now.authority, before.authority) == ("Sở Khoa học và Công nghệ", "Sở Thông tin và Truyền thông")
+    assert (now.authority, before.authority) == (
+        "Sở Khoa học và Công nghệ",
+        "Sở Thông tin và Truyền thông",
+    )
     assert "Bộ Thông tin và Truyền thông" in before.addressees[1]
     assert before.date_text == "ngày 15 tháng 03 năm 2025"
-    assert letterhead(Report(), Period.parse("2026-12"), ABOUT, [], "vi").date_text == "ngày 15 tháng 01 năm 2027"
+    assert (
+        letterhead(Report(), Period.parse("2026-12"), ABOUT, [], "vi").date_text
+        == "ngày 15 tháng 01 năm 2027"
+    )
     given = Report(
         authority="Sở X",
         number="12",
@@ -191,16 +260,34 @@ def test_authorities_are_those_of_the_time_and_the_settings_have_the_last_word()
         place="Y",
     )
     head = letterhead(given, Period.parse("2026-10"), ABOUT, [], "vi")
-    assert (head.authority, head.number, head.sign, head.signer_name) == ("Sở X", "12", "BC-X", "Nguyễn Văn A")
+    assert (head.authority, head.number, head.sign, head.signer_name) == (
+        "Sở X",
+        "12",
+        "BC-X",
+        "Nguyễn Văn A",
+    )
     assert (head.addressees, head.date_text, head.place) == (("Ông B",), "hôm nay", "Y")
     assert area_title(Report(), "Huế", "en") == "Huế province"
     assert area_title(Report(area_title="thành phố Huế"), "Huế", "vi") == "thành phố Huế"
 
 
 def test_two_runs_give_equal_bytes(demo, demo_outputs, tmp_path, lomsong):
-    assert lomsong("run", "--settings", demo / "settings.toml", "--out", tmp_path / "o", "--publish", "report")[0] == 0
+    assert (
+        lomsong(
+            "run",
+            "--settings",
+            demo / "settings.toml",
+            "--out",
+            tmp_path / "o",
+            "--publish",
+            "report",
+        )[0]
+        == 0
+    )
     for name in ("monthly_report.docx", "summary.png"):
-        assert (tmp_path / "o/2026-10/report" / name).read_bytes() == (demo_outputs / "report" / name).read_bytes()
+        assert (tmp_path / "o/2026-10/report" / name).read_bytes() == (
+            demo_outputs / "report" / name
+        ).read_bytes()
     document = report_of(demo_outputs)
     assert document.core_properties.created.replace(tzinfo=None) == datetime(2026, 10, 31)  # noqa: DTZ001 - the period's end
 
@@ -213,14 +300,18 @@ def test_pictures_are_whole_and_the_summary_is_one_page(demo_outputs):
     assert len(pictures) == 3
     for content in pictures:
         picture = Image.open(io.BytesIO(content)).convert("RGB")
-        edge = {picture.getpixel((x, y)) for x in (0, picture.width - 1) for y in range(picture.height)}
+        edge = {
+            picture.getpixel((x, y)) for x in (0, picture.width - 1) for y in range(picture.height)
+        }
         assert edge == {(255, 255, 255)}, "nothing is cut off at the edges"
     with Image.open(demo_outputs / "report/summary.png") as summary:
         assert summary.size == (1400, 1980)
 
 
 def world(tmp_path: Path, count: int, plan: dict, settings: str = "") -> Path:
-    file = write_world(tmp_path, {"2026-10": month_of_tests("2026-10", plan)}, "[report]\npdf = false\n" + settings)
+    file = write_world(
+        tmp_path, {"2026-10": month_of_tests("2026-10", plan)}, "[report]\npdf = false\n" + settings
+    )
     side = {1: (1, 1), 200: (20, 10)}[count]
     write_boundaries(tmp_path / "boundaries.geojson", squares(*side))
     return file
@@ -251,7 +342,9 @@ def test_no_usable_test_at_all_gives_a_report(tmp_path, lomsong):
     assert "không có phép đo 4G hợp lệ nào" in text
     assert "Kỳ này không có vùng lõm" in text
     assert "chưa có phép đo nào: 16; tổng 16" in text
-    assert all(len(table.rows) > 1 or table is document.tables[-1] for table in document.tables[1:-1]), "no empty table"
+    assert all(
+        len(table.rows) > 1 or table is document.tables[-1] for table in document.tables[1:-1]
+    ), "no empty table"
 
 
 def test_english_on_request(tmp_path, lomsong):
@@ -291,7 +384,10 @@ def test_a_pdfs_clock_and_random_ids_are_settled_without_moving_a_byte():
     assert office.settled(ends[0], b"a", end) != office.settled(ends[0], b"b", end)
 
 
-@pytest.mark.skipif(office.libreoffice() is None, reason="no LibreOffice here: the PDF is made where it is installed")
+@pytest.mark.skipif(
+    office.libreoffice() is None,
+    reason="no LibreOffice here: the PDF is made where it is installed",
+)
 def test_the_pdf_is_the_report(demo_outputs, tmp_path):
     pdf = demo_outputs / "report/monthly_report.pdf"
     assert pdf.read_bytes().startswith(b"%PDF")

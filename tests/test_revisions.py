@@ -1,4 +1,6 @@
-"""A month that is run again when late data arrive: a number, what changed, and rows that count once."""
+"""A month that is run again when late data arrive: a number, what changed, and rows that count
+once.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +11,10 @@ import pandas as pd
 
 from tests.builders import month_of_tests, write_world
 
-PLAN = {("r0c0", "V"): [10.0 + i / 9 for i in range(14)], ("r1c1", "V"): [60.0 + i for i in range(14)]}
+PLAN = {
+    ("r0c0", "V"): [10.0 + i / 9 for i in range(14)],
+    ("r1c1", "V"): [60.0 + i for i in range(14)],
+}
 
 
 def manifest(tmp_path) -> dict:
@@ -17,7 +22,9 @@ def manifest(tmp_path) -> dict:
 
 
 def world(tmp_path):
-    return write_world(tmp_path, {"2026-10": month_of_tests("2026-10", PLAN)}, "[report]\npdf = false\n")
+    return write_world(
+        tmp_path, {"2026-10": month_of_tests("2026-10", PLAN)}, "[report]\npdf = false\n"
+    )
 
 
 def test_the_same_again_is_the_same_revision(tmp_path, lomsong):
@@ -41,9 +48,15 @@ def test_late_data_make_a_revision_that_says_what_changed(tmp_path, lomsong):
     assert entry["differs"]["data"] == ["late.csv"]
     assert set(entry["differs"]) <= {"data", "settings"}, "the language is a setting"
     assert entry["changed_count"] == len(entry["changed"]) > 0
-    assert any(line.startswith("r2c2 Xã r2c2 · V: no_data/none → confirmed_gap/confirmed") for line in entry["changed"])
+    assert any(
+        line.startswith("r2c2 Xã r2c2 · V: no_data/none → confirmed_gap/confirmed")
+        for line in entry["changed"]
+    )
     text = "\n".join(
-        p.text for p in docx.Document(str(tmp_path / "outputs/2026-10/report/monthly_report.docx")).paragraphs
+        p.text
+        for p in docx.Document(
+            str(tmp_path / "outputs/2026-10/report/monthly_report.docx")
+        ).paragraphs
     )
     assert "This is revision 2" in text
     # once more, without anything new: still the second
@@ -67,12 +80,17 @@ def test_a_file_delivered_twice_and_a_row_in_two_files_count_once(tmp_path, loms
     first = (tmp_path / "raw/2026-10/tests.csv").read_text(encoding="utf-8")
     (tmp_path / "raw/2026-10/again.csv").write_text(first, encoding="utf-8")
     lines = first.splitlines()
-    (tmp_path / "raw/2026-10/part.csv").write_text("\n".join([lines[0], *lines[5:9]]) + "\n", encoding="utf-8")
+    (tmp_path / "raw/2026-10/part.csv").write_text(
+        "\n".join([lines[0], *lines[5:9]]) + "\n", encoding="utf-8"
+    )
     code, text = lomsong("run", "--settings", settings, "--lang", "en")
     assert code == 0
     assert "has the same content as" in text
     after = pd.read_parquet(tmp_path / "outputs/2026-10/tables/commune_status.parquet")
     pd.testing.assert_frame_equal(before, after)
     summary = pd.read_csv(tmp_path / "outputs/2026-10/tables/rejects_summary.csv")
-    assert summary.loc[summary["reject_reason"] == "duplicate", "reject_count"].sum() == len(lines) - 1 + 4
+    assert (
+        summary.loc[summary["reject_reason"] == "duplicate", "reject_count"].sum()
+        == len(lines) - 1 + 4
+    )
     assert manifest(tmp_path)["revisions"][0]["changed_count"] == 0

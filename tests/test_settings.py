@@ -57,21 +57,35 @@ def test_the_commented_example_states_the_defaults():
     """settings.toml at the root shows every default: what differs is what it marks as having none."""
     example = tomllib.loads((ROOT / "settings.toml").read_text(encoding="utf-8"))
     read, defaults = Settings.model_validate(example), Settings()
-    for section in ("target", "quality", "hexes", "evidence", "priority", "privacy", "publish", "tracker", "report"):
+    for section in (
+        "target",
+        "quality",
+        "hexes",
+        "evidence",
+        "priority",
+        "privacy",
+        "publish",
+        "tracker",
+        "report",
+    ):
         assert getattr(read, section) == getattr(defaults, section), section
         declared = set(type(getattr(defaults, section)).model_fields)
         assert declared - set(example[section]) <= {"valid_from", "valid_to"}, section
 
 
 def test_relative_paths_start_at_the_settings_file(tmp_path):
-    (tmp_path / "s.toml").write_text('[boundaries]\npath = "b.gpkg"\n[sources.a]\npath = ["raw", "/x/y.csv"]\n')
+    (tmp_path / "s.toml").write_text(
+        '[boundaries]\npath = "b.gpkg"\n[sources.a]\npath = ["raw", "/x/y.csv"]\n'
+    )
     read = read_settings(tmp_path / "s.toml")
     assert read.boundaries.path == tmp_path / "b.gpkg"
     assert read.sources["a"].path == (str(tmp_path / "raw"), "/x/y.csv")
 
 
 def test_the_example_of_armenia_is_valid():
-    assert read_settings(ROOT / "docs/examples/armenia_ookla.toml").sources["ookla"].format == "ookla"
+    assert (
+        read_settings(ROOT / "docs/examples/armenia_ookla.toml").sources["ookla"].format == "ookla"
+    )
 
 
 @pytest.mark.parametrize("text", ["2026-13", "2026", "2026Q5", "october", "2026-1"])

@@ -1,4 +1,6 @@
-"""The simulated province keeps its word: its truth is what its phones would measure, and its dirt is there."""
+"""The simulated province keeps its word: its truth is what its phones would measure, and its dirt
+is there.
+"""
 
 from __future__ import annotations
 
@@ -27,7 +29,9 @@ def drawn(seed: int = 3, devices: float = 400, communes: int = 4, **change) -> s
 
 
 def measured(province: simulate.Province) -> pd.Series:
-    """Mean over phones of each phone's mean, by commune × operator: what a campaign without end would find."""
+    """Mean over phones of each phone's mean, by commune × operator: what a campaign without end
+    would find.
+    """
     tests = province.tests.assign(
         commune_code=locate.communes_of_points(
             province.tests["latitude"], province.tests["longitude"], provinces.communes(4)
@@ -83,12 +87,23 @@ def test_dead_spots_yield_no_test_and_are_known_to_the_truth():
     assert not (province.places["is_dead"] & province.places["place"].eq(0)).any()
     shares = dead.groupby(UNIT)["share"].sum()
     truth = province.truth.set_index(UNIT)["dead_share"]
-    pd.testing.assert_series_equal(truth[truth > 0].sort_index(), shares.sort_index(), check_names=False, atol=1e-9)
+    pd.testing.assert_series_equal(
+        truth[truth > 0].sort_index(), shares.sort_index(), check_names=False, atol=1e-9
+    )
     for (_, operator), place in dead.set_index(UNIT).iterrows():
         mine = province.tests[province.tests["operator"] == operator]
-        distance = np.hypot(mine["latitude"] - place["latitude"], mine["longitude"] - place["longitude"])
-        others = province.places[(province.places["operator"] == operator) & ~province.places["is_dead"]]
-        alone = np.hypot(others["latitude"] - place["latitude"], others["longitude"] - place["longitude"]).min() > 0.03
+        distance = np.hypot(
+            mine["latitude"] - place["latitude"], mine["longitude"] - place["longitude"]
+        )
+        others = province.places[
+            (province.places["operator"] == operator) & ~province.places["is_dead"]
+        ]
+        alone = (
+            np.hypot(
+                others["latitude"] - place["latitude"], others["longitude"] - place["longitude"]
+            ).min()
+            > 0.03
+        )
         assert not alone or distance.min() > 0.005
 
 
@@ -165,7 +180,9 @@ def test_the_calibration_counts_false_and_found_gaps():
 
 
 def test_tenths_compare_what_was_said_with_what_is():
-    rows = pd.concat([units(gap_probability=0.25, is_gap=n < 3, seed=n) for n in range(10)], ignore_index=True)
+    rows = pd.concat(
+        [units(gap_probability=0.25, is_gap=n < 3, seed=n) for n in range(10)], ignore_index=True
+    )
     row = tenths(rows, "gap_probability").loc[2]
     assert (row["rows"], row["mean_p"], row["observed"]) == (10, 0.25, 0.3)
     assert row["standard_error"] == pytest.approx(np.sqrt(0.3 * 0.7 / 10))
@@ -191,5 +208,6 @@ def test_the_intervals_of_the_calibration_rest_on_the_pipelines_device_values():
     assert len(envelope) > 30
     assert envelope["holds"].mean() > 0.85
     assert (
-        envelope["width"].to_numpy() >= found.loc[found["kind"] == "plain t", "width"].to_numpy() - 1e-9
+        envelope["width"].to_numpy()
+        >= found.loc[found["kind"] == "plain t", "width"].to_numpy() - 1e-9
     ).mean() > 0.9

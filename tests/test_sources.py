@@ -1,4 +1,6 @@
-"""Foreign files → our tables: encodings, separators, numbers, times, names; every row comes through."""
+"""Foreign files → our tables: encodings, separators, numbers, times, names; every row comes
+through.
+"""
 
 from __future__ import annotations
 
@@ -16,7 +18,9 @@ from pipeline.sources import files, ispeed, ookla, table, values
 HANOI = ZoneInfo("Asia/Ho_Chi_Minh")
 READING = table.Reading(HANOI, None, {}, {})
 CSV = 'Thời gian đo,Vĩ độ,Kinh độ,Nhà mạng,Công nghệ,Tốc độ tải xuống (Mbps)\n2026-10-01 08:00:00,22.1,103.1,Viettel,4G,"12,5"\n'
-SEMICOLONS = CSV.split("\n")[0].replace(",", ";") + "\n2026-10-01 08:00:00;22,1;103,1;Viettel;4G;12,5\n"
+SEMICOLONS = (
+    CSV.split("\n")[0].replace(",", ";") + "\n2026-10-01 08:00:00;22,1;103,1;Viettel;4G;12,5\n"
+)
 
 
 def delivery(path, content: bytes) -> files.Delivery:
@@ -26,7 +30,9 @@ def delivery(path, content: bytes) -> files.Delivery:
 
 def read(path, content: bytes, **how) -> pd.DataFrame:
     rows = files.read_rows(delivery(path, content), **how)
-    return table.read_tests("s", path.name, rows, ispeed.column_map(list(rows.columns), {}), READING)
+    return table.read_tests(
+        "s", path.name, rows, ispeed.column_map(list(rows.columns), {}), READING
+    )
 
 
 @pytest.mark.parametrize(
@@ -88,19 +94,17 @@ def test_gzip_xlsx_and_parquet_give_the_same_test(tmp_path):
 
 
 def test_a_row_with_more_fields_than_the_heading_is_marked_not_shifted(tmp_path):
-    content = (
-        "time,lat,lon,operator,technology,download\n2026-10-01 08:00,22,103,V,4G,5\n2026-10-01 08:00,22,103,V,4G,5,6\n"
-    )
+    content = "time,lat,lon,operator,technology,download\n2026-10-01 08:00,22,103,V,4G,5\n2026-10-01 08:00,22,103,V,4G,5,6\n"
     tests = read(tmp_path / "a.csv", content.encode())
     assert tests["unreadable"].tolist() == ["", "row"]
     assert len(tests) == 2
 
 
 def test_an_open_quote_that_swallows_lines_is_marked(tmp_path):
-    content = (
-        'time,lat,lon,operator,technology,download\n2026-10-01 08:00,22,103,"V,4G,5\n2026-10-01 09:00,22,103,V",4G,5\n'
-    )
-    assert read(tmp_path / "a.csv", content.encode())["unreadable"].str.contains("row").tolist() == [True]
+    content = 'time,lat,lon,operator,technology,download\n2026-10-01 08:00,22,103,"V,4G,5\n2026-10-01 09:00,22,103,V",4G,5\n'
+    assert read(tmp_path / "a.csv", content.encode())["unreadable"].str.contains(
+        "row"
+    ).tolist() == [True]
 
 
 def test_unreadable_values_are_named_and_empty_ones_are_not(tmp_path):
@@ -116,7 +120,9 @@ def test_rows_are_numbered_as_a_spreadsheet_counts_past_titles_and_blank_lines(t
     assert rows.index.tolist() == [4, 6]
     frame = pd.read_csv(tmp_path / "a.csv", header=None, names=range(6), skip_blank_lines=False)
     frame.to_excel(tmp_path / "a.xlsx", header=False, index=False)
-    same = files.read_rows(delivery(tmp_path / "a.xlsx", (tmp_path / "a.xlsx").read_bytes()), heading_row=3)
+    same = files.read_rows(
+        delivery(tmp_path / "a.xlsx", (tmp_path / "a.xlsx").read_bytes()), heading_row=3
+    )
     assert same.index.tolist() == [4, 6]
     assert list(same.columns) == list(rows.columns)
 
@@ -137,7 +143,9 @@ def test_numbers_of_devices_are_the_same_text_in_every_format(tmp_path):
     frame.to_excel(tmp_path / "a.xlsx", index=False)
     frame.astype({"device_id": "Int64"}).to_csv(tmp_path / "a.csv", index=False)
     for name in ("a.parquet", "a.xlsx", "a.csv"):
-        assert read(tmp_path / name, (tmp_path / name).read_bytes())["device_id"].tolist()[0] == "77", name
+        assert (
+            read(tmp_path / name, (tmp_path / name).read_bytes())["device_id"].tolist()[0] == "77"
+        ), name
 
 
 def test_a_phones_model_and_a_rows_number_are_not_taken_for_ids():
@@ -180,11 +188,24 @@ def test_wrong_encoding_is_a_fault(tmp_path):
 
 
 def test_deliveries_carry_as_much_of_their_folder_as_makes_them_unique(tmp_path):
-    for name in ("2026-09/a.csv", "2026-10/a.csv", "2026-10/b.csv", "2026-10/~$a.xlsx", "2026-10/note.pdf"):
+    for name in (
+        "2026-09/a.csv",
+        "2026-10/a.csv",
+        "2026-10/b.csv",
+        "2026-10/~$a.xlsx",
+        "2026-10/note.pdf",
+    ):
         (tmp_path / name).parent.mkdir(exist_ok=True)
         (tmp_path / name).write_text("x")
-    assert [d.name for d in files.deliveries((str(tmp_path),))] == ["2026-09/a.csv", "2026-10/a.csv", "b.csv"]
-    assert [d.name for d in files.deliveries((str(tmp_path / "*" / "a.csv"),))] == ["2026-09/a.csv", "2026-10/a.csv"]
+    assert [d.name for d in files.deliveries((str(tmp_path),))] == [
+        "2026-09/a.csv",
+        "2026-10/a.csv",
+        "b.csv",
+    ]
+    assert [d.name for d in files.deliveries((str(tmp_path / "*" / "a.csv"),))] == [
+        "2026-09/a.csv",
+        "2026-10/a.csv",
+    ]
     with pytest.raises(UserFault) as caught:
         files.deliveries((str(tmp_path / "absent.csv"), str(tmp_path / "*.xyz")))
     assert [f.code for f in caught.value.faults] == ["missing_file", "empty_glob"]
@@ -215,7 +236,9 @@ def test_times(text, form, utc):
 
 def test_mixed_times_in_one_column_are_each_read():
     mixed = pd.Series(["2026-10-01T08:00:00+07:00", "2026-10-01 08:00", "01/10/2026 08:00", None])
-    assert values.times(mixed, HANOI).astype("str").tolist()[:3] == ["2026-10-01 01:00:00+00:00"] * 3
+    assert (
+        values.times(mixed, HANOI).astype("str").tolist()[:3] == ["2026-10-01 01:00:00+00:00"] * 3
+    )
 
 
 @pytest.mark.parametrize(
@@ -255,7 +278,9 @@ def test_column_map_of_the_drive_test_log():
         },
         index=pd.RangeIndex(2, 3),
     )
-    tests = table.read_tests("log", "x.txt", rows, ispeed.column_map(list(rows.columns), given), READING)
+    tests = table.read_tests(
+        "log", "x.txt", rows, ispeed.column_map(list(rows.columns), given), READING
+    )
     row = tests.iloc[0]
     assert (row["download_mbps"], row["signal_dbm"], row["technology"]) == (35.4, -98.0, "4G")
     assert pd.isna(row["latency_ms"])
@@ -272,7 +297,12 @@ def test_every_fault_of_a_column_map_at_once():
     with pytest.raises(UserFault) as caught:
         table.read_tests("s", "x.csv", rows, rules, READING)
     codes = [f.code for f in caught.value.faults]
-    assert codes == ["missing_column", "unknown_unit", "unknown_our_column", *["unmapped_column"] * 4]
+    assert codes == [
+        "missing_column",
+        "unknown_unit",
+        "unknown_our_column",
+        *["unmapped_column"] * 4,
+    ]
 
 
 def test_guesses_and_the_lines_to_paste():
@@ -290,7 +320,9 @@ def test_guesses_and_the_lines_to_paste():
     assert guessed["Ten nha mang di dong"] == "operator"
     assert guessed["Toc do download binh quan"] == "download_mbps"
     lines = ispeed.settings_lines(
-        "ispeed", {h: g for h, g in guessed.items() if h not in {r.column for r in rules.values()}}, rules
+        "ispeed",
+        {h: g for h, g in guessed.items() if h not in {r.column for r in rules.values()}},
+        rules,
     )
     assert lines[0] == "[sources.ispeed.columns]"
     assert 'operator = "Ten nha mang di dong"' in lines
@@ -310,7 +342,11 @@ def test_operators_as_met_without_settings_and_ours_with_them():
         index=[2, 3, 4],
     )
     rules = ispeed.column_map(list(rows.columns), {})
-    assert table.read_tests("s", "f", rows, rules, READING)["operator_met"].tolist() == ["VIETTEL", "452-04", "Digi"]
+    assert table.read_tests("s", "f", rows, rules, READING)["operator_met"].tolist() == [
+        "VIETTEL",
+        "452-04",
+        "Digi",
+    ]
     named = table.Reading(HANOI, None, {"Viettel": ("452-04",)}, {})
     tests = table.read_tests("s", "f", rows, rules, named)
     assert tests["operator_met"].tolist()[:2] == ["Viettel", "Viettel"]
@@ -347,7 +383,10 @@ def test_columns_that_this_project_does_not_need_may_drift_away():
     ],
 )
 def test_the_quarter_may_stand_in_the_files_name(path, quarter):
-    assert ookla.read_tiles("o", "t", path, tile_rows(quarter=None))["tile_period"].tolist() == [quarter] * 2
+    assert (
+        ookla.read_tiles("o", "t", path, tile_rows(quarter=None))["tile_period"].tolist()
+        == [quarter] * 2
+    )
 
 
 def test_tile_faults():
@@ -358,13 +397,17 @@ def test_tile_faults():
         "o",
         "t",
         "t",
-        tile_rows(quadkey=["4", "123"], tests=["2", "0"], avg_d_kbps=["x", "0"], quarter=["Q2", "2019Q2"]),
+        tile_rows(
+            quadkey=["4", "123"], tests=["2", "0"], avg_d_kbps=["x", "0"], quarter=["Q2", "2019Q2"]
+        ),
     )
     assert bad["unreadable"].tolist() == ["quadkey;quarter;avg_d_kbps", "tests;avg_d_kbps"]
 
 
 def test_tile_outlines_against_the_published_centres(shared):
-    rows = pd.read_csv(shared / "measurements/ookla_mobile_tiles_armenia.csv", dtype=str).dropna(subset=["tile_x"])
+    rows = pd.read_csv(shared / "measurements/ookla_mobile_tiles_armenia.csv", dtype=str).dropna(
+        subset=["tile_x"]
+    )
     centres = shapely.centroid(ookla.tile_outlines(rows["quadkey"]))
     assert np.abs(shapely.get_x(centres) - rows["tile_x"].astype(float)).max() < 1e-4
     assert np.abs(shapely.get_y(centres) - rows["tile_y"].astype(float)).max() < 1e-4
@@ -372,7 +415,9 @@ def test_tile_outlines_against_the_published_centres(shared):
 
 def test_outlines_of_the_four_quarters_of_the_world_tile_it():
     boxes = ookla.tile_outlines(pd.Series(["0", "1", "2", "3"]))
-    assert shapely.union_all(boxes).bounds == pytest.approx((-180, -85.0511287798, 180, 85.0511287798))
+    assert shapely.union_all(boxes).bounds == pytest.approx(
+        (-180, -85.0511287798, 180, 85.0511287798)
+    )
     assert boxes[0].bounds[0] == -180
     assert boxes[0].bounds[1] == pytest.approx(0, abs=1e-9)
     assert boxes[3].bounds[2] == 180

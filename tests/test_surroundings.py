@@ -1,4 +1,6 @@
-"""Facilities, roads, terrain and people per cell: counted by hand on squares, and on the real raster."""
+"""Facilities, roads, terrain and people per cell: counted by hand on squares, and on the real
+raster.
+"""
 
 from __future__ import annotations
 
@@ -44,10 +46,18 @@ def test_facilities_are_counted_where_they_lie_and_the_others_are_told(tmp_path)
         POINT(99, 9),
     ]
     path = vector(tmp_path / "f.gpkg", shapes, kind=["school", "bar", "clinic", "school", "school"])
-    counts, warnings = context_layers.facilities_per_commune(squares(2, 1), path, kind_column=None, kinds=())
-    assert counts.to_dict() == {"r0c0": 3, "r0c1": 1}, "on the shared border the smaller code has it"
-    assert [(w.code, w.values["found"], w.values["count"]) for w in warnings] == [("facilities_outside", 1, 5)]
-    counts, _ = context_layers.facilities_per_commune(squares(2, 1), path, kind_column="kind", kinds=("school",))
+    counts, warnings = context_layers.facilities_per_commune(
+        squares(2, 1), path, kind_column=None, kinds=()
+    )
+    assert counts.to_dict() == {"r0c0": 3, "r0c1": 1}, (
+        "on the shared border the smaller code has it"
+    )
+    assert [(w.code, w.values["found"], w.values["count"]) for w in warnings] == [
+        ("facilities_outside", 1, 5)
+    ]
+    counts, _ = context_layers.facilities_per_commune(
+        squares(2, 1), path, kind_column="kind", kinds=("school",)
+    )
     assert counts.to_dict() == {"r0c0": 2, "r0c1": 0}
 
 
@@ -63,7 +73,9 @@ def test_facilities_are_counted_where_they_lie_and_the_others_are_told(tmp_path)
 @pytest.mark.filterwarnings("ignore:'crs' was not provided")
 def test_a_bad_file_is_a_letter(tmp_path, make, code):
     with pytest.raises(UserFault) as raised:
-        context_layers.facilities_per_commune(squares(2, 1), make(tmp_path), kind_column="nature", kinds=())
+        context_layers.facilities_per_commune(
+            squares(2, 1), make(tmp_path), kind_column="nature", kinds=()
+        )
     assert raised.value.faults[0].code == code
 
 
@@ -72,7 +84,9 @@ def test_terrain_is_the_spread_of_heights_inside_the_commune(tmp_path):
     heights[10:, 10:20] += np.where(np.arange(10) % 2, 100.0, -100.0)  # r0c1: ± 100 m
     heights[:10, 0:10] += np.where(np.arange(10) % 2, 400.0, -400.0)  # r1c0: ± 400 m
     path = raster(tmp_path / "dem.tif", heights[:, :20])
-    found = context_layers.terrain_of_communes(squares(3, 2), path, hilly_relief_m=50, mountainous_relief_m=150)
+    found = context_layers.terrain_of_communes(
+        squares(3, 2), path, hilly_relief_m=50, mountainous_relief_m=150
+    )
     assert found.drop(["r0c2", "r1c2"]).to_dict() == {
         "r0c0": "flat",
         "r0c1": "hilly",
@@ -81,19 +95,25 @@ def test_terrain_is_the_spread_of_heights_inside_the_commune(tmp_path):
     }
     assert found[["r0c2", "r1c2"]].isna().all(), "the raster does not reach them"
     with pytest.raises(UserFault) as raised:
-        context_layers.terrain_of_communes(squares(1, 1, west=10), path, hilly_relief_m=50, mountainous_relief_m=150)
+        context_layers.terrain_of_communes(
+            squares(1, 1, west=10), path, hilly_relief_m=50, mountainous_relief_m=150
+        )
     assert raised.value.faults[0].code == "raster_elsewhere"
 
 
 def test_crossed_pieces():
     roads = np.array([shapely.LineString([(0, 0.5), (1, 0.5)])])
-    pieces = np.array([shapely.box(0.2, 0, 0.4, 1), shapely.box(0.2, 0.6, 0.4, 1), shapely.box(5, 5, 6, 6)])
+    pieces = np.array(
+        [shapely.box(0.2, 0, 0.4, 1), shapely.box(0.2, 0.6, 0.4, 1), shapely.box(5, 5, 6, 6)]
+    )
     assert context_layers.crossed_by(roads, pieces).tolist() == [True, False, False]
     assert context_layers.crossed_by(roads[:0], pieces).tolist() == [False] * 3
 
 
 def test_people_of_a_cell_are_its_part_of_each_commune(tmp_path):
-    """Weights 1 in the west commune, 3 in the east; 800 and 300 people live there: a cell over both takes a part of each."""
+    """Weights 1 in the west commune, 3 in the east; 800 and 300 people live there: a cell over both
+    takes a part of each.
+    """
     weights = np.ones((10, 20))
     weights[:, 10:] = 3.0
     path = raster(tmp_path / "w.tif", weights, north=22.1)
@@ -110,12 +130,18 @@ def test_people_of_a_cell_are_its_part_of_each_commune(tmp_path):
 
 def test_people_over_all_cells_are_the_communes_people_on_the_real_raster(shared):
     rules = Boundaries(code_column="code", name_column="fullName").model_dump(exclude={"path"})
-    communes, _ = boundaries.read_communes(shared / "boundaries/laichau_communes_2025.geojson", **rules)
+    communes, _ = boundaries.read_communes(
+        shared / "boundaries/laichau_communes_2025.geojson", **rules
+    )
     path = shared / "population/laichau_worldpop_2020_1km.tif"
-    people, _ = population.people_per_commune(communes, path, code_column="", people_column="", total=460_196)
+    people, _ = population.people_per_commune(
+        communes, path, code_column="", people_column="", total=460_196
+    )
     communes = communes.assign(population=people.to_numpy())
     area = communes.union_all().buffer(0.05)
-    cells = pd.Series(h3.geo_to_cells(shapely.geometry.mapping(shapely.simplify(area, 0.01)), 6), dtype="str")
+    cells = pd.Series(
+        h3.geo_to_cells(shapely.geometry.mapping(shapely.simplify(area, 0.01)), 6), dtype="str"
+    )
     outlines = hexes.outlines(cells)
     outlines.index = pd.Index(cells)
     found = population.people_of_cells(outlines, communes, path)
@@ -131,13 +157,27 @@ def test_a_crowded_commune_is_questioned():
 def test_a_run_with_everything_weighs_it_and_names_its_inputs(lomsong, tmp_path):
     slow = [8.0, 12.0, 14.0, 9.0, 11.0, 13.0, 10.0, 15.0, 9.5, 12.5, 8.5, 14.5]
     fast = [60.0, 75.0, 58.0, 90.0, 81.0, 70.0, 66.0, 55.0, 73.0, 62.0]
-    plan = {(f"r{r}c{c}", "A"): slow if (r, c) in ((0, 0), (1, 1)) else fast for r in range(3) for c in range(3)}
+    plan = {
+        (f"r{r}c{c}", "A"): slow if (r, c) in ((0, 0), (1, 1)) else fast
+        for r in range(3)
+        for c in range(3)
+    }
     vector(
-        tmp_path / "facilities.gpkg", [POINT(103.05, 22.05), POINT(103.06, 22.06), POINT(50, 50)], kind=["school"] * 3
+        tmp_path / "facilities.gpkg",
+        [POINT(103.05, 22.05), POINT(103.06, 22.06), POINT(50, 50)],
+        kind=["school"] * 3,
     )
-    vector(tmp_path / "roads.gpkg", [shapely.LineString([(103.0, 22.05), (103.1, 22.05)])], highway=["primary"])
+    vector(
+        tmp_path / "roads.gpkg",
+        [shapely.LineString([(103.0, 22.05), (103.1, 22.05)])],
+        highway=["primary"],
+    )
     raster(tmp_path / "people.tif", np.ones((40, 40)), north=22.4)
-    raster(tmp_path / "dem.tif", np.where(np.arange(40) % 2, 900.0, 100.0) * np.ones((40, 1)), north=22.4)
+    raster(
+        tmp_path / "dem.tif",
+        np.where(np.arange(40) % 2, 900.0, 100.0) * np.ones((40, 1)),
+        north=22.4,
+    )
     settings = write_world(
         tmp_path, {"2026-10": month_of_tests("2026-10", plan)},
         "[facilities]\npath = 'facilities.gpkg'\n[roads]\npath = 'roads.gpkg'\n[population]\npath = 'people.tif'\ntotal = 16000\n[terrain]\npath = 'dem.tif'\n",
@@ -155,12 +195,19 @@ def test_a_run_with_everything_weighs_it_and_names_its_inputs(lomsong, tmp_path)
     assert weight["r0c0"] == pytest.approx(1.2 * 1.1)
     assert weight["r1c1"] == pytest.approx(1.0)
     areas = pd.read_parquet(out / "tables/gap_areas.parquet").set_index("commune_code")
-    cells = gpd.read_parquet(out / "tables/hex_status.parquet").drop_duplicates("hex_id").set_index("hex_id")
+    cells = (
+        gpd.read_parquet(out / "tables/hex_status.parquet")
+        .drop_duplicates("hex_id")
+        .set_index("hex_id")
+    )
     assert areas["population"].gt(0).all()
     assert areas.loc["r0c0", "population"] == pytest.approx(
         cells.loc[areas.loc["r0c0", "cells"].split(";"), "population"].sum()
     )
     import json
 
-    read = {item["role"] for item in json.loads((out / "manifest.json").read_text(encoding="utf-8"))["inputs"]}
+    read = {
+        item["role"]
+        for item in json.loads((out / "manifest.json").read_text(encoding="utf-8"))["inputs"]
+    }
     assert {"facilities", "roads", "terrain", "population"} <= read

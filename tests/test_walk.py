@@ -1,4 +1,6 @@
-"""The walk over ordered rows against plain pandas, and as machine code against the same loops as they stand."""
+"""The walk over ordered rows against plain pandas, and as machine code against the same loops as
+they stand.
+"""
 
 from __future__ import annotations
 
@@ -30,7 +32,15 @@ one_test = st.tuples(
 
 
 def rows_as_tests(rows: list[tuple]) -> pd.DataFrame:
-    names = ["device_id", "operator_met", "latitude", "tens", "technology", "download_mbps", "upload_mbps"]
+    names = [
+        "device_id",
+        "operator_met",
+        "latitude",
+        "tens",
+        "technology",
+        "download_mbps",
+        "upload_mbps",
+    ]
     frame = pd.DataFrame(rows, columns=names)
     return typed("tests", frame.assign(
         measured_at=pd.to_datetime(NEAR) + pd.to_timedelta(frame["tens"] * 10, unit="min"), longitude=103.05, latency_ms=20.0,
@@ -45,12 +55,22 @@ def plain(tests: pd.DataFrame) -> pd.DataFrame:
                          day=tests["measured_at"].dt.tz_convert("Asia/Ho_Chi_Minh").dt.date)  # fmt: skip
     pseudo = "pseudo " + named["cell"].astype("str") + named["day"].astype("str")
     named["device"] = named["device_id"].fillna(pseudo)
-    same = ["device", "operator_met", "technology", "measured_at", "latitude", "download_mbps", "upload_mbps"]
+    same = [
+        "device",
+        "operator_met",
+        "technology",
+        "measured_at",
+        "latitude",
+        "download_mbps",
+        "upload_mbps",
+    ]
     return named.drop_duplicates(same)
 
 
 @settings(max_examples=80, deadline=None)
-@given(st.lists(one_test, min_size=1, max_size=25), st.integers(2, 3), st.sampled_from([10.0, 30.0]))
+@given(
+    st.lists(one_test, min_size=1, max_size=25), st.integers(2, 3), st.sampled_from([10.0, 30.0])
+)
 def test_units_and_bursts_are_those_of_plain_pandas(rows, least, gap):
     chosen = {
         "evidence": {"window_months": 1, "widened_months": []},
@@ -63,16 +83,27 @@ def test_units_and_bursts_are_those_of_plain_pandas(rows, least, gap):
     sat = valid.sort_values(["device", "cell", "measured_at", "source_row"])
     apart = sat.groupby(["device", "cell"])["measured_at"].diff().dt.total_seconds().div(60)
     sitting = (apart.isna() | (apart > gap)).cumsum()
-    assert facts["months"]["bursts"].sum() == (sat.groupby(sitting)["cell"].transform("size") >= least).sum()
+    assert (
+        facts["months"]["bursts"].sum()
+        == (sat.groupby(sitting)["cell"].transform("size") >= least).sum()
+    )
     if valid.empty:
         return
-    devices, counts = units_of_facts(facts, asked.names, asked.scope, 0, 1, Settings.model_validate(chosen))
-    samples = valid.groupby(["operator_met", "device", "cell", "day"])[["download_mbps", "upload_mbps"]].mean()
+    devices, counts = units_of_facts(
+        facts, asked.names, asked.scope, 0, 1, Settings.model_validate(chosen)
+    )
+    samples = valid.groupby(["operator_met", "device", "cell", "day"])[
+        ["download_mbps", "upload_mbps"]
+    ].mean()
     values = samples.groupby(["operator_met", "device"]).mean().reset_index()
     for operator, mine in values.groupby("operator_met"):
         ours = devices[devices["operator"] == operator]
-        np.testing.assert_allclose(np.sort(ours["download_mbps"]), np.sort(mine["download_mbps"]), rtol=1e-12)
-        np.testing.assert_allclose(np.sort(ours["upload_mbps"]), np.sort(mine["upload_mbps"]), rtol=1e-12)
+        np.testing.assert_allclose(
+            np.sort(ours["download_mbps"]), np.sort(mine["download_mbps"]), rtol=1e-12
+        )
+        np.testing.assert_allclose(
+            np.sort(ours["upload_mbps"]), np.sort(mine["upload_mbps"]), rtol=1e-12
+        )
         unit, here = counts.loc[("r0c0", operator)], valid[valid["operator_met"] == operator]
         assert unit["test_count"] == len(here)
         assert unit["sample_count"] == len(samples.loc[operator])
@@ -88,13 +119,24 @@ def test_units_and_bursts_are_those_of_plain_pandas(rows, least, gap):
 
 
 def test_machine_code_finds_what_the_loops_as_they_stand_find(tmp_path, monkeypatch):
-    path = crowd.write(tmp_path / "t.parquet", COMMUNES[["commune_code", "geometry"]], 4000, 150, seed=5)
+    path = crowd.write(
+        tmp_path / "t.parquet", COMMUNES[["commune_code", "geometry"]], 4000, 150, seed=5
+    )
     rows = pd.read_parquet(path).rename(columns={"operator": "operator_met"})
-    rows["operator_met"] = rows["operator_met"].where(rows.index % 7 > 0, "VNPT")  # phones with two operators
-    about = {"source": "s", "source_file": "f", "source_row": np.arange(2, len(rows) + 2), "test_id": None}
+    rows["operator_met"] = rows["operator_met"].where(
+        rows.index % 7 > 0, "VNPT"
+    )  # phones with two operators
+    about = {
+        "source": "s",
+        "source_file": "f",
+        "source_row": np.arange(2, len(rows) + 2),
+        "test_id": None,
+    }
     rows = typed("tests", rows.assign(**about, jitter_ms=np.nan, signal_dbm=np.nan, unreadable=""))
     met = []
-    monkeypatch.setattr(sample_facts, "compiled", lambda loop: met.append(loop.__name__) or groups._compiled(loop))
+    monkeypatch.setattr(
+        sample_facts, "compiled", lambda loop: met.append(loop.__name__) or groups._compiled(loop)
+    )
     fast, _, _ = facts_of_tests(rows, COMMUNES)
     monkeypatch.setattr(sample_facts, "compiled", lambda loop: loop)
     plain_loops, _, _ = facts_of_tests(rows, COMMUNES)
@@ -103,4 +145,6 @@ def test_machine_code_finds_what_the_loops_as_they_stand_find(tmp_path, monkeypa
     assert sum(len(next(iter(columns.values()))) for columns in fast.values()) > 5_000
     for name, columns in fast.items():
         for column, values in columns.items():
-            np.testing.assert_array_equal(values, plain_loops[name][column], err_msg=f"{name}.{column}")
+            np.testing.assert_array_equal(
+                values, plain_loops[name][column], err_msg=f"{name}.{column}"
+            )

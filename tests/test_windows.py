@@ -1,4 +1,6 @@
-"""Rows that lack evidence are widened to 6, then 12 months; the others, the month's figures and the books are not."""
+"""Rows that lack evidence are widened to 6, then 12 months; the others, the month's figures and the
+books are not.
+"""
 
 from __future__ import annotations
 
@@ -47,11 +49,13 @@ def test_a_thin_row_takes_six_months_and_a_thinner_one_twelve(lomsong, tmp_path)
     full, thin, thinner = (status.loc[(code, "A")] for code in ("r0c0", "r1c1", "r2c2"))
     assert full["window_months"] == 3
     assert "window_widened" not in str(full["flags"])
-    # the phone that tested in both months is one device of six others: seven devices, its speeds 10 and 10
+    # the phone that tested in both months is one device of six others: seven devices, its speeds 10
+    # and 10
     assert (thin["window_months"], thin["device_count"], thin["test_count"]) == (6, 7, 32)
     assert thin["mean_mbps"] == pytest.approx((10 + sum(SLOW)) / 7)
     assert "window_widened" in thin["flags"]
-    # twelve months end with October 2026 and begin with November 2025; device 0 has 11, 30 and 11 Mbit/s on 12 days
+    # twelve months end with October 2026 and begin with November 2025; device 0 has 11, 30 and 11
+    # Mbit/s on 12 days
     assert (thinner["window_months"], thinner["device_count"], thinner["test_count"]) == (12, 8, 40)
     assert thinner["mean_mbps"] == pytest.approx(((11 + 30 + 11) / 3 + 30 + sum(SLOW)) / 8)
     # the month's own figures stay the month's, whatever the window
@@ -76,16 +80,24 @@ def test_a_window_is_not_said_to_be_longer_than_what_was_delivered(lomsong, tmp_
 
 
 def test_the_settings_switch_widening_off_and_begin_with_one_month(lomsong, tmp_path):
-    months = {"2026-10": {("r1c1", "A"): [10.0]}, "2026-09": {("r1c1", "A"): SLOW}, "2026-06": {("r1c1", "A"): SLOW}}
+    months = {
+        "2026-10": {("r1c1", "A"): [10.0]},
+        "2026-09": {("r1c1", "A"): SLOW},
+        "2026-06": {("r1c1", "A"): SLOW},
+    }
     off = "[evidence]\nwidened_months = []\nwindow_months = 1\n" + SETTINGS
     status, _, _ = run(lomsong, tmp_path / "off", months, off)
     assert status.loc[("r1c1", "A"), ["window_months", "device_count"]].tolist() == [1, 1]
-    status, _, _ = run(lomsong, tmp_path / "on", months, "[evidence]\nwindow_months = 1\n" + SETTINGS)
+    status, _, _ = run(
+        lomsong, tmp_path / "on", months, "[evidence]\nwindow_months = 1\n" + SETTINGS
+    )
     assert status.loc[("r1c1", "A"), ["window_months", "device_count"]].tolist() == [3, 6]
 
 
 def test_the_pooled_row_does_not_give_a_widened_operators_short_window_away(lomsong, tmp_path):
-    """B has two devices in three months and shows seven over six: `all` over three months, less A, would be those two."""
+    """B has two devices in three months and shows seven over six: `all` over three months, less A,
+    would be those two.
+    """
     months = {"2026-10": {("r0c0", "A"): SLOW, ("r0c0", "B"): [70.0, 80.0]}, "2026-06": {("r0c0", "B"): [60.0, 65.0, 90.0, 75.0, 70.0, 80.0, 85.0]}}  # fmt: skip
     status, _, _ = run(lomsong, tmp_path, months)
     a, b, pooled = (status.loc[("r0c0", operator)] for operator in ("A", "B", "all"))
@@ -95,17 +107,24 @@ def test_the_pooled_row_does_not_give_a_widened_operators_short_window_away(loms
     assert pd.isna(pooled["mean_mbps"])
 
 
-def test_an_operator_that_tested_only_long_ago_is_named_without_an_operators_section(lomsong, tmp_path):
+def test_an_operator_that_tested_only_long_ago_is_named_without_an_operators_section(
+    lomsong, tmp_path
+):
     months = {"2026-10": FULL, "2026-06": {("r1c1", "Z"): SLOW}}
     status, _, _ = run(lomsong, tmp_path, months, "")
     assert status.loc[("r1c1", "Z"), ["window_months", "device_count"]].tolist() == [6, 6]
 
 
 def test_a_quarter_is_its_own_base_window(lomsong, tmp_path):
-    texts = {month: month_of_tests(month, FULL, per_device=4) for month in ("2026-07", "2026-08", "2026-09", "2026-10")}
+    texts = {
+        month: month_of_tests(month, FULL, per_device=4)
+        for month in ("2026-07", "2026-08", "2026-09", "2026-10")
+    }
     settings = write_world(tmp_path, texts, "[evidence]\nwindow_months = 1\n" + SETTINGS)
     assert lomsong("run", "--settings", settings, "--period", "2026Q3")[0] == 0
-    status = pd.read_csv(tmp_path / "outputs/2026Q3/tables/commune_status.csv").set_index(["commune_code", "operator"])
+    status = pd.read_csv(tmp_path / "outputs/2026Q3/tables/commune_status.csv").set_index(
+        ["commune_code", "operator"]
+    )
     assert status.loc[("r0c0", "A"), ["window_months", "test_count"]].tolist() == [3, 72]
 
 
@@ -113,9 +132,14 @@ def test_5g_stands_beside_4g_and_small_groups_of_5g_phones_stay_private(lomsong,
     text = month_of_tests("2026-10", FULL, per_device=4)
     for operator, speeds in (("A", [300.0, 400.0, 500.0]), ("B", [350.0, 450.0])):
         nr = month_of_tests("2026-10", {("r0c0", operator): speeds}, per_device=4, technology="5G")
-        text += "\n".join(nr.replace(f"device-r0c0-{operator}", f"nr-r0c0-{operator}").splitlines()[1:]) + "\n"
+        text += (
+            "\n".join(nr.replace(f"device-r0c0-{operator}", f"nr-r0c0-{operator}").splitlines()[1:])
+            + "\n"
+        )
     assert lomsong("run", "--settings", write_world(tmp_path, {"2026-10": text}, SETTINGS))[0] == 0
-    table = pd.read_csv(tmp_path / "outputs/2026-10/tables/commune_status.csv").set_index(["commune_code", "operator"])
+    table = pd.read_csv(tmp_path / "outputs/2026-10/tables/commune_status.csv").set_index(
+        ["commune_code", "operator"]
+    )
     a, b, pooled = (table.loc[("r0c0", operator)] for operator in ("A", "B", "all"))
     assert (a["device_count_5g"], a["mean_5g_mbps"], a["device_count"]) == (3, 400.0, 6)
     assert a["mean_mbps"] == pytest.approx(sum(SLOW) / 6), "5G is beside the 4G mean, not in it"

@@ -1,4 +1,6 @@
-"""The workbook read back: figures and texts are the tables', nothing is calculated, equal runs give equal bytes."""
+"""The workbook read back: figures and texts are the tables', nothing is calculated, equal runs give
+equal bytes.
+"""
 
 from __future__ import annotations
 
@@ -65,14 +67,17 @@ def test_headings_stand_over_machine_names_and_codes_are_text(book):
     assert [c.value for c in sheet[1]][: len(machine)] == [heading(name, "vi") for name in machine]
     code = machine.index("commune_code")
     assert all(
-        isinstance(row[code].value, str) and row[code].value.startswith("0") for row in sheet.iter_rows(min_row=3)
+        isinstance(row[code].value, str) and row[code].value.startswith("0")
+        for row in sheet.iter_rows(min_row=3)
     )
     assert sheet.freeze_panes == sheet.cell(3, machine.index("commune_name") + 2).coordinate
     assert sheet.auto_filter.ref.startswith("A2:")
     assert sheet.print_title_rows == "$1:$2"
     assert sheet.page_setup.orientation == "landscape"
     assert str(sheet.page_setup.paperSize) == "9"
-    folded = {n for d in sheet.column_dimensions.values() if d.hidden for n in range(d.min, d.max + 1)}
+    folded = {
+        n for d in sheet.column_dimensions.values() if d.hidden for n in range(d.min, d.max + 1)
+    }
     shown = [name for number, name in enumerate(machine, 1) if number not in folded]
     assert 10 <= len(shown) <= 20, "what is printed fits on a page"
 
@@ -87,7 +92,11 @@ def test_every_column_of_the_planners_tables_has_a_heading_in_both_languages():
 
 def test_sharing_counts_the_good_ones(book, demo_outputs):
     status = pd.read_parquet(demo_outputs / "tables/commune_status.parquet")
-    good = status[(status["status"] == "meets_target") & (status["operator"] != "all")].groupby("commune_code").size()
+    good = (
+        status[(status["status"] == "meets_target") & (status["operator"] != "all")]
+        .groupby("commune_code")
+        .size()
+    )
     sheet = book["Khả năng dùng chung"]
     words = [texts.word(key, "vi") for key in ("nobody_good", "one_good", "several_good")]
     rows = list(sheet.iter_rows(min_row=3, values_only=True))
@@ -113,7 +122,8 @@ def test_text_that_looks_like_a_formula_stays_text_and_odd_names_make_sheets(lom
 
 def test_two_runs_give_equal_bytes_and_the_file_carries_the_periods_end(lomsong, tmp_path):
     settings = write_world(
-        tmp_path, {"2026-10": month_of_tests("2026-10", {("r0c0", "V"): [10.0, 12.0, 14.0, 9.0, 11.0] * 3})}
+        tmp_path,
+        {"2026-10": month_of_tests("2026-10", {("r0c0", "V"): [10.0, 12.0, 14.0, 9.0, 11.0] * 3})},
     )
     found = []
     for out in ("one", "two"):
@@ -126,7 +136,8 @@ def test_two_runs_give_equal_bytes_and_the_file_carries_the_periods_end(lomsong,
 
 def test_a_month_without_gaps_says_so(lomsong, tmp_path):
     settings = write_world(
-        tmp_path, {"2026-10": month_of_tests("2026-10", {("r0c0", "V"): [80.0, 90.0, 70.0, 85.0] * 4})}
+        tmp_path,
+        {"2026-10": month_of_tests("2026-10", {("r0c0", "V"): [80.0, 90.0, 70.0, 85.0] * 4})},
     )
     assert lomsong("run", "--settings", settings)[0] == 0
     book = opened(tmp_path / "outputs/2026-10/tables/priorities.xlsx")

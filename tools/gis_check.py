@@ -1,8 +1,10 @@
-"""Loads a published GIS pack in real QGIS, headless, and draws it: `make gis-check` (needs Debian's python3-qgis).
+"""Loads a published GIS pack in real QGIS, headless, and draws it: `make gis-check` (needs Debian's
+python3-qgis).
 
     python3 tools/gis_check.py outputs/2026-10/gis picture.png
 
-Exit 1 where a layer is not valid, has lost its style or aliases, or the project does not open with its layers.
+Exit 1 where a layer is not valid, has lost its style or aliases, or the project does not open with
+its layers.
 """
 
 import os
@@ -39,7 +41,9 @@ def faults_of(layer, name: str) -> list[str]:
             found.append(f"{name}: categories {values}")
     if not any(layer.attributeAlias(i) for i in range(layer.fields().count())):
         found.append(f"{name}: no aliases")
-    print(f"  {name}: {layer.featureCount()} rows, {layer.renderer().type()}, first alias {layer.attributeAlias(1)!r}")
+    print(
+        f"  {name}: {layer.featureCount()} rows, {layer.renderer().type()}, first alias {layer.attributeAlias(1)!r}"
+    )
     return found
 
 
@@ -50,7 +54,9 @@ def main(folder: Path, picture: Path) -> int:
     found = []
     print(f"{folder / 'coverage_gaps.gpkg'}:")
     for name in LAYERS:
-        found += faults_of(QgsVectorLayer(f"{folder / 'coverage_gaps.gpkg'}|layername={name}", name, "ogr"), name)
+        found += faults_of(
+            QgsVectorLayer(f"{folder / 'coverage_gaps.gpkg'}|layername={name}", name, "ogr"), name
+        )
     project = QgsProject.instance()
     if not project.read(str((folder / "coverage_gaps.qgz").resolve())):
         found.append(f"the project does not open: {project.error()}")

@@ -1,7 +1,8 @@
-"""Why a gap may be slow, and what that suggests: hints with their grounds, as two decision tables (METHOD §6).
+"""Why a gap may be slow, and what that suggests: hints with their grounds, as two decision tables
+(METHOD §6).
 
-A hint, not a verdict: it reads signal, hours and failures of the same tests, and an operator's engineers know more.
-Does not belong here: who waits for how much (`prioritise.py`).
+A hint, not a verdict: it reads signal, hours and failures of the same tests, and an operator's
+engineers know more. Does not belong here: who waits for how much (`prioritise.py`).
 """
 
 from __future__ import annotations
@@ -12,7 +13,14 @@ import numpy as np
 import pandas as pd
 
 CAUSES = ("capacity_or_backhaul", "coverage", "mixed", "unknown")
-GROUNDS = ("only_busy_hours", "slow_all_hours", "strong_signal", "weak_signal", "failed_tests", "fallback_3g_2g")
+GROUNDS = (
+    "only_busy_hours",
+    "slow_all_hours",
+    "strong_signal",
+    "weak_signal",
+    "failed_tests",
+    "fallback_3g_2g",
+)
 ACTIONS = ("measure", "optimise", "upgrade", "new_site", "share_or_roam", "fund")
 
 
@@ -31,9 +39,10 @@ class Signs:
 def likely_cause(rows: pd.DataFrame, target: float, signs: Signs) -> pd.DataFrame:
     """Gaps → `likely_cause`, `cause_grounds` (`;`-separated).
 
-    Needs: mean_mbps, signal_median_dbm, busy_mean_mbps, calm_mean_mbps, busy_device_count, calm_device_count, failure_rate,
-    fallback_share. Slow with a strong signal or only at busy hours: capacity or backhaul. Slow at all hours with a weak
-    signal, failed tests or 3G/2G fallback: coverage. Signs of both: mixed. No sign: unknown.
+    Needs: mean_mbps, signal_median_dbm, busy_mean_mbps, calm_mean_mbps, busy_device_count,
+    calm_device_count, failure_rate, fallback_share. Slow with a strong signal or only at busy
+    hours: capacity or backhaul. Slow at all hours with a weak signal, failed tests or 3G/2G
+    fallback: coverage. Signs of both: mixed. No sign: unknown.
     """
     both = rows[["busy_device_count", "calm_device_count"]].ge(signs.min_devices).all(axis=1)
     slow_busy, slow_calm = rows["busy_mean_mbps"] < target, rows["calm_mean_mbps"] < target
@@ -49,7 +58,11 @@ def likely_cause(rows: pd.DataFrame, target: float, signs: Signs) -> pd.DataFram
     ).astype(bool)
     capacity = held["only_busy_hours"] | held["strong_signal"]
     coverage = held["weak_signal"] | held["failed_tests"] | held["fallback_3g_2g"]
-    cause = np.select([capacity & coverage, capacity, coverage], ["mixed", CAUSES[0], "coverage"], default="unknown")
+    cause = np.select(
+        [capacity & coverage, capacity, coverage],
+        ["mixed", CAUSES[0], "coverage"],
+        default="unknown",
+    )
     names = np.array(GROUNDS)
     grounds = [";".join(names[row]) for row in held[list(GROUNDS)].to_numpy()]
     return pd.DataFrame(
@@ -63,10 +76,11 @@ def likely_cause(rows: pd.DataFrame, target: float, signs: Signs) -> pd.DataFram
 def suggested_action(rows: pd.DataFrame, target: float, signs: Signs) -> pd.Series:
     """Gaps with their likely cause → what to do first.
 
-    Needs: status, eb_mean_mbps, mean_mbps, likely_cause, good_operator_count (operators that meet the target there),
-    unknown_operator_count. A probable gap is measured first. Capacity: optimise near the target, else upgrade. Coverage, and
-    what is unclear: nobody good → fund a new site (public money, Germany's white spots); the others not known → new site;
-    one good → share or roam (UK's partial not-spots); several good → the failing operator's own upgrade.
+    Needs: status, eb_mean_mbps, mean_mbps, likely_cause, good_operator_count (operators that meet
+    the target there), unknown_operator_count. A probable gap is measured first. Capacity: optimise
+    near the target, else upgrade. Coverage, and what is unclear: nobody good → fund a new site
+    (public money, Germany's white spots); the others not known → new site; one good → share or roam
+    (UK's partial not-spots); several good → the failing operator's own upgrade.
     """
     mean = rows["eb_mean_mbps"].fillna(rows["mean_mbps"])
     capacity = rows["likely_cause"].eq("capacity_or_backhaul")

@@ -1,4 +1,5 @@
-"""Where to test next, and how the official 300 tests a month come along: months of each commune, natural tests or campaign.
+"""Where to test next, and how the official 300 tests a month come along: months of each commune,
+natural tests or campaign.
 
 Does not belong here: gaps that are known (`prioritise.py`), which rows count (`clean.py`).
 """
@@ -16,7 +17,8 @@ UNDECIDED = ("insufficient_evidence", "no_data", "borderline")
 
 
 def measure_first(rows: pd.DataFrame) -> pd.DataFrame:
-    """Undecided commune × operator rows → `measure_first`, ordered by population × (1 − information).
+    """Undecided commune × operator rows → `measure_first`, ordered by population × (1 −
+    information).
 
     Rows of unknown population come after the others, by 1 − information.
     """
@@ -27,7 +29,9 @@ def measure_first(rows: pd.DataFrame) -> pd.DataFrame:
         undecided["population"].isna(),
         -undecided["people_without_verdict"].fillna(doubt),
     )
-    ordered = undecided.sort_values(["unknown", "doubt", "commune_code", "operator"], ignore_index=True)
+    ordered = undecided.sort_values(
+        ["unknown", "doubt", "commune_code", "operator"], ignore_index=True
+    )
     ordered["measure_rank"] = ordered.index + 1
     return checked("measure_first", typed("measure_first", ordered))
 
@@ -44,21 +48,25 @@ def sample_tracker(
 ) -> pd.DataFrame:
     """Counts of valid tests → `sample_tracker`: every commune in every month, also with none.
 
-    `counts`: by commune_code and month: test_count, sample_count, device_count, date_count, operator_count,
-    burst_test_count (tests in bursts), one_place (tests of the finest cell that has most), late (tests of the month's last
-    three days), copied_row_count (rows that were met before). `dates`: commune_code, local_date, test_count. `communes`:
-    commune_code, commune_name, former_district, boundary_vintage. `months`: consecutive, ascending.
+    `counts`: by commune_code and month: test_count, sample_count, device_count, date_count,
+    operator_count, burst_test_count (tests in bursts), one_place (tests of the finest cell that has
+    most), late (tests of the month's last three days), copied_row_count (rows that were met
+    before). `dates`: commune_code, local_date, test_count. `communes`: commune_code, commune_name,
+    former_district, boundary_vintage. `months`: consecutive, ascending.
 
-    A *sitting* is a device's tests in one finest cell, none long after the one before; one of many tests is a burst, the
-    other tests are natural. Signs of a campaign: `bursts` (half of the tests or more), `one_place` (`one_place_share` or
-    more in one finest cell), `copied_rows` (repeats make a tenth or more of what was delivered), `month_end`
-    (`month_end_share` or more on the last three days). They are asked from 20 tests on.
+    A *sitting* is a device's tests in one finest cell, none long after the one before; one of many
+    tests is a burst, the other tests are natural. Signs of a campaign: `bursts` (half of the tests
+    or more), `one_place` (`one_place_share` or more in one finest cell), `copied_rows` (repeats
+    make a tenth or more of what was delivered), `month_end` (`month_end_share` or more on the last
+    three days). They are asked from 20 tests on.
 
-    `reach`: `reached` (the month has the official count; `reached_on` is the day of the test that made it), else from the
-    median slope between the commune's last TREND_MONTHS months (Theil–Sen) `expected` in `expected_month`, or `never`, or
-    `unknown` with fewer than two months.
+    `reach`: `reached` (the month has the official count; `reached_on` is the day of the test that
+    made it), else from the median slope between the commune's last TREND_MONTHS months (Theil–Sen)
+    `expected` in `expected_month`, or `never`, or `unknown` with fewer than two months.
     """
-    index = pd.MultiIndex.from_product([communes["commune_code"], months], names=["commune_code", "month"])
+    index = pd.MultiIndex.from_product(
+        [communes["commune_code"], months], names=["commune_code", "month"]
+    )
     table = counts.reindex(index).fillna(0.0).reset_index()
     count = table["test_count"]
     table["natural_test_count"] = count - table["burst_test_count"]
@@ -86,7 +94,9 @@ _LEAST_FOR_SIGNS = 20
 
 def _reached_on(dates: pd.DataFrame, index: pd.MultiIndex, official: int) -> pd.Series:
     """Local date of the test that made the official count, empty where it was not made."""
-    ordered = dates.assign(month=dates["local_date"].str[:7]).sort_values(["commune_code", "local_date"])
+    ordered = dates.assign(month=dates["local_date"].str[:7]).sort_values(
+        ["commune_code", "local_date"]
+    )
     keys = ["commune_code", "month"]
     made = ordered[ordered.groupby(keys)["test_count"].cumsum() >= official]
     return made.drop_duplicates(keys).set_index(keys)["local_date"].reindex(index).astype("str")
@@ -98,15 +108,20 @@ def _reach(table: pd.DataFrame, official: int) -> pd.DataFrame:
     for _, rows in table.groupby("commune_code", sort=False):
         counts, months = rows["test_count"].to_numpy(), rows["month"].tolist()
         for i, count in enumerate(counts):
-            kind, month = _expectation(counts[max(0, i + 1 - TREND_MONTHS) : i + 1], months[i], official)
+            kind, month = _expectation(
+                counts[max(0, i + 1 - TREND_MONTHS) : i + 1], months[i], official
+            )
             reach.append("reached" if count >= official else kind)
             expected.append("" if count >= official else month)
-    found = pd.DataFrame({"reach": reach, "expected_month": expected}, index=table.index, dtype="str")
+    found = pd.DataFrame(
+        {"reach": reach, "expected_month": expected}, index=table.index, dtype="str"
+    )
     return found.assign(expected_month=found["expected_month"].replace("", np.nan).astype("str"))
 
 
 def _expectation(counts: np.ndarray, month: str, official: int) -> tuple[str, str]:
-    """(`expected`, the month), (`never`, "") or (`unknown`, "") from monthly counts that end with `month`.
+    """(`expected`, the month), (`never`, "") or (`unknown`, "") from monthly counts that end with
+    `month`.
 
     >>> _expectation(np.array([100.0, 150.0, 200.0]), "2026-11", 300)
     ('expected', '2027-01')

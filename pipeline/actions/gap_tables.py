@@ -1,4 +1,5 @@
-"""Puts gap areas and the ledger together from weak hexes, samples and the former ledger: joins, and nothing that is decided.
+"""Puts gap areas and the ledger together from weak hexes, samples and the former ledger: joins, and
+nothing that is decided.
 
 Does not belong here: what is weak, contiguous, fixed (`gaps.py`), formulas (`statistics.py`).
 """
@@ -27,7 +28,9 @@ GAP_KEY = ["commune_code", "boundary_vintage", "operator", "gap_number"]
 
 @dataclass(frozen=True)
 class Gaps:
-    """Which gap a weak cell belongs to, the period's gap areas, and the ledger with the period's rows added."""
+    """Which gap a weak cell belongs to, the period's gap areas, and the ledger with the period's
+    rows added.
+    """
 
     of_cells: pd.DataFrame  # hex_id, operator, gap_id
     areas: pd.DataFrame  # gap_areas
@@ -51,32 +54,50 @@ def gap_tables(
     settings: Settings,
     people: pd.Series,
 ) -> Gaps:
-    """Weak cells × operators, the window's devices by cell and the former ledger → the period's gaps.
+    """Weak cells × operators, the window's devices by cell and the former ledger → the period's
+    gaps.
 
-    `weak_cells`: hex_id, operator of the weak adaptive cells. `people`: by hex_id, empty where not known. `cells`,
+    `weak_cells`: hex_id, operator of the weak adaptive cells. `people`: by hex_id, empty where not
+    known. `cells`,
     `revisited`: the evidence's tables of these names.
     """
     finest = settings.hexes.finest_resolution
     known = _latest(former)
-    weak = weak_cells[weak_cells["operator"] != ALL][["hex_id", "operator"]].sort_values(["operator", "hex_id"])
+    weak = weak_cells[weak_cells["operator"] != ALL][["hex_id", "operator"]].sort_values(
+        ["operator", "hex_id"]
+    )
     shown = hexes.descendants(weak[["hex_id"]].drop_duplicates(), finest)["hex9_id"]
-    drawn = cells[cells["hex9_id"].isin(shown)].astype(dict.fromkeys(("commune_code", "operator", "hex9_id"), "str"))
+    drawn = cells[cells["hex9_id"].isin(shown)].astype(
+        dict.fromkeys(("commune_code", "operator", "hex9_id"), "str")
+    )
     of_cells, register = _identified(weak, drawn, known, communes, finest)
     areas = _figures(of_cells, drawn, settings)
     old = hexes.descendants(_cells_of(known), finest)
-    new_tests = revisited.merge(old, on=["hex9_id", "operator"]) if len(old) else revisited.head(0).assign(gap_id="")
+    new_tests = (
+        revisited.merge(old, on=["hex9_id", "operator"])
+        if len(old)
+        else revisited.head(0).assign(gap_id="")
+    )
     last_seen = new_tests["gap_id"].map(known.set_index("gap_id")["last_seen"]).map(_last_month)
     retested = _retested(new_tests[new_tests["local_date"].str[:7] > last_seen], priors, settings)
     history = _rows(known, areas, retested, period, settings)
     history = history.merge(register, on="gap_id")
-    ledger = pd.concat([former, history], ignore_index=True).sort_values(["gap_id", "period"], ignore_index=True)
+    ledger = pd.concat([former, history], ignore_index=True).sort_values(
+        ["gap_id", "period"], ignore_index=True
+    )
     ledger = checked("gap_ledger", typed("gap_ledger", ledger))
-    table = areas.merge(history[["gap_id", "commune_code", "boundary_vintage", "state", "first_seen"]], on="gap_id")
+    table = areas.merge(
+        history[["gap_id", "commune_code", "boundary_vintage", "state", "first_seen"]], on="gap_id"
+    )
     table = table.merge(communes[["commune_code", "commune_name"]], how="left", on="commune_code")
     table = table.assign(period=str(period), window_months=float(window_months))
     listed = of_cells.assign(people=of_cells["hex_id"].map(people).astype("float64"))
-    table["population"] = table["gap_id"].map(listed.groupby("gap_id")["people"].sum(min_count=1)).astype("float64")
-    table["commune_name"] = table["commune_name"].fillna(table["commune_code"])  # a gap of older boundaries
+    table["population"] = (
+        table["gap_id"].map(listed.groupby("gap_id")["people"].sum(min_count=1)).astype("float64")
+    )
+    table["commune_name"] = table["commune_name"].fillna(
+        table["commune_code"]
+    )  # a gap of older boundaries
     table = table.sort_values("gap_id", ignore_index=True)
     return Gaps(of_cells, checked("gap_areas", typed("gap_areas", table)), ledger)
 
@@ -87,21 +108,31 @@ def _last_month(period: str) -> str:
 
 def _latest(ledger: pd.DataFrame) -> pd.DataFrame:
     """Each gap's last row."""
-    return ledger.sort_values(["gap_id", "period"]).drop_duplicates("gap_id", keep="last", ignore_index=True)
+    return ledger.sort_values(["gap_id", "period"]).drop_duplicates(
+        "gap_id", keep="last", ignore_index=True
+    )
 
 
 def _cells_of(rows: pd.DataFrame) -> pd.DataFrame:
     """gap_id, operator, hex_id: the cells of gaps, one to a row."""
-    split = rows[["gap_id", "operator"]].assign(hex_id=rows["cells"].str.split(";")).explode("hex_id")
+    split = (
+        rows[["gap_id", "operator"]].assign(hex_id=rows["cells"].str.split(";")).explode("hex_id")
+    )
     return split.astype("str").reset_index(drop=True)
 
 
 def _identified(
-    weak: pd.DataFrame, drawn: pd.DataFrame, known: pd.DataFrame, communes: gpd.GeoDataFrame, finest: int
+    weak: pd.DataFrame,
+    drawn: pd.DataFrame,
+    known: pd.DataFrame,
+    communes: gpd.GeoDataFrame,
+    finest: int,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """(weak cells with their gap's id, register of all gaps): the former gap which an area continues, else a new one.
+    """(weak cells with their gap's id, register of all gaps): the former gap which an area
+    continues, else a new one.
 
-    The register tells for each gap_id what it is made of, and `part_of`: the gap whose area has swallowed it.
+    The register tells for each gap_id what it is made of, and `part_of`: the gap whose area has
+    swallowed it.
     """
     vintage = str(communes["boundary_vintage"].iloc[0])
     register = known[["gap_id", *GAP_KEY]].assign(part_of=np.nan)
@@ -109,19 +140,34 @@ def _identified(
     found, added = [], []
     swallowed: dict[str, str] = {}
     for operator, rows in weak.groupby("operator"):
-        areas = rows.assign(area=gaps.contiguous(rows["hex_id"], hexes.neighbour_pairs(rows["hex_id"].tolist())))
+        areas = rows.assign(
+            area=gaps.contiguous(rows["hex_id"], hexes.neighbour_pairs(rows["hex_id"].tolist()))
+        )
         fine = hexes.descendants(areas[["hex_id", "area"]], finest)
         old = hexes.descendants(_cells_of(known[known["operator"] == operator]), finest)
-        common = fine.merge(old[["hex9_id", "gap_id"]], on="hex9_id").groupby(["area", "gap_id"]).size()
-        common = common.rename("weight").reset_index().sort_values(["weight", "area"], ascending=[False, True])
+        common = (
+            fine.merge(old[["hex9_id", "gap_id"]], on="hex9_id").groupby(["area", "gap_id"]).size()
+        )
+        common = (
+            common.rename("weight")
+            .reset_index()
+            .sort_values(["weight", "area"], ascending=[False, True])
+        )
         names = gaps.matched(common)
         here = drawn[drawn["operator"] == operator].merge(fine, on="hex9_id")
-        homes = here.groupby(["area", "commune_code"])["device_key"].nunique().rename("count").reset_index()
-        home = homes.sort_values(["area", "count", "commune_code"], ascending=[True, False, True]).drop_duplicates(
-            "area"
+        homes = (
+            here.groupby(["area", "commune_code"])["device_key"]
+            .nunique()
+            .rename("count")
+            .reset_index()
         )
+        home = homes.sort_values(
+            ["area", "count", "commune_code"], ascending=[True, False, True]
+        ).drop_duplicates("area")
         # the largest new gap of a commune gets the lowest new number
-        fresh = home[~home["area"].isin(names)].sort_values(["count", "area"], ascending=[False, True])
+        fresh = home[~home["area"].isin(names)].sort_values(
+            ["count", "area"], ascending=[False, True]
+        )
         for area, commune in zip(fresh["area"], fresh["commune_code"], strict=True):
             key = (str(commune), vintage, str(operator))
             taken[key] = int(taken.get(key, 0)) + 1
@@ -130,7 +176,9 @@ def _identified(
         for area, gap in zip(common["area"], common["gap_id"], strict=True):
             if gap not in names.values():
                 swallowed.setdefault(str(gap), names[int(area)])
-        found.append(areas.assign(gap_id=areas["area"].map(names))[["hex_id", "operator", "gap_id"]])
+        found.append(
+            areas.assign(gap_id=areas["area"].map(names))[["hex_id", "operator", "gap_id"]]
+        )
     fresh_rows = pd.DataFrame(added, columns=["gap_id", *GAP_KEY]).assign(part_of=np.nan)
     register = pd.concat([register, fresh_rows], ignore_index=True) if len(fresh_rows) else register
     register["part_of"] = register["gap_id"].map(swallowed)
@@ -148,7 +196,9 @@ def known_cells(ledger: pd.DataFrame, finest: int) -> pd.Series:
 
 
 def _device_values(rows: pd.DataFrame) -> pd.DataFrame:
-    """Devices by cell, with a gap_id → one value per device and gap, as `statistics` reads them (a gap in the commune's place)."""
+    """Devices by cell, with a gap_id → one value per device and gap, as `statistics` reads them (a
+    gap in the commune's place).
+    """
     named = [
         "download_total",
         "sample_count",
@@ -158,11 +208,18 @@ def _device_values(rows: pd.DataFrame) -> pd.DataFrame:
         "latency_count",
         "test_count",
     ]
-    totals = rows.groupby([*AREA, "device_key"])[named].sum().reset_index().rename(columns={"gap_id": "commune_code"})
+    totals = (
+        rows.groupby([*AREA, "device_key"])[named]
+        .sum()
+        .reset_index()
+        .rename(columns={"gap_id": "commune_code"})
+    )
     return totals.assign(
         download_mbps=totals["download_total"] / totals["sample_count"],
-        upload_mbps=totals["upload_total"] / totals["upload_count"].where(totals["upload_count"] > 0),
-        latency_ms=totals["latency_total"] / totals["latency_count"].where(totals["latency_count"] > 0),
+        upload_mbps=totals["upload_total"]
+        / totals["upload_count"].where(totals["upload_count"] > 0),
+        latency_ms=totals["latency_total"]
+        / totals["latency_count"].where(totals["latency_count"] > 0),
     )
 
 
@@ -179,11 +236,15 @@ def _as_totals(samples_of_gaps: pd.DataFrame) -> pd.DataFrame:
 
 
 def _described(rows: pd.DataFrame, settings: Settings) -> pd.DataFrame:
-    """Devices by cell, with a gap_id → figures by gap and operator: those of `statistics.describe`, the envelope, counts."""
+    """Devices by cell, with a gap_id → figures by gap and operator: those of `statistics.describe`,
+    the envelope, counts.
+    """
     values = _device_values(rows)
     units = statistics.describe(values)
     target = settings.target.download_mbps
-    mean, sd, log_mean, log_var, m = (units[c].to_numpy() for c in ("mean_mbps", "sd_mbps", "log_mean", "log_var", "m"))
+    mean, sd, log_mean, log_var, m = (
+        units[c].to_numpy() for c in ("mean_mbps", "sd_mbps", "log_mean", "log_var", "m")
+    )
     lo, hi = statistics.envelope(mean, sd, log_mean, log_var, m, settings.evidence.confidence)
     p_gap, p_meets = statistics.p_values(mean, sd, log_mean, log_var, m, target)
     grouped = values.groupby(tile_values.UNIT)
@@ -200,13 +261,17 @@ def _described(rows: pd.DataFrame, settings: Settings) -> pd.DataFrame:
 
 
 def _figures(of_cells: pd.DataFrame, drawn: pd.DataFrame, settings: Settings) -> pd.DataFrame:
-    """Gap areas with their figures, cells, area and position (the centroid of the cells, no test's)."""
+    """Gap areas with their figures, cells, area and position (the centroid of the cells, no
+    test's).
+    """
     if of_cells.empty:
         columns = (*AREA, "cells", "cell_count", "area_km2", "gap_latitude", "gap_longitude", *KEPT)
         return pd.DataFrame({name: pd.Series(dtype=FIELDS[name].dtype) for name in columns})
     fine = hexes.descendants(of_cells, settings.hexes.finest_resolution)
     figures = _described(drawn.merge(fine, on=["hex9_id", "operator"]), settings)
-    outlines = of_cells.assign(geometry=hexes.outlines(of_cells["hex_id"]).to_numpy()).sort_values("hex_id")
+    outlines = of_cells.assign(geometry=hexes.outlines(of_cells["hex_id"]).to_numpy()).sort_values(
+        "hex_id"
+    )
     shapes = gpd.GeoDataFrame(outlines, geometry="geometry", crs="EPSG:4326").dissolve(
         AREA, aggfunc={"hex_id": ";".join}, sort=True
     )
@@ -231,10 +296,16 @@ KEPT = (
 
 
 def _retested(rows: pd.DataFrame, priors: Priors, settings: Settings) -> pd.DataFrame:
-    """New samples at the places of known gaps → by gap: m, mean, sd, `is_retested` (E1), `meets_again` (METHOD §4)."""
+    """New samples at the places of known gaps → by gap: m, mean, sd, `is_retested` (E1),
+    `meets_again` (METHOD §4).
+    """
     if rows.empty:
-        return pd.DataFrame({name: [] for name in ("m", "mean_mbps", "sd_mbps", "is_retested", "meets_again")})
-    dates = rows.assign(commune_code=rows["gap_id"]).groupby(tile_values.UNIT)["local_date"].nunique()
+        return pd.DataFrame(
+            {name: [] for name in ("m", "mean_mbps", "sd_mbps", "is_retested", "meets_again")}
+        )
+    dates = (
+        rows.assign(commune_code=rows["gap_id"]).groupby(tile_values.UNIT)["local_date"].nunique()
+    )
     units = _described(_as_totals(rows), settings).assign(date_count=dates.astype("float64"))
     target, gates = settings.target.download_mbps, result_tables.gates_of(settings)
     units[["gap_probability", "has_spread_between"]] = np.nan, False
@@ -263,21 +334,31 @@ def _retested(rows: pd.DataFrame, priors: Priors, settings: Settings) -> pd.Data
 
 
 def _rows(
-    known: pd.DataFrame, areas: pd.DataFrame, retested: pd.DataFrame, period: Period, settings: Settings
+    known: pd.DataFrame,
+    areas: pd.DataFrame,
+    retested: pd.DataFrame,
+    period: Period,
+    settings: Settings,
 ) -> pd.DataFrame:
-    """The period's rows of the ledger: every gap that is weak now or was known before, with its state."""
+    """The period's rows of the ledger: every gap that is weak now or was known before, with its
+    state.
+    """
     names = pd.Index(sorted({*known["gap_id"], *areas["gap_id"]}), name="gap_id", dtype="str")
     then = known.set_index("gap_id").reindex(names)
     now = areas.set_index("gap_id").reindex(names)
     again = retested.reindex(names)
-    against = then.rename(columns={"device_count": "m"})[["mean_mbps", "sd_mbps", "m"]].astype("float64")
+    against = then.rename(columns={"device_count": "m"})[["mean_mbps", "sd_mbps", "m"]].astype(
+        "float64"
+    )
     rows = pd.DataFrame(
         {
             "former_state": then["state"],
             "is_weak": names.isin(areas["gap_id"]),
             "is_retested": again["is_retested"].eq(True),
             "meets_again": again["meets_again"].eq(True),
-            "faster_p": gaps.faster(again[["mean_mbps", "sd_mbps", "m"]].astype("float64"), against),
+            "faster_p": gaps.faster(
+                again[["mean_mbps", "sd_mbps", "m"]].astype("float64"), against
+            ),
         },
         index=names,
     )

@@ -1,6 +1,8 @@
-"""The months beside the verdicts: sample tracker, participation, figures of the whole area by operator and technology.
+"""The months beside the verdicts: sample tracker, participation, figures of the whole area by
+operator and technology.
 
-Joins of the steps' results. Does not belong here: verdicts (`assemble.py`), what is a campaign's sign (`fieldwork.py`).
+Joins of the steps' results. Does not belong here: verdicts (`assemble.py`), what is a campaign's
+sign (`fieldwork.py`).
 """
 
 from __future__ import annotations
@@ -38,13 +40,16 @@ def month_tables(
 ) -> dict[str, pd.DataFrame]:
     """`sample_tracker`, `participation` and `operator_summary`.
 
-    `spans`: names of spans of `operator_summary` → the scope's window. The scope's spans are the period and the one before.
+    `spans`: names of spans of `operator_summary` → the scope's window. The scope's spans are the
+    period and the one before.
     `held`: months that were delivered: before the first of these nothing is said.
     """
     rules = settings.tracker
     asked = period.window(rules.months)
     months = [month for month in asked if month >= min(held, default=asked[-1])]
-    about = pd.DataFrame(communes[["commune_code", "commune_name", "former_district", "boundary_vintage"]])
+    about = pd.DataFrame(
+        communes[["commune_code", "commune_name", "former_district", "boundary_vintage"]]
+    )
     dates = _dates(facts, names)
     tracker = fieldwork.sample_tracker(
         _by_month(facts, names, dates),
@@ -57,11 +62,14 @@ def month_tables(
     )
     before = period.before().months
     now, then = (
-        _taking_part(facts, names, dates, number, list_) for number, list_ in enumerate((period.months, before))
+        _taking_part(facts, names, dates, number, list_)
+        for number, list_ in enumerate((period.months, before))
     )
     return {
         "sample_tracker": tracker,
-        "participation": participation(now, then if set(before) & held else None, communes, installs, period),
+        "participation": participation(
+            now, then if set(before) & held else None, communes, installs, period
+        ),
         "operator_summary": operator_summary(facts, names, spans, period, settings),
     }
 
@@ -99,7 +107,10 @@ def _by_month(facts: Facts, names: Names, dates: pd.DataFrame) -> pd.DataFrame:
         return pd.DataFrame(about | {c: found[c] for c in columns})
 
     counted = dates.groupby(keys)
-    late = dates["local_date"].str[8:].astype("int64") > pd.to_datetime(dates["local_date"]).dt.days_in_month - 3
+    late = (
+        dates["local_date"].str[8:].astype("int64")
+        > pd.to_datetime(dates["local_date"]).dt.days_in_month - 3
+    )
     months = placed("months", "samples", "devices", "bursts").groupby(keys).sum()
     places = facts["places"] | {"zone": facts["places"]["unit"] // max(len(names.operators), 1)}
     place = pd.DataFrame(added_places(places, ("zone", "month", "cell")))
@@ -117,19 +128,28 @@ def _by_month(facts: Facts, names: Names, dates: pd.DataFrame) -> pd.DataFrame:
             "operator_count": counted["operator"].nunique(),
             "burst_test_count": months["bursts"],
             "one_place": largest,
-            "late": dates["test_count"].where(late, 0.0).groupby([dates[key] for key in keys]).sum(),
+            "late": dates["test_count"]
+            .where(late, 0.0)
+            .groupby([dates[key] for key in keys])
+            .sum(),
             "copied_row_count": placed("copies", "copies").groupby(keys)["copies"].sum(),
         }
     )
 
 
-def _taking_part(facts: Facts, names: Names, dates: pd.DataFrame, span: int, months: list[str]) -> pd.DataFrame:
+def _taking_part(
+    facts: Facts, names: Names, dates: pd.DataFrame, span: int, months: list[str]
+) -> pd.DataFrame:
     """test_count and device_count by commune_code over a span."""
     found = facts["spans"]
     here = found["span"] == span
-    devices = np.bincount(found["zone"][here], weights=found["devices"][here], minlength=len(names.communes))
+    devices = np.bincount(
+        found["zone"][here], weights=found["devices"][here], minlength=len(names.communes)
+    )
     tests = dates[dates["month"].isin(months)].groupby("commune_code")["test_count"].sum()
-    counts = pd.DataFrame({"device_count": devices}, index=pd.Index(names.communes, name="commune_code"))
+    counts = pd.DataFrame(
+        {"device_count": devices}, index=pd.Index(names.communes, name="commune_code")
+    )
     return counts.assign(test_count=tests).fillna(0.0)
 
 
@@ -140,11 +160,12 @@ def participation(
     installs: pd.Series | None,
     period: Period,
 ) -> pd.DataFrame:
-    """Valid tests and devices of the period and of the one before (None: not delivered) → `participation`, a row per commune.
+    """Valid tests and devices of the period and of the one before (None: not delivered) →
+    `participation`, a row per commune.
 
-    `now`, `before`: test_count and device_count by commune_code. `more` and `fewer`: the devices differ by more than NOISE
-    standard deviations of the difference of two Poisson counts, sqrt(n + m); else `unchanged`; `unknown` without a period
-    before. `installs`: by commune_code.
+    `now`, `before`: test_count and device_count by commune_code. `more` and `fewer`: the devices
+    differ by more than NOISE standard deviations of the difference of two Poisson counts, sqrt(n +
+    m); else `unchanged`; `unknown` without a period before. `installs`: by commune_code.
     """
     codes = communes["commune_code"]
 
@@ -165,17 +186,23 @@ def participation(
     table["devices_per_1000"] = 1000 * table["device_count"] / people
     step = table["device_count"] - table["former_device_count"]
     noise = NOISE * np.sqrt(table["device_count"] + table["former_device_count"])
-    kind = np.select([step.isna(), step > noise, step < -noise], ["unknown", "more", "fewer"], default="unchanged")
+    kind = np.select(
+        [step.isna(), step > noise, step < -noise],
+        ["unknown", "more", "fewer"],
+        default="unchanged",
+    )
     return checked("participation", typed("participation", table.assign(participation=kind)))
 
 
 def operator_summary(
     facts: Facts, names: Names, spans: Mapping[str, int], period: Period, settings: Settings
 ) -> pd.DataFrame:
-    """Device values over the whole area: operator (and `all`) × technology × span, small groups' speeds emptied.
+    """Device values over the whole area: operator (and `all`) × technology × span, small groups'
+    speeds emptied.
 
-    One device, one vote: the mean of its samples anywhere in the area. The target's technology as it is judged; 5G, where
-    the target is 4G, from sound rows that were set aside for their technology.
+    One device, one vote: the mean of its samples anywhere in the area. The target's technology as
+    it is judged; 5G, where the target is 4G, from sound rows that were set aside for their
+    technology.
     """
     target = settings.target.technology
     technologies = {target: False} | ({"5G": True} if target == "4G" else {})
@@ -211,7 +238,9 @@ def _span(facts: Facts, names: Names, window: int, is_newer: bool) -> pd.DataFra
     rows = []
     for number, operator in enumerate([*names.operators, ALL]):
         of = chosen if operator == ALL else chosen & (values["operator"] == number)
-        speed, upload, latency = (_middle(values[name][of]) for name in ("download", "upload", "latency"))
+        speed, upload, latency = (
+            _middle(values[name][of]) for name in ("download", "upload", "latency")
+        )
         rows.append(
             {
                 "operator": operator, "test_count": total["tests"][number], "sample_count": total["samples"][number],
@@ -229,4 +258,6 @@ def _middle(values: npt.NDArray[np.float64]) -> tuple[float, float]:
     known = values[~np.isnan(values)]
     if not len(known):
         return np.nan, np.nan
-    return float(whole(known).astype(np.int64).sum()) / PER_UNIT / len(known), float(np.median(known))
+    return float(whole(known).astype(np.int64).sum()) / PER_UNIT / len(known), float(
+        np.median(known)
+    )

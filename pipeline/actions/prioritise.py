@@ -1,6 +1,7 @@
 """One documented score: who waits for how much, and how stable the ranks are (METHOD §6).
 
-Everything that enters the score stands in its own column. Does not belong here: reading people or facilities (`demand.py`).
+Everything that enters the score stands in its own column. Does not belong here: reading people or
+facilities (`demand.py`).
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ import pandas as pd
 from pipeline.schema.tables import checked, typed
 
 Floats = npt.NDArray[np.float64]
-# (device log values' count, mean log) → (eb_mean, P_gap): the journey hands in the estimator with its prior held fixed
+# (device log values' count, mean log) → (eb_mean, P_gap): the journey hands in the estimator with
+# its prior held fixed
 Estimator = Callable[[str, Floats, Floats], tuple[Floats, Floats]]
 
 
@@ -36,7 +38,11 @@ def depth(mean_mbps: pd.Series, target: float) -> pd.Series:
 
 
 def weight(
-    rows: pd.DataFrame, total_gap: Floats | float, facility: Floats | float, road: Floats | float, cap: int
+    rows: pd.DataFrame,
+    total_gap: Floats | float,
+    facility: Floats | float,
+    road: Floats | float,
+    cap: int,
 ) -> pd.Series:
     """Product of the factors 1 + excess; what is not known (facilities, roads) weighs 1."""
     return (
@@ -47,11 +53,13 @@ def weight(
 
 
 def score(gaps: pd.DataFrame, target: float, weights: Weights) -> pd.DataFrame:
-    """Confirmed and probable gaps → depth, expected_person_gap, priority_index, need_rank, efficiency_rank.
+    """Confirmed and probable gaps → depth, expected_person_gap, priority_index, need_rank,
+    efficiency_rank.
 
-    Needs: commune_code, operator, gap_class, population, eb_mean_mbps, mean_mbps, gap_probability, p_gap, facility_count,
-    has_main_road, terrain. Where the posterior is empty, 1 − p_gap and the mean stand in. Rows of unknown population
-    rank after the others by depth × P_gap; where no population is known at all that is the whole ranking.
+    Needs: commune_code, operator, gap_class, population, eb_mean_mbps, mean_mbps, gap_probability,
+    p_gap, facility_count, has_main_road, terrain. Where the posterior is empty, 1 − p_gap and the
+    mean stand in. Rows of unknown population rank after the others by depth × P_gap; where no
+    population is known at all that is the whole ranking.
     """
     gap_probability = gaps["gap_probability"].fillna(1 - gaps["p_gap"])
     rows = gaps.assign(
@@ -61,7 +69,11 @@ def score(gaps: pd.DataFrame, target: float, weights: Weights) -> pd.DataFrame:
     rows["expected_person_gap"] = rows["population"] * rows["depth"] * rows["gap_probability"]
     base = rows["expected_person_gap"].fillna(rows["depth"] * rows["gap_probability"])
     rows["priority_index"] = base * weight(
-        rows, weights.total_gap_weight, weights.facility_weight, weights.road_weight, weights.facility_cap
+        rows,
+        weights.total_gap_weight,
+        weights.facility_weight,
+        weights.road_weight,
+        weights.facility_cap,
     )
     efficiency = rows["priority_index"] / terrain_costs(rows, weights)
     rows["need_rank"] = rank(rows, rows["priority_index"])
@@ -85,7 +97,9 @@ def rank(rows: pd.DataFrame, index: pd.Series) -> pd.Series:
         }
     )
     position = ordered.sort_values(["unknown", "index", "code", "operator"]).index
-    return pd.Series(np.arange(1, len(rows) + 1), index=position).reindex(rows.index).astype("int64")
+    return (
+        pd.Series(np.arange(1, len(rows) + 1), index=position).reindex(rows.index).astype("int64")
+    )
 
 
 def rank_spread(
@@ -100,12 +114,14 @@ def rank_spread(
 ) -> pd.DataFrame:
     """5th and 95th percentile of the need rank: columns rank_lo, rank_hi.
 
-    `draws` seeded joint draws: each excess weight × U(0.5, 1.5) and each row's device values resampled with replacement;
-    the prior and the set of gaps held fixed. `log_values`: natural logs of the device values by (commune_code, operator).
+    `draws` seeded joint draws: each excess weight × U(0.5, 1.5) and each row's device values
+    resampled with replacement; the prior and the set of gaps held fixed. `log_values`: natural logs
+    of the device values by (commune_code, operator).
     """
     if rows.empty:
         return pd.DataFrame(
-            {"rank_lo": pd.Series(dtype="int64"), "rank_hi": pd.Series(dtype="int64")}, index=rows.index
+            {"rank_lo": pd.Series(dtype="int64"), "rank_hi": pd.Series(dtype="int64")},
+            index=rows.index,
         )
     generator = np.random.default_rng(seed)
     factor = generator.uniform(0.5, 1.5, size=(draws, 3))
@@ -115,10 +131,21 @@ def rank_spread(
     ):
         logs = log_values[code, operator]
         drawn = generator.choice(logs, size=(draws, len(logs)))
-        mean, gap_probability = estimator(operator, np.full(draws, float(len(logs))), drawn.mean(axis=1))
-        if not np.isfinite(mean).all():  # no prior: the mean varies, the p-value of the row itself is kept
-            mean, gap_probability = np.exp(drawn).mean(axis=1), np.full(draws, rows["gap_probability"].iloc[i])
-        base[:, i] = np.clip((target - mean) / target, 0, 1) * gap_probability * (1.0 if pd.isna(people) else people)
+        mean, gap_probability = estimator(
+            operator, np.full(draws, float(len(logs))), drawn.mean(axis=1)
+        )
+        if not np.isfinite(
+            mean
+        ).all():  # no prior: the mean varies, the p-value of the row itself is kept
+            mean, gap_probability = (
+                np.exp(drawn).mean(axis=1),
+                np.full(draws, rows["gap_probability"].iloc[i]),
+            )
+        base[:, i] = (
+            np.clip((target - mean) / target, 0, 1)
+            * gap_probability
+            * (1.0 if pd.isna(people) else people)
+        )
     ranks = np.empty_like(base)
     unknown = rows["population"].isna().to_numpy()
     for d in range(draws):
@@ -135,12 +162,14 @@ def rank_spread(
         ranks[d, np.lexsort((-weighted, unknown))] = np.arange(1, len(rows) + 1)
     lo, hi = np.percentile(ranks, [5, 95], axis=0)
     return pd.DataFrame(
-        {"rank_lo": np.floor(lo).astype("int64"), "rank_hi": np.ceil(hi).astype("int64")}, index=rows.index
+        {"rank_lo": np.floor(lo).astype("int64"), "rank_hi": np.ceil(hi).astype("int64")},
+        index=rows.index,
     )
 
 
 def bands(rows: pd.DataFrame) -> pd.Series:
-    """Near-ties: 1, 2, … by need rank; a row opens a new band where even its 5th percentile is behind the band's first row.
+    """Near-ties: 1, 2, … by need rank; a row opens a new band where even its 5th percentile is
+    behind the band's first row.
 
     Within a band the order is no finding: each row could as well stand where the band begins.
 
@@ -158,4 +187,6 @@ def bands(rows: pd.DataFrame) -> pd.Series:
 
 def priorities(scored: pd.DataFrame) -> pd.DataFrame:
     """The scored rows as the table `priorities`, by need rank."""
-    return checked("priorities", typed("priorities", scored.sort_values("need_rank", ignore_index=True)))
+    return checked(
+        "priorities", typed("priorities", scored.sort_values("need_rank", ignore_index=True))
+    )

@@ -1,6 +1,8 @@
-"""Puts the priorities and the list of where to measure first together: joins, and nothing that is decided.
+"""Puts the priorities and the list of where to measure first together: joins, and nothing that is
+decided.
 
-Does not belong here: the score (`prioritise.py`), causes and actions (`diagnose.py`), what is undecided (`fieldwork.py`).
+Does not belong here: the score (`prioritise.py`), causes and actions (`diagnose.py`), what is
+undecided (`fieldwork.py`).
 """
 
 from __future__ import annotations
@@ -35,14 +37,19 @@ def ranked(
     priors: Mapping[str, statistics.Prior | None],
     settings: Settings,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """(priorities, measure_first): gaps by need with cause, action and worst gap area; undecided units by doubt."""
+    """(priorities, measure_first): gaps by need with cause, action and worst gap area; undecided
+    units by doubt.
+    """
     about = inputs.communes[["commune_code", "former_district", "population", "terrain"]]
     found = summary[["commune_code", "gap_class", "operators_meeting", "operators_gap"]]
     named = rows if not evidence.operators else rows[rows["operator"] != ALL]
     named = named.merge(about, on="commune_code").merge(found, on="commune_code")
-    found_gaps = named[named["status"].isin(["confirmed_gap", "probable_gap"])].reset_index(drop=True)
+    found_gaps = named[named["status"].isin(["confirmed_gap", "probable_gap"])].reset_index(
+        drop=True
+    )
     found_gaps = found_gaps.assign(
-        facility_count=_facilities(found_gaps, inputs), has_main_road=_on_main_road(found_gaps, gaps.of_cells, inputs)
+        facility_count=_facilities(found_gaps, inputs),
+        has_main_road=_on_main_road(found_gaps, gaps.of_cells, inputs),
     )
     found_gaps = _diagnosed(found_gaps.join(_others(found_gaps, named)), settings)
     found_gaps = found_gaps.merge(_worst_areas(gaps.areas), how="left", on=UNIT)
@@ -53,15 +60,24 @@ def ranked(
 
 
 def _scored(
-    gaps: pd.DataFrame, evidence: Evidence, priors: Mapping[str, statistics.Prior | None], settings: Settings
+    gaps: pd.DataFrame,
+    evidence: Evidence,
+    priors: Mapping[str, statistics.Prior | None],
+    settings: Settings,
 ) -> pd.DataFrame:
     target, rules = settings.target.download_mbps, settings.priority
     weights = prioritise.Weights(
-        rules.total_gap_weight, rules.facility_weight, rules.facility_cap, rules.road_weight, rules.terrain_cost
+        rules.total_gap_weight,
+        rules.facility_weight,
+        rules.facility_cap,
+        rules.road_weight,
+        rules.terrain_cost,
     )
     scored = prioritise.score(gaps, target, weights)
 
-    def estimator(operator: str, m: np.ndarray, log_mean: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def estimator(
+        operator: str, m: np.ndarray, log_mean: np.ndarray
+    ) -> tuple[np.ndarray, np.ndarray]:
         prior = priors.get(operator)
         if prior is None:
             return np.full_like(m, np.nan), np.full_like(m, np.nan)
@@ -73,7 +89,13 @@ def _scored(
     # ascending: which value a draw picks must not hang on what devices are called
     log_values = {unit: np.log(np.sort(x.to_numpy())) for unit, x in units if unit in wanted}
     spread = prioritise.rank_spread(
-        scored, log_values, estimator, target=target, weights=weights, draws=rules.draws, seed=rules.seed
+        scored,
+        log_values,
+        estimator,
+        target=target,
+        weights=weights,
+        draws=rules.draws,
+        seed=rules.seed,
     )
     scored = scored.join(spread)
     return scored.assign(need_band=prioritise.bands(scored))
@@ -87,11 +109,15 @@ def _facilities(rows: pd.DataFrame, inputs: Inputs) -> pd.Series:
 
 
 def _on_main_road(rows: pd.DataFrame, weak_cells: pd.DataFrame, inputs: Inputs) -> pd.Series:
-    """Whether a main road crosses a weak hex of the row's operator inside the row's commune; empty where no roads are known."""
+    """Whether a main road crosses a weak hex of the row's operator inside the row's commune; empty
+    where no roads are known.
+    """
     if inputs.roads is None:
         return pd.Series(pd.array([None] * len(rows), dtype="boolean"), index=rows.index)
     outlines = hexes.outlines(weak_cells["hex_id"])
-    cells = gpd.GeoDataFrame({"operator": weak_cells["operator"]}, geometry=outlines.to_numpy(), crs="EPSG:4326")
+    cells = gpd.GeoDataFrame(
+        {"operator": weak_cells["operator"]}, geometry=outlines.to_numpy(), crs="EPSG:4326"
+    )
     pieces = gpd.overlay(cells, inputs.communes[["commune_code", "geometry"]], how="intersection")
     crossed = pieces[context_layers.crossed_by(inputs.roads, pieces.geometry.to_numpy())]
     units = set(zip(crossed["commune_code"], crossed["operator"], strict=True))
@@ -113,7 +139,9 @@ def _others(gaps: pd.DataFrame, named: pd.DataFrame) -> pd.DataFrame:
             {
                 "other_operators": "; ".join(f"{o}: {s}" for o, s, _ in others),
                 "good_operator_count": sum(s == "meets_target" for _, s, _ in others),
-                "unknown_operator_count": sum(c and s in ("insufficient_evidence", "no_data") for _, s, c in others),
+                "unknown_operator_count": sum(
+                    c and s in ("insufficient_evidence", "no_data") for _, s, c in others
+                ),
             }
         )
     columns = ["other_operators", "good_operator_count", "unknown_operator_count"]
@@ -122,7 +150,9 @@ def _others(gaps: pd.DataFrame, named: pd.DataFrame) -> pd.DataFrame:
 
 def _diagnosed(gaps: pd.DataFrame, settings: Settings) -> pd.DataFrame:
     rules, target = settings.diagnosis, settings.target.download_mbps
-    signs = diagnose.Signs(**{name: getattr(rules, name) for name in diagnose.Signs.__dataclass_fields__})
+    signs = diagnose.Signs(
+        **{name: getattr(rules, name) for name in diagnose.Signs.__dataclass_fields__}
+    )
     least = max(rules.min_devices, settings.privacy.min_devices)
     both = gaps[["busy_device_count", "calm_device_count"]].ge(least).all(axis=1)
     tried = gaps["older_test_count"] + gaps["test_count"] + gaps["failed_test_count"]
@@ -130,18 +160,32 @@ def _diagnosed(gaps: pd.DataFrame, settings: Settings) -> pd.DataFrame:
         busy_mean_mbps=gaps["busy_mean_mbps"].where(both),
         calm_mean_mbps=gaps["calm_mean_mbps"].where(both),
         signal_median_dbm=gaps["signal_median_dbm"].where(gaps["signal_device_count"] >= least),
-        fallback_share=(gaps["older_test_count"] / tried.where(tried > 0)).where(~gaps["is_tiles"].astype(bool)),
+        fallback_share=(gaps["older_test_count"] / tried.where(tried > 0)).where(
+            ~gaps["is_tiles"].astype(bool)
+        ),
     )
     gaps = gaps.join(diagnose.likely_cause(gaps, target, signs))
     return gaps.assign(suggested_action=diagnose.suggested_action(gaps, target, signs))
 
 
 def _worst_areas(areas: pd.DataFrame) -> pd.DataFrame:
-    """Per commune × operator the gap area with most devices below the target, with its position and size."""
+    """Per commune × operator the gap area with most devices below the target, with its position and
+    size.
+    """
     below = areas["device_count"] * areas["share_devices_below_target"]
-    worst = areas.assign(below=below).sort_values(["below", "gap_id"], ascending=[False, True]).drop_duplicates(UNIT)
-    named = {"area_km2": "gap_area_km2", "device_count": "gap_device_count", "population": "gap_population"}
-    return worst.rename(columns=named)[[*UNIT, "gap_id", "gap_latitude", "gap_longitude", *named.values()]]
+    worst = (
+        areas.assign(below=below)
+        .sort_values(["below", "gap_id"], ascending=[False, True])
+        .drop_duplicates(UNIT)
+    )
+    named = {
+        "area_km2": "gap_area_km2",
+        "device_count": "gap_device_count",
+        "population": "gap_population",
+    }
+    return worst.rename(columns=named)[
+        [*UNIT, "gap_id", "gap_latitude", "gap_longitude", *named.values()]
+    ]
 
 
 def _looked_up(by_unit: pd.Series, rows: pd.DataFrame) -> pd.Series:

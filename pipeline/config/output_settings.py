@@ -1,4 +1,5 @@
-"""Sections of the settings that say what people receive: publishing, the sample tracker, installations.
+"""Sections of the settings that say what people receive: publishing, the sample tracker,
+installations.
 
 Does not belong here: reading the file (`settings.py`), what decides a verdict.
 """
@@ -30,9 +31,13 @@ class Publish(Section):
 
     lang: Literal["vi", "en"] = "vi"
     notice: str = ""  # e.g. "SỐ LIỆU GIẢ LẬP": stands on every output
-    allow_noncommercial: bool = False  # operators' files from data whose licence forbids commercial use (Ookla's tiles)
+    allow_noncommercial: bool = (
+        False  # operators' files from data whose licence forbids commercial use (Ookla's tiles)
+    )
     csv_dialect: Literal["standard", "excel-vi"] = "standard"
-    max_map_cells: int = Field(40_000, ge=1)  # with more, the map shows coarser cells, and a map is written by province
+    max_map_cells: int = Field(
+        40_000, ge=1
+    )  # with more, the map shows coarser cells, and a map is written by province
     labels: tuple[Label, ...] = ()
 
 
@@ -57,11 +62,15 @@ class Installs(Section):
 
 
 class Report(Section):
-    """The monthly report's letterhead. What is left empty: the authorities of the period's time; number and signer stay blank."""
+    """The monthly report's letterhead. What is left empty: the authorities of the period's time;
+    number and signer stay blank.
+    """
 
     area_title: str = ""  # as sentences call the area; default: tỉnh NAME
     parent_authority: str = ""  # default: Ủy ban nhân dân AREA_TITLE
-    authority: str = ""  # default: Sở Khoa học và Công nghệ; before March 2025 Sở Thông tin và Truyền thông
+    authority: str = (
+        ""  # default: Sở Khoa học và Công nghệ; before March 2025 Sở Thông tin và Truyền thông
+    )
     number: str = ""
     sign: str = ""  # default: BC-SKHCN
     place: str = ""  # default: the area's name

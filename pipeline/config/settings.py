@@ -1,7 +1,9 @@
-"""Settings: TOML → typed, frozen, closed settings. Unknown keys are faults; all faults are reported at once.
+"""Settings: TOML → typed, frozen, closed settings. Unknown keys are faults; all faults are reported
+at once.
 
-Every default stands here with its unit and source; `settings.toml` at the project's root is the commented example.
-Does not belong here: reading data, deciding anything. Steps never see these objects: the journey hands them values.
+Every default stands here with its unit and source; `settings.toml` at the project's root is the
+commented example. Does not belong here: reading data, deciding anything. Steps never see these
+objects: the journey hands them values.
 """
 
 from __future__ import annotations
@@ -40,7 +42,9 @@ class Area(Section):
 
 
 class Target(Section):
-    """The target is dated: Decision 1110/QĐ-BTTTT (2024) asks 40 Mbps on 4G, measured with i-Speed, per commune."""
+    """The target is dated: Decision 1110/QĐ-BTTTT (2024) asks 40 Mbps on 4G, measured with i-Speed,
+    per commune.
+    """
 
     download_mbps: float = Field(40.0, gt=0)  # Mbit/s, arithmetic mean
     technology: Literal["4G", "5G", "3G", "2G"] = "4G"
@@ -58,7 +62,9 @@ class Boundaries(Section):
     code_length: int | None = Field(None, ge=1)  # pads codes that lost leading zeros, 5 in Vietnam
     name_column: str | None = None
     former_district_column: str | None = None
-    former_communes_column: str | None = None  # names of the communes that were merged, separated by ;
+    former_communes_column: str | None = (
+        None  # names of the communes that were merged, separated by ;
+    )
     province_column: str | None = None  # a nation's map is then written by province too
     population_column: str | None = None
     terrain_column: str | None = None  # flat | hilly | mountainous
@@ -68,7 +74,9 @@ class Boundaries(Section):
 
 
 class Crosswalk(Section):
-    """A CSV of old communes and the new ones they went into (n to n): the map's search finds the old names."""
+    """A CSV of old communes and the new ones they went into (n to n): the map's search finds the
+    old names.
+    """
 
     path: Path | None = None
     code_column: str = "new_ward_code"
@@ -82,8 +90,13 @@ class Population(Section):
     path: Path | None = None
     code_column: str = "commune_code"
     people_column: str = "population"
-    total: float | None = Field(None, gt=0)  # people; rescales a raster's weights to an official total
-    grid: Path | None = None  # raster that spreads the communes' people over cells; absent: `path`, where that is one
+    total: float | None = Field(
+        None, gt=0
+    )  # people; rescales a raster's weights to an official total
+    grid: Path | None = (
+        # raster that spreads the communes' people over cells; absent: `path`, where that is one
+        None
+    )
 
 
 class Facilities(Section):
@@ -106,7 +119,9 @@ class Terrain(Section):
     """Terrain classes from an elevation raster, where the boundaries have no terrain column."""
 
     path: Path | None = None
-    hilly_relief_m: float = Field(50.0, gt=0)  # m, standard deviation of elevation inside the commune; chosen
+    hilly_relief_m: float = Field(
+        50.0, gt=0
+    )  # m, standard deviation of elevation inside the commune; chosen
     mountainous_relief_m: float = Field(150.0, gt=0)  # m
 
 
@@ -135,7 +150,9 @@ class Source(Section):
     encoding: str | None = None
     decimal: Literal[".", ","] | None = None  # absent: both are understood, a lone comma is decimal
     sheet: str | int = 0  # name, or number from 0
-    heading_row: int = Field(1, ge=1)  # where the headings stand, for exports that begin with a title
+    heading_row: int = Field(
+        1, ge=1
+    )  # where the headings stand, for exports that begin with a title
     columns: dict[str, ColumnRule] = {}
     _tz = field_validator("timezone")(_check_timezone)
 
@@ -149,7 +166,10 @@ class Source(Section):
     def _short_form(cls, value: Any) -> Any:
         if not isinstance(value, dict):
             return value
-        return {ours: {"column": rule} if isinstance(rule, str) else rule for ours, rule in value.items()}
+        return {
+            ours: {"column": rule} if isinstance(rule, str) else rule
+            for ours, rule in value.items()
+        }
 
 
 class Quality(Section):
@@ -165,7 +185,9 @@ class Hexes(Section):
 
     coarsest_resolution: int = Field(6, ge=0, le=15)
     finest_resolution: int = Field(9, ge=0, le=15)
-    weak_min_devices: int = Field(8, ge=1)  # devices of one operator in a cell before it may be called weak
+    weak_min_devices: int = Field(
+        8, ge=1
+    )  # devices of one operator in a cell before it may be called weak
     weak_significance: float = Field(0.05, gt=0, lt=1)
 
     @model_validator(mode="after")
@@ -179,7 +201,11 @@ class Evidence(Section):
     """The gates of METHOD §3–4."""
 
     window_months: int = Field(3, ge=1, le=12)
-    widened_months: tuple[Annotated[int, Field(ge=2, le=12)], ...] = (3, 6, 12)  # of rows that fail E1; () = never
+    widened_months: tuple[Annotated[int, Field(ge=2, le=12)], ...] = (
+        3,
+        6,
+        12,
+    )  # of rows that fail E1; () = never
     min_devices: int = Field(5, ge=2)  # E1
     min_samples: int = Field(20, ge=1)
     min_dates: int = Field(2, ge=1)
@@ -192,7 +218,9 @@ class Evidence(Section):
     probable_gap_probability: float = Share
     meets_gap_probability: float = Share
     eb_min_communes: int = Field(8, ge=2)
-    borrowed_false_discovery_rate: float = Field(0.01, ge=0, lt=1)  # 0: every verdict stands on its own devices alone
+    borrowed_false_discovery_rate: float = Field(
+        0.01, ge=0, lt=1
+    )  # 0: every verdict stands on its own devices alone
     borrowed_min_probability: float = Field(0.90, ge=0, le=1)
     borrowed_max_p: float = Field(0.20, gt=0, le=1)
     max_devices_to_decide: int = Field(5000, ge=10)
@@ -217,9 +245,13 @@ class Evidence(Section):
 
 
 class Diagnosis(Section):
-    """When a sign of a likely cause counts (METHOD §6 names the signs; the thresholds are chosen, and hints only)."""
+    """When a sign of a likely cause counts (METHOD §6 names the signs; the thresholds are chosen,
+    and hints only).
+    """
 
-    strong_signal_dbm: float = -95.0  # RSRP, median of devices: at or above it the radio link is no excuse
+    strong_signal_dbm: float = (
+        -95.0
+    )  # RSRP, median of devices: at or above it the radio link is no excuse
     weak_signal_dbm: float = -110.0  # at or below it coverage is thin
     failure_rate: float = Field(0.10, gt=0, le=1)  # failed tests over failed and valid ones
     fallback_share: float = Field(0.20, gt=0, le=1)  # 3G and 2G tests over all
@@ -237,7 +269,9 @@ class Diagnosis(Section):
 
 
 class Priority(Section):
-    """METHOD §6: the excess weights over 1, the cost of terrain, and how the rank's spread is drawn."""
+    """METHOD §6: the excess weights over 1, the cost of terrain, and how the rank's spread is
+    drawn.
+    """
 
     total_gap_weight: float = Field(0.5, ge=0)
     facility_weight: float = Field(0.10, ge=0)
@@ -283,7 +317,9 @@ class Settings(Section):
     @classmethod
     def _no_pooled_name(cls, value: dict[str, tuple[str, ...]]) -> dict[str, tuple[str, ...]]:
         if any(name.casefold() == "all" for name in value):
-            raise ValueError("`all` is the name of all operators together; name the operator otherwise")
+            raise ValueError(
+                "`all` is the name of all operators together; name the operator otherwise"
+            )
         return value
 
     @property
@@ -295,8 +331,8 @@ class Settings(Section):
 def read_settings(path: Path | None) -> Settings:
     """Read a settings file; `None` gives the documented defaults.
 
-    Relative paths are taken from the settings file's folder. Raises `UserFault` with every unknown key,
-    wrong type and wrong value of the file at once, each with the line it stands on.
+    Relative paths are taken from the settings file's folder. Raises `UserFault` with every unknown
+    key, wrong type and wrong value of the file at once, each with the line it stands on.
     """
     if path is None:
         return Settings()
@@ -328,10 +364,14 @@ def _absolute(settings: Settings, folder: Path) -> Settings:
     people = settings.population
     population = people.model_copy(update={"path": join(people.path), "grid": join(people.grid)})
     moved = {
-        name: getattr(settings, name).model_copy(update={"path": join(getattr(settings, name).path)})
+        name: getattr(settings, name).model_copy(
+            update={"path": join(getattr(settings, name).path)}
+        )
         for name in ("crosswalk", "installs", "facilities", "roads", "terrain")
     }
-    return settings.model_copy(update={"sources": sources, "boundaries": boundaries, "population": population, **moved})
+    return settings.model_copy(
+        update={"sources": sources, "boundaries": boundaries, "population": population, **moved}
+    )
 
 
 def _faults(error: ValidationError, file: str, text: str) -> list[Fault]:
@@ -342,11 +382,25 @@ def _faults(error: ValidationError, file: str, text: str) -> list[Fault]:
         if problem["type"] == "extra_forbidden":
             near = difflib.get_close_matches(place[-1], _keys_beside(place), n=1)
             found.append(
-                Fault("settings_key", file, row, key, {"near": near[0] if near else "", "known": _keys_beside(place)})
+                Fault(
+                    "settings_key",
+                    file,
+                    row,
+                    key,
+                    {"near": near[0] if near else "", "known": _keys_beside(place)},
+                )
             )
         else:
             message = problem["msg"].removeprefix("Value error, ")
-            found.append(Fault("settings_value", file, row, key, {"found": problem["input"], "expected": message}))
+            found.append(
+                Fault(
+                    "settings_value",
+                    file,
+                    row,
+                    key,
+                    {"found": problem["input"], "expected": message},
+                )
+            )
     return found
 
 
@@ -357,11 +411,17 @@ def _keys_beside(place: list[str]) -> list[str]:
     if place[0] == "sources":
         return sorted((ColumnRule if "columns" in place else Source).model_fields)
     section = Settings.model_fields[place[0]].annotation
-    return sorted(section.model_fields) if isinstance(section, type) and issubclass(section, Section) else []
+    return (
+        sorted(section.model_fields)
+        if isinstance(section, type) and issubclass(section, Section)
+        else []
+    )
 
 
 def _line_of(text: str, place: list[str]) -> int | None:
-    """The line of `key =` or `[section]`: first after its section's heading. TOML readers do not keep line numbers."""
+    """The line of `key =` or `[section]`: first after its section's heading. TOML readers do not
+    keep line numbers.
+    """
     heading = re.compile(r"^\s*\[+\s*([^\]]+?)\s*\]+")
     section: list[str] = []
     for number, line in enumerate(text.splitlines(), start=1):

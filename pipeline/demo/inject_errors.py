@@ -1,4 +1,5 @@
-"""What real deliveries hold beside sound 4G tests: other technologies, failures, bad positions, copies, wrong units.
+"""What real deliveries hold beside sound 4G tests: other technologies, failures, bad positions,
+copies, wrong units.
 
 Laid over the rows that `simulate.py` draws. Does not belong here: speeds and their truth.
 """
@@ -16,10 +17,12 @@ import pandas as pd
 
 @dataclass(frozen=True)
 class Dirt:
-    """Shares of all rows. Chosen so that each reason to set a row aside occurs; none of them is measured.
+    """Shares of all rows. Chosen so that each reason to set a row aside occurs; none of them is
+    measured.
 
-    What is known to occur: copies (DESIGN.md: 435 of 500 repeats were left by a careless part-wise cleaning), kbit/s beside
-    Mbit/s (Ookla, G-NetTrack), position 0, 0 and blank or mixed-case operators (G-NetTrack), accuracy of kilometres (RTR).
+    What is known to occur: copies (DESIGN.md: 435 of 500 repeats were left by a careless part-wise
+    cleaning), kbit/s beside Mbit/s (Ookla, G-NetTrack), position 0, 0 and blank or mixed-case
+    operators (G-NetTrack), accuracy of kilometres (RTR).
     """
 
     copied_share: float = 0.012
@@ -42,9 +45,11 @@ def contaminated(
     generator: np.random.Generator,
     dirt: Dirt,
 ) -> pd.DataFrame:
-    """Sound rows → rows as a delivery holds them, ordered by time, with `test_id`; texts where a file has texts.
+    """Sound rows → rows as a delivery holds them, ordered by time, with `test_id`; texts where a
+    file has texts.
 
-    `rows`: those of `simulate.draw_tests`. `names_met`: the names that each operator goes by in files.
+    `rows`: those of `simulate.draw_tests`. `names_met`: the names that each operator goes by in
+    files.
     """
     rows, count = rows.copy(), len(rows)
 
@@ -53,7 +58,10 @@ def contaminated(
 
     names = [names_met[o] for o in rows["operator"]]
     pick = generator.random(count)
-    rows["operator"] = [n[0] if p < 0.7 else n[int((p - 0.7) / 0.3 * len(n))] for n, p in zip(names, pick, strict=True)]
+    rows["operator"] = [
+        n[0] if p < 0.7 else n[int((p - 0.7) / 0.3 * len(n))]
+        for n, p in zip(names, pick, strict=True)
+    ]
     fast = rows["is_5g"] & some(dirt.nr_share * 4)
     rows.loc[fast, "technology"], rows.loc[fast, "download_mbps"] = (
         "5G",
@@ -75,17 +83,29 @@ def contaminated(
     wrong = some(dirt.wrong_unit_share)
     rows.loc[wrong, "download_mbps"] *= 1000
     texts = rows.drop(columns="is_5g").round(
-        {"latitude": 6, "longitude": 6, "download_mbps": 2, "upload_mbps": 2, "latency_ms": 1, "jitter_ms": 1}
+        {
+            "latitude": 6,
+            "longitude": 6,
+            "download_mbps": 2,
+            "upload_mbps": 2,
+            "latency_ms": 1,
+            "jitter_ms": 1,
+        }
     )
-    texts["download_mbps"] = texts["download_mbps"].astype("object")  # as a file holds it: numbers and words
+    texts["download_mbps"] = texts["download_mbps"].astype(
+        "object"
+    )  # as a file holds it: numbers and words
     texts.loc[some(dirt.unreadable_share), "download_mbps"] = "lỗi"
     copies = np.flatnonzero(some(dirt.copied_share))[: count // 4]
     kept = np.setdiff1d(
-        np.arange(count), generator.choice(np.setdiff1d(np.arange(count), copies), len(copies), replace=False)
+        np.arange(count),
+        generator.choice(np.setdiff1d(np.arange(count), copies), len(copies), replace=False),
     )
     texts = texts.iloc[np.sort(np.r_[kept, copies])]
     ordered = texts.sort_values(["measured_at", "device_id"], kind="stable", ignore_index=True)
     # a copied row is the row again, its id too
-    identity = ordered.groupby(["device_id", "measured_at", "latitude", "longitude"], sort=False).ngroup()
+    identity = ordered.groupby(
+        ["device_id", "measured_at", "latitude", "longitude"], sort=False
+    ).ngroup()
     ordered.insert(0, "test_id", [f"VN{number:07d}" for number in identity + 1])
     return ordered

@@ -1,4 +1,5 @@
-"""`lomsong demo`: writes an invented province as a user would have it: deliveries, boundaries, settings – and the truth.
+"""`lomsong demo`: writes an invented province as a user would have it: deliveries, boundaries,
+settings – and the truth.
 
 Does not belong here: how speeds are drawn (`simulate.py`), how outlines are drawn (`schematic.py`).
 """
@@ -36,44 +37,81 @@ HEADINGS = {
 
 
 def write_demo(out: Path, *, test_count: int, seed: int, province: str | None = None) -> list[Path]:
-    """Write raw/MONTH/ispeed.csv, boundaries/communes.geojson, settings.toml and truth/*.csv under `out`.
+    """Write raw/MONTH/ispeed.csv, boundaries/communes.geojson, settings.toml and truth/*.csv under
+    `out`.
 
     Same arguments, same bytes. Raises `UserFault` for a province that is not known.
     """
     about = tomllib.loads(files("pipeline").joinpath("demo.toml").read_text(encoding="utf-8"))
     name, communes = invented_communes(province or about["province"], seed)
-    operators = {n: simulate.Operator(o["share"], o["level"], tuple(o["names"])) for n, o in about["operators"].items()}
-    drawn = simulate.draw_province(communes, operators, about["months"], test_count=test_count, seed=seed)
+    operators = {
+        n: simulate.Operator(o["share"], o["level"], tuple(o["names"]))
+        for n, o in about["operators"].items()
+    }
+    drawn = simulate.draw_province(
+        communes, operators, about["months"], test_count=test_count, seed=seed
+    )
     names_met = {name: operator.names for name, operator in operators.items()}
     delivered = inject_errors.contaminated(
         drawn.tests, communes, names_met, np.random.default_rng([seed, 2]), inject_errors.Dirt()
     )
-    written = [_write_boundaries(out / "boundaries" / "communes.geojson", communes, about["notice"])]
+    written = [
+        _write_boundaries(out / "boundaries" / "communes.geojson", communes, about["notice"])
+    ]
     names = former_names(communes["commune_code"]).assign(notice=about["notice"])
-    written.append(_write_text(out / "boundaries" / "crosswalk.csv", names.to_csv(index=False, lineterminator="\n")))
+    written.append(
+        _write_text(
+            out / "boundaries" / "crosswalk.csv", names.to_csv(index=False, lineterminator="\n")
+        )
+    )
     for number, month in enumerate(about["months"]):
         rows = delivered[delivered["measured_at"].dt.strftime("%Y-%m") == month]
         # offices differ: the last delivery is written as a Vietnamese Excel would write it
         written.append(
-            _write_rows(out / "raw" / month / "ispeed.csv", rows, vietnamese=number == len(about["months"]) - 1)
+            _write_rows(
+                out / "raw" / month / "ispeed.csv",
+                rows,
+                vietnamese=number == len(about["months"]) - 1,
+            )
         )
-    truth = drawn.truth.assign(is_gap=drawn.truth["true_mean_mbps"] < about["target_mbps"], notice=about["notice"])
-    for file, table in (("commune_operator.csv", truth), ("places.csv", drawn.places.assign(notice=about["notice"]))):
+    truth = drawn.truth.assign(
+        is_gap=drawn.truth["true_mean_mbps"] < about["target_mbps"], notice=about["notice"]
+    )
+    for file, table in (
+        ("commune_operator.csv", truth),
+        ("places.csv", drawn.places.assign(notice=about["notice"])),
+    ):
         written.append(
-            _write_text(out / "truth" / file, table.to_csv(index=False, lineterminator="\n", float_format="%.4f"))
+            _write_text(
+                out / "truth" / file,
+                table.to_csv(index=False, lineterminator="\n", float_format="%.4f"),
+            )
         )
     written.append(_write_text(out / "settings.toml", _settings(name, communes, operators, about)))
     return written
 
 
 def invented_communes(province: str, seed: int) -> tuple[str, gpd.GeoDataFrame]:
-    """(the province's name, its communes): real names, codes and areas; schematic outlines; invented people and terrain."""
+    """(the province's name, its communes): real names, codes and areas; schematic outlines;
+    invented people and terrain.
+    """
     from vietnamadminunits.database import get_data
 
     from pipeline.sources.values import folded
 
     units = pd.DataFrame(
-        get_data(["province", "provinceShort", "provinceCode", "ward", "wardCode", "wardLat", "wardLon", "wardAreaKm2"])
+        get_data(
+            [
+                "province",
+                "provinceShort",
+                "provinceCode",
+                "ward",
+                "wardCode",
+                "wardLat",
+                "wardLon",
+                "wardAreaKm2",
+            ]
+        )
     )
     wanted = folded(province)
     met = units[
@@ -83,7 +121,9 @@ def invented_communes(province: str, seed: int) -> tuple[str, gpd.GeoDataFrame]:
     ]
     met = met[met["wardCode"].notna()].sort_values("wardCode", ignore_index=True)
     if met.empty:
-        raise fault("unknown_province", found=province, expected=sorted(units["provinceShort"].unique()))
+        raise fault(
+            "unknown_province", found=province, expected=sorted(units["provinceShort"].unique())
+        )
     generator = np.random.default_rng([seed, 1])
     # small islands stand in the package without an area: a square kilometre makes them visible
     area = met["wardAreaKm2"].astype("float64").fillna(1.0).clip(lower=1.0)
@@ -95,7 +135,9 @@ def invented_communes(province: str, seed: int) -> tuple[str, gpd.GeoDataFrame]:
             "province_code": met["provinceCode"].astype("str"),
             "area_km2": area,
             "population": people.round(-1).astype("int64"),
-            "terrain": generator.choice(["flat", "hilly", "mountainous"], len(met), p=[0.15, 0.45, 0.4]),
+            "terrain": generator.choice(
+                ["flat", "hilly", "mountainous"], len(met), p=[0.15, 0.45, 0.4]
+            ),
         },
         geometry=schematic.power_diagram(met["wardLat"], met["wardLon"], area).to_numpy(),
         crs="EPSG:4326",
@@ -104,12 +146,18 @@ def invented_communes(province: str, seed: int) -> tuple[str, gpd.GeoDataFrame]:
 
 
 def former_names(codes: pd.Series) -> pd.DataFrame:
-    """Crosswalk of real names: new_ward_code, old_ward_code, old_ward_name, old_district_name; n to n, sorted."""
+    """Crosswalk of real names: new_ward_code, old_ward_code, old_ward_name, old_district_name; n to
+    n, sorted.
+    """
     from vietnamadminunits.database import get_data
 
-    mapped = json.loads(files("vietnamadminunits").joinpath("data/converter_2025.json").read_text(encoding="utf-8"))
+    mapped = json.loads(
+        files("vietnamadminunits").joinpath("data/converter_2025.json").read_text(encoding="utf-8")
+    )
     new = pd.DataFrame(get_data(["provinceKey", "wardKey", "wardCode"]))
-    code_of = {(p, w): c for p, w, c in new[new["wardCode"].isin(set(codes))].itertuples(index=False)}
+    code_of = {
+        (p, w): c for p, w, c in new[new["wardCode"].isin(set(codes))].itertuples(index=False)
+    }
     whole = [
         (province, ward, key)
         for province, wards in mapped["DICT_PROVINCE_WARD_NO_DIVIDED"].items()
@@ -123,11 +171,16 @@ def former_names(codes: pd.Series) -> pd.DataFrame:
         for part in parts
     ]
     pairs = pd.DataFrame(
-        [(code_of[p, w], key) for p, w, key in whole + divided if (p, w) in code_of], columns=["new_ward_code", "key"]
+        [(code_of[p, w], key) for p, w, key in whole + divided if (p, w) in code_of],
+        columns=["new_ward_code", "key"],
     )
     columns = ["provinceKey", "districtKey", "wardKey", "wardCode", "ward", "district"]
     old = pd.DataFrame(get_data(columns, "admin_units_legacy")).rename(
-        columns={"wardCode": "old_ward_code", "ward": "old_ward_name", "district": "old_district_name"}
+        columns={
+            "wardCode": "old_ward_code",
+            "ward": "old_ward_name",
+            "district": "old_district_name",
+        }
     )
     old["key"] = old["provinceKey"] + "_" + old["districtKey"] + "_" + old["wardKey"].fillna("")
     joined = pairs.merge(old, on="key").dropna(subset="old_ward_name")
@@ -143,11 +196,17 @@ def _write_boundaries(path: Path, communes: gpd.GeoDataFrame, notice: str) -> Pa
 
 def _write_rows(path: Path, rows: pd.DataFrame, *, vietnamese: bool) -> Path:
     table = rows.assign(
-        measured_at=rows["measured_at"].dt.strftime("%d/%m/%Y %H:%M:%S" if vietnamese else "%Y-%m-%d %H:%M:%S")
+        measured_at=rows["measured_at"].dt.strftime(
+            "%d/%m/%Y %H:%M:%S" if vietnamese else "%Y-%m-%d %H:%M:%S"
+        )
     )
     if vietnamese:
-        for name in table.columns.drop(["test_id", "measured_at", "operator", "technology", "device_id"]):
-            table[name] = table[name].map(lambda cell: "" if pd.isna(cell) else str(cell).replace(".", ","))
+        for name in table.columns.drop(
+            ["test_id", "measured_at", "operator", "technology", "device_id"]
+        ):
+            table[name] = table[name].map(
+                lambda cell: "" if pd.isna(cell) else str(cell).replace(".", ",")
+            )
     text = table.rename(columns=HEADINGS).to_csv(
         index=False, sep=";" if vietnamese else ",", lineterminator="\r\n" if vietnamese else "\n"
     )
@@ -161,10 +220,16 @@ def _write_text(path: Path, text: str) -> Path:
 
 
 def _settings(
-    name: str, communes: gpd.GeoDataFrame, operators: dict[str, simulate.Operator], about: dict[str, Any]
+    name: str,
+    communes: gpd.GeoDataFrame,
+    operators: dict[str, simulate.Operator],
+    about: dict[str, Any],
 ) -> str:
     # strings and lists of TOML are written as in JSON
-    names = "\n".join(f"{operator} = {json.dumps(o.names, ensure_ascii=False)}" for operator, o in operators.items())
+    names = "\n".join(
+        f"{operator} = {json.dumps(o.names, ensure_ascii=False)}"
+        for operator, o in operators.items()
+    )
     return f"""# Settings of the demo province: every speed, person and outline in it is invented.
 [area]
 name = "{name}"

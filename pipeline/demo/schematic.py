@@ -1,9 +1,10 @@
 """Communes drawn from centroids and areas alone: a power diagram whose cells have the right areas.
 
-For the demo, which ships no boundary file. Neighbours are roughly right, outlines are not: they say "schematic".
-Source: Aurenhammer, "Power diagrams", SIAM J. Comput. 16(1), 1987; the weights by the fixed-point iteration of
-Aurenhammer, Hoffmann & Aronov, "Minkowski-type theorems and least-squares clustering", Algorithmica 20, 1998.
-Does not belong here: speeds (`simulate.py`), files (`demo.py`).
+For the demo, which ships no boundary file. Neighbours are roughly right, outlines are not: they say
+"schematic".
+Source: Aurenhammer, "Power diagrams", SIAM J. Comput. 16(1), 1987; the weights by the fixed-point
+iteration of Aurenhammer, Hoffmann & Aronov, "Minkowski-type theorems and least-squares clustering",
+Algorithmica 20, 1998. Does not belong here: speeds (`simulate.py`), files (`demo.py`).
 """
 
 from __future__ import annotations
@@ -20,13 +21,15 @@ _PRECISION_DEG = 1e-6
 
 
 def power_diagram(latitude: pd.Series, longitude: pd.Series, area_km2: pd.Series) -> gpd.GeoSeries:
-    """One polygon per site, EPSG:4326: an edge-matched coverage whose areas are near `area_km2` (medians of
-    1–8 % off by province; a few tiny wards and islands by more)."""
+    """One polygon per site, EPSG:4326: an edge-matched coverage whose areas are near `area_km2`
+    (medians of 1–8 % off by province; a few tiny wards and islands by more).
+    """
     middle = (round(float(latitude.mean()), 2), round(float(longitude.mean()), 2))
     crs = f"+proj=laea +lat_0={middle[0]} +lon_0={middle[1]} +datum=WGS84 +units=km"
     sites_geo = gpd.GeoSeries(gpd.points_from_xy(longitude, latitude), crs="EPSG:4326").to_crs(crs)
     sites = np.column_stack([sites_geo.x, sites_geo.y])
-    # where a source gives two communes one position, the later ones step east by half a kilometre each
+    # where a source gives two communes one position, the later ones step east by half a kilometre
+    # each
     sites[:, 0] += 0.5 * pd.DataFrame(sites.round(3)).groupby([0, 1]).cumcount().to_numpy()
     areas = area_km2.to_numpy(dtype="float64")
     cells = np.empty(len(sites), dtype=object)
@@ -45,9 +48,12 @@ def _parts(sites: Floats, areas: Floats) -> npt.NDArray[np.object_]:
     discs = shapely.union_all(shapely.buffer(shapely.points(sites), 1.3 * radius))
     melt = 2 * float(np.median(radius))
     solid = [
-        shapely.Polygon(part.exterior).simplify(0.02) for part in shapely.get_parts(discs.buffer(melt).buffer(-melt))
+        shapely.Polygon(part.exterior).simplify(0.02)
+        for part in shapely.get_parts(discs.buffer(melt).buffer(-melt))
     ]
-    return np.array([part for part in solid if shapely.contains_xy(part, sites).any()], dtype=object)
+    return np.array(
+        [part for part in solid if shapely.contains_xy(part, sites).any()], dtype=object
+    )
 
 
 def _scaled(part: shapely.Geometry, area: float) -> shapely.Geometry:
@@ -56,10 +62,14 @@ def _scaled(part: shapely.Geometry, area: float) -> shapely.Geometry:
 
 
 def _weights(sites: Floats, areas: Floats, outline: shapely.Geometry) -> Floats:
-    """Additive weights (km²) for which the cells' areas, counted on a raster, come near the wanted ones."""
+    """Additive weights (km²) for which the cells' areas, counted on a raster, come near the wanted
+    ones.
+    """
     west, south, east, north = outline.bounds
     step = max(east - west, north - south) / _GRID
-    x, y = np.meshgrid(np.arange(west + step / 2, east, step), np.arange(south + step / 2, north, step))
+    x, y = np.meshgrid(
+        np.arange(west + step / 2, east, step), np.arange(south + step / 2, north, step)
+    )
     inside = shapely.contains_xy(outline, x.ravel(), y.ravel())
     points = np.column_stack([x.ravel()[inside], y.ravel()[inside]])
     distance = ((points[:, None, :] - sites[None, :, :]) ** 2).sum(axis=2)
@@ -104,7 +114,9 @@ def _cell(sites: Floats, weights: Floats, i: int, outline: shapely.Geometry) -> 
 
 
 def _edge_matched(cells: npt.NDArray[np.object_]) -> npt.NDArray[np.object_]:
-    """The cells rebuilt from one noded net of lines, so that neighbours share their vertices to the last digit."""
+    """The cells rebuilt from one noded net of lines, so that neighbours share their vertices to the
+    last digit.
+    """
     lines = shapely.union_all(shapely.boundary(cells), grid_size=_PRECISION_DEG)
     faces = shapely.get_parts(shapely.polygonize([lines]))
     tree = shapely.STRtree(cells)

@@ -1,9 +1,10 @@
 """A province whose truth is known at three levels (commune, operator, place), drawn from one seed.
 
-speed of a test = commune × operator mean · place · phone · hour · noise, each factor of mean 1, so that the true mean is
-known exactly: what an operator's customers would measure where they live, one phone one vote, over the day. Throttled
-plans, dead spots, campaign bursts and heavy testers are laid over it.
-Does not belong here: names and outlines (`demo.py`, `schematic.py`), the dirt of deliveries (`contaminate.py`), writing.
+speed of a test = commune × operator mean · place · phone · hour · noise, each factor of mean 1, so
+that the true mean is known exactly: what an operator's customers would measure where they live, one
+phone one vote, over the day. Throttled plans, dead spots, campaign bursts and heavy testers are
+laid over it. Does not belong here: names and outlines (`demo.py`, `schematic.py`), the dirt of
+deliveries (`contaminate.py`), writing.
 """
 
 from __future__ import annotations
@@ -19,23 +20,37 @@ import shapely
 from scipy import stats
 
 Floats = npt.NDArray[np.float64]
-EVENING_SHARE, EVENING_HOUR, EVENING_SD_H = 0.45, 20.3, 1.2  # of sittings; the rest evenly from 6 to 22 h
+EVENING_SHARE, EVENING_HOUR, EVENING_SD_H = (
+    0.45,
+    20.3,
+    1.2,
+)  # of sittings; the rest evenly from 6 to 22 h
 BUSY_HOURS = (19.0, 22.0)
 SCATTER_DEG = 0.0025  # of tests around their village's centre
 
 
 @dataclass(frozen=True)
 class Spread:
-    """How the invented province varies; log-sds are of natural logarithms. Sources: docs/method.md, "The simulated provinces"."""
+    """How the invented province varies; log-sds are of natural logarithms. Sources: docs/method.md,
+    "The simulated provinces".
+    """
 
     # truth
-    median_mbps: float = 40.0  # the median of national fixed and mobile tests was 40.3 in October 2025 (M-Lab)
-    commune_log_sd: float = 0.45  # what the commune's operators share; METHOD §4's examples use tau 0.45 in all
+    median_mbps: float = (
+        40.0  # the median of national fixed and mobile tests was 40.3 in October 2025 (M-Lab)
+    )
+    commune_log_sd: float = (
+        0.45  # what the commune's operators share; METHOD §4's examples use tau 0.45 in all
+    )
     unit_log_sd: float = 0.20  # commune × operator beside the two main effects
     unit_tail_df: float | None = None  # Student-t degrees of freedom of that effect; none: normal
-    bounds_mbps: tuple[float, float] | None = None  # true means drawn evenly between, instead of all of the above
+    bounds_mbps: tuple[float, float] | None = (
+        None  # true means drawn evenly between, instead of all of the above
+    )
     place_log_sd: float = 0.30  # villages of one commune
-    dead_share: float = 0.04  # of places but the commune's office, by operator: no signal, and so no test
+    dead_share: float = (
+        0.04  # of places but the commune's office, by operator: no signal, and so no test
+    )
     # phones; with the places they make the log-sd of device values, METHOD §3: 0.7–0.95
     device_log_sd: float = 0.50
     device_tail_share: float = 0.0  # phones whose log-sd is `device_tail_factor` times as wide
@@ -44,20 +59,23 @@ class Spread:
     throttled_mbps: float = 5.0  # what such a plan still gives
     nr_phone_share: float = 0.25  # phones with 5G
     # tests
-    noise_log_sd: float = 0.35  # test to test of one phone: intra-device correlation 0.5 or more (METHOD §2)
+    noise_log_sd: float = (
+        0.35  # test to test of one phone: intra-device correlation 0.5 or more (METHOD §2)
+    )
     evening_factor: float = 0.75  # 19–22 h against the rest of the day
     tests_per_device: float = 7.0
     repeat_share: float = 0.35  # tests that follow another of the same sitting
     heavy_share: float = 0.004  # phones that test a hundred times
     heavy_tests: int = 0  # further sittings of one phone in every commune × operator
-    campaign_share: float = (
-        0.10  # sittings at the commune's office on the campaign's days, by people from all over the commune
-    )
+    # sittings at the commune's office on the campaign's days, by people from all over the commune
+    campaign_share: float = 0.10
 
 
 @dataclass(frozen=True)
 class Operator:
-    """An operator's share of devices, its level against the commune's mean, and the names it goes by in files."""
+    """An operator's share of devices, its level against the commune's mean, and the names it goes
+    by in files.
+    """
 
     share: float
     level: float
@@ -70,7 +88,9 @@ class Province:
 
     tests: pd.DataFrame
     truth: pd.DataFrame  # commune_code, operator, true_mean_mbps, dead_share, drawn_device_count
-    places: pd.DataFrame  # commune_code, operator, place, latitude, longitude, share, true_mean_mbps, is_dead
+    places: (
+        pd.DataFrame
+    )  # commune_code, operator, place, latitude, longitude, share, true_mean_mbps, is_dead
 
 
 def draw_province(
@@ -85,15 +105,18 @@ def draw_province(
 ) -> Province:
     """Draw a province over `months`. `communes`: commune_code, population, geometry (EPSG:4326).
 
-    Either `test_count` tests of phones spread by population, operator share and keenness; or a geometric number of phones
-    with mean `devices_per_unit` in each commune × operator, alike everywhere.
+    Either `test_count` tests of phones spread by population, operator share and keenness; or a
+    geometric number of phones with mean `devices_per_unit` in each commune × operator, alike
+    everywhere.
     """
     spread = spread or Spread()
     generator = np.random.default_rng(seed)
     places = _places(communes, list(operators), generator, spread)
     places = _with_truth(places, communes, operators, generator, spread)
     if devices_per_unit is not None:
-        counts = generator.geometric(1 / (1 + devices_per_unit), (len(communes), len(operators))) - 1
+        counts = (
+            generator.geometric(1 / (1 + devices_per_unit), (len(communes), len(operators))) - 1
+        )
     else:
         assert test_count is not None
         phones = max(8, int(test_count / (spread.tests_per_device + 0.5)))
@@ -104,29 +127,49 @@ def draw_province(
     wanted = test_count if test_count is not None else round(len(devices) * spread.tests_per_device)
     tests = draw_tests(devices, places, months, wanted, generator, spread)
     truth = _by_unit(places)
-    drawn = devices.groupby(["commune_code", "operator"]).size().rename("drawn_device_count").reset_index()
-    truth = truth.merge(drawn, how="left", on=["commune_code", "operator"]).fillna({"drawn_device_count": 0})
+    drawn = (
+        devices.groupby(["commune_code", "operator"])
+        .size()
+        .rename("drawn_device_count")
+        .reset_index()
+    )
+    truth = truth.merge(drawn, how="left", on=["commune_code", "operator"]).fillna(
+        {"drawn_device_count": 0}
+    )
     return Province(tests, truth.astype({"drawn_device_count": "int64"}), places)
 
 
-def _unit_mean(generator: np.random.Generator, log_sd: float | Floats, size: int | tuple[int, ...]) -> Floats:
+def _unit_mean(
+    generator: np.random.Generator, log_sd: float | Floats, size: int | tuple[int, ...]
+) -> Floats:
     """Log-normal factors of mean 1."""
     return np.exp(generator.normal(-(np.asarray(log_sd) ** 2) / 2, log_sd, size))
 
 
 def _places(
-    communes: gpd.GeoDataFrame, operators: Sequence[str], generator: np.random.Generator, spread: Spread
+    communes: gpd.GeoDataFrame,
+    operators: Sequence[str],
+    generator: np.random.Generator,
+    spread: Spread,
 ) -> pd.DataFrame:
-    """Villages: 4 to 12 spots in each commune × operator, the first (at the commune's office) the largest and never dead."""
+    """Villages: 4 to 12 spots in each commune × operator, the first (at the commune's office) the
+    largest and never dead.
+    """
     found = []
     for code, shape in zip(communes["commune_code"], communes.geometry, strict=True):
         count = int(generator.integers(4, 13))
         centre = shape.representative_point()
-        # people test where they live: villages keep off the border, so that a commune's phones test in it
+        # people test where they live: villages keep off the border, so that a commune's phones test
+        # in it
         inner = shape.buffer(-3 * SCATTER_DEG)
         west, south, east, north = (shape if inner.is_empty else inner).bounds
-        x, y = generator.uniform(west, east, 60 * count), generator.uniform(south, north, 60 * count)
-        inside = np.flatnonzero(shapely.contains_xy(shape if inner.is_empty else inner, x, y))[: count - 1]
+        x, y = (
+            generator.uniform(west, east, 60 * count),
+            generator.uniform(south, north, 60 * count),
+        )
+        inside = np.flatnonzero(shapely.contains_xy(shape if inner.is_empty else inner, x, y))[
+            : count - 1
+        ]
         spots = pd.DataFrame(
             {
                 "commune_code": code,
@@ -150,7 +193,9 @@ def _with_truth(
     generator: np.random.Generator,
     spread: Spread,
 ) -> pd.DataFrame:
-    """+ `base_mbps` (an unthrottled phone's mean there) and `true_mean_mbps` (with throttled plans; empty in a dead spot)."""
+    """+ `base_mbps` (an unthrottled phone's mean there) and `true_mean_mbps` (with throttled plans;
+    empty in a dead spot).
+    """
     codes, names = communes["commune_code"].to_numpy(), list(operators)
     shape = (len(codes), len(names))
     if spread.unit_tail_df is None:
@@ -163,7 +208,10 @@ def _with_truth(
     unit_of = places.groupby(["commune_code", "operator"]).ngroup().to_numpy()
     index = pd.MultiIndex.from_product([codes, names], names=["commune_code", "operator"])
     mean = pd.Series(means.ravel(), index=index)
-    base = mean.loc[list(zip(places["commune_code"], places["operator"], strict=True))].to_numpy() * places["factor"]
+    base = (
+        mean.loc[list(zip(places["commune_code"], places["operator"], strict=True))].to_numpy()
+        * places["factor"]
+    )
     if wanted is not None:  # scaled so that the true mean itself is what was drawn
         live = places["share"].where(~places["is_dead"], 0.0)
         now = np.bincount(unit_of, live * base) / np.bincount(unit_of, live)
@@ -175,7 +223,9 @@ def _with_truth(
 
 
 def _by_unit(places: pd.DataFrame) -> pd.DataFrame:
-    """True mean of each commune × operator over the people who have a signal, and the share who have none."""
+    """True mean of each commune × operator over the people who have a signal, and the share who
+    have none.
+    """
     live = places["share"].where(~places["is_dead"], 0.0)
     sums = pd.DataFrame(
         {
@@ -187,7 +237,10 @@ def _by_unit(places: pd.DataFrame) -> pd.DataFrame:
     )
     units = sums.groupby(["commune_code", "operator"], sort=False).sum()
     return pd.DataFrame(
-        {"true_mean_mbps": units["weighted"] / units["live"], "dead_share": (1 - units["live"]).clip(0, 1).round(12)}
+        {
+            "true_mean_mbps": units["weighted"] / units["live"],
+            "dead_share": (1 - units["live"]).clip(0, 1).round(12),
+        }
     ).reset_index()
 
 
@@ -210,7 +263,9 @@ def _devices(
     for (code, name), spots in live.groupby(["commune_code", "operator"]):
         here = (codes == code) & (operator == name)
         edges = np.cumsum(spots["share"].to_numpy())
-        homes[here] = spots.index.to_numpy()[np.searchsorted(edges / edges[-1], chance[here], side="right")]
+        homes[here] = spots.index.to_numpy()[
+            np.searchsorted(edges / edges[-1], chance[here], side="right")
+        ]
     eager = generator.gamma(0.8, 1 / 0.8, total)
     eager[generator.random(total) < spread.heavy_share] *= 15
     wide = generator.random(total) < spread.device_tail_share
@@ -225,15 +280,22 @@ def _devices(
             "eager": eager,
             "is_throttled": generator.random(total) < spread.throttled_share,
             "is_5g": generator.random(total) < spread.nr_phone_share,
-            "is_heavy": np.r_[True, unit[1:] != unit[:-1]][:total] if spread.heavy_tests else np.zeros(total, bool),
+            "is_heavy": np.r_[True, unit[1:] != unit[:-1]][:total]
+            if spread.heavy_tests
+            else np.zeros(total, bool),
         }
     )
 
 
 def evening_load(hours: Floats, factor: float) -> Floats:
-    """Speed factor by time of day: `factor` in the busy hours against the rest, of mean 1 over the hours that people test at."""
+    """Speed factor by time of day: `factor` in the busy hours against the rest, of mean 1 over the
+    hours that people test at.
+    """
     evening = stats.norm(EVENING_HOUR, EVENING_SD_H)
-    busy = EVENING_SHARE * (evening.cdf(BUSY_HOURS[1]) - evening.cdf(BUSY_HOURS[0])) + (1 - EVENING_SHARE) * 3 / 16
+    busy = (
+        EVENING_SHARE * (evening.cdf(BUSY_HOURS[1]) - evening.cdf(BUSY_HOURS[0]))
+        + (1 - EVENING_SHARE) * 3 / 16
+    )
     load = np.where((hours >= BUSY_HOURS[0]) & (hours < BUSY_HOURS[1]), factor, 1.0)
     return np.asarray(load / (1 + busy * (factor - 1)))
 
@@ -246,8 +308,12 @@ def draw_tests(
     generator: np.random.Generator,
     spread: Spread,
 ) -> pd.DataFrame:
-    """Sound 4G tests of the phones: `count`, and the heavy testers' further ones. Every phone tests once if `count` allows."""
-    follows = generator.random(count) < spread.repeat_share  # a further test of the same sitting, minutes later
+    """Sound 4G tests of the phones: `count`, and the heavy testers' further ones. Every phone tests
+    once if `count` allows.
+    """
+    follows = (
+        generator.random(count) < spread.repeat_share
+    )  # a further test of the same sitting, minutes later
     follows[:1] = False
     sitting = np.cumsum(~follows) - 1
     sittings = int(sitting[-1]) + 1 if count else 0
@@ -260,14 +326,20 @@ def draw_tests(
     turn = np.arange(len(sitting)) - np.searchsorted(sitting, sitting)
     count, sittings = len(sitting), len(tester)
     rows = devices.iloc[tester[sitting]].reset_index(drop=True)
-    # a campaign calls people to the commune's office: one spot, two days of the month, working hours
-    campaign = (generator.random(sittings) < spread.campaign_share) & ~devices["is_heavy"].to_numpy()[tester]
+    # a campaign calls people to the commune's office: one spot, two days of the month, working
+    # hours
+    campaign = (generator.random(sittings) < spread.campaign_share) & ~devices[
+        "is_heavy"
+    ].to_numpy()[tester]
     office = places[places["place"] == 0].set_index(["commune_code", "operator"])
     at_office = pd.Series(
-        office.index.map(dict(zip(office.index, places.index[places["place"] == 0], strict=True))), index=office.index
+        office.index.map(dict(zip(office.index, places.index[places["place"] == 0], strict=True))),
+        index=office.index,
     )
     spot = np.where(
-        campaign[sitting], at_office.loc[list(zip(rows["commune_code"], rows["operator"], strict=True))], rows["home"]
+        campaign[sitting],
+        at_office.loc[list(zip(rows["commune_code"], rows["operator"], strict=True))],
+        rows["home"],
     )
     spots = places.loc[spot]
     day = np.where(
@@ -279,31 +351,45 @@ def draw_tests(
     month = generator.choice(len(months), sittings, p=weight / weight.sum())
     evening = generator.random(sittings) < EVENING_SHARE
     start = (
-        np.where(evening, generator.normal(EVENING_HOUR, EVENING_SD_H, sittings), generator.uniform(6, 22, sittings))
+        np.where(
+            evening,
+            generator.normal(EVENING_HOUR, EVENING_SD_H, sittings),
+            generator.uniform(6, 22, sittings),
+        )
         % 24
     )
     start = np.where(campaign, generator.uniform(8, 11, sittings), start)
     hour = np.minimum(start[sitting] + turn * 0.06, 23.99)
     load = evening_load(hour, spread.evening_factor)
     base = spots["base_mbps"].to_numpy()
-    mean = np.where(rows["is_throttled"], np.minimum(base, spread.throttled_mbps), base * rows["factor"] * load)
+    mean = np.where(
+        rows["is_throttled"], np.minimum(base, spread.throttled_mbps), base * rows["factor"] * load
+    )
     speed = mean * _unit_mean(generator, spread.noise_log_sd, count)
-    date = pd.to_datetime([f"{months[m]}-01" for m in month]) + pd.to_timedelta(day - (day > 27), unit="D")
+    date = pd.to_datetime([f"{months[m]}-01" for m in month]) + pd.to_timedelta(
+        day - (day > 27), unit="D"
+    )
     accuracy = np.clip(generator.lognormal(2.9, 0.9, count), 3, 900)
     scatter = np.where(campaign, 0.0003, SCATTER_DEG)
     return pd.DataFrame(
         {
             "measured_at": date[sitting] + pd.to_timedelta(np.floor(hour * 3600), unit="s"),
-            "latitude": spots["latitude"].to_numpy() + (scatter * generator.normal(0, 1, sittings))[sitting],
-            "longitude": spots["longitude"].to_numpy() + (scatter * generator.normal(0, 1, sittings))[sitting],
-            "location_accuracy_m": np.where(generator.random(count) < 0.06, np.nan, accuracy.round(1)),
+            "latitude": spots["latitude"].to_numpy()
+            + (scatter * generator.normal(0, 1, sittings))[sitting],
+            "longitude": spots["longitude"].to_numpy()
+            + (scatter * generator.normal(0, 1, sittings))[sitting],
+            "location_accuracy_m": np.where(
+                generator.random(count) < 0.06, np.nan, accuracy.round(1)
+            ),
             "operator": rows["operator"],
             "technology": "4G",
             "download_mbps": speed.clip(0.05, 590),
             "upload_mbps": (speed * 0.32 * _unit_mean(generator, 0.4, count)).clip(0.02, 150),
             "latency_ms": 28 + 600 / (speed + 8) + generator.gamma(2, 6, count),
             "jitter_ms": generator.gamma(1.5, 5, count),
-            "signal_dbm": np.clip(-112 + 7 * np.log(base) + generator.normal(0, 6, count), -125, -65).round(),
+            "signal_dbm": np.clip(
+                -112 + 7 * np.log(base) + generator.normal(0, 6, count), -125, -65
+            ).round(),
             "device_id": rows["device_id"],
             "is_5g": rows["is_5g"],
         }

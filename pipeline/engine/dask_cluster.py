@@ -1,7 +1,8 @@
-"""The seam on Dask: the same functions on the workers of a cluster, or of one that is started on this machine.
+"""The seam on Dask: the same functions on the workers of a cluster, or of one that is started on
+this machine.
 
-Rows stay on the workers; only accounts and facts come back. Workers read the files themselves: paths must mean the same
-there. Does not belong here: what is computed.
+Rows stay on the workers; only accounts and facts come back. Workers read the files themselves:
+paths must mean the same there. Does not belong here: what is computed.
 """
 
 from __future__ import annotations
@@ -32,7 +33,8 @@ Kept = dict[
 
 
 class Cluster:
-    """Workers of a Dask cluster: of `scheduler` (tcp://HOST:8786), else one per core of this machine, started here.
+    """Workers of a Dask cluster: of `scheduler` (tcp://HOST:8786), else one per core of this
+    machine, started here.
 
     Raises `UserFault`: Dask is not installed, no scheduler answers.
     """
@@ -46,7 +48,9 @@ class Cluster:
         try:
             if scheduler is None:
                 count = os.cpu_count() or 1
-                self.own = LocalCluster(n_workers=count, threads_per_worker=1, dashboard_address="127.0.0.1:0")
+                self.own = LocalCluster(
+                    n_workers=count, threads_per_worker=1, dashboard_address="127.0.0.1:0"
+                )
             self.client = Client(self.own or scheduler, timeout="10s")
         except (OSError, ValueError) as error:
             raise fault("no_scheduler", "--scheduler", found=scheduler or str(error)) from None
@@ -83,7 +87,9 @@ class ClusterRows:
 
     def gather(self, stream: str, reduce: Reduce) -> list[Any]:
         """`reduce` of every shard, wherever its last rows arrive."""
-        counts = self.client.gather([self.client.submit(_counts, one, stream, pure=False) for one in self.kept])
+        counts = self.client.gather(
+            [self.client.submit(_counts, one, stream, pure=False) for one in self.kept]
+        )
         total = np.sum([np.zeros(BUCKETS, dtype=np.int64), *counts], axis=0)
         work = self.client.scatter(reduce, broadcast=True, hash=False)
         found = []
@@ -112,7 +118,9 @@ def _kept(part: Any, prepare: Prepare) -> tuple[Kept, list[Any]]:
 
 
 def _by_stream(chunk: Chunk) -> dict[str, tuple[npt.NDArray[np.int64], Columns]]:
-    return {name: by_bucket(key, columns) for name, (key, columns) in chunk.streams.items() if len(key)}
+    return {
+        name: by_bucket(key, columns) for name, (key, columns) in chunk.streams.items() if len(key)
+    }
 
 
 def _accounts(kept: tuple[Kept, list[Any]]) -> list[Any]:
@@ -121,12 +129,19 @@ def _accounts(kept: tuple[Kept, list[Any]]) -> list[Any]:
 
 def _counts(kept: tuple[Kept, list[Any]], stream: str) -> npt.NDArray[np.int64]:
     chunks = kept[0].get(stream, [])
-    return np.sum([np.zeros(BUCKETS, dtype=np.int64), *(np.diff(bounds) for bounds, _ in chunks)], axis=0)
+    return np.sum(
+        [np.zeros(BUCKETS, dtype=np.int64), *(np.diff(bounds) for bounds, _ in chunks)], axis=0
+    )
 
 
 def _piece(kept: tuple[Kept, list[Any]], stream: str, first: int, last: int) -> Columns:
     chunks = kept[0][stream]
-    return stacked([{n: v[bounds[first] : bounds[last]] for n, v in columns.items()} for bounds, columns in chunks])
+    return stacked(
+        [
+            {n: v[bounds[first] : bounds[last]] for n, v in columns.items()}
+            for bounds, columns in chunks
+        ]
+    )
 
 
 def _reduced(reduce: Reduce, pieces: list[Columns]) -> Any:

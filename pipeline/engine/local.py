@@ -1,9 +1,10 @@
-"""The seam: rows are many, devices' facts and communes are few. The same functions run on one machine and on a cluster.
+"""The seam: rows are many, devices' facts and communes are few. The same functions run on one
+machine and on a cluster.
 
-`prepare` runs on every part of the input and gives chunks of rows (columns of equal length) with an account of each;
-`gather` brings rows of equal shard key together and hands whole shards to a function. Row-wise work belongs in `prepare`,
-whatever compares rows with rows in what `gather` runs. Neither sees an engine.
-Does not belong here: what rows are.
+`prepare` runs on every part of the input and gives chunks of rows (columns of equal length) with an
+account of each; `gather` brings rows of equal shard key together and hands whole shards to a
+function. Row-wise work belongs in `prepare`, whatever compares rows with rows in what `gather`
+runs. Neither sees an engine. Does not belong here: what rows are.
 """
 
 from __future__ import annotations
@@ -23,14 +24,16 @@ import numpy.typing as npt
 Columns = dict[str, npt.NDArray[Any]]
 _BITS = 10
 BUCKETS = 1 << _BITS  # the first bits of a shard key
-SHARD_ROWS = 150_000  # buckets are joined until they hold as many: sorting is fastest where a shard fits the cache
+# buckets are joined until they hold as many: sorting is fastest where a shard fits the cache
+SHARD_ROWS = 150_000
 SHARDS = 256  # and until there are at most so many: each hands on counts of its own
 MEMORY_BYTES = 1_000_000_000  # rows beyond it wait on disk
 
 
 @dataclass(frozen=True)
 class Chunk:
-    """Some rows of a part by stream (a stream's rows are brought together by its own key), and what is to be said of them.
+    """Some rows of a part by stream (a stream's rows are brought together by its own key), and what
+    is to be said of them.
 
     `streams`: name → (shard key of each row, columns).
     """
@@ -50,7 +53,9 @@ class Rows(Protocol):
     accounts: list[list[Any]]  # of each part's chunks
 
     def gather(self, stream: str, reduce: Reduce) -> list[Any]:
-        """`reduce` of every shard of a stream, in the order of the shards; an absent stream has none."""
+        """`reduce` of every shard of a stream, in the order of the shards; an absent stream has
+        none.
+        """
 
     def close(self) -> None:
         """Give up what the rows occupy."""
@@ -63,7 +68,9 @@ class Engine(Protocol):
         """Prepared rows of all parts. An exception of `prepare` ends it."""
 
 
-def by_bucket(key: npt.NDArray[np.uint64], columns: Columns) -> tuple[npt.NDArray[np.int64], Columns]:
+def by_bucket(
+    key: npt.NDArray[np.uint64], columns: Columns
+) -> tuple[npt.NDArray[np.int64], Columns]:
     """(where each bucket begins, and the end; the columns ordered by bucket)."""
     bucket = (key >> np.uint64(64 - _BITS)).astype(np.uint16)
     order = np.argsort(bucket, kind="stable")
@@ -72,7 +79,8 @@ def by_bucket(key: npt.NDArray[np.uint64], columns: Columns) -> tuple[npt.NDArra
 
 
 def shards_of(counts: npt.NDArray[np.int64], least: int | None = None) -> list[tuple[int, int]]:
-    """Stretches of buckets [from, to): each of at least so many rows, as far as there are that many.
+    """Stretches of buckets [from, to): each of at least so many rows, as far as there are that
+    many.
 
     `least`: absent, SHARD_ROWS, or as many as leave at most SHARDS shards.
     """
@@ -105,7 +113,9 @@ class _Store:
     counts: npt.NDArray[np.int64] = field(default_factory=lambda: np.zeros(BUCKETS, dtype=np.int64))
     held: list[tuple[int, int, npt.NDArray[np.int64], Columns]] = field(default_factory=list)
     bytes_held: int = 0
-    spilled: list[tuple[int, int, npt.NDArray[np.int64], dict[str, Path]]] = field(default_factory=list)
+    spilled: list[tuple[int, int, npt.NDArray[np.int64], dict[str, Path]]] = field(
+        default_factory=list
+    )
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def add(self, part: int, chunk: int, bounds: npt.NDArray[np.int64], columns: Columns) -> None:
@@ -128,7 +138,8 @@ class _Store:
         files = {}
         for name in sorted({name for *_, columns in chunks for name in columns}):
             values = [
-                columns[name] if name in columns else np.full(bounds[-1], np.nan) for *_, bounds, columns in chunks
+                columns[name] if name in columns else np.full(bounds[-1], np.nan)
+                for *_, bounds, columns in chunks
             ]
             pieces = [
                 column[bounds[bucket] : bounds[bucket + 1]]
@@ -144,11 +155,17 @@ class _Store:
     def read(self, first: int, last: int) -> Columns:
         """Rows of the buckets [first, last)."""
         pieces = [
-            {name: np.load(path, mmap_mode="r")[bounds[first] : bounds[last]] for name, path in files.items()}
+            {
+                name: np.load(path, mmap_mode="r")[bounds[first] : bounds[last]]
+                for name, path in files.items()
+            }
             for *_, bounds, files in sorted(self.spilled, key=lambda one: one[:2])
         ]
         held = sorted(self.held, key=lambda one: one[:2])
-        pieces += [{n: v[bounds[first] : bounds[last]] for n, v in columns.items()} for *_, bounds, columns in held]
+        pieces += [
+            {n: v[bounds[first] : bounds[last]] for n, v in columns.items()}
+            for *_, bounds, columns in held
+        ]
         return stacked(pieces)
 
 
@@ -163,7 +180,9 @@ class LocalRows:
         self._lock = threading.Lock()
 
     def _scratch(self) -> Path:
-        with self._lock:  # two threads may be the first: a second folder would take the place of the first
+        with (
+            self._lock
+        ):  # two threads may be the first: a second folder would take the place of the first
             if self._folder is None:
                 self._folder = tempfile.TemporaryDirectory(prefix="lomsong-")
             return Path(self._folder.name)
@@ -202,7 +221,9 @@ class LocalRows:
 
 
 class Local:
-    """All cores of this machine, as threads: the work is done in numpy, pyarrow and compiled loops, which let go of the lock."""
+    """All cores of this machine, as threads: the work is done in numpy, pyarrow and compiled loops,
+    which let go of the lock.
+    """
 
     def __init__(self, threads: int | None = None, memory_bytes: int = MEMORY_BYTES) -> None:
         self.threads, self.memory_bytes = threads or os.cpu_count() or 1, memory_bytes

@@ -1,15 +1,17 @@
-"""Bulk binning: H3's grid as what it is on each face of the icosahedron, a plain hexagon lattice in the gnomonic plane.
+"""Bulk binning: H3's grid as what it is on each face of the icosahedron, a plain hexagon lattice in
+the gnomonic plane.
 
-For a point's unit vector v and the face whose centre c is nearest (largest c·v), (v·e_x, v·e_y) / (c·v) are its
-coordinates in the face's tangent plane; scaled by √7 per resolution and turned for odd ones, the cells of the face are
-the hexagons of a lattice of unit distance. The library's cell is a function of (face, lattice point) alone, so each
-distinct lattice point is named once: by arithmetic from one cell that the library names in each of its base cells. A point too near to a
-hexagon's edge for its side to be certain in floating point is asked of the library itself: the answer is the library's
-for every point.
+For a point's unit vector v and the face whose centre c is nearest (largest c·v), (v·e_x, v·e_y) /
+(c·v) are its coordinates in the face's tangent plane; scaled by √7 per resolution and turned for
+odd ones, the cells of the face are the hexagons of a lattice of unit distance. The library's cell
+is a function of (face, lattice point) alone, so each distinct lattice point is named once: by
+arithmetic from one cell that the library names in each of its base cells. A point too near to a
+hexagon's edge for its side to be certain in floating point is asked of the library itself: the
+answer is the library's for every point.
 
-Method: Sahr, White & Kimerling (2003), Geodesic discrete global grid systems; the H3 documentation, "Overview of the H3
-Geospatial Indexing System". Compiled by numba, which is imported at the first call only.
-Does not belong here: anything about cells (`hexes.py`).
+Method: Sahr, White & Kimerling (2003), Geodesic discrete global grid systems; the H3 documentation,
+"Overview of the H3 Geospatial Indexing System". Compiled by numba, which is imported at the first
+call only. Does not belong here: anything about cells (`hexes.py`).
 """
 
 from __future__ import annotations
@@ -27,23 +29,32 @@ Floats = npt.NDArray[np.float64]
 Integers = npt.NDArray[np.int64]
 Cells = npt.NDArray[np.uint64]
 
-RES0_UNIT = 0.381966011250105  # gnomonic length of a resolution-0 cell's spacing on the unit sphere: 2 − golden ratio
-CLASS_III_TURN = float(np.arcsin(np.sqrt(3 / 28)))  # odd resolutions: 0.33347… rad, the angle of the aperture-7 grid
-ROUNDING = 1e-12  # rad at the face's edge; library and kernel each err by some 1e-15, near a face's centre by 1e-15 / r
+# gnomonic length of a resolution-0 cell's spacing on the unit sphere: 2 − golden ratio
+RES0_UNIT = 0.381966011250105
+CLASS_III_TURN = float(
+    np.arcsin(np.sqrt(3 / 28))
+)  # odd resolutions: 0.33347… rad, the angle of the aperture-7 grid
+# rad at the face's edge; library and kernel each err by some 1e-15, near a face's centre by 1e-15 /
+# r
+ROUNDING = 1e-12
 BOX_LIMIT = 60_000_000  # lattice points numbered by an array; beyond it by sorting
 _CHUNK = 1 << 16
 
 
 @cache
 def faces() -> tuple[Floats, Floats, Floats]:
-    """(centres, x axes, y axes) of the 20 faces, unit vectors of shape (20, 3), read off the library's own grid.
+    """(centres, x axes, y axes) of the 20 faces, unit vectors of shape (20, 3), read off the
+    library's own grid.
 
-    The 12 vertices are the centres of the resolution-0 pentagons; three that are neighbours of each other make a face.
-    The x axis points to one vertex: which of the three is all the same to a hexagon lattice.
+    The 12 vertices are the centres of the resolution-0 pentagons; three that are neighbours of each
+    other make a face. The x axis points to one vertex: which of the three is all the same to a
+    hexagon lattice.
     """
     vertices = np.array([_unit(*h3.cell_to_latlng(cell)) for cell in sorted(h3.get_pentagons(0))])
     near = vertices @ vertices.T > 0.4  # neighbours are 63.4° apart, the others 116.6° or more
-    triples = [t for t in combinations(range(12), 3) if all(near[a, b] for a, b in combinations(t, 2))]
+    triples = [
+        t for t in combinations(range(12), 3) if all(near[a, b] for a, b in combinations(t, 2))
+    ]
     centres = np.array([vertices[list(t)].sum(axis=0) for t in triples])
     centres /= np.linalg.norm(centres, axis=1, keepdims=True)
     first = vertices[[t[0] for t in triples]]
@@ -58,7 +69,9 @@ def _unit(latitude: float, longitude: float) -> tuple[float, float, float]:
 
 
 def _rows_of_faces(resolution: int) -> Floats:
-    """(20, 9): centre, and the two axes whose dot products with v, over c·v, are the lattice's oblique coordinates."""
+    """(20, 9): centre, and the two axes whose dot products with v, over c·v, are the lattice's
+    oblique coordinates.
+    """
     centres, x_axes, y_axes = faces()
     turn = CLASS_III_TURN if resolution % 2 else 0.0
     scale = 7 ** (resolution / 2) / RES0_UNIT
@@ -67,14 +80,20 @@ def _rows_of_faces(resolution: int) -> Floats:
     return np.ascontiguousarray(np.hstack([centres, x - y / np.sqrt(3), 2 * y / np.sqrt(3)]))
 
 
-def cells_of_points(latitude: Floats, longitude: Floats, resolution: int, threads: int | None = None) -> Cells:
-    """H3 cells (as the library's 64-bit integers) of points in degrees WGS 84; 0 where the position is off the globe.
+def cells_of_points(
+    latitude: Floats, longitude: Floats, resolution: int, threads: int | None = None
+) -> Cells:
+    """H3 cells (as the library's 64-bit integers) of points in degrees WGS 84; 0 where the position
+    is off the globe.
 
     Equal to `h3.latlng_to_cell` for every point. `threads`: absent, one per core.
     """
     from pipeline.hexgrid import bulk_index_kernels as kernels
 
-    latitude, longitude = np.ascontiguousarray(latitude, "float64"), np.ascontiguousarray(longitude, "float64")
+    latitude, longitude = (
+        np.ascontiguousarray(latitude, "float64"),
+        np.ascontiguousarray(longitude, "float64"),
+    )
     cells = np.zeros(len(latitude), dtype=np.uint64)
     slices = [slice(n, n + _CHUNK) for n in range(0, len(cells), _CHUNK)]
     if not slices:
@@ -84,7 +103,11 @@ def cells_of_points(latitude: Floats, longitude: Floats, resolution: int, thread
         keys, box = _keys(latitude, longitude, resolution, slices, pool)
         unsure = np.flatnonzero(keys == kernels.UNSURE)
         cells[unsure] = _asked(unsure, latitude, longitude, resolution)
-        size = int((box[1] - box[0] + 1) * (box[3] - box[2] + 1) * (box[5] - box[4] + 1)) if box[1] >= box[0] else 0
+        size = (
+            int((box[1] - box[0] + 1) * (box[3] - box[2] + 1) * (box[5] - box[4] + 1))
+            if box[1] >= box[0]
+            else 0
+        )
         if 0 < size <= min(BOX_LIMIT, 8 * len(keys) + 1_000_000):
             rows = np.full(size, -1, dtype=np.int64)
             # threads may write different rows of one lattice point: any of them names it
@@ -95,13 +118,19 @@ def cells_of_points(latitude: Floats, longitude: Floats, resolution: int, thread
             list(pool.map(lambda here: kernels.fill(keys[here], box, names, cells[here]), slices))
         elif size:
             sure = np.flatnonzero(keys >= 0)
-            distinct, one_row, number = np.unique(keys[sure], return_index=True, return_inverse=True)
+            distinct, one_row, number = np.unique(
+                keys[sure], return_index=True, return_inverse=True
+            )
             cells[sure] = _named(distinct, sure[one_row], latitude, longitude, resolution)[number]
     return cells
 
 
 def _keys(
-    latitude: Floats, longitude: Floats, resolution: int, slices: list[slice], pool: ThreadPoolExecutor
+    latitude: Floats,
+    longitude: Floats,
+    resolution: int,
+    slices: list[slice],
+    pool: ThreadPoolExecutor,
 ) -> tuple[Integers, Integers]:
     """Lattice keys of all points, and the box (face, a, b: low and high) that holds them."""
     from pipeline.hexgrid import bulk_index_kernels as kernels
@@ -113,19 +142,25 @@ def _keys(
 
     def run(part: int) -> None:
         here = slices[part]
-        kernels.lattice_keys(latitude[here], longitude[here], table, scale, ROUNDING, keys[here], boxes[part])
+        kernels.lattice_keys(
+            latitude[here], longitude[here], table, scale, ROUNDING, keys[here], boxes[part]
+        )
 
     list(pool.map(run, range(len(slices))))
     return keys, np.where([True, False] * 3, boxes.min(axis=0), boxes.max(axis=0))
 
 
-def _named(keys: Integers, rows: Integers, latitude: Floats, longitude: Floats, resolution: int) -> Cells:
-    """Cells of distinct lattice points; `rows`: one point of each. The library names each base cell, arithmetic the rest.
+def _named(
+    keys: Integers, rows: Integers, latitude: Floats, longitude: Floats, resolution: int
+) -> Cells:
+    """Cells of distinct lattice points; `rows`: one point of each. The library names each base
+    cell, arithmetic the rest.
 
-    In the ring of the Eisenstein integers a + bω, ω = e^(iπ/3), the coarser lattice is the multiples of a number of norm 7:
-    the quotient's nearest integer is the parent, the remainder, 0 or one of six units, the digit. The digits of a base cell
-    seen from a face are turned by one multiple of 60°, read off one cell that the library names. Pentagons' cells and
-    those of their descendants are named by the library.
+    In the ring of the Eisenstein integers a + bω, ω = e^(iπ/3), the coarser lattice is the
+    multiples of a number of norm 7: the quotient's nearest integer is the parent, the remainder, 0
+    or one of six units, the digit. The digits of a base cell seen from a face are turned by one
+    multiple of 60°, read off one cell that the library names. Pentagons' cells and those of their
+    descendants are named by the library.
     """
     from pipeline.hexgrid.bulk_index_kernels import FIELD, HALF
 
@@ -170,10 +205,13 @@ def _named(keys: Integers, rows: Integers, latitude: Floats, longitude: Floats, 
 def _asked(rows: Integers, latitude: Floats, longitude: Floats, resolution: int) -> Cells:
     """The library's cells of the given points."""
     points = zip(latitude[rows].tolist(), longitude[rows].tolist(), strict=True)
-    return np.array([h3.latlng_to_cell(lat, lon, resolution) for lat, lon in points], dtype=np.uint64)
+    return np.array(
+        [h3.latlng_to_cell(lat, lon, resolution) for lat, lon in points], dtype=np.uint64
+    )
 
 
-# H3's digits counter-clockwise from the lattice's first axis, and the units a + bω in the same order
+# H3's digits counter-clockwise from the lattice's first axis, and the units a + bω in the same
+# order
 _DIGIT_OF_TURN = np.array([4, 6, 2, 3, 1, 5])
 _TURN_OF_DIGIT = {int(digit): turn for turn, digit in enumerate(_DIGIT_OF_TURN)}
 _TURN_OF_UNIT = np.full((3, 3), -1)

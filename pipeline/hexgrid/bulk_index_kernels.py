@@ -1,6 +1,7 @@
 """The compiled loops of `lattice.py`: importing this room imports numba, so only bulk work does it.
 
-Machine code is kept on disk: it is compiled once per machine. Does not belong here: what the numbers mean (`lattice.py`).
+Machine code is kept on disk: it is compiled once per machine. Does not belong here: what the
+numbers mean (`lattice.py`).
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ FIELD = 26  # bits of a lattice coordinate: resolution 15 needs 24
 HALF = 1 << (FIELD - 1)
 _MASK = 2 * HALF - 1
 UNSURE, NOWHERE = -1, -2  # too near to an edge; not a position
-INNER = 0.934172358962716  # cosine of half the angle between neighbouring faces' centres: no other face is nearer
+# cosine of half the angle between neighbouring faces' centres: no other face is nearer
+INNER = 0.934172358962716
 _BLOCK = 2048
 _ROUND = 6755399441055744.0  # 1.5 · 2**52: added and taken away again it rounds, in vectors too
 _RADIANS = 0.017453292519943295
@@ -36,7 +38,9 @@ def _sin_cos(x: float) -> Any:
     r = (x - quarter * _HALF_PI_HIGH) - quarter * _HALF_PI_LOW
     z = r * r
     s = r + r * z * (_S3 + z * (_S5 + z * (_S7 + z * (_S9 + z * (_S11 + z * (_S13 + z * _S15))))))
-    c = 1.0 + z * (_C2 + z * (_C4 + z * (_C6 + z * (_C8 + z * (_C10 + z * (_C12 + z * (_C14 + z * _C16)))))))
+    c = 1.0 + z * (
+        _C2 + z * (_C4 + z * (_C6 + z * (_C8 + z * (_C10 + z * (_C12 + z * (_C14 + z * _C16))))))
+    )
     turn = np.int64(quarter) & 3
     sine = c if turn & 1 else s
     cosine = s if turn & 1 else c
@@ -44,10 +48,14 @@ def _sin_cos(x: float) -> Any:
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
-def lattice_keys(latitude: Any, longitude: Any, table: Any, scale: float, rounding: float, keys: Any, box: Any) -> None:
-    """Fill `keys` with face, a, b packed into an integer; `box`: face low, high, a low, high, b low, high.
+def lattice_keys(
+    latitude: Any, longitude: Any, table: Any, scale: float, rounding: float, keys: Any, box: Any
+) -> None:
+    """Fill `keys` with face, a, b packed into an integer; `box`: face low, high, a low, high, b
+    low, high.
 
-    `table`: (20, 9), rows of `lattice._rows_of_faces`. Blocks of points on one face run as vectors, others point by point.
+    `table`: (20, 9), rows of `lattice._rows_of_faces`. Blocks of points on one face run as vectors,
+    others point by point.
     """
     total: Any = latitude.shape[0]
     face = 0
@@ -85,7 +93,9 @@ def lattice_keys(latitude: Any, longitude: Any, table: Any, scale: float, roundi
             # squared distance from the face's centre, which the library's arc cosine divides by
             square = max(1.0 - dot * dot, 1e-12)
             margin = 1.0 - width
-            is_sure = (margin > 0.0) & (margin * margin * square > (scale * rounding) * (scale * rounding))
+            is_sure = (margin > 0.0) & (
+                margin * margin * square > (scale * rounding) * (scale * rounding)
+            )
             i, j = np.int64(qa), np.int64(qb)
             key = (np.int64(face) << (2 * FIELD)) | ((i + HALF) << FIELD) | (j + HALF)
             out[n] = key if is_sure else UNSURE
@@ -96,7 +106,9 @@ def lattice_keys(latitude: Any, longitude: Any, table: Any, scale: float, roundi
             box[2], box[3] = min(box[2], a_low), max(box[3], a_high)
             box[4], box[5] = min(box[4], b_low), max(box[5], b_high)
         else:
-            face = _one_by_one(latitude, longitude, table, scale, rounding, keys, box, start, stop, face)
+            face = _one_by_one(
+                latitude, longitude, table, scale, rounding, keys, box, start, stop, face
+            )
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
@@ -130,7 +142,9 @@ def _one_by_one(
         dc = -da - db
         margin = 1.0 - (max(da, max(db, dc)) - min(da, min(db, dc)))
         square = max(1.0 - nearest * nearest, 1e-12)
-        if not (margin > 0.0 and margin * margin * square > (scale * rounding) * (scale * rounding)):
+        if not (
+            margin > 0.0 and margin * margin * square > (scale * rounding) * (scale * rounding)
+        ):
             keys[n] = UNSURE
             continue
         i, j = np.int64(ra), np.int64(rb)
@@ -143,13 +157,17 @@ def _one_by_one(
 
 @njit(nogil=True, cache=True, error_model="numpy")
 def mark(keys: Any, box: Any, rows: Any, first: int) -> None:
-    """Leave in `rows`, the box's array, a row of each lattice point that occurs; `keys` start at row `first`."""
+    """Leave in `rows`, the box's array, a row of each lattice point that occurs; `keys` start at
+    row `first`.
+    """
     wide, high = box[3] - box[2] + 1, box[5] - box[4] + 1
     for n in range(keys.shape[0]):
         key = keys[n]
         if key >= 0:
             i, j = ((key >> FIELD) & _MASK) - HALF, (key & _MASK) - HALF
-            rows[(((key >> (2 * FIELD)) - box[0]) * wide + i - box[2]) * high + j - box[4]] = first + n
+            rows[(((key >> (2 * FIELD)) - box[0]) * wide + i - box[2]) * high + j - box[4]] = (
+                first + n
+            )
 
 
 @njit(nogil=True, cache=True, error_model="numpy")
@@ -160,4 +178,6 @@ def fill(keys: Any, box: Any, names: Any, cells: Any) -> None:
         key = keys[n]
         if key >= 0:
             i, j = ((key >> FIELD) & _MASK) - HALF, (key & _MASK) - HALF
-            cells[n] = names[(((key >> (2 * FIELD)) - box[0]) * wide + i - box[2]) * high + j - box[4]]
+            cells[n] = names[
+                (((key >> (2 * FIELD)) - box[0]) * wide + i - box[2]) * high + j - box[4]
+            ]

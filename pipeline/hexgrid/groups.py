@@ -1,4 +1,5 @@
-"""Ordering rows and adding them up by groups, on plain arrays: what pandas does by hashing, where rows are many.
+"""Ordering rows and adding them up by groups, on plain arrays: what pandas does by hashing, where
+rows are many.
 
 Sums run in the order of the rows, so that they come out the same whatever parts the rows came in.
 Does not belong here: what the groups mean.
@@ -16,11 +17,14 @@ import numpy.typing as npt
 
 Column = npt.NDArray[Any]
 Places = npt.NDArray[np.int64]
-BULK = 20_000  # rows from which the compiled sort is used, where numba has been loaded for something larger
+# rows from which the compiled sort is used, where numba has been loaded for something larger
+BULK = 20_000
 
 
 def compiled(loop: Callable[..., Any]) -> Callable[..., Any]:
-    """A plain loop over arrays as machine code where numba is loaded, else as it stands: one text for many rows and few."""
+    """A plain loop over arrays as machine code where numba is loaded, else as it stands: one text
+    for many rows and few.
+    """
     return _compiled(loop) if "numba" in sys.modules else loop
 
 
@@ -32,7 +36,8 @@ def _compiled(loop: Callable[..., Any]) -> Any:
 
 
 def sequence(columns: tuple[Column, ...]) -> Places:
-    """The order of rows by non-negative whole-numbered columns, the first the most significant; equal rows stay in order.
+    """The order of rows by non-negative whole-numbered columns, the first the most significant;
+    equal rows stay in order.
 
     >>> sequence((np.array([1, 0, 1]), np.array([2, 5, 1]))).tolist()
     [1, 2, 0]
@@ -44,7 +49,11 @@ def sequence(columns: tuple[Column, ...]) -> Places:
     place = np.uint32 if len(columns[0]) < 1 << 32 else np.int64
     order, spare = np.arange(len(columns[0]), dtype=place), np.empty(len(columns[0]), dtype=place)
     for column in columns[::-1]:
-        words = column.view(np.uint64) if column.dtype == np.int64 else column.astype(np.uint64, copy=False)
+        words = (
+            column.view(np.uint64)
+            if column.dtype == np.int64
+            else column.astype(np.uint64, copy=False)
+        )
         order, spare = order_by_next(words, order, spare)
     return np.asarray(order, dtype=np.int64)
 

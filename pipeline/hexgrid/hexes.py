@@ -1,4 +1,5 @@
-"""The only room that knows H3: bin points, find parents, choose adaptive cells, draw outlines (METHOD §5).
+"""The only room that knows H3: bin points, find parents, choose adaptive cells, draw outlines
+(METHOD §5).
 
 Does not belong here: verdicts. A hex shows the pattern; the commune carries the verdict.
 """
@@ -22,21 +23,29 @@ from h3.api import basic_int
 from pipeline.hexgrid.groups import changes, mean_of_known, medians, ratio, sequence, sizes, sums
 from pipeline.schema.tables import ALL
 
-BULK = 100_000  # points from which compiled loops pay for being loaded (0.9 s: numba, this one and those of `walk.py`)
+# points from which compiled loops pay for being loaded (0.9 s: numba, this one and those of
+# `walk.py`)
+BULK = 100_000
 
 
 def indexes_of_points(
-    latitude: npt.NDArray[np.float64], longitude: npt.NDArray[np.float64], resolution: int, total: int | None = None
+    latitude: npt.NDArray[np.float64],
+    longitude: npt.NDArray[np.float64],
+    resolution: int,
+    total: int | None = None,
 ) -> npt.NDArray[np.uint64]:
-    """H3 cell of each point (EPSG:4326) as the 64-bit integer that it is; 0 where a coordinate is missing or off the globe.
+    """H3 cell of each point (EPSG:4326) as the 64-bit integer that it is; 0 where a coordinate is
+    missing or off the globe.
 
-    Many points go through `lattice.py`, few through the library itself: the cells are the same. `total`: how many points
-    there are in all, of which these are some.
+    Many points go through `lattice.py`, few through the library itself: the cells are the same.
+    `total`: how many points there are in all, of which these are some.
     """
     if (len(latitude) if total is None else total) >= BULK and find_spec("numba"):
         from pipeline.hexgrid import bulk_index
 
-        return bulk_index.cells_of_points(latitude, longitude, resolution, threads=1)  # parts run side by side already
+        return bulk_index.cells_of_points(
+            latitude, longitude, resolution, threads=1
+        )  # parts run side by side already
     known = np.flatnonzero((np.abs(latitude) <= 90) & (np.abs(longitude) <= 180))
     cells = np.zeros(len(latitude), dtype=np.uint64)
     points = zip(latitude[known].tolist(), longitude[known].tolist(), strict=True)
@@ -75,30 +84,39 @@ def cells_of_points(latitude: pd.Series, longitude: pd.Series, resolution: int) 
 
 
 def parent_indexes(indexes: npt.NDArray[np.uint64], resolution: int) -> npt.NDArray[np.uint64]:
-    """Parents of cells as integers: the index with its digits below the resolution left out, as the library makes them.
+    """Parents of cells as integers: the index with its digits below the resolution left out, as the
+    library makes them.
 
-    Source: H3 documentation, "H3Index Bit Layout": the resolution in bits 52–55, three bits a digit, 7 for none.
+    Source: H3 documentation, "H3Index Bit Layout": the resolution in bits 52–55, three bits a
+    digit, 7 for none.
     """
     unused = np.uint64((1 << 3 * (15 - resolution)) - 1)
     return indexes & ~np.uint64(15 << 52) | np.uint64(resolution << 52) | unused
 
 
 def parents(cells: pd.Series, resolution: int) -> pd.Series:
-    """Parents of cells by `cell_to_parent`: taken from the cell, since binning the point again differs for 5–7 % of points."""
+    """Parents of cells by `cell_to_parent`: taken from the cell, since binning the point again
+    differs for 5–7 % of points.
+    """
     known = cells.notna().to_numpy()
     number, distinct = _coded(cells[known])
-    of_distinct = names(parent_indexes(indexes(pd.Series(distinct)), resolution)).to_numpy(dtype=object)
+    of_distinct = names(parent_indexes(indexes(pd.Series(distinct)), resolution)).to_numpy(
+        dtype=object
+    )
     found = np.full(len(cells), np.nan, dtype=object)
     found[known] = of_distinct[number]
     return pd.Series(found, index=cells.index, dtype="str")
 
 
-def adaptive_cells(devices: pd.DataFrame, *, coarsest: int, finest: int, min_devices: int) -> pd.Series:
+def adaptive_cells(
+    devices: pd.DataFrame, *, coarsest: int, finest: int, min_devices: int
+) -> pd.Series:
     """Finest cell → the adaptive cell that shows it, index = finest cell, sorted.
 
-    `devices`: hex9_id (of resolution `finest`), device_key, device_weight (1, or the devices of a tile), of all operators
-    together. A cell is split only where each child that has any test has at least `min_devices` devices; this is also the
-    privacy gate. Cells of the coarsest resolution stand whatever they hold.
+    `devices`: hex9_id (of resolution `finest`), device_key, device_weight (1, or the devices of a
+    tile), of all operators together. A cell is split only where each child that has any test has at
+    least `min_devices` devices; this is also the privacy gate. Cells of the coarsest resolution
+    stand whatever they hold.
     """
     row_cell, fine = _coded(devices["hex9_id"])
     texts = pd.Index(fine, name="hex9_id", dtype="str")
@@ -123,7 +141,9 @@ def adaptive_cells(devices: pd.DataFrame, *, coarsest: int, finest: int, min_dev
 
 
 def _order_by(number: npt.NDArray[np.int64], phone: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """The order of rows by number and phone. `phone`: numbered as they appear; where each one's rows are together, they stay so."""
+    """The order of rows by number and phone. `phone`: numbered as they appear; where each one's
+    rows are together, they stay so.
+    """
     is_together = len(phone) < 2 or bool((phone[1:] >= phone[:-1]).all())
     return sequence((number,) if is_together else (number, phone))
 
@@ -135,7 +155,9 @@ def _coded(column: pd.Series) -> tuple[npt.NDArray[np.int64], npt.NDArray[Any]]:
         is_used = np.bincount(codes[codes >= 0], minlength=len(column.cat.categories)) > 0
         kept = column if is_used.all() else column.cat.remove_unused_categories()
         if kept.cat.categories.is_monotonic_increasing:
-            return kept.cat.codes.to_numpy(dtype=np.int64), kept.cat.categories.to_numpy(dtype=object)
+            return kept.cat.codes.to_numpy(dtype=np.int64), kept.cat.categories.to_numpy(
+                dtype=object
+            )
     number, distinct = pd.factorize(column.to_numpy(dtype=object), sort=True)
     return number, distinct
 
@@ -157,7 +179,9 @@ def outlines(cells: pd.Series) -> gpd.GeoSeries:
     """Outlines of cells, EPSG:4326. A cell that crosses the date line is drawn in two parts."""
     rings = [h3.cell_to_boundary(cell) for cell in cells]
     of_corner = np.repeat(np.arange(len(rings)), [len(ring) for ring in rings])
-    corners = np.array([corner for ring in rings for corner in ring], dtype="float64").reshape(-1, 2)[:, ::-1]
+    corners = np.array([corner for ring in rings for corner in ring], dtype="float64").reshape(
+        -1, 2
+    )[:, ::-1]
     shapes = shapely.polygons(shapely.linearrings(corners, indices=of_corner))
     west, _, east, _ = shapely.bounds(shapes).T
     for number in np.flatnonzero(east - west > 180):
@@ -169,15 +193,19 @@ def _in_two_parts(ring: list[tuple[float, float]]) -> shapely.Geometry:
     east = shapely.Polygon([(x + 360 if x < 0 else x, y) for x, y in ring])
     half, other = shapely.box(0, -90, 180, 90), shapely.box(180, -90, 360, 90)
     west = shapely.affinity.translate(east.intersection(other), xoff=-360)
-    return shapely.MultiPolygon([p for p in (east.intersection(half), west) if p.geom_type == "Polygon"])
+    return shapely.MultiPolygon(
+        [p for p in (east.intersection(half), west) if p.geom_type == "Polygon"]
+    )
 
 
 def cell_figures(devices: pd.DataFrame, shown: pd.Series, target_mbps: float) -> pd.DataFrame:
-    """Adaptive cell × operator (and `all`): test_count, device_count, mean, median, upload, latency, share below the target.
+    """Adaptive cell × operator (and `all`): test_count, device_count, mean, median, upload,
+    latency, share below the target.
 
-    `devices`: by device and finest cell: hex9_id, operator, device_key, device_weight, test_count; of the device's samples
-    there sample_count and download_total, and of those that have these upload_total and upload_count, latency_total and
-    latency_count. A device that tested in several finest cells of one adaptive cell has one vote there.
+    `devices`: by device and finest cell: hex9_id, operator, device_key, device_weight, test_count;
+    of the device's samples there sample_count and download_total, and of those that have these
+    upload_total and upload_count, latency_total and latency_count. A device that tested in several
+    finest cells of one adaptive cell has one vote there.
     """
     cell_of_fine, cells = _coded(shown)
     fine, of_fine = _coded(devices["hex9_id"])
@@ -211,13 +239,19 @@ def cell_figures(devices: pd.DataFrame, shown: pd.Series, target_mbps: float) ->
         tables = pool.map(lambda rows: _figures(rows, target_mbps), votes)
     table = pd.concat(tables, ignore_index=True)
     table["hex_id"] = pd.Series(cells[table["cell"].to_numpy()], dtype="str")
-    table["operator"] = pd.Series(np.append(operators, ALL)[table["operator"].to_numpy()], dtype="str")
+    table["operator"] = pd.Series(
+        np.append(operators, ALL)[table["operator"].to_numpy()], dtype="str"
+    )
     table = table.drop(columns="cell").sort_values(["hex_id", "operator"], ignore_index=True)
-    return table[["hex_id", "operator", *(name for name in table if name not in ("hex_id", "operator"))]]
+    return table[
+        ["hex_id", "operator", *(name for name in table if name not in ("hex_id", "operator"))]
+    ]
 
 
 def _figures(rows: dict[str, npt.NDArray[Any]], target_mbps: float) -> pd.DataFrame:
-    """Figures by cell and operator from one value per device (under `all`, one per operator that it uses), ordered by these."""
+    """Figures by cell and operator from one value per device (under `all`, one per operator that it
+    uses), ordered by these.
+    """
     cell, operator = rows["cell"], rows["operator"]
     starts = changes(cell, operator)
     count = sizes(starts, len(cell))
@@ -243,9 +277,11 @@ def _figures(rows: dict[str, npt.NDArray[Any]], target_mbps: float) -> pd.DataFr
 
 
 def neighbour_pairs(cells: Collection[str]) -> pd.DataFrame:
-    """Pairs of the given cells, of any resolutions, that touch: `left` the finer, `right` the coarser or equal one.
+    """Pairs of the given cells, of any resolutions, that touch: `left` the finer, `right` the
+    coarser or equal one.
 
-    A coarse cell stands for its descendants (`cell_to_parent`), as the tests are counted: outlines do not nest exactly.
+    A coarse cell stands for its descendants (`cell_to_parent`), as the tests are counted: outlines
+    do not nest exactly.
     """
     met, pairs = set(cells), set()
     coarsest = min((h3.get_resolution(cell) for cell in met), default=0)
@@ -259,7 +295,9 @@ def neighbour_pairs(cells: Collection[str]) -> pd.DataFrame:
 
 
 def descendants(cells: pd.DataFrame, finest: int) -> pd.DataFrame:
-    """Rows of cells (`hex_id` and what belongs to it) → one row per finest cell in them, `hex9_id` in place of `hex_id`."""
+    """Rows of cells (`hex_id` and what belongs to it) → one row per finest cell in them, `hex9_id`
+    in place of `hex_id`.
+    """
     # a ledger of finer settings may hold cells below `finest`: their parent stands for them
     children = {
         cell: h3.cell_to_children(cell, finest)
@@ -268,4 +306,8 @@ def descendants(cells: pd.DataFrame, finest: int) -> pd.DataFrame:
         for cell in cells["hex_id"].unique()
     }
     listed = cells.assign(hex9_id=cells["hex_id"].map(children)).drop(columns="hex_id")
-    return listed.explode("hex9_id", ignore_index=True).astype({"hex9_id": "str"}).drop_duplicates(ignore_index=True)
+    return (
+        listed.explode("hex9_id", ignore_index=True)
+        .astype({"hex9_id": "str"})
+        .drop_duplicates(ignore_index=True)
+    )

@@ -18,7 +18,8 @@ _SIZE = 1 << _BITS
 def order_by_next(column: Any, order: Any, spare: Any) -> Any:
     """Reorder `order` stably by column[order]; gives (order, spare), which may be swapped.
 
-    A radix sort, digit by digit from the lowest; a digit that is the same in every row costs one pass to see.
+    A radix sort, digit by digit from the lowest; a digit that is the same in every row costs one
+    pass to see.
     """
     count = column.shape[0]
     differs = np.uint64(0)

@@ -1,8 +1,9 @@
 """Row by row: does a test count, and if not, the one reason why. Marks, never drops (METHOD §2.1).
 
-Reasons are numbers into `tables.REJECT_REASONS`, tried in that order; the first that holds is the row's. What a row shows
-by itself is asked once (`own_reasons`); whether it repeats another, and whether it falls into a window, is laid over it.
-Does not belong here: reading text (`sources/`), finding the commune (`locate.py`).
+Reasons are numbers into `tables.REJECT_REASONS`, tried in that order; the first that holds is the
+row's. What a row shows by itself is asked once (`own_reasons`); whether it repeats another, and
+whether it falls into a window, is laid over it. Does not belong here: reading text (`sources/`),
+finding the commune (`locate.py`).
 """
 
 from __future__ import annotations
@@ -22,17 +23,27 @@ COUNTS = -1  # no reason: the row counts
 
 
 def own_reasons(
-    tests: pd.DataFrame, is_inside: Flags, *, technology: str, max_download_mbps: float, max_accuracy_m: float
+    tests: pd.DataFrame,
+    is_inside: Flags,
+    *,
+    technology: str,
+    max_download_mbps: float,
+    max_accuracy_m: float,
 ) -> Reasons:
-    """`tests` → the first reason that each row shows by itself: all but `outside_window` and `duplicate`; COUNTS where none.
+    """`tests` → the first reason that each row shows by itself: all but `outside_window` and
+    `duplicate`; COUNTS where none.
 
     `is_inside`: the position lies in a commune.
     """
-    latitude, longitude = (tests[name].to_numpy(dtype="float64") for name in ("latitude", "longitude"))
+    latitude, longitude = (
+        tests[name].to_numpy(dtype="float64") for name in ("latitude", "longitude")
+    )
     download = tests["download_mbps"].to_numpy(dtype="float64")
     # NaN fails every comparison
     is_position = (np.abs(latitude) <= 90) & (np.abs(longitude) <= 180)
-    is_position &= ~((latitude == 0) & (longitude == 0))  # null island: what phones write when they do not know
+    is_position &= ~(
+        (latitude == 0) & (longitude == 0)
+    )  # null island: what phones write when they do not know
     is_believable = ~((download < 0) | (download > max_download_mbps))
     met = tests["technology"].eq(technology).to_numpy()
     found = np.full(len(tests), COUNTS, dtype=np.int8)
@@ -42,7 +53,9 @@ def own_reasons(
     found[~met] = REASON["other_technology"]
     if not met.all():
         found[tests["technology"].isna().to_numpy()] = REASON["unknown_technology"]
-    found[tests["location_accuracy_m"].to_numpy(dtype="float64") > max_accuracy_m] = REASON["inaccurate_position"]
+    found[tests["location_accuracy_m"].to_numpy(dtype="float64") > max_accuracy_m] = REASON[
+        "inaccurate_position"
+    ]
     found[~is_inside] = REASON["outside_area"]
     found[~is_position] = REASON["bad_position"]
     found[tests["measured_at"].isna().to_numpy()] = REASON["bad_time"]
@@ -58,7 +71,9 @@ def own_reasons(
 
 
 def has_time(own: Reasons) -> Flags:
-    """Rows of which it is known when they were measured: repeats are looked for among these, windows hold only these."""
+    """Rows of which it is known when they were measured: repeats are looked for among these,
+    windows hold only these.
+    """
     return (own != REASON["bad_row"]) & (own != REASON["bad_time"])
 
 
@@ -80,7 +95,8 @@ def is_mobile(
     own: Reasons, technology: npt.NDArray[np.int8], has_operator: Flags, download_mbps: npt.NDArray[np.float64],
     max_download_mbps: float,
 ) -> Flags:  # fmt: skip
-    """Rows that are sound tests of any mobile technology: what the `all mobile` figures are made of.
+    """Rows that are sound tests of any mobile technology: what the `all mobile` figures are made
+    of.
 
     `technology`: number into `tables.TECHNOLOGIES`, of which the last is Wi-Fi; −1 unknown.
     5G is faster than 4G, so the ceiling on believable speeds is ten times the 4G ceiling.
@@ -91,7 +107,8 @@ def is_mobile(
 
 
 def repeats(columns: tuple[npt.NDArray[Any], ...], order: tuple[npt.NDArray[Any], ...]) -> Flags:
-    """Rows whose columns are equal to those of an earlier row (NaN equals NaN); earlier by `order`, the first key first.
+    """Rows whose columns are equal to those of an earlier row (NaN equals NaN); earlier by `order`,
+    the first key first.
 
     Which of several copies stays does not depend on the order in which files come.
     """
@@ -105,7 +122,9 @@ def repeats(columns: tuple[npt.NDArray[Any], ...], order: tuple[npt.NDArray[Any]
     return found
 
 
-def balance(reasons: Reasons, failed: Flags, source: npt.NDArray[Any], sources: list[str]) -> pd.DataFrame:
+def balance(
+    reasons: Reasons, failed: Flags, source: npt.NDArray[Any], sources: list[str]
+) -> pd.DataFrame:
     """By source: rows read = valid tests + failed tests + rejects. `source`: number into `sources`."""
 
     def count(rows: Flags) -> npt.NDArray[np.int64]:

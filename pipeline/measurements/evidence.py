@@ -1,6 +1,8 @@
-"""What the verdicts rest on: device values and counts by commune × operator, each over the window that serves it.
+"""What the verdicts rest on: device values and counts by commune × operator, each over the window
+that serves it.
 
-Joins of the steps' results, like `assemble.py`; nothing is decided here. Does not belong here: figures (`statistics.py`).
+Joins of the steps' results, like `assemble.py`; nothing is decided here. Does not belong here:
+figures (`statistics.py`).
 """
 
 from __future__ import annotations
@@ -29,13 +31,15 @@ UNIT = tile_values.UNIT
 
 @dataclass(frozen=True)
 class Evidence:
-    """Device values and counts by unit, what the hexes show. Units are over their own windows, the rest over the base window."""
+    """Device values and counts by unit, what the hexes show. Units are over their own windows, the
+    rest over the base window.
+    """
 
     devices: pd.DataFrame  # device_values
     counts: pd.DataFrame  # by unit, with its window_months
-    cells: (
-        pd.DataFrame
-    )  # by commune, operator, device and finest cell, of tests whose position is good enough: see `_cells`
+    # by commune, operator, device and finest cell, of tests whose position is good enough: see
+    # `_cells`
+    cells: pd.DataFrame
     revisited: pd.DataFrame  # samples at the cells of gaps that were known before
     operators: list[str]  # named operators; none for tiles
     present: set[tuple[str, str]]  # (commune, operator) with a device there within 12 months
@@ -54,7 +58,9 @@ class Names:
     operators: list[str]
 
 
-def evidence_of_facts(facts: Facts, names: Names, scope: Scope, window_months: int, settings: Settings) -> Evidence:
+def evidence_of_facts(
+    facts: Facts, names: Names, scope: Scope, window_months: int, settings: Settings
+) -> Evidence:
     """Facts of all shards → evidence over the base window."""
     devices, counts = units_of_facts(facts, names, scope, 0, window_months, settings)
     cells = _cells(facts["cells"], names)
@@ -66,13 +72,16 @@ def evidence_of_facts(facts: Facts, names: Names, scope: Scope, window_months: i
     day = facts["dates"]["day"]
     day = day[within_months(day, scope.windows[0])]
     area = facts["area"]
-    everyone = (area["window"] == 0) & ~area["is_newer"] & (area["operator"] == len(names.operators))
+    everyone = (
+        (area["window"] == 0) & ~area["is_newer"] & (area["operator"] == len(names.operators))
+    )
     return Evidence(
         devices,
         counts,
         cells,
         revisited_samples(facts["known"], names),
-        sorted(settings.operators) or [names.operators[number] for number in np.unique(facts["met"]["operator"])],
+        sorted(settings.operators)
+        or [names.operators[number] for number in np.unique(facts["met"]["operator"])],
         present,
         window_months,
         False,
@@ -85,7 +94,9 @@ def evidence_of_facts(facts: Facts, names: Names, scope: Scope, window_months: i
 def units_of_facts(
     facts: Facts, names: Names, scope: Scope, number: int, window_months: int, settings: Settings
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """(device_values, counts by unit) over one of the scope's windows. Every valid test is in exactly one unit: asserted."""
+    """(device_values, counts by unit) over one of the scope's windows. Every valid test is in
+    exactly one unit: asserted.
+    """
     pooled_number = len(names.operators)
     named_codes = np.array([*names.operators, ALL], dtype=object)
     size = len(names.communes) * (pooled_number + 1)
@@ -95,7 +106,9 @@ def units_of_facts(
         return np.asarray(table["zone"].astype(np.int64) * (pooled_number + 1) + of)
 
     units = _chosen(facts["units"], facts["units"]["window"] == number)
-    sums_of = {name: np.zeros(size, dtype=np.int64) for name in units if name not in ("window", "unit")}
+    sums_of = {
+        name: np.zeros(size, dtype=np.int64) for name in units if name not in ("window", "unit")
+    }
     for name, total in sums_of.items():
         add = np.maximum if name == "largest_device" else np.add
         add.at(total, units["unit"], units[name].astype(np.int64))
@@ -108,7 +121,9 @@ def units_of_facts(
     assert tests[:, :pooled_number].sum() == tests[:, pooled_number].sum()
     months = scope.windows[number]
     signals = _chosen(facts["signals"], facts["signals"]["window"] == number)
-    of_signal = unit(signals, np.where(signals["operator"] >= 0, signals["operator"], pooled_number))
+    of_signal = unit(
+        signals, np.where(signals["operator"] >= 0, signals["operator"], pooled_number)
+    )
     found: dict[str, npt.NDArray[Any]] = {
         "test_count": sums_of["tests"],
         "device_count": sums_of["devices"],
@@ -122,7 +137,9 @@ def units_of_facts(
         "month_test_count": sums_of["month_tests"],
         "month_device_count": sums_of["month_devices"],
         "month_mean_mbps": speed("month", "month_samples"),
-        "slow_hours_apart": _slow_hours_apart(facts["slow"], scope, months, sums_of["slow_samples"]),
+        "slow_hours_apart": _slow_hours_apart(
+            facts["slow"], scope, months, sums_of["slow_samples"]
+        ),
         "all_mobile_mean_mbps": speed("mobile", "mobile_devices"),
         "mobile_device_count": sums_of["mobile_devices"],
         "device_count_5g": sums_of["newer_devices"],
@@ -137,11 +154,23 @@ def units_of_facts(
     }
     others = _chosen(facts["others"], facts["others"]["window"] == number)
     of_others = np.r_[unit(others), unit(others, pooled_number)]
-    for name, column in (("failed", "failed_test_count"), ("newer", "newer_test_count"), ("older", "older_test_count")):
+    for name, column in (
+        ("failed", "failed_test_count"),
+        ("newer", "newer_test_count"),
+        ("older", "older_test_count"),
+    ):
         found[column] = np.bincount(of_others, weights=np.tile(others[name], 2), minlength=size)
     index = pd.MultiIndex.from_product([names.communes, named_codes], names=UNIT)
-    counts = pd.DataFrame({name: values.astype(np.float64) for name, values in found.items()}, index=index)
-    counted = ["test_count", "mobile_device_count", "failed_test_count", "newer_test_count", "older_test_count"]
+    counts = pd.DataFrame(
+        {name: values.astype(np.float64) for name, values in found.items()}, index=index
+    )
+    counted = [
+        "test_count",
+        "mobile_device_count",
+        "failed_test_count",
+        "newer_test_count",
+        "older_test_count",
+    ]
     counts = counts[counts[counted].any(axis=1)].sort_index()
     counts["window_months"] = float(window_months)
     least = settings.privacy.min_devices
@@ -150,7 +179,9 @@ def units_of_facts(
     return _device_values(facts[values_over(number)], names), counts
 
 
-def _medians_by(values: npt.NDArray[np.float64], unit: npt.NDArray[np.int64], size: int) -> npt.NDArray[np.float64]:
+def _medians_by(
+    values: npt.NDArray[np.float64], unit: npt.NDArray[np.int64], size: int
+) -> npt.NDArray[np.float64]:
     order = sequence((unit,))
     starts = changes(unit[order])
     found = np.full(size, np.nan)
@@ -171,10 +202,13 @@ def _chosen(columns: Columns, rows: npt.NDArray[Any]) -> Columns:
 
 
 def _device_values(values: Columns, names: Names) -> pd.DataFrame:
-    """x_i = mean of a device's samples in commune × operator. Rows of operator `all` follow: the same values, pooled over
-    operators. A phone with two operators' SIM cards measures two networks and gives two values.
+    """x_i = mean of a device's samples in commune × operator. Rows of operator `all` follow: the
+    same values, pooled over operators. A phone with two operators' SIM cards measures two networks
+    and gives two values.
     """
-    order = sequence((values["zone"], values["operator"]))  # devices stay in the order of the shards
+    order = sequence(
+        (values["zone"], values["operator"])
+    )  # devices stay in the order of the shards
     rows = {name: column[order] for name, column in values.items()}
     by_operator = operator_prints(names.operators).astype(np.uint64)
     keys = np.r_[rows["device"], combined(rows["device"], by_operator[rows["operator"]])]
@@ -206,7 +240,9 @@ def _distinct_dates(
     return np.bincount(np.unique(codes) // span, minlength=size).astype(np.float64)
 
 
-def _largest_cells(places: Columns, months: tuple[int, int], pooled: int, size: int) -> npt.NDArray[np.float64]:
+def _largest_cells(
+    places: Columns, months: tuple[int, int], pooled: int, size: int
+) -> npt.NDArray[np.float64]:
     """Samples of the cell that has most, by unit."""
     here = _chosen(places, (places["month"] >= months[0]) & (places["month"] <= months[1]))
     zone, operator = split(here["unit"].astype(np.int64), max(pooled, 1))
@@ -220,7 +256,9 @@ def _largest_cells(places: Columns, months: tuple[int, int], pooled: int, size: 
 def _slow_hours_apart(
     slow: Columns, scope: Scope, months: tuple[int, int], slow_samples: npt.NDArray[np.int64]
 ) -> npt.NDArray[np.float64]:
-    """By unit: how far apart on the clock the slow samples lie, NaN where there are not two. `slow`: see `walk.Found`."""
+    """By unit: how far apart on the clock the slow samples lie, NaN where there are not two.
+    `slow`: see `walk.Found`.
+    """
     low, high = scope.reach
     size, count = len(scope.operators), high - low + 1
     named, month = split(np.arange(scope.zone_count * max(size, 1) * count), count)
@@ -248,8 +286,9 @@ def _distinct(codes: npt.NDArray[np.int64], limit: int) -> npt.NDArray[np.int64]
 
 
 def _cells(cells: Columns, names: Names) -> pd.DataFrame:
-    """commune_code, operator, device_key, hex9_id, and of the device's samples there: test_count, sample_count, totals of
-    download, upload and latency, and the samples that have these; a device's rows are together.
+    """commune_code, operator, device_key, hex9_id, and of the device's samples there: test_count,
+    sample_count, totals of download, upload and latency, and the samples that have these; a
+    device's rows are together.
     """
     number, distinct = pd.factorize(cells["cell"])
     ascending = np.argsort(distinct)
@@ -291,9 +330,11 @@ def revisited_samples(known: Columns, names: Names) -> pd.DataFrame:
 
 
 def _small_operators(device_count: pd.Series, min_devices: int) -> pd.Series:
-    """Of `all` rows: how many named operators have 1 to `min_devices` − 1 devices there, in the same window.
+    """Of `all` rows: how many named operators have 1 to `min_devices` − 1 devices there, in the
+    same window.
 
-    An operator's own row may be over a longer window and show its speeds; the `all` row must not give its short one away.
+    An operator's own row may be over a longer window and show its speeds; the `all` row must not
+    give its short one away.
     """
     named = device_count[device_count.index.get_level_values("operator") != ALL]
     small = (named.gt(0) & named.lt(min_devices)).groupby("commune_code").sum()
@@ -303,13 +344,21 @@ def _small_operators(device_count: pd.Series, min_devices: int) -> pd.Series:
 
 
 def widened(
-    base: Evidence, devices: pd.DataFrame, counts: pd.DataFrame, units: Iterable[tuple[str, str]], month_count: int
+    base: Evidence,
+    devices: pd.DataFrame,
+    counts: pd.DataFrame,
+    units: Iterable[tuple[str, str]],
+    month_count: int,
 ) -> Evidence:
-    """The evidence with the given units taken from a longer window (METHOD §2.5), whose devices and counts these are."""
+    """The evidence with the given units taken from a longer window (METHOD §2.5), whose devices and
+    counts these are.
+    """
     chosen = pd.MultiIndex.from_tuples(sorted(units), names=UNIT)
     kept = base.devices[~pd.MultiIndex.from_frame(base.devices[UNIT]).isin(chosen)]
     added = devices[pd.MultiIndex.from_frame(devices[UNIT]).isin(chosen)]
-    joined = pd.concat([base.counts[~base.counts.index.isin(chosen)], counts.reindex(chosen)]).sort_index()
+    joined = pd.concat(
+        [base.counts[~base.counts.index.isin(chosen)], counts.reindex(chosen)]
+    ).sort_index()
     joined.loc[chosen, "window_months"] = float(month_count)
     values = pd.concat([kept, added]).sort_values([*UNIT, "device_key"], ignore_index=True)
     return replace(base, devices=values, counts=joined)

@@ -1,6 +1,8 @@
-"""64-bit fingerprints of texts and figures: what stands for a device or a test wherever rows are compared or brought together.
+"""64-bit fingerprints of texts and figures: what stands for a device or a test wherever rows are
+compared or brought together.
 
-Two different texts share a fingerprint with a chance of 2**-64: among 3 million devices any two do with one of 2.4e-7.
+Two different texts share a fingerprint with a chance of 2**-64: among 3 million devices any two do
+with one of 2.4e-7.
 Mixing: SplitMix64 (Steele, Lea & Flood 2014, Fast splittable pseudorandom number generators).
 Does not belong here: what is a device, a repeat (`clean.py`).
 """
@@ -16,7 +18,8 @@ import pyarrow as pa
 
 Prints = npt.NDArray[np.uint64]
 _STEP = np.uint64(0x9E3779B97F4A7C15)
-_CACHED = 65_536  # values at once: what is made of them on the way stays in the cache (22 ns a text against 52)
+# values at once: what is made of them on the way stays in the cache (22 ns a text against 52)
+_CACHED = 65_536
 _FIRST, _SECOND = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
 
 
@@ -34,11 +37,15 @@ def mixed(values: Prints) -> Prints:
 
 
 def combined(*columns: npt.NDArray[Any]) -> Prints:
-    """One fingerprint per row of several columns of 64-bit values (floats by their bits, −0 as 0); order matters."""
+    """One fingerprint per row of several columns of 64-bit values (floats by their bits, −0 as 0);
+    order matters.
+    """
     result: Prints | None = None
     for column in columns:
         bits = column + 0.0 if column.dtype.kind == "f" else column
-        word = bits.astype("float64" if column.dtype.kind == "f" else "uint64", copy=False).view("uint64")
+        word = bits.astype("float64" if column.dtype.kind == "f" else "uint64", copy=False).view(
+            "uint64"
+        )
         result = mixed(word) if result is None else mixed(result ^ word)
     assert result is not None
     return result
@@ -53,7 +60,9 @@ def of_texts(column: pd.Series, seed: int = 0) -> Prints:
     texts = pa.array(column, type=pa.large_string(), from_pandas=True)
     if isinstance(texts, pa.ChunkedArray):
         texts = texts.combine_chunks()
-    parts = [_of_array(texts.slice(start, _CACHED), seed) for start in range(0, len(texts), _CACHED)]
+    parts = [
+        _of_array(texts.slice(start, _CACHED), seed) for start in range(0, len(texts), _CACHED)
+    ]
     return np.concatenate([np.zeros(0, np.uint64), *parts])
 
 
@@ -61,14 +70,20 @@ def _of_array(texts: pa.LargeStringArray, seed: int) -> Prints:
     result = np.zeros(len(texts), dtype=np.uint64)
     if not len(texts) or texts.null_count == len(texts):
         return result
-    offsets = np.frombuffer(texts.buffers()[1], dtype=np.int64)[texts.offset : texts.offset + len(texts) + 1]
+    offsets = np.frombuffer(texts.buffers()[1], dtype=np.int64)[
+        texts.offset : texts.offset + len(texts) + 1
+    ]
     data = np.frombuffer(texts.buffers()[2] or b"", dtype=np.uint8)
     lengths = np.diff(offsets)
     known = texts.is_valid().to_numpy(zero_copy_only=False)
     sizes = np.flatnonzero(np.bincount(lengths[known]))
     for size in sizes.tolist():
-        rows = None if len(sizes) == 1 and known.all() else np.flatnonzero(known & (lengths == size))
-        result[slice(None) if rows is None else rows] = _of_equal_lengths(data, offsets, rows, size, seed)
+        rows = (
+            None if len(sizes) == 1 and known.all() else np.flatnonzero(known & (lengths == size))
+        )
+        result[slice(None) if rows is None else rows] = _of_equal_lengths(
+            data, offsets, rows, size, seed
+        )
     return result
 
 

@@ -1,4 +1,5 @@
-"""Parts of the input → rows ready for `facts.py`: read ∘ clean ∘ bin ∘ locate, row by row; the same rows come out, marked.
+"""Parts of the input → rows ready for `facts.py`: read ∘ clean ∘ bin ∘ locate, row by row; the same
+rows come out, marked.
 
 Does not belong here: whatever compares rows with rows (`facts.py`), where it runs (`engine.py`).
 """
@@ -28,7 +29,9 @@ from pipeline.sources.deliveries import Account, Part, read_part
 
 @dataclass(frozen=True)
 class Preparation:
-    """What every part needs to know: the settings, the communes ready to be asked, the numbers of files and sources."""
+    """What every part needs to know: the settings, the communes ready to be asked, the numbers of
+    files and sources.
+    """
 
     settings: Settings
     zones: locate.Zones
@@ -58,13 +61,16 @@ def locate_all(
 ) -> tuple[Located, list[Account]]:
     """Rows of all parts, and an account of each part. Without communes every row lies outside.
 
-    `progress` is told the share of the rows that are ready: of text files their number is guessed from their size.
+    `progress` is told the share of the rows that are ready: of text files their number is guessed
+    from their size.
     """
     in_memory = [part.tests for part in parts if part.tests is not None]
     files = {part.delivery.name for part in parts if part.delivery} | {
         n for t in in_memory for n in t["source_file"].unique()
     }
-    sources = {part.source for part in parts if part.delivery} | {n for t in in_memory for n in t["source"].unique()}
+    sources = {part.source for part in parts if part.delivery} | {
+        n for t in in_memory for n in t["source"].unique()
+    }
     nowhere = gpd.GeoDataFrame({"commune_code": []}, geometry=[], crs="EPSG:4326")
     count = sum(part.row_estimate() for part in parts)
     zones = locate.zones_of(nowhere if communes is None else communes, count)
@@ -85,7 +91,9 @@ def locate_all(
 
 
 def facts_in(located: Located, scope: Scope) -> facts.Facts:
-    """Facts of all rows: repeats by test id first, since the copies of a test may name different devices."""
+    """Facts of all rows: repeats by test id first, since the copies of a test may name different
+    devices.
+    """
     repeated = located.rows.gather("ids", facts.repeated_ids)
     scope = replace(scope, repeated=np.sort(np.concatenate([np.zeros(0, np.uint64), *repeated])))
     found = located.rows.gather("tests", partial(facts.facts_of, scope=scope))
@@ -105,7 +113,10 @@ def prepared(part: Part, how: Preparation) -> Iterator[Chunk]:
             streams = {"tests": (fingerprints.mixed(rows["device"]), rows)}
             named = np.flatnonzero(rows["flags"] & HAS_ID & (clean.has_time(rows["own"]) * 255))
             if len(named):
-                ids = {name: rows[name][named] for name in ("identity", "identity2", "time", "file", "row")}
+                ids = {
+                    name: rows[name][named]
+                    for name in ("identity", "identity2", "time", "file", "row")
+                }
                 streams["ids"] = (ids["identity"], ids)
             yield Chunk(streams, account)
     except UserFault as error:
@@ -113,10 +124,13 @@ def prepared(part: Part, how: Preparation) -> Iterator[Chunk]:
 
 
 def rows_of(tests: pd.DataFrame, how: Preparation) -> tuple[Columns, dict[str, int]]:
-    """`tests` → (columns of rows, rows by local month). Columns: see `facts.py`; here they get their numbers and prints."""
+    """`tests` → (columns of rows, rows by local month). Columns: see `facts.py`; here they get
+    their numbers and prints.
+    """
     settings, quality = how.settings, how.settings.quality
     latitude, longitude = (
-        np.ascontiguousarray(tests[name].to_numpy(dtype="float64")) for name in ("latitude", "longitude")
+        np.ascontiguousarray(tests[name].to_numpy(dtype="float64"))
+        for name in ("latitude", "longitude")
     )
     zone = locate.zone_numbers(latitude, longitude, how.zones)
     own = clean.own_reasons(
@@ -126,16 +140,25 @@ def rows_of(tests: pd.DataFrame, how: Preparation) -> tuple[Columns, dict[str, i
         max_download_mbps=quality.max_download_mbps,
         max_accuracy_m=quality.max_commune_accuracy_m,
     )
-    cell = hexes.indexes_of_points(latitude, longitude, settings.hexes.finest_resolution, how.row_estimate)
+    cell = hexes.indexes_of_points(
+        latitude, longitude, settings.hexes.finest_resolution, how.row_estimate
+    )
     utc = tests["measured_at"]
     time = utc.to_numpy(dtype="datetime64[us]").view("int64")
-    local = utc.dt.tz_convert(settings.timezone).dt.tz_localize(None).to_numpy(dtype="datetime64[us]").view("int64")
+    local = (
+        utc.dt.tz_convert(settings.timezone)
+        .dt.tz_localize(None)
+        .to_numpy(dtype="datetime64[us]")
+        .view("int64")
+    )
     day = local // (DAY_S * 1_000_000)
     accuracy = tests["location_accuracy_m"].to_numpy(dtype="float64")
     source = _places(tests["source"], how.sources).astype(np.uint8)
     flags = np.where(accuracy > quality.max_hex_accuracy_m, 0, CLOSE).astype(np.uint8)
     # phones write 0 or −1 where they do not know their accuracy
-    flags |= np.where((accuracy > 0) & (accuracy <= quality.max_hex_accuracy_m), ACCURATE, 0).astype(np.uint8)
+    flags |= np.where(
+        (accuracy > 0) & (accuracy <= quality.max_hex_accuracy_m), ACCURATE, 0
+    ).astype(np.uint8)
     salt = (
         fingerprints.of_texts(pd.Series(how.sources, dtype="str"))[source]
         if len(how.sources)
@@ -160,7 +183,11 @@ def rows_of(tests: pd.DataFrame, how: Preparation) -> tuple[Columns, dict[str, i
         "file": _places(tests["source_file"], how.files).astype(np.uint32),
         "row": tests["source_row"].to_numpy().astype(np.uint32),
     }
-    for ours, name in (("download_mbps", "download"), ("upload_mbps", "upload"), ("latency_ms", "latency")):
+    for ours, name in (
+        ("download_mbps", "download"),
+        ("upload_mbps", "upload"),
+        ("latency_ms", "latency"),
+    ):
         rows[name] = tests[ours].to_numpy(dtype="float64")
     if tests["signal_dbm"].notna().any():
         rows["signal"] = tests["signal_dbm"].to_numpy(dtype="float64")
@@ -211,23 +238,43 @@ def _coded(column: pd.Series) -> tuple[npt.NDArray[Any], list[str]]:
 
 
 def books_of(found: facts.Facts, sources: tuple[str, ...]) -> pd.DataFrame:
-    """By source: rows read = valid tests + failed tests + rejects; asserted here, printed by the journey."""
+    """By source: rows read = valid tests + failed tests + rejects; asserted here, printed by the
+    journey.
+    """
     books = pd.DataFrame(found["books"]).groupby("source").sum()
     books = books.set_axis(pd.Index([sources[number] for number in books.index], name="source"))
-    assert (books["read_count"] == books[["valid_count", "failed_count", "reject_count"]].sum(axis=1)).all()
+    assert (
+        books["read_count"] == books[["valid_count", "failed_count", "reject_count"]].sum(axis=1)
+    ).all()
     return books[books["read_count"] > 0].sort_index()
 
 
-def rejects_of(found: facts.Facts, files: tuple[str, ...], sources: tuple[str, ...]) -> pd.DataFrame:
-    """Rows that are set aside, in the order of files and rows: source, source_file, source_row, reject_reason."""
+def rejects_of(
+    found: facts.Facts, files: tuple[str, ...], sources: tuple[str, ...]
+) -> pd.DataFrame:
+    """Rows that are set aside, in the order of files and rows: source, source_file, source_row,
+    reject_reason.
+    """
     rows = pd.DataFrame(found["rejects"]).sort_values(["file", "row"], ignore_index=True)
-    named = {"source": ("source", sources), "source_file": ("file", files), "reject_reason": ("reason", REJECT_REASONS)}
-    texts = {ours: spelled(rows[column].to_numpy(), names) for ours, (column, names) in named.items()}
+    named = {
+        "source": ("source", sources),
+        "source_file": ("file", files),
+        "reject_reason": ("reason", REJECT_REASONS),
+    }
+    texts = {
+        ours: spelled(rows[column].to_numpy(), names) for ours, (column, names) in named.items()
+    }
     return pd.DataFrame(texts | {"source_row": rows["row"].astype("int64")})
 
 
 def prints_of(found: facts.Facts, sources: tuple[str, ...]) -> fingerprints.Prints:
-    """Fingerprints of the device ids as texts, ascending: for the last look at the outputs, and for nothing else."""
+    """Fingerprints of the device ids as texts, ascending: for the last look at the outputs, and for
+    nothing else.
+    """
     salt = fingerprints.of_texts(pd.Series(sources, dtype="str"))
     phones = found["phones"]
-    return np.unique(phones["device"] ^ salt[phones["source"]]) if len(salt) else np.zeros(0, dtype=np.uint64)
+    return (
+        np.unique(phones["device"] ^ salt[phones["source"]])
+        if len(salt)
+        else np.zeros(0, dtype=np.uint64)
+    )

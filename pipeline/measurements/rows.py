@@ -1,8 +1,10 @@
-"""Rows of a shard, ordered so that whatever is compared or added up lies side by side; and what a period asks of them.
+"""Rows of a shard, ordered so that whatever is compared or added up lies side by side; and what a
+period asks of them.
 
-Columns are arrays of equal length: device (fingerprint), cell (H3 integer), time (µs UTC), shift (s to local time), zone,
-operator (fingerprint), technology, own (reason), source, file, row, download, upload, latency, identity, identity2, flags,
-and signal where any was delivered. Does not belong here: what is added up (`facts.py`).
+Columns are arrays of equal length: device (fingerprint), cell (H3 integer), time (µs UTC), shift (s
+to local time), zone, operator (fingerprint), technology, own (reason), source, file, row, download,
+upload, latency, identity, identity2, flags, and signal where any was delivered. Does not belong
+here: what is added up (`facts.py`).
 """
 
 from __future__ import annotations
@@ -26,7 +28,9 @@ PSEUDO, CLOSE, HAS_ID, ACCURATE = 1, 2, 4, 8  # bits of the column `flags`
 
 @dataclass(frozen=True)
 class Scope:
-    """What the facts are asked for. Windows and spans are (first, last) months; the first window is the base window."""
+    """What the facts are asked for. Windows and spans are (first, last) months; the first window is
+    the base window.
+    """
 
     windows: tuple[tuple[int, int], ...]
     report_month: int
@@ -48,7 +52,9 @@ class Scope:
     repeated: npt.NDArray[np.uint64] = field(
         default_factory=lambda: np.zeros(0, np.uint64)
     )  # rows by `row_number`, ascending
-    known_cells: npt.NDArray[np.uint64] = field(default_factory=lambda: np.zeros(0, np.uint64))  # ascending
+    known_cells: npt.NDArray[np.uint64] = field(
+        default_factory=lambda: np.zeros(0, np.uint64)
+    )  # ascending
 
     @property
     def reach(self) -> tuple[int, int]:
@@ -68,14 +74,22 @@ def within(month: Column, window: tuple[int, int]) -> Flags:
 
 
 class Rows:
-    """Rows with a time, ordered by device, commune, operator, technology, cell, day, and then time, file and row."""
+    """Rows with a time, ordered by device, commune, operator, technology, cell, day, and then time,
+    file and row.
+    """
 
     def __init__(
-        self, columns: Columns, order: npt.NDArray[np.int64], timed: npt.NDArray[np.int64], scope: Scope
+        self,
+        columns: Columns,
+        order: npt.NDArray[np.int64],
+        timed: npt.NDArray[np.int64],
+        scope: Scope,
     ) -> None:
         self.columns, self.order, self.timed, self.scope = columns, order, timed, scope
         self.taken: Columns = {}
-        self.key = np.zeros(0, dtype=np.int64)  # the same for rows of one device, place, cell and day; ascending
+        self.key = np.zeros(
+            0, dtype=np.int64
+        )  # the same for rows of one device, place, cell and day; ascending
         self.month = self.day = self.second = np.zeros(0, dtype=np.int32)
         self.operator = np.zeros(0, dtype=np.int32)  # number, −1 unknown
         self.repeat = np.zeros(0, dtype=bool)
@@ -102,7 +116,8 @@ def ordered(columns: Columns, scope: Scope) -> Rows:
     operator = _numbers(columns["operator"], scope.operators)
     place = (columns["zone"].astype(np.int64) + 1) * (len(scope.operators) + 1) + operator + 1
     place = place * 8 + columns["technology"] + 1
-    # by the bits that bring devices into shards: facts of all shards come in one order, wherever shards begin
+    # by the bits that bring devices into shards: facts of all shards come in one order, wherever
+    # shards begin
     key = (mixed(columns["device"]), place, columns["cell"], columns["time"])
     order = _ties_settled(sequence(key), key, columns)
     rows = Rows(columns, order, timed, scope)
@@ -121,13 +136,21 @@ def ordered(columns: Columns, scope: Scope) -> Rows:
     tied = _tied(rows.key, rows["time"])
     nameless = np.flatnonzero(tied & (rows["flags"] & HAS_ID == 0))
     if len(nameless):
-        same = (rows.key[nameless], *(rows[name][nameless] for name in ("time", "identity", "download", "upload")))
-        rows.repeat[nameless] |= clean.repeats(same, tuple(rows[name][nameless] for name in ("time", "file", "row")))
+        same = (
+            rows.key[nameless],
+            *(rows[name][nameless] for name in ("time", "identity", "download", "upload")),
+        )
+        rows.repeat[nameless] |= clean.repeats(
+            same, tuple(rows[name][nameless] for name in ("time", "file", "row"))
+        )
     return rows
 
 
-def _ties_settled(order: npt.NDArray[np.int64], key: tuple[Column, ...], columns: Columns) -> npt.NDArray[np.int64]:
-    """The order of rows by `key`, whose last column is the time, with rows of equal key ordered by file and row.
+def _ties_settled(
+    order: npt.NDArray[np.int64], key: tuple[Column, ...], columns: Columns
+) -> npt.NDArray[np.int64]:
+    """The order of rows by `key`, whose last column is the time, with rows of equal key ordered by
+    file and row.
 
     They are few: to sort all rows by two columns more costs a third of the sorting.
     """
@@ -164,8 +187,8 @@ def _numbers(prints: Column, known: npt.NDArray[np.uint32]) -> npt.NDArray[np.in
 def packed(columns: tuple[Column, ...], sizes: tuple[int | None, ...]) -> npt.NDArray[np.int64]:
     """Non-negative columns in one number that orders as they do, the first the most significant.
 
-    `sizes`: one more than a column's highest value, None to look. Where 62 bits do not hold them, the ranks of the leading
-    ones do.
+    `sizes`: one more than a column's highest value, None to look. Where 62 bits do not hold them,
+    the ranks of the leading ones do.
     """
     result: npt.NDArray[np.int64] | None = None
     held = 1
@@ -191,7 +214,9 @@ def month_of_day(day: npt.NDArray[Any]) -> npt.NDArray[np.int32]:
         return day
     low = int(day.min())
     days = np.arange(low, int(day.max()) + 1).astype("datetime64[D]")
-    months: npt.NDArray[np.int32] = (days.astype("datetime64[M]").astype(np.int64) + 1970 * 12).astype(np.int32)
+    months: npt.NDArray[np.int32] = (
+        days.astype("datetime64[M]").astype(np.int64) + 1970 * 12
+    ).astype(np.int32)
     return months[day - low]
 
 
@@ -203,9 +228,13 @@ def is_valid(rows: Rows) -> Flags:
 def counted(
     codes: npt.NDArray[np.int64], weights: Column | None = None
 ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
-    """Distinct codes, ascending, and how often each occurs (or the sum of its whole-numbered weights)."""
+    """Distinct codes, ascending, and how often each occurs (or the sum of its whole-numbered
+    weights).
+    """
     distinct, number = np.unique(codes, return_inverse=True)
-    return distinct, np.bincount(number, weights=weights, minlength=len(distinct)).astype(np.float64)
+    return distinct, np.bincount(number, weights=weights, minlength=len(distinct)).astype(
+        np.float64
+    )
 
 
 def split(codes: npt.NDArray[np.int64], size: int) -> tuple[Column, Column]:

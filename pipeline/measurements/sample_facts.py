@@ -1,8 +1,10 @@
-"""Facts that are made of samples (METHOD §2.2): device values, sums by unit, cells, places, months, places of gaps that are known.
+"""Facts that are made of samples (METHOD §2.2): device values, sums by unit, cells, places, months,
+places of gaps that are known.
 
-One device's tests in one commune × operator × technology × cell × local date make a sample: their mean. Sums over devices
-are in whole bit/s (latency: whole ns), so that they do not hang on the order in which shards come.
-Does not belong here: what is counted by rows (`facts.py`), the loop itself (`walk.py`).
+One device's tests in one commune × operator × technology × cell × local date make a sample: their
+mean. Sums over devices are in whole bit/s (latency: whole ns), so that they do not hang on the
+order in which shards come. Does not belong here: what is counted by rows (`facts.py`), the loop
+itself (`walk.py`).
 """
 
 from __future__ import annotations
@@ -13,7 +15,15 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from pipeline.hexgrid.groups import changes, compiled, mean_of_known, numbered, ratio, sequence, sums
+from pipeline.hexgrid.groups import (
+    changes,
+    compiled,
+    mean_of_known,
+    numbered,
+    ratio,
+    sequence,
+    sums,
+)
 from pipeline.measurements import clean, walk
 from pipeline.measurements.rows import (
     ACCURATE,
@@ -48,7 +58,9 @@ class _Groups:
 
 
 def facts_of_samples(rows: Rows, scope: Scope) -> dict[str, Columns]:
-    """What is made of samples: device values, units' sums, cells, places, months, and what is known of gaps' places."""
+    """What is made of samples: device values, units' sums, cells, places, months, and what is known
+    of gaps' places.
+    """
     sound = is_valid(rows)
     valid = np.flatnonzero(sound)
     mobile = clean.is_mobile(
@@ -65,7 +77,9 @@ def facts_of_samples(rows: Rows, scope: Scope) -> dict[str, Columns]:
     return {
         **_values(groups, found.figures, scope),
         "signals": _signals(rows, scope, valid),
-        **_counted(rows, scope, groups, walked, found, counts, _bursts(rows, scope, valid[crowded])),
+        **_counted(
+            rows, scope, groups, walked, found, counts, _bursts(rows, scope, valid[crowded])
+        ),
         "known": _known(rows, scope, valid),
     }
 
@@ -80,7 +94,9 @@ def area_over(window: int) -> str:
     return f"area {window}"
 
 
-def _walked(rows: Rows, sound: npt.NDArray[np.bool_], mobile: npt.NDArray[np.bool_]) -> tuple[_Groups, walk.Walked]:
+def _walked(
+    rows: Rows, sound: npt.NDArray[np.bool_], mobile: npt.NDArray[np.bool_]
+) -> tuple[_Groups, walk.Walked]:
     device, unit = rows["device"], rows.unit()
     starts = changes(device, unit)
     zone, operator = (values[starts].astype(np.int64) for values in (rows["zone"], rows.operator))
@@ -90,7 +106,9 @@ def _walked(rows: Rows, sound: npt.NDArray[np.bool_], mobile: npt.NDArray[np.boo
     devices = numbered(changes(groups.device), len(starts))
     kind = sound * np.uint8(walk.VALID) + mobile * np.uint8(walk.MOBILE)
     kind += (mobile & (rows["technology"] == 3)) * np.uint8(walk.NEWER)
-    kind += (flags & CLOSE > 0) * np.uint8(walk.IS_CLOSE) + (flags & ACCURATE > 0) * np.uint8(walk.IS_ACCURATE)
+    kind += (flags & CLOSE > 0) * np.uint8(walk.IS_CLOSE) + (flags & ACCURATE > 0) * np.uint8(
+        walk.IS_ACCURATE
+    )
     return groups, walk.Walked(
         rows.key, numbered(starts, len(device)), rows["cell"], rows.month, rows.day, rows.second, rows["time"], kind,
         rows["download"], rows["upload"], rows["latency"], unit[starts], zone, numbered(phones, len(starts)),
@@ -123,7 +141,9 @@ def _room(walked: walk.Walked, asked: walk.Asked, scope: Scope) -> walk.Found:
 
 
 def whole(values: Column) -> npt.NDArray[np.float64]:
-    """Mbit/s in whole bit/s (ms in whole ns): sums of these are exact below 2**53, whatever their order."""
+    """Mbit/s in whole bit/s (ms in whole ns): sums of these are exact below 2**53, whatever their
+    order.
+    """
     return np.rint(values * PER_UNIT)
 
 
@@ -149,15 +169,21 @@ def _values(groups: _Groups, figures: npt.NDArray[np.float64], scope: Scope) -> 
             }  # fmt: skip
         if number in scope.summarised:
             parts = [_area(here, table, scope, number, prefix) for prefix in ("", "newer_")]
-            found[area_over(number)] = {name: np.concatenate([one[0][name] for one in parts]) for name in parts[0][0]}
+            found[area_over(number)] = {
+                name: np.concatenate([one[0][name] for one in parts]) for name in parts[0][0]
+            }
             areas += [counts for _, counts in parts]
     for name, tables in (("units", units), ("area", areas)):
-        found[name] = {column: np.concatenate([one[column] for one in tables]) for column in tables[0]}
+        found[name] = {
+            column: np.concatenate([one[column] for one in tables]) for column in tables[0]
+        }
     return found
 
 
 def _unit_sums(groups: _Groups, table: Columns, scope: Scope, number: int) -> Columns:
-    """By unit (zone · (operators + 1) + operator, the last one `all`): counts and sums over devices; `all` has phones."""
+    """By unit (zone · (operators + 1) + operator, the last one `all`): counts and sums over
+    devices; `all` has phones.
+    """
     pooled = len(scope.operators)
     phones = changes(groups.zone, groups.device)
     both = {name: np.r_[values, sums(values, phones)] for name, values in table.items()}
@@ -187,15 +213,27 @@ def _unit_sums(groups: _Groups, table: Columns, scope: Scope, number: int) -> Co
     return found
 
 
-def _area(groups: _Groups, table: Columns, scope: Scope, number: int, prefix: str) -> tuple[Columns, Columns]:
-    """(a device's values by operator, counts by operator and, under the number after the last, of all of them)."""
+def _area(
+    groups: _Groups, table: Columns, scope: Scope, number: int, prefix: str
+) -> tuple[Columns, Columns]:
+    """(a device's values by operator, counts by operator and, under the number after the last, of
+    all of them).
+    """
     size = len(scope.operators)
     here = np.flatnonzero(table[f"{prefix}samples"])
     of_device = numbered(changes(groups.device[here]), len(here))
     order = here[sequence((of_device, groups.operator[here]))]
     device, operator = groups.device[order], groups.operator[order]
     starts = changes(device, operator)
-    names = ("tests", "samples", "download_total", "upload_total", "upload_samples", "latency_total", "latency_samples")
+    names = (
+        "tests",
+        "samples",
+        "download_total",
+        "upload_total",
+        "upload_samples",
+        "latency_total",
+        "latency_samples",
+    )
     total = {name: sums(table[prefix + name][order], starts) for name in names}
     of = operator[starts]
     values = {
@@ -206,13 +244,23 @@ def _area(groups: _Groups, table: Columns, scope: Scope, number: int, prefix: st
     }  # fmt: skip
     counts = {
         name: np.bincount(of, weights=weights, minlength=size).astype(np.int64)
-        for name, weights in (("tests", total["tests"]), ("samples", total["samples"]), ("devices", None))
+        for name, weights in (
+            ("tests", total["tests"]),
+            ("samples", total["samples"]),
+            ("devices", None),
+        )
     }
-    everyone = {"tests": total["tests"].sum(), "samples": total["samples"].sum(), "devices": len(changes(device))}
+    everyone = {
+        "tests": total["tests"].sum(),
+        "samples": total["samples"].sum(),
+        "devices": len(changes(device)),
+    }
     about = {
         "window": np.full(size + 1, number), "is_newer": np.full(size + 1, bool(prefix)), "operator": np.arange(size + 1),
     }  # fmt: skip
-    return values, about | {name: np.r_[count, np.int64(everyone[name])] for name, count in counts.items()}
+    return values, about | {
+        name: np.r_[count, np.int64(everyone[name])] for name, count in counts.items()
+    }
 
 
 def _counted(
@@ -224,7 +272,9 @@ def _counted(
     size = max(len(scope.operators), 1)
     low, high = scope.months
     group = found.cell_group[:cells]
-    close = {name: found.cell_figures[:cells, number] for number, name in enumerate(walk.CLOSE_FIGURES)}
+    close = {
+        name: found.cell_figures[:cells, number] for number, name in enumerate(walk.CLOSE_FIGURES)
+    }
     np.add.at(found.bursts, (rows["zone"][crowded], rows.month[crowded] - low), 1)
     zone, month = np.divmod(np.arange(found.bursts.size), high - low + 1)
     span_zone, span = np.divmod(np.arange(found.span_devices.size), max(len(scope.spans), 1))
@@ -260,7 +310,9 @@ def _dates(of_samples: npt.NDArray[np.int64], size: int) -> Columns:
 
 
 def _places(rows: Rows, walked: walk.Walked, stays: npt.NDArray[np.int64]) -> Columns:
-    """Valid tests and samples by unit (zone · operators + operator), finest cell and month, over the shard's devices."""
+    """Valid tests and samples by unit (zone · operators + operator), finest cell and month, over
+    the shard's devices.
+    """
     group, month, row, tests, samples = stays.T
     return added_places(
         {
@@ -274,15 +326,22 @@ def _places(rows: Rows, walked: walk.Walked, stays: npt.NDArray[np.int64]) -> Co
 def added_places(places: Columns, by: tuple[str, ...]) -> Columns:
     """Places with the same values of `by` added up."""
     number, _ = pd.factorize(places["cell"])
-    keys = {name: number if name == "cell" else places[name] - places[name].min(initial=0) for name in by}
+    keys = {
+        name: number if name == "cell" else places[name] - places[name].min(initial=0)
+        for name in by
+    }
     order = sequence((packed(tuple(keys.values()), (None,) * len(by)),))
     starts = changes(*(keys[name][order] for name in by))
-    counts = {name: sums(places[name][order], starts).astype(np.int32) for name in ("tests", "samples")}
+    counts = {
+        name: sums(places[name][order], starts).astype(np.int32) for name in ("tests", "samples")
+    }
     return {name: places[name][order[starts]] for name in by} | counts
 
 
 def _signals(rows: Rows, scope: Scope, valid: npt.NDArray[np.int64]) -> Columns:
-    """Median signal of a device in commune × operator, and (operator −1) in the commune over its operators."""
+    """Median signal of a device in commune × operator, and (operator −1) in the commune over its
+    operators.
+    """
     if "signal" not in rows.columns:
         nothing = {name: np.zeros(0, np.int64) for name in ("window", "zone", "operator")}
         return nothing | {"device": np.zeros(0, np.uint64), "signal": np.zeros(0)}
@@ -299,18 +358,27 @@ def _signals(rows: Rows, scope: Scope, valid: npt.NDArray[np.int64]) -> Columns:
             }
         )
         for table in (frame, frame.assign(operator=-1)):
-            medians = table.groupby(["zone", "operator", "device"], as_index=False)["signal"].median()
+            medians = table.groupby(["zone", "operator", "device"], as_index=False)[
+                "signal"
+            ].median()
             parts.append(medians.assign(window=number))
     joined = pd.concat(parts, ignore_index=True)
-    return {name: joined[name].to_numpy() for name in ("window", "zone", "operator", "device", "signal")}
+    return {
+        name: joined[name].to_numpy() for name in ("window", "zone", "operator", "device", "signal")
+    }
 
 
 def _bursts(rows: Rows, scope: Scope, valid: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """Tests of sittings with `burst_min_tests` or more: a device's tests in one cell, none long after the one before."""
+    """Tests of sittings with `burst_min_tests` or more: a device's tests in one cell, none long
+    after the one before.
+    """
     if not len(valid):
         return valid
-    # by stretches of one device in one cell: few, and only those that make up enough tests are looked at row by row
-    starts = changes(rows["device"][valid], rows["cell"][valid], rows.operator[valid], rows["zone"][valid])
+    # by stretches of one device in one cell: few, and only those that make up enough tests are
+    # looked at row by row
+    starts = changes(
+        rows["device"][valid], rows["cell"][valid], rows.operator[valid], rows["zone"][valid]
+    )
     sizes = np.diff(np.r_[starts, len(valid)])
     of_device = np.cumsum(np.r_[True, np.diff(rows["device"][valid[starts]]) != 0]) - 1
     code = packed((of_device, pd.factorize(rows["cell"][valid[starts]])[0]), (None, None))
@@ -323,7 +391,9 @@ def _bursts(rows: Rows, scope: Scope, valid: npt.NDArray[np.int64]) -> npt.NDArr
     time = rows["time"][some].astype(np.int64)
     if not len(some):
         return some
-    apart = np.r_[True, (code[1:] != code[:-1]) | (np.diff(time) > scope.burst_gap_minutes * 60_000_000)]
+    apart = np.r_[
+        True, (code[1:] != code[:-1]) | (np.diff(time) > scope.burst_gap_minutes * 60_000_000)
+    ]
     sitting = np.cumsum(apart) - 1
     return some[np.bincount(sitting)[sitting] >= scope.burst_min_tests]
 
@@ -341,7 +411,9 @@ class _Samples:
 
 
 def _samples(rows: Rows, chosen: npt.NDArray[np.int64]) -> _Samples:
-    """Means over one device's chosen rows in one commune × operator × technology × cell × local date."""
+    """Means over one device's chosen rows in one commune × operator × technology × cell × local
+    date.
+    """
     key = rows.key[chosen]
     starts = changes(key)
     count = np.diff(np.r_[starts, len(key)]).astype(np.float64)

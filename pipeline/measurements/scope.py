@@ -1,4 +1,5 @@
-"""What a period asks of the rows: its windows, the months of the tracker, operators, the places of gaps that are known.
+"""What a period asks of the rows: its windows, the months of the tracker, operators, the places of
+gaps that are known.
 
 Does not belong here: what is made of the answers (`evidence.py`, `monthly.py`).
 """
@@ -42,7 +43,8 @@ def question_of(
     known_cells: pd.Series,
     settings: Settings,
 ) -> Question:
-    """`held`: months that were delivered. `first_month`: the first of any test, before which no window reaches.
+    """`held`: months that were delivered. `first_month`: the first of any test, before which no
+    window reaches.
 
     Without operators in the settings all that were met are asked for.
     """
@@ -63,16 +65,23 @@ def question_of(
             continue  # a window is not said to be longer than what was delivered
         former = months
         longer[count] = numbered(months)
-    spans = {name: numbered(m) for name, m in zip(SPANS, (period.months, window, period.window(12)), strict=True)}
+    spans = {
+        name: numbered(m)
+        for name, m in zip(SPANS, (period.months, window, period.window(12)), strict=True)
+    }
     operators = sorted(settings.operators) or sorted(operators_met)
-    longest = max([settings.evidence.window_months, period.length, *settings.evidence.widened_months])
+    longest = max(
+        [settings.evidence.window_months, period.length, *settings.evidence.widened_months]
+    )
     tracker = period.window(settings.tracker.months)
     rules = settings.tracker
     scope = Scope(
         windows=tuple(windows),
         report_month=_number(period.months[-1]),
         months=(min(max(_number(tracker[0]), low), _number(tracker[-1])), _number(tracker[-1])),
-        spans=tuple((_number(m[0]), _number(m[-1])) for m in (period.months, period.before().months)),
+        spans=tuple(
+            (_number(m[0]), _number(m[-1])) for m in (period.months, period.before().months)
+        ),
         longest=_ends(period.window(longest)),
         year=_ends(period.window(12)),
         zone_count=len(located.how.zones.codes),

@@ -1,6 +1,7 @@
 """Evidence from tiles (Ookla): areas with averages, no tests (METHOD §2.6).
 
-Joins of the steps' results; nothing is decided here. Does not belong here: evidence from tests (`evidence.py`).
+Joins of the steps' results; nothing is decided here. Does not belong here: evidence from tests
+(`evidence.py`).
 """
 
 from __future__ import annotations
@@ -20,12 +21,25 @@ from pipeline.schema.tables import ALL
 def repeated_tiles(tiles: pd.DataFrame) -> pd.Series:
     """Tiles that were met before in the same period: the first readable row stays."""
     readable = tiles[tiles["unreadable"].eq("")]
-    return readable.duplicated(["quadkey", "tile_period"]).reindex(tiles.index, fill_value=False).astype(bool)
+    return (
+        readable.duplicated(["quadkey", "tile_period"])
+        .reindex(tiles.index, fill_value=False)
+        .astype(bool)
+    )
 
 
-def mark_tiles(tiles: pd.DataFrame, shares: pd.DataFrame, period: Period) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Tiles + `reject_reason`, and the books by source with the share of the tests that could be placed."""
-    placed = shares.groupby("tile")["tile_share"].sum().reindex(range(len(tiles)), fill_value=0.0).to_numpy()
+def mark_tiles(
+    tiles: pd.DataFrame, shares: pd.DataFrame, period: Period
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Tiles + `reject_reason`, and the books by source with the share of the tests that could be
+    placed.
+    """
+    placed = (
+        shares.groupby("tile")["tile_share"]
+        .sum()
+        .reindex(range(len(tiles)), fill_value=0.0)
+        .to_numpy()
+    )
     readable = tiles["unreadable"].eq("")
     current = readable & tiles["tile_period"].eq(str(period))
     reason = np.select(
@@ -41,7 +55,9 @@ def mark_tiles(tiles: pd.DataFrame, shares: pd.DataFrame, period: Period) -> tup
         default="",
     )
     marked = tiles.assign(
-        reject_reason=pd.Series(reason, index=tiles.index, dtype="str").replace("", np.nan).astype("str")
+        reject_reason=pd.Series(reason, index=tiles.index, dtype="str")
+        .replace("", np.nan)
+        .astype("str")
     )
     used = marked["reject_reason"].isna()
     asked = used | marked["reject_reason"].eq("outside_area")
@@ -60,9 +76,20 @@ def mark_tiles(tiles: pd.DataFrame, shares: pd.DataFrame, period: Period) -> tup
     return marked, books
 
 
-def evidence_of_tiles(marked: pd.DataFrame, shares: pd.DataFrame, outlines: np.ndarray, settings: Settings) -> Evidence:
-    """Marked tiles and their shares → evidence under operator `all`. Tests over communes = tests placed: asserted."""
-    columns = ["quadkey", "download_mbps", "upload_mbps", "latency_ms", "test_count", "device_count"]
+def evidence_of_tiles(
+    marked: pd.DataFrame, shares: pd.DataFrame, outlines: np.ndarray, settings: Settings
+) -> Evidence:
+    """Marked tiles and their shares → evidence under operator `all`. Tests over communes = tests
+    placed: asserted.
+    """
+    columns = [
+        "quadkey",
+        "download_mbps",
+        "upload_mbps",
+        "latency_ms",
+        "test_count",
+        "device_count",
+    ]
     parts = shares.merge(marked[columns], left_on="tile", right_index=True)
     devices, counts = tile_values.tile_values(parts)
     assert np.isclose(counts["test_count"].sum(), (parts["test_count"] * parts["tile_share"]).sum())
@@ -82,10 +109,13 @@ def evidence_of_tiles(marked: pd.DataFrame, shares: pd.DataFrame, outlines: np.n
     present = {(code, ALL) for code in counts.index.get_level_values("commune_code")}
     counts = counts.assign(window_months=3.0)
     nothing: dict[str, np.ndarray] = {
-        name: np.zeros(0, dtype=np.int64) for name in ("zone", "operator", "day", "is_pseudo", "tests")
+        name: np.zeros(0, dtype=np.int64)
+        for name in ("zone", "operator", "day", "is_pseudo", "tests")
     }
     nothing |= {name: np.zeros(0) for name in ("download", "upload", "latency")}
     nothing |= {name: np.zeros(0, dtype=np.uint64) for name in ("device", "cell")}
     revisited = revisited_samples(nothing, Names(np.zeros(0, dtype=object), []))
     shown = devices["device_key"].nunique()
-    return Evidence(devices, counts, cell_values, revisited, [], present, 3, True, len(devices), shown, None)
+    return Evidence(
+        devices, counts, cell_values, revisited, [], present, 3, True, len(devices), shown, None
+    )

@@ -1,6 +1,8 @@
-"""Device values where no rows are behind them (tiles), and the distance between times of day (METHOD §2, §4).
+"""Device values where no rows are behind them (tiles), and the distance between times of day
+(METHOD §2, §4).
 
-Does not belong here: samples of tests (`facts.py`), intervals and probabilities (`statistics.py`), verdicts (`judge.py`).
+Does not belong here: samples of tests (`facts.py`), intervals and probabilities (`statistics.py`),
+verdicts (`judge.py`).
 """
 
 from __future__ import annotations
@@ -19,9 +21,11 @@ DAY_S, HOUR_S = 86_400, 3_600
 
 
 def widest_apart(seconds: npt.NDArray[np.int64]) -> float:
-    """The widest distance in hours between two times of day, on the 24-hour circle: 23:00 and 01:00 are 2 h apart, 12 h is the most.
+    """The widest distance in hours between two times of day, on the 24-hour circle: 23:00 and 01:00
+    are 2 h apart, 12 h is the most.
 
-    `seconds`: of the local day, ascending, each once. For each the one nearest to its opposite point decides.
+    `seconds`: of the local day, ascending, each once. For each the one nearest to its opposite
+    point decides.
 
     >>> widest_apart(np.array([1, 23]) * 3600), widest_apart(np.array([0, 5, 18]) * 3600), widest_apart(np.array([60]))
     (2.0, 11.0, 0.0)
@@ -39,10 +43,12 @@ def widest_apart(seconds: npt.NDArray[np.int64]) -> float:
 
 
 def tile_values(parts: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Tiles split over communes → device values (one value per tile) and counts by commune, operator `all` (METHOD §2.6).
+    """Tiles split over communes → device values (one value per tile) and counts by commune,
+    operator `all` (METHOD §2.6).
 
-    `parts`: quadkey, commune_code, tile_share, test_count, device_count (of the whole tile), speeds. Counts are sums of
-    count × share (decimals). A tile's value goes to the commune with the larger part, on a tie the smaller code.
+    `parts`: quadkey, commune_code, tile_share, test_count, device_count (of the whole tile),
+    speeds. Counts are sums of count × share (decimals). A tile's value goes to the commune with the
+    larger part, on a tie the smaller code.
     """
     shared = parts.assign(
         operator=ALL,
@@ -51,9 +57,9 @@ def tile_values(parts: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     )
     shared["weighted"] = shared["test_part"] * shared["download_mbps"]
     sums = shared.groupby(UNIT)[["test_part", "device_part", "weighted"]].sum()
-    home = shared.sort_values(["quadkey", "tile_share", "commune_code"], ascending=[True, False, True]).drop_duplicates(
-        "quadkey"
-    )
+    home = shared.sort_values(
+        ["quadkey", "tile_share", "commune_code"], ascending=[True, False, True]
+    ).drop_duplicates("quadkey")
     devices = home.assign(device_key=of_texts(home["quadkey"]), sample_count=1.0, is_pseudo=True)
     devices = devices.sort_values([*UNIT, "device_key"], ignore_index=True)
     counts = pd.DataFrame(

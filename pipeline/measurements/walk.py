@@ -1,6 +1,8 @@
-"""One walk over ordered rows: samples (METHOD §2.2) and what they add up to by device, cell, place, day and month.
+"""One walk over ordered rows: samples (METHOD §2.2) and what they add up to by device, cell, place,
+day and month.
 
-Plain loops over arrays, for `groups.compiled`. Does not belong here: which rows count (`clean.py`), what is made of the sums.
+Plain loops over arrays, for `groups.compiled`. Does not belong here: which rows count (`clean.py`),
+what is made of the sums.
 """
 
 from __future__ import annotations
@@ -21,13 +23,24 @@ FIGURES = (
     BUSY, CALM_SAMPLES, CALM, MOBILES, MOBILE_RAW, NEWERS, NEWER_RAW, NEWER_SAMPLES, NEWER_DOWNLOAD, NEWER_UPLOAD, NEWER_UPLOADS,
     NEWER_LATENCY, NEWER_LATENCIES, SLOW,
 ) = range(len(FIGURES))  # fmt: skip
-CLOSE_FIGURES = ("tests", "samples", "total", "upload_total", "upload_samples", "latency_total", "latency_samples")
+CLOSE_FIGURES = (
+    "tests",
+    "samples",
+    "total",
+    "upload_total",
+    "upload_samples",
+    "latency_total",
+    "latency_samples",
+)
 
 
 class Walked(NamedTuple):
-    """Rows, a value each, ordered by group, cell and time; and groups (a device in a commune × operator), a value each."""
+    """Rows, a value each, ordered by group, cell and time; and groups (a device in a commune ×
+    operator), a value each.
+    """
 
-    key: Any  # ascending: the same for a device's rows in one commune × operator × technology × cell × date
+    # ascending: the same for a device's rows in one commune × operator × technology × cell × date
+    key: Any
     group: Any
     cell: Any
     month: Any
@@ -70,7 +83,9 @@ class Found(NamedTuple):
     span_devices: Any  # zone × span
     dates: Any  # of samples: unit, day, tests
     slow: Any  # of slow samples: unit · month_count + month, second of the day
-    cell_group: Any  # of tests in the base window whose position is good enough: group, cell, CLOSE_FIGURES
+    cell_group: (
+        Any  # of tests in the base window whose position is good enough: group, cell, CLOSE_FIGURES
+    )
     cell_id: Any
     cell_figures: Any
     place: Any  # group, month, first row, tests and samples of a group's stay in a cell
@@ -138,9 +153,16 @@ def walk(rows: Any, asked: Any, found: Any) -> Any:
             if tests > 0:
                 unit, zone, phone = rows.unit_of[group], rows.zone_of[group], rows.phone_of[group]
                 cell = rows.cell[first_valid]
-                found.dates[samples, 0], found.dates[samples, 1], found.dates[samples, 2] = unit, day, tests
+                found.dates[samples, 0], found.dates[samples, 1], found.dates[samples, 2] = (
+                    unit,
+                    day,
+                    tests,
+                )
                 samples += 1
-                if total / tests < asked.target and 0 <= month - asked.first_month < asked.month_count:
+                if (
+                    total / tests < asked.target
+                    and 0 <= month - asked.first_month < asked.month_count
+                ):
                     found.slow[slow, 0] = unit * asked.month_count + month - asked.first_month
                     found.slow[slow, 1] = rows.second[first_valid]
                     slow += 1
@@ -155,7 +177,11 @@ def walk(rows: Any, asked: Any, found: Any) -> Any:
                         marked_spans[number] = phone
                         found.span_devices[zone, number] += 1
                 if close > 0 and windows[0][0] <= month <= windows[0][1]:
-                    if cells == 0 or found.cell_group[cells - 1] != group or found.cell_id[cells - 1] != cell:
+                    if (
+                        cells == 0
+                        or found.cell_group[cells - 1] != group
+                        or found.cell_id[cells - 1] != cell
+                    ):
                         found.cell_group[cells], found.cell_id[cells] = group, cell
                         found.cell_figures[cells, :] = 0.0
                         cells += 1
@@ -170,7 +196,12 @@ def walk(rows: Any, asked: Any, found: Any) -> Any:
                         here[5] += close_latency / close_latencies
                         here[6] += 1
                 stay = found.place[places - 1]
-                if places == 0 or stay[0] != group or stay[1] != month or rows.cell[stay[2]] != cell:
+                if (
+                    places == 0
+                    or stay[0] != group
+                    or stay[1] != month
+                    or rows.cell[stay[2]] != cell
+                ):
                     stay = found.place[places]
                     stay[0], stay[1], stay[2], stay[3], stay[4] = group, month, first_valid, 0, 0
                     places += 1
@@ -180,7 +211,9 @@ def walk(rows: Any, asked: Any, found: Any) -> Any:
                 break
             group, day, month = rows.group[row], rows.day[row], rows.month[row]
             tests = uploads = latencies = mobile = newer = accurate = 0
-            total = upload = latency = mobile_total = newer_total = newer_upload = newer_latency = 0.0
+            total = upload = latency = mobile_total = newer_total = newer_upload = newer_latency = (
+                0.0
+            )
             newer_uploads = newer_latencies = close = close_uploads = close_latencies = 0
             close_total = close_upload = close_latency = 0.0
         kind = rows.kind[row]
@@ -224,9 +257,11 @@ def walk(rows: Any, asked: Any, found: Any) -> Any:
 
 
 def count_bursts(rows: Any, asked: Any, found: Any) -> None:
-    """Fill `found.bursts`: tests of sittings of at least `burst_tests`, of devices that stand alone.
+    """Fill `found.bursts`: tests of sittings of at least `burst_tests`, of devices that stand
+    alone.
 
-    A sitting is a device's valid tests in one cell, none longer than `burst_gap` after the one before.
+    A sitting is a device's valid tests in one cell, none longer than `burst_gap` after the one
+    before.
     """
     first = former = held = 0  # of the sitting: its first row, its last so far, how many
     last, months = len(rows.key), asked.months
@@ -236,7 +271,11 @@ def count_bursts(rows: Any, asked: Any, found: Any) -> None:
                 continue
             if not months[0] <= rows.month[row] <= months[1]:
                 continue
-            is_next = held > 0 and rows.group[row] == rows.group[former] and rows.cell[row] == rows.cell[former]
+            is_next = (
+                held > 0
+                and rows.group[row] == rows.group[former]
+                and rows.cell[row] == rows.cell[former]
+            )
             if is_next and rows.time[row] - rows.time[former] <= asked.burst_gap:
                 former = row
                 held += 1

@@ -32,7 +32,9 @@ def publish_month(
     tell: Callable[..., None],
     progress: Callable[[str, float], None],
 ) -> Path:
-    """Write `out/PERIOD` as a whole: tables, map, manifest; examined for privacy before it replaces the former one."""
+    """Write `out/PERIOD` as a whole: tables, map, manifest; examined for privacy before it replaces
+    the former one.
+    """
     from pipeline.publish import guard
     from pipeline.publish.datapackage import write_datapackage
     from pipeline.publish.maps import Maps
@@ -55,7 +57,10 @@ def publish_month(
         if revision["revision"] > 1:
             last = revision["revisions"][-1]
             tell(
-                "revision", number=revision["revision"], causes=list(last["differs"]), count=last["changed_count"] or 0
+                "revision",
+                number=revision["revision"],
+                causes=list(last["differs"]),
+                count=last["changed_count"] or 0,
             )
         if "tables" in parts:
             with journal.step("publish tables"):
@@ -94,7 +99,15 @@ def publish_month(
             with journal.step("publish gis"):
                 progress("gis", 0.94)
                 about = _about(month, settings, inputs.licences)
-                write_gis(folder / "gis", month.tables, month.communes, month.operators, about, lang, month.period.end)
+                write_gis(
+                    folder / "gis",
+                    month.tables,
+                    month.communes,
+                    month.operators,
+                    about,
+                    lang,
+                    month.period.end,
+                )
         if {"tables", "map", "gis"} <= set(parts):
             with journal.step("publish packs"):
                 progress("packs", 0.95)
@@ -124,7 +137,9 @@ def publish_month(
     return out / period
 
 
-def _write_packs(folder: Path, month: Month, inputs: Inputs, settings: Settings, maps: Maps) -> None:
+def _write_packs(
+    folder: Path, month: Month, inputs: Inputs, settings: Settings, maps: Maps
+) -> None:
     from pipeline.publish.packs import write_pack
 
     about, lang = _about(month, settings, inputs.licences), settings.publish.lang
@@ -132,11 +147,25 @@ def _write_packs(folder: Path, month: Month, inputs: Inputs, settings: Settings,
         folder.mkdir(parents=True, exist_ok=True)
         write_map = partial(maps.write, start=operator)
         tables, communes = month.tables, month.communes
-        write_pack(folder / f"{name}.zip", operator, tables, communes, about, lang, month.period.end, write_map)
+        write_pack(
+            folder / f"{name}.zip",
+            operator,
+            tables,
+            communes,
+            about,
+            lang,
+            month.period.end,
+            write_map,
+        )
 
 
 def _write_report(
-    folder: Path, month: Month, settings: Settings, licences: list[str], maps: Maps, revision: dict[str, Any]
+    folder: Path,
+    month: Month,
+    settings: Settings,
+    licences: list[str],
+    maps: Maps,
+    revision: dict[str, Any],
 ) -> None:
     from pipeline.publish.report import write_report
     from pipeline.publish.report.letterhead import area_title, letterhead
@@ -167,7 +196,9 @@ def _write_report(
 
 
 def _about(month: Month, settings: Settings, licences: list[str]) -> dict[str, Any]:
-    """What every output for people says of itself: area, period, target, notice, sources, headline figures."""
+    """What every output for people says of itself: area, period, target, notice, sources, headline
+    figures.
+    """
     lang = settings.publish.lang
     vintage = month.communes["boundary_vintage"].iloc[0]
     return {
@@ -189,7 +220,9 @@ def _about(month: Month, settings: Settings, licences: list[str]) -> dict[str, A
 
 
 def _operators_with_files(month: Month, inputs: Inputs, settings: Settings) -> dict[str, str]:
-    """Operators that get files of their own; none where a licence forbids it (CC BY-NC-SA: an operator is a business)."""
+    """Operators that get files of their own; none where a licence forbids it (CC BY-NC-SA: an
+    operator is a business).
+    """
     forbidden = inputs.licences and not settings.publish.allow_noncommercial
     return {} if forbidden else file_names(month.operators)
 

@@ -1,4 +1,5 @@
-"""`tables/datapackage.json`: what every column of the CSV files is, made from the declared tables (Frictionless, v1).
+"""`tables/datapackage.json`: what every column of the CSV files is, made from the declared tables
+(Frictionless, v1).
 
 Does not belong here: the tables themselves.
 """
@@ -19,9 +20,14 @@ TYPES = {"float64": "number", "int64": "integer", "bool": "boolean", "boolean": 
 
 
 def write_datapackage(
-    folder: Path, tables: Mapping[str, pd.DataFrame], files: Mapping[str, str], about: Mapping[str, Any]
+    folder: Path,
+    tables: Mapping[str, pd.DataFrame],
+    files: Mapping[str, str],
+    about: Mapping[str, Any],
 ) -> None:
-    """Describe the CSV and Parquet files of `folder`. `files`: CSV file → the declared table that it holds."""
+    """Describe the CSV and Parquet files of `folder`. `files`: CSV file → the declared table that
+    it holds.
+    """
     resources = [_csv(name, table, bool(about["notice"])) for name, table in files.items()]
     resources += [
         {
@@ -52,10 +58,14 @@ def _csv(file: str, table: str, has_notice: bool) -> dict[str, Any]:
     columns = [c for c in TABLES[table] if c != "geometry"]
     fields = [_field(PUBLISHED_AS.get(name, name), FIELDS[name]) for name in columns]
     if has_notice:
-        fields.append({"name": "notice", "type": "string", "description": "stands on every output of the run"})
+        fields.append(
+            {"name": "notice", "type": "string", "description": "stands on every output of the run"}
+        )
     return {
         "profile": "tabular-data-resource",
-        "name": "".join(c if c.isascii() and (c.isalnum() or c in "_-.") else "_" for c in file).lower(),
+        "name": "".join(
+            c if c.isascii() and (c.isalnum() or c in "_-.") else "_" for c in file
+        ).lower(),
         "path": f"{file}.csv",
         "format": "csv",
         "mediatype": "text/csv",
@@ -80,6 +90,10 @@ def _field(name: str, field: Field) -> dict[str, Any]:
         constraints["maximum"] = field.high
     if field.among is not None:
         constraints["enum"] = list(field.among)
-    described = {"name": name, "type": TYPES.get(field.dtype, "string"), "description": field.meaning}
+    described = {
+        "name": name,
+        "type": TYPES.get(field.dtype, "string"),
+        "description": field.meaning,
+    }
     unit = {"unit": field.unit} if field.unit else {}
     return described | unit | ({"constraints": constraints} if constraints else {})

@@ -1,4 +1,5 @@
-"""The GIS pack: GeoPackage with its styles inside, a QGIS project beside it, and KML of the gap areas.
+"""The GIS pack: GeoPackage with its styles inside, a QGIS project beside it, and KML of the gap
+areas.
 
 Does not belong here: what is in a table; how QGIS writes a style (`qgis_styles.py`).
 """
@@ -35,10 +36,15 @@ def write_gis(
     lang: texts.Lang,
     created: datetime,
 ) -> None:
-    """Write coverage_gaps.gpkg, .qgz and .kml into `folder`. `created`: the only time in the files, the period's end."""
+    """Write coverage_gaps.gpkg, .qgz and .kml into `folder`. `created`: the only time in the files,
+    the period's end.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     notice = str(about["notice"])
-    layers = {name: _noticed(layer, notice) for name, layer in layers_of(tables, communes, operators).items()}
+    layers = {
+        name: _noticed(layer, notice)
+        for name, layer in layers_of(tables, communes, operators).items()
+    }
     path = folder / "coverage_gaps.gpkg"
     _write_layers(path, layers, created)
     first = operators[0] if operators else ALL
@@ -56,7 +62,9 @@ def write_gis(
 def layers_of(
     tables: Mapping[str, pd.DataFrame], communes: gpd.GeoDataFrame, operators: list[str]
 ) -> dict[str, gpd.GeoDataFrame]:
-    """The pack's layers, EPSG:4326: the published tables with an outline. `hexes` and `communes` are one row per operator."""
+    """The pack's layers, EPSG:4326: the published tables with an outline. `hexes` and `communes`
+    are one row per operator.
+    """
     outline = communes[["commune_code", "geometry"]]
     hexes = gpd.GeoDataFrame(tables["hex_status"].rename(columns=PUBLISHED_AS))
     areas = tables["gap_areas"]
@@ -65,8 +73,12 @@ def layers_of(
     return {
         "gap_areas": gpd.GeoDataFrame(areas, geometry=gap_outlines(areas, hexes)),
         "hexes": hexes,
-        "priorities": gpd.GeoDataFrame(tables["priorities"].merge(outline, on="commune_code"), crs="EPSG:4326"),
-        "measure_first": gpd.GeoDataFrame(tables["measure_first"].merge(outline, on="commune_code"), crs="EPSG:4326"),
+        "priorities": gpd.GeoDataFrame(
+            tables["priorities"].merge(outline, on="commune_code"), crs="EPSG:4326"
+        ),
+        "measure_first": gpd.GeoDataFrame(
+            tables["measure_first"].merge(outline, on="commune_code"), crs="EPSG:4326"
+        ),
         "communes": gpd.GeoDataFrame(status.merge(outline, on="commune_code"), crs="EPSG:4326"),
     }
 
@@ -78,7 +90,8 @@ def _noticed(layer: gpd.GeoDataFrame, notice: str) -> gpd.GeoDataFrame:
 def _write_layers(path: Path, layers: Mapping[str, gpd.GeoDataFrame], created: datetime) -> None:
     import pyogrio
 
-    # GDAL stamps each layer with the time of writing: the period's end, so that equal runs give equal bytes
+    # GDAL stamps each layer with the time of writing: the period's end, so that equal runs give
+    # equal bytes
     pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": f"{created:%Y-%m-%dT%H:%M:%S.000Z}"})
     try:
         for name in reversed(LAYERS):
@@ -102,7 +115,10 @@ def _write_layers(path: Path, layers: Mapping[str, gpd.GeoDataFrame], created: d
 
 
 def _multi(shapes: Any) -> list[shapely.MultiPolygon]:
-    return [shapely.MultiPolygon([p for p in shapely.get_parts([s]) if p.geom_type == "Polygon"]) for s in shapes]
+    return [
+        shapely.MultiPolygon([p for p in shapely.get_parts([s]) if p.geom_type == "Polygon"])
+        for s in shapes
+    ]
 
 
 def _write_styles(path: Path, styles: Mapping[str, str], created: datetime) -> None:
@@ -150,18 +166,28 @@ def _write_kml(path: Path, areas: gpd.GeoDataFrame, lang: texts.Lang) -> None:
     )
 
     def told(row: dict[str, Any]) -> str:
-        return "\n".join(f"{heading(name, lang)}: {_plain(name, row[name], lang)}" for name in shown if name in row)
+        return "\n".join(
+            f"{heading(name, lang)}: {_plain(name, row[name], lang)}"
+            for name in shown
+            if name in row
+        )
 
     table = gpd.GeoDataFrame(
         {
-            "Name": [f"{row['commune_name']} · {row['gap_id']}" for row in areas.to_dict("records")],
+            "Name": [
+                f"{row['commune_name']} · {row['gap_id']}" for row in areas.to_dict("records")
+            ],
             "Description": [told(row) for row in areas.to_dict("records")],
         },
         geometry=areas.geometry.to_numpy(),
         crs="EPSG:4326",
     ).astype({"Name": "str", "Description": "str"})
     pyogrio.write_dataframe(
-        table, path, driver="KML", layer="gap_areas", geometry_type=None if len(table) else "Polygon"
+        table,
+        path,
+        driver="KML",
+        layer="gap_areas",
+        geometry_type=None if len(table) else "Polygon",
     )
 
 

@@ -1,6 +1,8 @@
-"""The last look at the finished files: no device id, no position of a test, no speed of a small group (METHOD §7).
+"""The last look at the finished files: no device id, no position of a test, no speed of a small
+group (METHOD §7).
 
-It reads what was written, not what was meant to be written. Does not belong here: suppressing (`privacy.py`).
+It reads what was written, not what was meant to be written. Does not belong here: suppressing
+(`privacy.py`).
 """
 
 from __future__ import annotations
@@ -29,18 +31,36 @@ _DATA = re.compile(r'<script type="application/json" id="lomsong-data">(.*?)</sc
 ZIPPED = (".xlsx", ".zip", ".qgz", ".docx", ".kmz")
 # figures of the page that tell a speed, by prefix of their columns
 _PAGE_SPEEDS = {
-    "s": ("mean", "median", "lo", "hi", "raw", "upload", "latency", "worst", "low_share", "chance", "q_gap", "q_meets"),
+    "s": (
+        "mean",
+        "median",
+        "lo",
+        "hi",
+        "raw",
+        "upload",
+        "latency",
+        "worst",
+        "low_share",
+        "chance",
+        "q_gap",
+        "q_meets",
+    ),
     "c": ("mean", "median", "upload", "latency", "weak"),
 }
-FORBIDDEN_COLUMNS = frozenset({"device_id", "device_key", "latitude", "longitude", "test_id", "measured_at"})
+FORBIDDEN_COLUMNS = frozenset(
+    {"device_id", "device_key", "latitude", "longitude", "test_id", "measured_at"}
+)
 
 
 class PrivacyBreach(AssertionError):
-    """Ours to mend: a finished file holds what must not leave the pipeline. The outputs are not swapped in."""
+    """Ours to mend: a finished file holds what must not leave the pipeline. The outputs are not
+    swapped in.
+    """
 
 
 def examine(folder: Path, *, device_prints: npt.NDArray[np.uint64], min_devices: int) -> int:
-    """Read every file of `folder`; raise `PrivacyBreach` with all that is wrong; give the number of files read.
+    """Read every file of `folder`; raise `PrivacyBreach` with all that is wrong; give the number of
+    files read.
 
     `device_prints`: fingerprints of the device ids, ascending: ids themselves do not come this far.
     """
@@ -51,17 +71,25 @@ def examine(folder: Path, *, device_prints: npt.NDArray[np.uint64], min_devices:
         if path.suffix == ".parquet":
             written = pq.read_table(path)
             breaches += _columns(name, written.to_pandas(), min_devices)
-            content = "\n".join(text for column in written.columns for text in _texts_in(column)).encode()
+            content = "\n".join(
+                text for column in written.columns for text in _texts_in(column)
+            ).encode()
         else:
             content = _content(path)
             if path.suffix == ".csv" and path.parent.name != "excel-vi":
                 heading = pd.read_csv(path, nrows=0)
-                is_of_devices = "device_count" in heading  # of other tables the columns are all there is to see
-                table = pd.read_csv(path, dtype={"commune_code": "str"}) if is_of_devices else heading
+                is_of_devices = (
+                    "device_count" in heading
+                )  # of other tables the columns are all there is to see
+                table = (
+                    pd.read_csv(path, dtype={"commune_code": "str"}) if is_of_devices else heading
+                )
                 breaches += _columns(name, table, min_devices)
             if path.suffix == ".html":
                 breaches += _page(name, content.decode(), min_devices)
-        breaches += [f"{name}: id {text!r} of a device" for text in _leaked(content, device_prints)[:3]]
+        breaches += [
+            f"{name}: id {text!r} of a device" for text in _leaked(content, device_prints)[:3]
+        ]
     if breaches:
         raise PrivacyBreach("; ".join(breaches))
     return len(paths)
@@ -85,7 +113,9 @@ def _leaked(content: bytes, device_prints: npt.NDArray[np.uint64]) -> list[str]:
 
 
 def _content(path: Path) -> bytes:
-    """What a file holds; of a zipped one (workbook, project, pack) what its members hold, however deep."""
+    """What a file holds; of a zipped one (workbook, project, pack) what its members hold, however
+    deep.
+    """
     data = path.read_bytes()
     return _unzipped(data) if path.suffix in ZIPPED else data
 
@@ -93,11 +123,14 @@ def _content(path: Path) -> bytes:
 def _unzipped(data: bytes) -> bytes:
     with zipfile.ZipFile(io.BytesIO(data)) as archive:
         members = [(name, archive.read(name)) for name in archive.namelist()]
-    return b"\n".join(_unzipped(inner) if Path(name).suffix in ZIPPED else inner for name, inner in members)
+    return b"\n".join(
+        _unzipped(inner) if Path(name).suffix in ZIPPED else inner for name, inner in members
+    )
 
 
 def is_telling(device_id: str) -> bool:
-    """Whether finding an id in a file means that it leaked: words (`undefined`) and short numbers stand there by themselves.
+    """Whether finding an id in a file means that it leaked: words (`undefined`) and short numbers
+    stand there by themselves.
 
     >>> [is_telling(text) for text in ("7f5906464aaa", "undefined", "1042", "356938035643809")]
     [True, False, False, True]
@@ -135,8 +168,12 @@ def _page(name: str, page: str, min_devices: int) -> list[str]:
         cells = {key: columns[f"c.{number}.{key}"] for key in ("devices", *_PAGE_SPEEDS["c"])}
         communes = {key: values[:, number] for key, values in status.items()}
         for kind, rows in (("cells", cells), ("communes", communes)):
-            few = (rows["devices"] > 1) & (rows["devices"] <= min_devices)  # stored plus one, 0 = nothing
+            few = (rows["devices"] > 1) & (
+                rows["devices"] <= min_devices
+            )  # stored plus one, 0 = nothing
             shown = np.any([rows[key] > 0 for key in rows if key != "devices"], axis=0)
             if count := int((few & shown).sum()):
-                found.append(f"{name}: speed of {operator} in {count} {kind} from fewer than {min_devices} devices")
+                found.append(
+                    f"{name}: speed of {operator} in {count} {kind} from fewer than {min_devices} devices"
+                )
     return found

@@ -1,4 +1,5 @@
-"""What went in, what came out, with which settings and versions: the run's own account, and the only place with a clock.
+"""What went in, what came out, with which settings and versions: the run's own account, and the
+only place with a clock.
 
 Does not belong here: paths of the machine; files go by their names.
 """
@@ -34,7 +35,12 @@ RULES = (
     "measurements/tile_values",
     "verdicts/statistics",
 )
-TIMES = ("started_at", "finished_at", "seconds_by_step", "seconds")  # what may differ between two equal runs
+TIMES = (
+    "started_at",
+    "finished_at",
+    "seconds_by_step",
+    "seconds",
+)  # what may differ between two equal runs
 
 
 class Journal:
@@ -74,7 +80,11 @@ def write_manifest(
     revision: Mapping[str, Any],
 ) -> None:
     """`manifest.json`, written last: hashes of every other file of the run stand in it."""
-    outputs = {p.relative_to(folder).as_posix(): _sha256(p) for p in sorted(folder.rglob("*")) if p.is_file()}
+    outputs = {
+        p.relative_to(folder).as_posix(): _sha256(p)
+        for p in sorted(folder.rglob("*"))
+        if p.is_file()
+    }
     account = {
         "notice": notice,
         **versions_of_rules(),
@@ -87,7 +97,10 @@ def write_manifest(
         "results": {key: value for key, value in results.items() if key != "books"},
         "warnings": warnings,
         "settings": settings,
-        "versions": {"python": platform.python_version(), **{name: _version(name) for name in PACKAGES}},
+        "versions": {
+            "python": platform.python_version(),
+            **{name: _version(name) for name in PACKAGES},
+        },
         "outputs": outputs,
         "seconds_by_step": journal.seconds,
         "seconds": round(journal.elapsed, 3),
@@ -104,9 +117,13 @@ def versions_of_rules() -> dict[str, str]:
 
 
 def _rules_sha256() -> str:
-    """One hash of the deciding rooms' texts: tells two versions apart even where their numbers are equal."""
+    """One hash of the deciding rooms' texts: tells two versions apart even where their numbers are
+    equal.
+    """
     folder = Path(__file__).resolve().parents[1]
-    return hashlib.sha256("".join(_sha256(folder / f"{room}.py") for room in RULES).encode()).hexdigest()
+    return hashlib.sha256(
+        "".join(_sha256(folder / f"{room}.py") for room in RULES).encode()
+    ).hexdigest()
 
 
 def _version(package: str) -> str:

@@ -6,7 +6,8 @@ import re
 
 
 def file_names(operators: list[str]) -> dict[str, str]:
-    """Operators' names as parts of file names: letters and digits of any script, the rest `_`; a number where two would clash.
+    """Operators' names as parts of file names: letters and digits of any script, the rest `_`; a
+    number where two would clash.
 
     >>> file_names(["Viettel", "A/B", "../A B"])
     {'Viettel': 'Viettel', 'A/B': 'A_B', '../A B': '_A_B'}

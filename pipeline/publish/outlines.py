@@ -13,14 +13,20 @@ import shapely
 
 def gap_outlines(gap_areas: pd.DataFrame, hex_status: gpd.GeoDataFrame) -> gpd.GeoSeries:
     """The union of each gap area's cells, EPSG:4326, index as `gap_areas`."""
-    needed = hex_status["hex_id"].isin({cell for listed in gap_areas["cells"] for cell in listed.split(";")})
+    needed = hex_status["hex_id"].isin(
+        {cell for listed in gap_areas["cells"] for cell in listed.split(";")}
+    )
     cells = dict(zip(hex_status["hex_id"][needed], hex_status.geometry[needed], strict=True))
-    shapes = [shapely.union_all([cells[c] for c in listed.split(";")]) for listed in gap_areas["cells"]]
+    shapes = [
+        shapely.union_all([cells[c] for c in listed.split(";")]) for listed in gap_areas["cells"]
+    ]
     return gpd.GeoSeries(shapes, index=gap_areas.index, crs="EPSG:4326")
 
 
 def rings(shapes: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(coordinates n x 2 as longitude, latitude; ring of each coordinate; shape of each ring); closing points left out."""
+    """(coordinates n x 2 as longitude, latitude; ring of each coordinate; shape of each ring);
+    closing points left out.
+    """
     parts, shape_of_part = shapely.get_parts(shapes, return_index=True)
     outer, part_of_ring = shapely.get_rings(parts, return_index=True)
     points, ring_of_point = shapely.get_coordinates(outer, return_index=True)

@@ -1,7 +1,8 @@
 """`packs/OPERATOR.zip`: what the department attaches to its letter to one operator.
 
-The map opened on that operator, its priorities as CSV and workbook, its GIS layers, and a page on method and licence.
-Does not belong here: which operators may have one (the licence guard of `publish`).
+The map opened on that operator, its priorities as CSV and workbook, its GIS layers, and a page on
+method and licence. Does not belong here: which operators may have one (the licence guard of
+`publish`).
 """
 
 from __future__ import annotations
@@ -34,7 +35,9 @@ def write_pack(
     created: datetime,
     write_map: Callable[[Path], None],
 ) -> None:
-    """Write one operator's pack. `write_map` writes the map, opened on the operator, to the path it is given."""
+    """Write one operator's pack. `write_map` writes the map, opened on the operator, to the path it
+    is given.
+    """
     mine = only(tables, operator)
     folder = path.parent / f".{path.stem}"
     folder.mkdir(parents=True)
@@ -44,9 +47,13 @@ def write_pack(
         write_csv(folder, "measure_first", mine["measure_first"], notice=about["notice"])
         write_workbook(folder / "priorities.xlsx", mine, [operator], about, lang, created)
         write_gis(folder / "gis", mine, communes, [operator], about, lang, created)
-        note = texts.word("pack_note", lang).format(operator=operator, area=about["area"], period=about["period_label"])
+        note = texts.word("pack_note", lang).format(
+            operator=operator, area=about["area"], period=about["period_label"]
+        )
         lines = [note, about["notice"], "", *texts.method_note(lang), "", *about["sources"]]
-        (folder / "README.txt").write_text("\r\n".join(lines) + "\r\n", encoding="utf-8-sig", newline="")
+        (folder / "README.txt").write_text(
+            "\r\n".join(lines) + "\r\n", encoding="utf-8-sig", newline=""
+        )
         with zipfile.ZipFile(path, "w") as archive:
             for file in sorted(p for p in folder.rglob("*") if p.is_file()):
                 member = zipfile.ZipInfo(file.relative_to(folder).as_posix(), NO_CLOCK)
@@ -59,6 +66,8 @@ def write_pack(
 def only(tables: Mapping[str, pd.DataFrame], operator: str) -> dict[str, pd.DataFrame]:
     """The tables with only this operator's rows, where rows are an operator's."""
     return {
-        name: table[table["operator"] == operator].reset_index(drop=True) if "operator" in table.columns else table
+        name: table[table["operator"] == operator].reset_index(drop=True)
+        if "operator" in table.columns
+        else table
         for name, table in tables.items()
     }

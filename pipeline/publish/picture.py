@@ -1,6 +1,8 @@
-"""The map as a picture: communes by verdict with the page's colours and hatch, legend with counts, first priorities.
+"""The map as a picture: communes by verdict with the page's colours and hatch, legend with counts,
+first priorities.
 
-For chat, e-mail, readers without script, and the report. Does not belong here: what a verdict is, the interactive map.
+For chat, e-mail, readers without script, and the report. Does not belong here: what a verdict is,
+the interactive map.
 """
 
 from __future__ import annotations
@@ -35,12 +37,16 @@ class LegendRow:
 
 
 def class_keys(tables: Mapping[str, pd.DataFrame]) -> tuple[pd.Series, list[str]]:
-    """(paint key by commune_code, keys in the legend's order): gap classes; the pooled verdict where there are no operators."""
+    """(paint key by commune_code, keys in the legend's order): gap classes; the pooled verdict
+    where there are no operators.
+    """
     summary, status = tables["commune_summary"], tables["commune_status"]
     if status["operator"].ne(ALL).any():
         return summary.set_index("commune_code")["gap_class"], list(palette.CLASS_PAINT)
     pooled = status.set_index("commune_code")
-    found = [palette.verdict(s, e) for s, e in zip(pooled["status"], pooled["evidence"], strict=True)]
+    found = [
+        palette.verdict(s, e) for s, e in zip(pooled["status"], pooled["evidence"], strict=True)
+    ]
     return pd.Series(found, index=pooled.index), list(palette.STATUS_PAINT)
 
 
@@ -51,14 +57,21 @@ def legend_rows(keys: pd.Series, order: Sequence[str], lang: texts.Lang) -> list
 
 
 def verdict_picture(
-    communes: gpd.GeoDataFrame, tables: Mapping[str, pd.DataFrame], about: Mapping[str, Any], lang: texts.Lang
+    communes: gpd.GeoDataFrame,
+    tables: Mapping[str, pd.DataFrame],
+    about: Mapping[str, Any],
+    lang: texts.Lang,
 ) -> bytes:
-    """PNG of the communes by `gap_class`, or by the pooled verdict where there are no operators (tiles)."""
+    """PNG of the communes by `gap_class`, or by the pooled verdict where there are no operators
+    (tiles).
+    """
     keys, order = class_keys(tables)
     rows = legend_rows(keys, order, lang)
     names = (texts.word("picture_title", lang), about["area"])
     target = texts.number(about["target_mbps"], lang)
-    subtitle = f"{about['technology']} · {about['period_label']} · {target} Mbps · {about['window_label']}"
+    subtitle = (
+        f"{about['technology']} · {about['period_label']} · {target} Mbps · {about['window_label']}"
+    )
     lines = [
         f"{row['need_rank']}. {row['commune_name']} · {row['operator']} · {texts.number(row['mean_mbps'], lang, 1)} Mbps"
         for row in tables["priorities"].sort_values("need_rank").head(5).to_dict("records")
@@ -89,20 +102,33 @@ def map_picture(
     foot: str,
     labels: Sequence[Mapping[str, Any]],
 ) -> bytes:
-    """PNG of WIDTH_PX x HEIGHT_PX. `keys`: by commune_code, into the paints of `palette`; `lines`: a heading and its list."""
+    """PNG of WIDTH_PX x HEIGHT_PX. `keys`: by commune_code, into the paints of `palette`; `lines`:
+    a heading and its list.
+    """
 
     def draw(figure: Any) -> None:
         draw_map(figure.add_axes((0.015, 0.07, 0.655, 0.79)), communes, keys, labels)
         _draw_legend(figure.add_axes((0.69, 0.07, 0.3, 0.79)), rows, lines)
         figure.text(0.015, 0.945, title, fontsize=15, fontweight="bold", va="center")
         figure.text(0.015, 0.893, subtitle, fontsize=10.5, va="center")
-        figure.text(0.985, 0.945, notice, fontsize=10, fontweight="bold", color="#5c1a06", va="center", ha="right")
+        figure.text(
+            0.985,
+            0.945,
+            notice,
+            fontsize=10,
+            fontweight="bold",
+            color="#5c1a06",
+            va="center",
+            ha="right",
+        )
         figure.text(0.015, 0.033, _cut(foot, 190), fontsize=6.5, color="#595959", va="center")
 
     return png_of(draw, (WIDTH_PX / DPI, HEIGHT_PX / DPI), DPI, paper="#fbfaf7")
 
 
-def png_of(draw: Callable[[Any], None], size_inch: tuple[float, float], dpi: int, *, paper: str = "#ffffff") -> bytes:
+def png_of(
+    draw: Callable[[Any], None], size_inch: tuple[float, float], dpi: int, *, paper: str = "#ffffff"
+) -> bytes:
     """PNG of what `draw` puts on a figure of matplotlib: few colours, no clock inside."""
     import matplotlib as mpl
     from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -110,7 +136,9 @@ def png_of(draw: Callable[[Any], None], size_inch: tuple[float, float], dpi: int
     from PIL import Image
 
     # hatch.linewidth is read when the canvas is drawn
-    with mpl.rc_context({"font.family": "DejaVu Sans", "hatch.linewidth": 1.6, "text.parse_math": False}):
+    with mpl.rc_context(
+        {"font.family": "DejaVu Sans", "hatch.linewidth": 1.6, "text.parse_math": False}
+    ):
         figure = Figure(figsize=size_inch, dpi=dpi, facecolor=paper)
         draw(figure)
         canvas = FigureCanvasAgg(figure)
@@ -122,21 +150,31 @@ def png_of(draw: Callable[[Any], None], size_inch: tuple[float, float], dpi: int
     return written.getvalue()
 
 
-def draw_swatch(axes: Any, key: str, corner: tuple[float, float], width: float, height: float) -> None:
+def draw_swatch(
+    axes: Any, key: str, corner: tuple[float, float], width: float, height: float
+) -> None:
     """A class's fill and pattern in a box with a thin line."""
     from matplotlib.patches import Rectangle
 
     paint = palette.paint(key)
     hatch, ink = palette.HATCHES[paint.pattern]
-    axes.add_patch(Rectangle(corner, width, height, facecolor=paint.fill, edgecolor=ink, hatch=hatch, linewidth=0))
-    axes.add_patch(Rectangle(corner, width, height, facecolor="none", edgecolor="#77736a", linewidth=0.7))
+    axes.add_patch(
+        Rectangle(
+            corner, width, height, facecolor=paint.fill, edgecolor=ink, hatch=hatch, linewidth=0
+        )
+    )
+    axes.add_patch(
+        Rectangle(corner, width, height, facecolor="none", edgecolor="#77736a", linewidth=0.7)
+    )
 
 
 def _cut(text: str, length: int) -> str:
     return text if len(text) <= length else text[: length - 1] + "…"
 
 
-def draw_map(axes: Any, communes: gpd.GeoDataFrame, keys: pd.Series, labels: Sequence[Mapping[str, Any]]) -> None:
+def draw_map(
+    axes: Any, communes: gpd.GeoDataFrame, keys: pd.Series, labels: Sequence[Mapping[str, Any]]
+) -> None:
     """The communes in their paints, with lines and the settings' labels, on axes of matplotlib."""
     from matplotlib.collections import PathCollection
 
@@ -149,13 +187,19 @@ def draw_map(axes: Any, communes: gpd.GeoDataFrame, keys: pd.Series, labels: Seq
         paint = palette.paint(key)
         hatch, ink = palette.HATCHES[paint.pattern]
         paths = [_path(shape) for shape in shapes[key_of == key]]
-        axes.add_collection(PathCollection(paths, facecolor=paint.fill, edgecolor=ink, hatch=hatch, linewidth=0))
+        axes.add_collection(
+            PathCollection(paths, facecolor=paint.fill, edgecolor=ink, hatch=hatch, linewidth=0)
+        )
     width = 0.6 if len(communes) < 400 else 0.2
-    axes.add_collection(PathCollection([_path(s) for s in shapes], facecolor="none", edgecolor="#4a4a4a", lw=width))
+    axes.add_collection(
+        PathCollection([_path(s) for s in shapes], facecolor="none", edgecolor="#4a4a4a", lw=width)
+    )
     for label in labels:
         axes.plot(label["longitude"], label["latitude"], "o", ms=3, color="#1c1c1c")
         at = (label["longitude"], label["latitude"])
-        axes.annotate(label["name"], at, (4, 4), textcoords="offset points", fontsize=8, style="italic")
+        axes.annotate(
+            label["name"], at, (4, 4), textcoords="offset points", fontsize=8, style="italic"
+        )
     across = [west, east, *(label["longitude"] for label in labels)]
     along = [south, north, *(label["latitude"] for label in labels)]
     pad = 0.02 * max(max(across) - min(across), max(along) - min(along))
@@ -172,7 +216,10 @@ def draw_map(axes: Any, communes: gpd.GeoDataFrame, keys: pd.Series, labels: Seq
 def _path(shape: shapely.Geometry) -> Any:
     from matplotlib.path import Path
 
-    parts = [Path(shapely.get_coordinates(ring), closed=True) for ring in shapely.get_rings(shapely.get_parts([shape]))]
+    parts = [
+        Path(shapely.get_coordinates(ring), closed=True)
+        for ring in shapely.get_rings(shapely.get_parts([shape]))
+    ]
     return Path.make_compound_path(*parts) if parts else Path(np.empty((0, 2)))
 
 

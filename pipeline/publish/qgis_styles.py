@@ -1,6 +1,8 @@
-"""Styles as QGIS keeps them: the map's colours and hatches, people's names for columns, and the project that opens the layers.
+"""Styles as QGIS keeps them: the map's colours and hatches, people's names for columns, and the
+project that opens the layers.
 
-Written by hand after the files that QGIS 3 saves; `make gis-check` loads both in QGIS itself. Does not belong here: files.
+Written by hand after the files that QGIS 3 saves; `make gis-check` loads both in QGIS itself. Does
+not belong here: files.
 """
 
 from __future__ import annotations
@@ -47,10 +49,14 @@ def renderer(layer: str, lang: texts.Lang) -> str:
         ]
         return _categorised('"is_weak"', categories)
     paints = dict(palette.STATUS_PAINT)
-    expression = 'CASE WHEN "status" = \'meets_target\' THEN \'meets_\' || "evidence" ELSE "status" END'
+    expression = (
+        'CASE WHEN "status" = \'meets_target\' THEN \'meets_\' || "evidence" ELSE "status" END'
+    )
     if layer == "measure_first":
         expression = '"status"'
-    return _categorised(expression, [(key, texts.word(key, lang), paint) for key, paint in paints.items()])
+    return _categorised(
+        expression, [(key, texts.word(key, lang), paint) for key, paint in paints.items()]
+    )
 
 
 def aliases(rows: gpd.GeoDataFrame, lang: texts.Lang) -> str:
@@ -90,13 +96,32 @@ def _symbol(name: str, paint: palette.Paint, outline: str = "#4a4a4a", width: fl
     parts = [_layer("SimpleFill", fill)]
     if paint.pattern == "hatch":
         line = _inner(
-            "line", _layer("SimpleLine", {"line_color": _rgba("#ffffff"), "line_width": "0.5", "line_width_unit": "MM"})
+            "line",
+            _layer(
+                "SimpleLine",
+                {"line_color": _rgba("#ffffff"), "line_width": "0.5", "line_width_unit": "MM"},
+            ),
         )
-        parts.append(_layer("LinePatternFill", {"angle": "45", "distance": "1.6", "distance_unit": "MM"}, line))
+        parts.append(
+            _layer(
+                "LinePatternFill", {"angle": "45", "distance": "1.6", "distance_unit": "MM"}, line
+            )
+        )
     if paint.pattern == "dots":
-        dot = {"name": "circle", "color": _rgba("#6b6377"), "outline_style": "no", "size": "0.5", "size_unit": "MM"}
+        dot = {
+            "name": "circle",
+            "color": _rgba("#6b6377"),
+            "outline_style": "no",
+            "size": "0.5",
+            "size_unit": "MM",
+        }
         point = _inner("marker", _layer("SimpleMarker", dot))
-        spacing = {"distance_x": "1.8", "distance_y": "1.8", "distance_x_unit": "MM", "distance_y_unit": "MM"}
+        spacing = {
+            "distance_x": "1.8",
+            "distance_y": "1.8",
+            "distance_x_unit": "MM",
+            "distance_y_unit": "MM",
+        }
         parts.append(_layer("PointPatternFill", spacing, point))
     return f'<symbol type="fill" name="{name}" alpha="1" clip_to_extent="1" force_rhr="0">{"".join(parts)}</symbol>'
 
@@ -119,7 +144,11 @@ def _rgba(colour: str) -> str:
 
 
 def project(
-    title: str, package: str, layers: Mapping[str, tuple[gpd.GeoDataFrame, str]], lang: texts.Lang, operator: str = ALL
+    title: str,
+    package: str,
+    layers: Mapping[str, tuple[gpd.GeoDataFrame, str]],
+    lang: texts.Lang,
+    operator: str = ALL,
 ) -> str:
     """A project (.qgs) that opens the package beside it by a relative path; rows of `operator`.
 

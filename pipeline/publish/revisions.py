@@ -1,7 +1,7 @@
 """A period that is run again: its revision number, and what changed since the run that it replaces.
 
-Late deliveries, new boundaries, other settings or rules make a revision; the same inputs give the same one again.
-Does not belong here: telling causes apart (`compare.py`).
+Late deliveries, new boundaries, other settings or rules make a revision; the same inputs give the
+same one again. Does not belong here: telling causes apart (`compare.py`).
 """
 
 from __future__ import annotations
@@ -22,8 +22,9 @@ MOST_ROWS = 200  # changed verdicts that the manifest lists
 def revision_of(former: Path, account: Mapping[str, Any], status: pd.DataFrame) -> dict[str, Any]:
     """`revision` (from 1) and `revisions`: one entry for each that replaced another.
 
-    `former`: the folder that will be replaced; one that is absent or no finished run counts as none. `account`: the new
-    manifest's lomsong, rules_sha256, period, window_months, inputs, settings. `status`: the new `commune_status`.
+    `former`: the folder that will be replaced; one that is absent or no finished run counts as
+    none. `account`: the new manifest's lomsong, rules_sha256, period, window_months, inputs,
+    settings. `status`: the new `commune_status`.
     """
     try:
         before = json.loads((former / "manifest.json").read_text(encoding="utf-8"))
@@ -34,7 +35,12 @@ def revision_of(former: Path, account: Mapping[str, Any], status: pd.DataFrame) 
     differing = {cause: found for cause, found in why.items() if found}
     if not differing:
         return {"revision": number, "revisions": listed}
-    entry: dict[str, Any] = {"revision": number + 1, "differs": differing, "changed_count": None, "changed": []}
+    entry: dict[str, Any] = {
+        "revision": number + 1,
+        "differs": differing,
+        "changed_count": None,
+        "changed": [],
+    }
     old = _status_of(former)
     if old is not None:
         changed = changed_rows(old, status, why)
@@ -47,7 +53,9 @@ def revision_of(former: Path, account: Mapping[str, Any], status: pd.DataFrame) 
 
 
 def _status_of(folder: Path) -> pd.DataFrame | None:
-    """The `commune_status` of a finished run, where it was published by a version that has the same columns."""
+    """The `commune_status` of a finished run, where it was published by a version that has the same
+    columns.
+    """
     try:
         table = pd.read_parquet(folder / "tables" / "commune_status.parquet")
     except (OSError, ValueError):

@@ -1,4 +1,5 @@
-"""Outputs are written aside and swapped in by two renames: a stopped or failed run leaves the former outputs whole.
+"""Outputs are written aside and swapped in by two renames: a stopped or failed run leaves the
+former outputs whole.
 
 Does not belong here: what is written.
 """
@@ -21,7 +22,8 @@ COMPLETE = "manifest.json"  # written last: a folder that holds it is whole
 def replacing(out: Path, name: str) -> Iterator[Path]:
     """Give an empty folder aside; on leaving without an error it becomes `out/name` as a whole.
 
-    Raises `UserFault`: another run is at work there, or the system refuses (a file held open on Windows, no permission).
+    Raises `UserFault`: another run is at work there, or the system refuses (a file held open on
+    Windows, no permission).
     """
     try:
         out.mkdir(parents=True, exist_ok=True)
@@ -48,7 +50,9 @@ def replacing(out: Path, name: str) -> Iterator[Path]:
 
 
 def mend(out: Path, name: str) -> None:
-    """Finish or undo what a killed run left: never is there a moment without a whole set of outputs to be had."""
+    """Finish or undo what a killed run left: never is there a moment without a whole set of outputs
+    to be had.
+    """
     target, aside, former = out / name, _aside(out, name), _former(out, name)
     if former.exists() and not target.exists():
         if (aside / COMPLETE).is_file():

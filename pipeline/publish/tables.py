@@ -1,4 +1,5 @@
-"""Declared tables → CSV and Parquet. Parquet keeps every digit and text as it is; CSV is made safe for spreadsheets.
+"""Declared tables → CSV and Parquet. Parquet keeps every digit and text as it is; CSV is made safe
+for spreadsheets.
 
 Does not belong here: which rows and columns there are.
 """
@@ -20,10 +21,13 @@ _BULK = 20_000  # rows
 _DIGITS = 6  # decimals: 0.01 stays right after any sum that readers make
 
 
-def write_table(folder: Path, name: str, table: pd.DataFrame, *, notice: str, excel_vi: bool) -> None:
+def write_table(
+    folder: Path, name: str, table: pd.DataFrame, *, notice: str, excel_vi: bool
+) -> None:
     """Write `NAME.parquet` (GeoParquet where there is geometry) and, without geometry, `NAME.csv`.
 
-    `notice`, where given, stands in a last column of every row. `excel_vi` adds a copy with `;` and decimal comma.
+    `notice`, where given, stands in a last column of every row. `excel_vi` adds a copy with `;` and
+    decimal comma.
     """
     folder.mkdir(parents=True, exist_ok=True)
     labelled = _labelled(table, notice)
@@ -38,24 +42,36 @@ def write_table(folder: Path, name: str, table: pd.DataFrame, *, notice: str, ex
 
 
 def write_csv(
-    folder: Path, name: str, table: pd.DataFrame, *, notice: str, separator: str = ",", decimal: str = "."
+    folder: Path,
+    name: str,
+    table: pd.DataFrame,
+    *,
+    notice: str,
+    separator: str = ",",
+    decimal: str = ".",
 ) -> None:
     """Write `NAME.csv`: UTF-8 with BOM, safe for spreadsheets."""
     plain = spreadsheet_safe(_labelled(table, notice))
     content = _unquoted(plain, separator) if len(plain) > _BULK else None
     if content is None:
-        content = plain.to_csv(index=False, sep=separator, decimal=decimal, lineterminator="\r\n").encode()
+        content = plain.to_csv(
+            index=False, sep=separator, decimal=decimal, lineterminator="\r\n"
+        ).encode()
     (folder / f"{name}.csv").write_bytes(codecs.BOM_UTF8 + content)
 
 
 def _unquoted(table: pd.DataFrame, separator: str) -> bytes | None:
-    """The same bytes as pandas writes, ten times as fast: of a table of texts and whole numbers that need no quotes, else None."""
+    """The same bytes as pandas writes, ten times as fast: of a table of texts and whole numbers
+    that need no quotes, else None.
+    """
     if any(pd.api.types.is_float_dtype(dtype) for dtype in table.dtypes):
         return None
     from pyarrow import csv
 
     stream = io.BytesIO()
-    how = csv.WriteOptions(delimiter=separator, eol="\r\n", quoting_style="none", quoting_header="none")
+    how = csv.WriteOptions(
+        delimiter=separator, eol="\r\n", quoting_style="none", quoting_header="none"
+    )
     try:
         csv.write_csv(pa.Table.from_pandas(table, preserve_index=False), stream, how)
     except pa.ArrowInvalid:  # a text holds a quote, a separator or the end of a line
@@ -69,7 +85,8 @@ def _labelled(table: pd.DataFrame, notice: str) -> pd.DataFrame:
 
 
 def spreadsheet_safe(table: pd.DataFrame) -> pd.DataFrame:
-    """Counts without `.0`, figures to six decimals, and an apostrophe before texts that a spreadsheet would calculate.
+    """Counts without `.0`, figures to six decimals, and an apostrophe before texts that a
+    spreadsheet would calculate.
 
     >>> spreadsheet_safe(pd.DataFrame({"operator": ["=1+1", "Viettel"], "test_count": [3.0, 4.0]})).values.tolist()
     [["'=1+1", 3], ['Viettel', 4]]

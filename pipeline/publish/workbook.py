@@ -1,6 +1,8 @@
-"""`priorities.xlsx`: what planners read, sort, print and sign. The figures are the tables'; here they are only laid out.
+"""`priorities.xlsx`: what planners read, sort, print and sign. The figures are the tables'; here
+they are only laid out.
 
-Does not belong here: what stands in a table, colours (`gap_map/palette.py`), words (`texts.py`, `headings.py`).
+Does not belong here: what stands in a table, colours (`gap_map/palette.py`), words (`texts.py`,
+`headings.py`).
 """
 
 from __future__ import annotations
@@ -23,7 +25,8 @@ WIDTHS = {"commune_code": 8, "commune_name": 20, "status": 17, "gap_class": 21, 
           "suggested_action": 20, "priority_index": 11, "cause_grounds": 26, "other_operators": 46, "gap_id": 40,
           "operators_meeting": 22, "operators_gap": 22, "people_without_verdict": 12, "devices_to_decide_reason": 17}  # fmt: skip
 KIND_WIDTHS = {"whole": 8, "tenth": 9, "share": 8, "degree": 10, "text": 12, "wrapped": 26}
-# what fits on a printed page; the other columns of `priorities` follow behind a [+], and stay out of the print
+# what fits on a printed page; the other columns of `priorities` follow behind a [+], and stay out
+# of the print
 FIRST = ("need_rank", "rank_lo", "rank_hi", "need_band", "efficiency_rank", "commune_code", "commune_name", "status", "evidence_basis",
          "gap_class", "population", "mean_mbps", "lo_mbps", "hi_mbps", "device_count", "priority_index", "likely_cause",
          "suggested_action")  # fmt: skip
@@ -43,9 +46,11 @@ def write_workbook(
     lang: texts.Lang,
     created: datetime,
 ) -> None:
-    """Write the workbook. `about`: area, period_label, target_mbps, technology, window_label, notice, sources, results.
+    """Write the workbook. `about`: area, period_label, target_mbps, technology, window_label,
+    notice, sources, results.
 
-    `created` goes into the file's properties: the period's end, so that equal runs give equal bytes.
+    `created` goes into the file's properties: the period's end, so that equal runs give equal
+    bytes.
     """
     import xlsxwriter
 
@@ -59,7 +64,12 @@ def write_workbook(
     }
     with xlsxwriter.Workbook(path, options) as book:
         book.set_properties(
-            {"title": _title(about, lang), "created": created, "author": "", "comments": about["notice"]}
+            {
+                "title": _title(about, lang),
+                "created": created,
+                "author": "",
+                "comments": about["notice"],
+            }
         )
         sheets = Sheets(book, about, lang)
         sheets.summary(tables, operators)
@@ -90,8 +100,12 @@ class Sheets:
         self.plain, self.wrapped = add(base), add(base | {"text_wrap": True})
         self.title = add(base | {"bold": True, "font_size": 14})
         self.notice = add(base | {"bold": True, "font_color": "#ffffff", "bg_color": "#5c1a06"})
-        self.head = add(base | {"bold": True, "text_wrap": True, "bg_color": "#ece9e1", "bottom": 1})
-        self.machine = add(base | {"font_size": 8, "font_color": "#666666", "bg_color": "#ece9e1", "bottom": 1})
+        self.head = add(
+            base | {"bold": True, "text_wrap": True, "bg_color": "#ece9e1", "bottom": 1}
+        )
+        self.machine = add(
+            base | {"font_size": 8, "font_color": "#666666", "bg_color": "#ece9e1", "bottom": 1}
+        )
         self.formats = {
             "whole": add(base | {"num_format": "#,##0"}),
             "tenth": add(base | {"num_format": "#,##0.0"}),
@@ -100,7 +114,8 @@ class Sheets:
             "text": add(base | {"num_format": "@", "indent": 1}),
             "wrapped": self.wrapped,
         }
-        # the map's colours, white letters on the dark ones: as rules (which may not name a font), and as cells
+        # the map's colours, white letters on the dark ones: as rules (which may not name a font),
+        # and as cells
         colours = {
             key: {"bg_color": paint.fill, "font_color": "#ffffff" if key in DARK else "#1c1c1c"}
             for key, paint in (palette.STATUS_PAINT | palette.CLASS_PAINT).items()
@@ -112,19 +127,25 @@ class Sheets:
         """A new sheet: A4 landscape, one page wide, notice and page number in the margins."""
         plain = name.translate(_BAD_IN_SHEET_NAMES)[:28] or "_"
         taken = {n.casefold() for n in self.names}
-        chosen = next(n for n in (plain, *(f"{plain} {i}" for i in range(2, 99))) if n.casefold() not in taken)
+        chosen = next(
+            n for n in (plain, *(f"{plain} {i}" for i in range(2, 99))) if n.casefold() not in taken
+        )
         self.names.add(chosen)
         sheet = self.book.add_worksheet(chosen)
         sheet.set_landscape()
         sheet.set_paper(9)
         sheet.set_margins(0.5, 0.5, 0.6, 0.6)
         sheet.fit_to_pages(1, 0)
-        sheet.set_header(f"&L{_escaped(_title(self.about, self.lang))}&R{_escaped(self.about['notice'])}")
+        sheet.set_header(
+            f"&L{_escaped(_title(self.about, self.lang))}&R{_escaped(self.about['notice'])}"
+        )
         sheet.set_footer("&L&A&R&P / &N")
         return sheet
 
     def table(self, name: str, rows: pd.DataFrame) -> None:
-        """A table: people's headings over machine names, filter, frozen panes, repeated headings, the map's colours."""
+        """A table: people's headings over machine names, filter, frozen panes, repeated headings,
+        the map's colours.
+        """
         sheet = self.sheet(name)
         columns = [c for c in rows.columns if c != "notice"]
         later = [c for c in columns if c not in FIRST] if "need_rank" in columns else []
@@ -142,7 +163,9 @@ class Sheets:
             sheet.set_column(len(columns), len(columns), 4, None, {"collapsed": True})
         last = HEAD_ROWS + len(rows) - 1
         sheet.set_row(0, 42)
-        sheet.freeze_panes(HEAD_ROWS, columns.index("commune_name") + 1 if "commune_name" in columns else 0)
+        sheet.freeze_panes(
+            HEAD_ROWS, columns.index("commune_name") + 1 if "commune_name" in columns else 0
+        )
         sheet.repeat_rows(0, HEAD_ROWS - 1)
         if len(rows):
             sheet.autofilter(HEAD_ROWS - 1, 0, last, len(columns) - 1)
@@ -167,26 +190,47 @@ class Sheets:
             sheet.write_string(row, column, self._words(value), kind)
         elif name == "other_operators":
             parts = [part.rsplit(": ", 1) for part in value.split("; ")] if value else []
-            sheet.write_string(row, column, "; ".join(f"{o}: {self._words(s)}" for o, s in parts), kind)
+            sheet.write_string(
+                row, column, "; ".join(f"{o}: {self._words(s)}" for o, s in parts), kind
+            )
         else:
             sheet.write_string(row, column, str(value), kind)
 
     def _words(self, keys: str) -> str:
         # a terrain class of the settings' own has no word of ours
-        return "; ".join(texts.word(key, self.lang) if key in texts.WORDS else key for key in keys.split(";") if key)
+        return "; ".join(
+            texts.word(key, self.lang) if key in texts.WORDS else key
+            for key in keys.split(";")
+            if key
+        )
 
     def _coloured(self, sheet: Any, row: int, column: int, last_row: int, last_column: int) -> None:
         for key, paint in self.paints.items():
             if key in ("meets_probable", "meets_confirmed"):
                 continue
-            rule = {"type": "cell", "criteria": "==", "value": f'"{texts.word(key, self.lang)}"', "format": paint}
+            rule = {
+                "type": "cell",
+                "criteria": "==",
+                "value": f'"{texts.word(key, self.lang)}"',
+                "format": paint,
+            }
             sheet.conditional_format(row, column, last_row, last_column, rule)
-        meets = {"type": "cell", "criteria": "==", "value": f'"{texts.word("meets_target", self.lang)}"'}
-        sheet.conditional_format(row, column, last_row, last_column, meets | {"format": self.paints["meets_confirmed"]})
+        meets = {
+            "type": "cell",
+            "criteria": "==",
+            "value": f'"{texts.word("meets_target", self.lang)}"',
+        }
+        sheet.conditional_format(
+            row, column, last_row, last_column, meets | {"format": self.paints["meets_confirmed"]}
+        )
 
     def summary(self, tables: Mapping[str, pd.DataFrame], operators: list[str]) -> None:
         """What the period says: headline, gap classes, verdicts by operator."""
-        sheet, about, lang = self.sheet(texts.word("sheet_summary", self.lang)), self.about, self.lang
+        sheet, about, lang = (
+            self.sheet(texts.word("sheet_summary", self.lang)),
+            self.about,
+            self.lang,
+        )
         sheet.set_column(0, 0, 38)
         sheet.set_column(1, 12, 16)
         sheet.set_row(0, 24)
@@ -195,9 +239,15 @@ class Sheets:
             sheet.write_string(1, 0, about["notice"], self.notice)
         low, high = about["results"]["everywhere_bounds"]
         lines = [
-            ("sheet_target", f"{texts.number(about['target_mbps'], lang, 0)} Mbps, {about['technology']}"),
+            (
+                "sheet_target",
+                f"{texts.number(about['target_mbps'], lang, 0)} Mbps, {about['technology']}",
+            ),
             ("sheet_window", about["window_label"]),
-            ("sheet_everywhere", f"{texts.number(100 * low, lang, 1)} – {texts.number(100 * high, lang, 1)} %"),
+            (
+                "sheet_everywhere",
+                f"{texts.number(100 * low, lang, 1)} – {texts.number(100 * high, lang, 1)} %",
+            ),
         ]
         for row, (key, value) in enumerate(lines, start=3):
             sheet.write_string(row, 0, texts.word(key, lang), self.plain)
@@ -215,12 +265,20 @@ class Sheets:
         shown = operators or [ALL]
         sheet.write_string(row - 1, 0, heading("status", lang), self.head)
         for position, operator in enumerate(shown, start=1):
-            sheet.write_string(row - 1, position, texts.word(ALL, lang) if operator == ALL else operator, self.head)
-        verdicts = [palette.verdict(s, e) for s, e in zip(status["status"], status["evidence"], strict=True)]
+            sheet.write_string(
+                row - 1, position, texts.word(ALL, lang) if operator == ALL else operator, self.head
+            )
+        verdicts = [
+            palette.verdict(s, e) for s, e in zip(status["status"], status["evidence"], strict=True)
+        ]
         for key in palette.STATUS_PAINT:
             sheet.write_string(row, 0, texts.word(key, lang), self.painted[key])
             for position, operator in enumerate(shown, start=1):
-                count = sum(v == key for v, o in zip(verdicts, status["operator"], strict=True) if o == operator)
+                count = sum(
+                    v == key
+                    for v, o in zip(verdicts, status["operator"], strict=True)
+                    if o == operator
+                )
                 sheet.write_number(row, position, count, self.formats["whole"])
             row += 1
 
@@ -238,7 +296,13 @@ class Sheets:
             sheet.write_string(1, position, "status", self.machine)
         sheet.write_string(0, 2 + len(operators), texts.word("sheet_sharing", lang), self.head)
         sheet.write_string(1, 2 + len(operators), "good_operator_count", self.machine)
-        by_unit = dict(zip(zip(status["commune_code"], status["operator"], strict=True), status["status"], strict=True))
+        by_unit = dict(
+            zip(
+                zip(status["commune_code"], status["operator"], strict=True),
+                status["status"],
+                strict=True,
+            )
+        )
         for row, commune in enumerate(communes.to_dict("records"), start=HEAD_ROWS):
             sheet.write_string(row, 0, commune["commune_code"], self.formats["text"])
             sheet.write_string(row, 1, commune["commune_name"], self.formats["text"])
@@ -285,7 +349,11 @@ def _kind(column: str) -> str:
         or column.endswith(("_rate", "_share"))
     ):
         return "share"
-    return "tenth" if field.unit in ("Mbit/s", "dBm", "km²", "ms") or column == "priority_index" else "whole"
+    return (
+        "tenth"
+        if field.unit in ("Mbit/s", "dBm", "km²", "ms") or column == "priority_index"
+        else "whole"
+    )
 
 
 def _escaped(text: str) -> str:

@@ -1,4 +1,5 @@
-"""Column names as people read them, in Vietnamese and English: headings of the workbook, aliases of the GIS layers.
+"""Column names as people read them, in Vietnamese and English: headings of the workbook, aliases of
+the GIS layers.
 
 Does not belong here: names of statuses and flags (`texts.py`), units and meanings (`tables.py`).
 """

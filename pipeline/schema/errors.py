@@ -1,6 +1,7 @@
 """What is the user's to mend. Ours stays an ordinary exception with its traceback.
 
-Does not belong here: the words of a fault (`texts.py` has them in Vietnamese and English), printing, exit codes (`cli.py`).
+Does not belong here: the words of a fault (`texts.py` has them in Vietnamese and English),
+printing, exit codes (`cli.py`).
 """
 
 from __future__ import annotations
@@ -13,8 +14,8 @@ from dataclasses import dataclass, field
 class Fault:
     """One thing that a user can mend: where it stands, what was found, what was expected.
 
-    `code` names the sentence in `texts.FAULTS`; `values` fill that sentence in.
-    `file` is a name or path as the user wrote it; `row` counts as a spreadsheet does (the heading is row 1).
+    `code` names the sentence in `texts.FAULTS`; `values` fill that sentence in. `file` is a name or
+    path as the user wrote it; `row` counts as a spreadsheet does (the heading is row 1).
     """
 
     code: str
@@ -32,7 +33,9 @@ class UserFault(Exception):
         super().__init__("; ".join(f"{f.code} {f.file} {f.column} {f.values}" for f in self.faults))
 
 
-def fault(code: str, file: object = "", *, row: int | None = None, column: str = "", **values: object) -> UserFault:
+def fault(
+    code: str, file: object = "", *, row: int | None = None, column: str = "", **values: object
+) -> UserFault:
     """A `UserFault` that holds a single fault, ready to be raised.
 
     >>> fault("missing_file", "tests.csv").faults[0].code

@@ -1,4 +1,5 @@
-"""Every column that flows, declared once: dtype, unit, meaning, values; and the vocabularies of statuses, classes, reasons.
+"""Every column that flows, declared once: dtype, unit, meaning, values; and the vocabularies of
+statuses, classes, reasons.
 
 Does not belong here: which table has which columns (`tables.py`).
 """
@@ -59,7 +60,9 @@ REJECT_REASONS = (
 
 @dataclass(frozen=True)
 class Field:
-    """A column: pandas dtype, unit, meaning (shown in `docs` and file descriptions), and what values it may take."""
+    """A column: pandas dtype, unit, meaning (shown in `docs` and file descriptions), and what
+    values it may take.
+    """
 
     dtype: str
     unit: str
@@ -79,7 +82,11 @@ class Field:
         if self.among is not None:
             checks.append(pa.Check.isin(self.among))
         return pa.Column(
-            self.dtype, checks, nullable=self.nullable, description=self.meaning, metadata={"unit": self.unit}
+            self.dtype,
+            checks,
+            nullable=self.nullable,
+            description=self.meaning,
+            metadata={"unit": self.unit},
         )
 
 
@@ -110,35 +117,58 @@ FIELDS: dict[str, Field] = {
     "source_row": Field("int64", "1", "row as a spreadsheet counts: the heading is row 1", low=1),
     "commune_code": _text("official code of the commune in its vintage"),
     "commune_name": _text("name as the boundary file writes it"),
-    "former_district": _text("district, or `; `-separated districts, before the 2025 reform", nullable=True),
-    "former_communes": _text("`; `-separated communes that were merged into this one", nullable=True),
+    "former_district": _text(
+        "district, or `; `-separated districts, before the 2025 reform", nullable=True
+    ),
+    "former_communes": _text(
+        "`; `-separated communes that were merged into this one", nullable=True
+    ),
     "province_name": _text("province of the commune, where the boundaries name it", nullable=True),
-    "boundary_vintage": _text("vintage of the boundaries; part of the commune key, since codes were re-used"),
+    "boundary_vintage": _text(
+        "vintage of the boundaries; part of the commune key, since codes were re-used"
+    ),
     "operator": _text("mobile operator, or `all`"),
     "period": _text("report period, YYYY-MM or YYYYQn"),
     "hex_id": _text("H3 cell"),
-    "hex9_id": _text("H3 cell of the finest resolution that holds the test; empty without a position", nullable=True),
+    "hex9_id": _text(
+        "H3 cell of the finest resolution that holds the test; empty without a position",
+        nullable=True,
+    ),
     # tests
     "test_id": _text("identifier of the test in its source", nullable=True),
     "measured_at": Field("datetime64[us, UTC]", "UTC", "time of the test", nullable=True),
     "latitude": Field("float64", "° WGS 84", "latitude", nullable=True),
     "longitude": Field("float64", "° WGS 84", "longitude", nullable=True),
-    "location_accuracy_m": Field("float64", "m", "horizontal accuracy; empty = unknown", nullable=True),
-    "technology": _text("radio technology; empty = not understood", nullable=True, among=TECHNOLOGIES),
-    "operator_met": _text("operator after the settings' names; empty = not among them", nullable=True),
-    "download_mbps": Field("float64", "Mbit/s", "download speed; empty or 0 = failed", nullable=True),
+    "location_accuracy_m": Field(
+        "float64", "m", "horizontal accuracy; empty = unknown", nullable=True
+    ),
+    "technology": _text(
+        "radio technology; empty = not understood", nullable=True, among=TECHNOLOGIES
+    ),
+    "operator_met": _text(
+        "operator after the settings' names; empty = not among them", nullable=True
+    ),
+    "download_mbps": Field(
+        "float64", "Mbit/s", "download speed; empty or 0 = failed", nullable=True
+    ),
     "upload_mbps": Field("float64", "Mbit/s", "upload speed", nullable=True),
     "latency_ms": Field("float64", "ms", "round-trip time", nullable=True),
     "jitter_ms": Field("float64", "ms", "jitter", nullable=True),
     "signal_dbm": Field("float64", "dBm", "received signal power (RSRP)", nullable=True),
     "device_id": _text("device as its source names it", nullable=True),
-    "unreadable": _text("`;`-separated columns whose text could not be read; `row` = the row itself"),
-    "reject_reason": _text("why the row is set aside; empty = it counts", nullable=True, among=REJECT_REASONS),
+    "unreadable": _text(
+        "`;`-separated columns whose text could not be read; `row` = the row itself"
+    ),
+    "reject_reason": _text(
+        "why the row is set aside; empty = it counts", nullable=True, among=REJECT_REASONS
+    ),
     "local_date": _text("date in the area's time zone, YYYY-MM-DD"),
     # tiles
     "quadkey": _text("Bing tile of zoom 16"),
     "tile_period": _text("period that the tile's averages cover"),
-    "device_key": Field("uint64", "1", "fingerprint of a device, or of a cell and date where the source has no ids"),
+    "device_key": Field(
+        "uint64", "1", "fingerprint of a device, or of a cell and date where the source has no ids"
+    ),
     "is_pseudo": Field("bool", "", "a pseudo-device"),
     "tile_share": _share("share of the tile's area in the commune"),
     # counts
@@ -149,7 +179,9 @@ FIELDS: dict[str, Field] = {
     "date_count": _count("distinct local dates"),
     "failed_test_count": _count("tests without a download speed"),
     "failure_rate": _share("failed tests over failed and valid tests"),
-    "month_test_count": _count("valid tests of the report month (of the quarter's last month)", nullable=True),
+    "month_test_count": _count(
+        "valid tests of the report month (of the quarter's last month)", nullable=True
+    ),
     "reject_count": _count("rows set aside"),
     # statistics
     "month_mean_mbps": _mbps("official one-month mean: mean of the month's representative samples"),
@@ -161,30 +193,49 @@ FIELDS: dict[str, Field] = {
     "hi_mbps": _mbps("upper limit of the 95 % envelope interval, direct evidence"),
     "eb_mean_mbps": _mbps("empirical Bayes mean"),
     "gap_probability": _share("posterior probability that the mean is below the target"),
-    "borrowed_mean_mbps": _mbps("mean by the crossed model, which borrows from the commune's other operators"),
-    "borrowed_gap_probability": _share("probability that the mean is below the target, by the crossed model"),
+    "borrowed_mean_mbps": _mbps(
+        "mean by the crossed model, which borrows from the commune's other operators"
+    ),
+    "borrowed_gap_probability": _share(
+        "probability that the mean is below the target, by the crossed model"
+    ),
     "worst_hi_mbps": _mbps("highest upper limit of the envelope after leaving any one device out"),
     "p_gap": _share("one-sided p-value of mean >= target"),
     "q_gap": _share("Benjamini–Hochberg q-value of p_gap"),
     "q_meets": _share("Benjamini–Hochberg q-value of mean <= target"),
-    "information": _share("share of the spread that the data explain: 0 nothing known, 1 everything"),
+    "information": _share(
+        "share of the spread that the data explain: 0 nothing known, 1 everything"
+    ),
     "share_below_10_mbps": _share("share of devices below 10 Mbit/s"),
     "devices_to_decide": _count(
         "further devices that would decide the row at the present mean and spread", nullable=True
     ),
-    "devices_to_decide_reason": _text("why no such number exists: near_target | skew", True, ("near_target", "skew")),
+    "devices_to_decide_reason": _text(
+        "why no such number exists: near_target | skew", True, ("near_target", "skew")
+    ),
     "upload_mean_mbps": _mbps("mean of device upload values"),
-    "latency_median_ms": Field("float64", "ms", "median of device latency values", nullable=True, low=0),
+    "latency_median_ms": Field(
+        "float64", "ms", "median of device latency values", nullable=True, low=0
+    ),
     "all_mobile_mean_mbps": _mbps("mean of device values over every mobile technology"),
     "device_count_5g": _count("devices with a 5G test; beside the 4G figures, never in them"),
     "mean_5g_mbps": _mbps("mean of device values of 5G tests"),
     # verdicts
     "status": _text("verdict of METHOD §4", among=STATUSES),
     "evidence": _text("strength of the verdict", among=EVIDENCES),
-    "evidence_basis": _text("direct: from the row's own devices", nullable=True, among=("direct", "borrowed")),
-    "failed_gates": _text("`;`-separated gates between the row and a confirmed verdict by its own devices"),
+    "evidence_basis": _text(
+        "direct: from the row's own devices", nullable=True, among=("direct", "borrowed")
+    ),
+    "failed_gates": _text(
+        "`;`-separated gates between the row and a confirmed verdict by its own devices"
+    ),
     "slow_hours_apart": Field(
-        "float64", "h", "widest distance of two below-target samples on the 24-hour circle", True, 0, 12
+        "float64",
+        "h",
+        "widest distance of two below-target samples on the 24-hour circle",
+        True,
+        0,
+        12,
     ),
     "no_data_reason": _text("why there is no data", nullable=True, among=NO_DATA_REASONS),
     "flags": _text("`;`-separated flags; they never change a status"),
@@ -204,21 +255,32 @@ FIELDS: dict[str, Field] = {
     "depth": _share("relative distance below the target"),
     "expected_person_gap": _count("population × depth × gap_probability", "people", nullable=True),
     "priority_index": _count(
-        "expected_person_gap (without population: depth × gap_probability) × weights", "people", nullable=True
+        "expected_person_gap (without population: depth × gap_probability) × weights",
+        "people",
+        nullable=True,
     ),
     "facility_count": _count("schools, health posts, offices", nullable=True),
-    "has_main_road": Field("boolean", "", "a main road crosses weak hexes; empty = not known", nullable=True),
-    "terrain": _text("flat | hilly | mountainous; empty = not known, counted as flat", nullable=True),
+    "has_main_road": Field(
+        "boolean", "", "a main road crosses weak hexes; empty = not known", nullable=True
+    ),
+    "terrain": _text(
+        "flat | hilly | mountainous; empty = not known, counted as flat", nullable=True
+    ),
     "people_without_verdict": _count("population × (1 − information)", "people", nullable=True),
     "need_band": _rank("near-ties share a band: within it the order is no finding"),
-    "signal_median_dbm": Field("float64", "dBm", "median over devices of received signal power (RSRP)", True),
+    "signal_median_dbm": Field(
+        "float64", "dBm", "median over devices of received signal power (RSRP)", True
+    ),
     "busy_mean_mbps": _mbps("mean of device values at busy hours; empty with too few devices"),
     "calm_mean_mbps": _mbps("mean of device values at other hours; empty with too few devices"),
     "fallback_share": _share("3G and 2G tests over all"),
-    "likely_cause": _text("hint at the cause", among=("capacity_or_backhaul", "coverage", "mixed", "unknown")),
+    "likely_cause": _text(
+        "hint at the cause", among=("capacity_or_backhaul", "coverage", "mixed", "unknown")
+    ),
     "cause_grounds": _text("`;`-separated signs that the hint rests on"),
     "suggested_action": _text(
-        "what to do first", among=("measure", "optimise", "upgrade", "new_site", "share_or_roam", "fund")
+        "what to do first",
+        among=("measure", "optimise", "upgrade", "new_site", "share_or_roam", "fund"),
     ),
     "gap_area_km2": _count("area of the worst gap area", "km²", nullable=True),
     "gap_population": _count("people in the worst gap area", "people", nullable=True),
@@ -228,10 +290,13 @@ FIELDS: dict[str, Field] = {
     "h3_resolution": Field("int64", "1", "H3 resolution of the cell", low=0, high=15),
     "share_devices_below_target": _share("share of devices below the target"),
     "is_weak": Field("bool", "", "more devices below the target than chance explains"),
-    "hex_commune_code": _text("commune that holds the cell's centre; empty outside the area", nullable=True),
+    "hex_commune_code": _text(
+        "commune that holds the cell's centre; empty outside the area", nullable=True
+    ),
     # gap areas and their ledger
     "gap_id": _text(
-        "gap area: commune code / boundary vintage / operator / number, of the period in which it was first seen", True
+        "gap area: commune code / boundary vintage / operator / number, of the period in which it was first seen",
+        True,
     ),
     "gap_number": Field("int64", "1", "number of the gap within commune × operator", low=1),
     "state": _text("what became of the gap", among=GAP_STATES),
@@ -246,11 +311,15 @@ FIELDS: dict[str, Field] = {
     "sd_mbps": _mbps("standard deviation of device values"),
     "new_device_count": _count("devices that tested at the gap's places after it was last seen"),
     "new_mean_mbps": _mbps("mean of their device values"),
-    "faster_p": _share("one-sided p-value of the new tests being no faster than when the gap was last seen"),
+    "faster_p": _share(
+        "one-sided p-value of the new tests being no faster than when the gap was last seen"
+    ),
     # changes since the former period
     "former_period": _text("period that this one is compared with"),
     "former_status": _text("status in the former period", among=STATUSES),
-    "change": _text("what became of the verdict or the speed since the former period", among=CHANGES),
+    "change": _text(
+        "what became of the verdict or the speed since the former period", among=CHANGES
+    ),
     "former_mean_mbps": _mbps("mean of device values in the former period"),
     "former_lo_mbps": _mbps("lower limit of the mean in the former period"),
     "former_hi_mbps": _mbps("upper limit of the mean in the former period"),
@@ -262,22 +331,31 @@ FIELDS: dict[str, Field] = {
         "valid tests in sittings of many tests, minutes apart, by one device in one finest cell"
     ),
     "copied_row_count": _count("rows that had been delivered before"),
-    "share_of_official": Field("float64", "1", "valid tests over the official count a month", low=0),
+    "share_of_official": Field(
+        "float64", "1", "valid tests over the official count a month", low=0
+    ),
     "trend_test_count": Field("float64", "1", "valid tests less those of the month before", True),
     "campaign_signs": _text("`;`-separated signs that the tests are a campaign's"),
     "reach": _text("whether and when the official count is reached", among=REACHES),
     "reached_on": _text("local date of the test that made the official count", nullable=True),
-    "expected_month": _text("month in which the present pace reaches the official count", nullable=True),
+    "expected_month": _text(
+        "month in which the present pace reaches the official count", nullable=True
+    ),
     "former_test_count": _count("valid tests of the period before", nullable=True),
     "former_device_count": _count("devices of the period before", nullable=True),
-    "devices_per_1000": _count("devices of the period per 1,000 people", "1/1,000 people", nullable=True),
+    "devices_per_1000": _count(
+        "devices of the period per 1,000 people", "1/1,000 people", nullable=True
+    ),
     "install_count": _count("installations of the app, where a file gives them", nullable=True),
     "participation": _text("devices against the period before, beyond chance", among=PARTICIPATION),
     "technology_used": _text("technology of the tests", among=("4G", "5G", "3G", "2G")),
     "span": _text(
-        "what the figures are over: the period, the evidence window, the 12 months that end with it", among=SPANS
+        "what the figures are over: the period, the evidence window, the 12 months that end with it",
+        among=SPANS,
     ),
     "median_upload_mbps": _mbps("median of device upload values"),
-    "latency_mean_ms": Field("float64", "ms", "mean of device latency values", nullable=True, low=0),
+    "latency_mean_ms": Field(
+        "float64", "ms", "mean of device latency values", nullable=True, low=0
+    ),
     "geometry": Field("geometry", "EPSG:4326", "outline"),
 }

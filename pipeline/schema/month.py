@@ -29,5 +29,7 @@ class Month:
     tables: Mapping[str, pd.DataFrame]  # declared tables by name
     results: Mapping[str, Any]  # headline figures and the books
     warnings: list[Fault]
-    device_prints: npt.NDArray[np.uint64]  # fingerprints of device ids, ascending: the privacy check looks for them
+    device_prints: npt.NDArray[
+        np.uint64
+    ]  # fingerprints of device ids, ascending: the privacy check looks for them
     coarser_cells: gpd.GeoDataFrame | None = None  # `hex_status` for a map that has too many cells

@@ -16,8 +16,8 @@ from pipeline.schema.tables import ALL
 def is_suppressed(rows: pd.DataFrame, place: str, device_count: str, min_devices: int) -> pd.Series:
     """Rows whose speeds may not be published: 1 to `min_devices` − 1 devices.
 
-    Where that holds for exactly one named operator of a place (column `place`: commune or cell), its `all` row is
-    suppressed too, so that the one cannot be had by subtraction.
+    Where that holds for exactly one named operator of a place (column `place`: commune or cell),
+    its `all` row is suppressed too, so that the one cannot be had by subtraction.
     """
     few = rows[device_count].gt(0) & rows[device_count].lt(min_devices)
     named = few & rows["operator"].ne(ALL)
@@ -27,4 +27,6 @@ def is_suppressed(rows: pd.DataFrame, place: str, device_count: str, min_devices
 
 def without(rows: pd.DataFrame, suppressed: pd.Series, columns: Iterable[str]) -> pd.DataFrame:
     """The rows with the given columns emptied where suppressed."""
-    return rows.assign(**{name: rows[name].where(~suppressed, np.nan) for name in columns if name in rows.columns})
+    return rows.assign(
+        **{name: rows[name].where(~suppressed, np.nan) for name in columns if name in rows.columns}
+    )

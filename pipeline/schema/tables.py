@@ -1,7 +1,8 @@
 """Every table that flows: its columns and key; the columns themselves are declared in `fields.py`.
 
-A step promises a table by ending in `checked(NAME, frame)`; the doors (`sources/`, `publish/`) hold files to the same
-declarations. Stored positions are EPSG:4326. Does not belong here: computing, reading, writing.
+A step promises a table by ending in `checked(NAME, frame)`; the doors (`sources/`, `publish/`) hold
+files to the same declarations. Stored positions are EPSG:4326. Does not belong here: computing,
+reading, writing.
 """
 
 from __future__ import annotations
@@ -57,10 +58,18 @@ __all__ = [
     "typed",
 ]
 
-_SPEEDS = ("mean_mbps", "median_mbps", "p10_mbps", "raw_mean_mbps", "lo_mbps", "hi_mbps", "eb_mean_mbps")
+_SPEEDS = (
+    "mean_mbps",
+    "median_mbps",
+    "p10_mbps",
+    "raw_mean_mbps",
+    "lo_mbps",
+    "hi_mbps",
+    "eb_mean_mbps",
+)
 _BORROWED = ("borrowed_mean_mbps", "borrowed_gap_probability")
-# Figures that are not published for fewer than the privacy gate's devices (METHOD §7). `information` is none of them: it
-# tells how many devices there are, not how fast they were.
+# Figures that are not published for fewer than the privacy gate's devices (METHOD §7).
+# `information` is none of them: it tells how many devices there are, not how fast they were.
 PRIVATE = (
     *_SPEEDS,
     *_BORROWED,
@@ -207,10 +216,12 @@ def schema(table: str) -> pa.DataFrameSchema:
 
 
 def checked(table: str, frame: pd.DataFrame) -> pd.DataFrame:
-    """The frame, held to the declaration: exactly its columns in its order, its dtypes, values and key.
+    """The frame, held to the declaration: exactly its columns in its order, its dtypes, values and
+    key.
 
-    A failure is ours to mend (an ordinary exception), never the user's: foreign data was examined at the doors.
-    Of a table with more than SAMPLED rows the columns and dtypes are checked in full, values and key on its first thousand.
+    A failure is ours to mend (an ordinary exception), never the user's: foreign data was examined
+    at the doors. Of a table with more than SAMPLED rows the columns and dtypes are checked in full,
+    values and key on its first thousand.
     """
     missing = [name for name in TABLES[table] if name not in frame.columns]
     assert not missing, f"{table} lacks {missing}"
@@ -221,7 +232,9 @@ def checked(table: str, frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def of_declared_types(table: str, frame: pd.DataFrame) -> pd.DataFrame:
-    """The frame in the declared order, held to the declared dtypes alone: for further batches of what was `checked`."""
+    """The frame in the declared order, held to the declared dtypes alone: for further batches of
+    what was `checked`.
+    """
     frame = frame.loc[:, list(TABLES[table])]
     wrong = set(_other_types(frame)) - set(_coded_texts(frame))
     assert not wrong, f"{table}: {sorted(wrong)}"
@@ -231,12 +244,18 @@ def of_declared_types(table: str, frame: pd.DataFrame) -> pd.DataFrame:
 def _other_types(frame: pd.DataFrame) -> list[str]:
     """Columns whose dtype is not the declared one."""
     found = frame.dtypes.drop("geometry", errors="ignore")
-    return [str(name) for name, dtype in found.items() if name in FIELDS and FIELDS[str(name)].dtype != str(dtype)]
+    return [
+        str(name)
+        for name, dtype in found.items()
+        if name in FIELDS and FIELDS[str(name)].dtype != str(dtype)
+    ]
 
 
 def _coded_texts(frame: pd.DataFrame) -> list[str]:
     """Columns of texts that are kept as categories: many rows, few texts."""
-    return [str(name) for name, dtype in frame.dtypes.items() if isinstance(dtype, pd.CategoricalDtype)]
+    return [
+        str(name) for name, dtype in frame.dtypes.items() if isinstance(dtype, pd.CategoricalDtype)
+    ]
 
 
 def spelled(numbers: npt.NDArray[Any], names: Iterable[str]) -> pd.Series:
@@ -249,7 +268,8 @@ def spelled(numbers: npt.NDArray[Any], names: Iterable[str]) -> pd.Series:
 
 
 def typed(table: str, frame: pd.DataFrame) -> pd.DataFrame:
-    """The frame with the declared dtypes: for tables put together from parts, some of which may be empty.
+    """The frame with the declared dtypes: for tables put together from parts, some of which may be
+    empty.
 
     Texts that are categories stay so.
 

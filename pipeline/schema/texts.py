@@ -1,7 +1,10 @@
-"""Every sentence that people read, in Vietnamese and English. Code elsewhere names sentences, it does not write them.
+"""Every sentence that people read, in Vietnamese and English. Code elsewhere names sentences, it
+does not write them.
 
-`FAULTS`: what a user can mend, with what was found, what was expected and how to mend it. `LINES`: the run's log.
-`WORDS`: names of statuses, classes and flags, the same on the map, in tables for people and in the report.
+`FAULTS`: what a user can mend, with what was found, what was expected and how to mend it. `LINES`:
+the run's log.
+`WORDS`: names of statuses, classes and flags, the same on the map, in tables for people and in the
+report.
 """
 
 from __future__ import annotations
@@ -299,7 +302,9 @@ def line(key: str, lang: Lang, **values: object) -> str:
     >>> line("check_ok", "en")
     'inputs and settings can be used'
     """
-    return LINES[key][lang == "en"].format(**{name: _plain(value, lang) for name, value in values.items()})
+    return LINES[key][lang == "en"].format(
+        **{name: _plain(value, lang) for name, value in values.items()}
+    )
 
 
 def word(key: str, lang: Lang) -> str:
@@ -310,8 +315,8 @@ def word(key: str, lang: Lang) -> str:
 def letter(fault: Fault, lang: Lang) -> str:
     """A fault on one line: file, row, column, what was found and expected, how to mend it.
 
-    >>> letter(Fault("repeated_code", "communes.gpkg", 4, "code", {"found": "03388"}), "en")
-    'communes.gpkg, row 4, column code: code 03388 is repeated; one row per code – merge the parts or mend the code'
+    >>> letter(Fault("repeated_code", "communes.gpkg", 4, "code", {"found": "03388"}), "en")[:62]
+    'communes.gpkg, row 4, column code: code 03388 is repeated; one'
     """
     place = [fault.file] if fault.file else []
     if fault.row is not None:
@@ -334,7 +339,8 @@ def letter(fault: Fault, lang: Lang) -> str:
 
 
 def number(value: float, lang: Lang, digits: int = 0) -> str:
-    """A number for people: 1.234,5 in Vietnamese, 1,234.5 in English; half up, as one rounds by hand and as the map's page does.
+    """A number for people: 1.234,5 in Vietnamese, 1,234.5 in English; half up, as one rounds by
+    hand and as the map's page does.
 
     >>> number(1234.5, "vi", 1), number(1234.5, "en", 1), number(28.285, "en", 2)
     ('1.234,5', '1,234.5', '28.29')

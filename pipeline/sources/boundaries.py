@@ -1,4 +1,5 @@
-"""Communes: read, examine, repair. Key = (code, vintage): codes were re-used in the 2025 reform (METHOD §8).
+"""Communes: read, examine, repair. Key = (code, vintage): codes were re-used in the 2025 reform
+(METHOD §8).
 
 Assume the file valid, try to falsify it, collect every reason, raise once. A CRS is never guessed.
 Does not belong here: people (`demand.py`), which commune holds a point (`locate.py`).
@@ -30,7 +31,17 @@ CODE_COLUMNS = (
     "gid_3",
     "iso_3166_2",
 )
-NAME_COLUMNS = ("commune_name", "fullname", "full_name", "ten_xa", "tenxa", "ten", "name", "ward", "ward_name")
+NAME_COLUMNS = (
+    "commune_name",
+    "fullname",
+    "full_name",
+    "ten_xa",
+    "tenxa",
+    "ten",
+    "name",
+    "ward",
+    "ward_name",
+)
 _SLIVER_SHARE = 1e-4  # overlaps below this share of the smaller commune are digitising noise
 
 
@@ -52,8 +63,9 @@ def read_communes(
 ) -> tuple[gpd.GeoDataFrame, list[Fault]]:
     """The boundary file → `communes` (EPSG:4326, sorted by code) and the things worth a warning.
 
-    Invalid rings are repaired and said so; areas are geodesic. Raises `UserFault` with everything at once: no CRS,
-    absent columns, empty or repeated codes, rows without an area, another count than expected, absurd populations.
+    Invalid rings are repaired and said so; areas are geodesic. Raises `UserFault` with everything
+    at once: no CRS, absent columns, empty or repeated codes, rows without an area, another count
+    than expected, absurd populations.
     """
     raw = _read(path, layer)
     file = path.name
@@ -71,9 +83,13 @@ def read_communes(
         ("terrain_column", terrain_column),
     ):
         if column is not None and column not in columns:
-            faults.append(Fault("missing_column", file, None, column, {"found": columns, "ours": setting}))
+            faults.append(
+                Fault("missing_column", file, None, column, {"found": columns, "ours": setting})
+            )
     if expected_count is not None and len(raw) != expected_count:
-        faults.append(Fault("commune_count", file, values={"found": len(raw), "expected": expected_count}))
+        faults.append(
+            Fault("commune_count", file, values={"found": len(raw), "expected": expected_count})
+        )
     if faults or code is None or name is None:
         raise UserFault(faults)
 
@@ -104,7 +120,9 @@ def read_communes(
         geometry=outlines,
         crs="EPSG:4326",
     ).sort_values("commune_code", ignore_index=True)
-    return gpd.GeoDataFrame(checked("communes", typed("communes", communes)), crs="EPSG:4326"), warnings
+    return gpd.GeoDataFrame(
+        checked("communes", typed("communes", communes)), crs="EPSG:4326"
+    ), warnings
 
 
 def _read(path: Path, layer: str | None) -> gpd.GeoDataFrame:
@@ -120,7 +138,10 @@ def _read(path: Path, layer: str | None) -> gpd.GeoDataFrame:
     except Exception as error:
         found = (str(error).strip().splitlines() or [type(error).__name__])[0][:160]
         raise fault(
-            "unreadable_file", path.name, found=found, expected="GeoJSON, GeoPackage, Shapefile, GeoParquet"
+            "unreadable_file",
+            path.name,
+            found=found,
+            expected="GeoJSON, GeoPackage, Shapefile, GeoParquet",
         ) from None
     if not isinstance(raw, gpd.GeoDataFrame) or not len(raw):
         raise fault("empty_file", path.name)
@@ -128,18 +149,27 @@ def _read(path: Path, layer: str | None) -> gpd.GeoDataFrame:
 
 
 def _chosen(
-    columns: list[str], given: str | None, usual: tuple[str, ...], setting: str, file: str, faults: list[Fault]
+    columns: list[str],
+    given: str | None,
+    usual: tuple[str, ...],
+    setting: str,
+    file: str,
+    faults: list[Fault],
 ) -> str | None:
     if given is not None:
         if given not in columns:
-            faults.append(Fault("missing_column", file, None, given, {"found": columns, "ours": setting}))
+            faults.append(
+                Fault("missing_column", file, None, given, {"found": columns, "ours": setting})
+            )
             return None
         return given
     lower = {c.casefold(): c for c in reversed(columns)}
     for candidate in usual:
         if candidate in lower:
             return lower[candidate]
-    faults.append(Fault("no_usual_column", file, None, setting, {"found": columns, "expected": list(usual)}))
+    faults.append(
+        Fault("no_usual_column", file, None, setting, {"found": columns, "expected": list(usual)})
+    )
     return None
 
 
@@ -153,7 +183,11 @@ def _codes(column: pd.Series, length: int | None) -> pd.Series:
 
 
 def _texts(raw: gpd.GeoDataFrame, column: str | None) -> pd.Series:
-    return pd.Series(None, index=raw.index, dtype="str") if column is None else raw[column].astype("str").str.strip()
+    return (
+        pd.Series(None, index=raw.index, dtype="str")
+        if column is None
+        else raw[column].astype("str").str.strip()
+    )
 
 
 def _numbers(raw: gpd.GeoDataFrame, column: str | None) -> pd.Series:
@@ -163,14 +197,25 @@ def _numbers(raw: gpd.GeoDataFrame, column: str | None) -> pd.Series:
 
 
 def _row_faults(
-    raw: gpd.GeoDataFrame, file: str, code: str, codes: pd.Series, population_column: str | None, population: pd.Series
+    raw: gpd.GeoDataFrame,
+    file: str,
+    code: str,
+    codes: pd.Series,
+    population_column: str | None,
+    population: pd.Series,
 ) -> list[Fault]:
     faults = []
     blank = codes.isna() | codes.eq("")
     repeated = codes.duplicated(keep=False) & ~blank
-    shapeless = raw.geometry.isna() | raw.geometry.is_empty | ~raw.geometry.geom_type.isin(["Polygon", "MultiPolygon"])
+    shapeless = (
+        raw.geometry.isna()
+        | raw.geometry.is_empty
+        | ~raw.geometry.geom_type.isin(["Polygon", "MultiPolygon"])
+    )
     rows = range(1, len(raw) + 1)
-    for row, is_blank, is_repeated, is_shapeless, text in zip(rows, blank, repeated, shapeless, codes, strict=True):
+    for row, is_blank, is_repeated, is_shapeless, text in zip(
+        rows, blank, repeated, shapeless, codes, strict=True
+    ):
         if is_blank:
             faults.append(Fault("blank_code", file, row, code))
         if is_repeated:
@@ -181,12 +226,16 @@ def _row_faults(
         met = raw[population_column]
         for row, people, text in zip(rows, population, met, strict=True):
             if people < 0 or (pd.isna(people) and not pd.isna(text)):
-                faults.append(Fault("bad_population", file, row, population_column, {"found": text}))
+                faults.append(
+                    Fault("bad_population", file, row, population_column, {"found": text})
+                )
     return faults
 
 
 def _sound(outlines: np.ndarray, codes: pd.Series, file: str) -> tuple[np.ndarray, list[Fault]]:
-    """Repaired outlines, and warnings: what was repaired, which communes overlap by more than slivers."""
+    """Repaired outlines, and warnings: what was repaired, which communes overlap by more than
+    slivers.
+    """
     warnings = []
     faulty = ~shapely.is_valid(outlines)
     if faulty.any():
@@ -195,28 +244,43 @@ def _sound(outlines: np.ndarray, codes: pd.Series, file: str) -> tuple[np.ndarra
     first, second = shapely.STRtree(outlines).query(outlines, predicate="intersects")
     pairs = first < second
     shared = shapely.area(shapely.intersection(outlines[first[pairs]], outlines[second[pairs]]))
-    smaller = np.minimum(shapely.area(outlines[first[pairs]]), shapely.area(outlines[second[pairs]]))
+    smaller = np.minimum(
+        shapely.area(outlines[first[pairs]]), shapely.area(outlines[second[pairs]])
+    )
     for one, other in zip(
-        first[pairs][shared > _SLIVER_SHARE * smaller], second[pairs][shared > _SLIVER_SHARE * smaller], strict=True
+        first[pairs][shared > _SLIVER_SHARE * smaller],
+        second[pairs][shared > _SLIVER_SHARE * smaller],
+        strict=True,
     ):
-        warnings.append(Fault("overlap", file, values={"found": f"{codes.iloc[one]}, {codes.iloc[other]}"}))
+        warnings.append(
+            Fault("overlap", file, values={"found": f"{codes.iloc[one]}, {codes.iloc[other]}"})
+        )
     return outlines, warnings
 
 
 def _areas_km2(outlines: np.ndarray) -> np.ndarray:
-    """Geodesic areas on WGS 84: of every outer ring, less those of its holes. Source: Karney, J. Geodesy 87, 2013 (pyproj)."""
+    """Geodesic areas on WGS 84: of every outer ring, less those of its holes. Source: Karney, J.
+    Geodesy 87, 2013 (pyproj).
+    """
     geod = pyproj.Geod(ellps="WGS84")
     parts, of_part = shapely.get_parts(outlines, return_index=True)
     rings, of_ring = shapely.get_rings(parts, return_index=True)
     points = (shapely.get_coordinates(ring).T for ring in rings)
     areas = np.array([abs(geod.polygon_area_perimeter(lon, lat)[0]) / 1e6 for lon, lat in points])
     is_outer = np.r_[True, np.diff(of_ring) > 0]  # a part's rings begin with it
-    return np.bincount(of_part[of_ring], weights=np.where(is_outer, areas, -areas), minlength=len(outlines))
+    return np.bincount(
+        of_part[of_ring], weights=np.where(is_outer, areas, -areas), minlength=len(outlines)
+    )
 
 
 def _polygonal(shapes: np.ndarray) -> np.ndarray:
-    """The polygon parts of repaired shapes: `make_valid` may add points and lines where rings collapse."""
+    """The polygon parts of repaired shapes: `make_valid` may add points and lines where rings
+    collapse.
+    """
     return np.array(
-        [shapely.union_all([p for p in shapely.get_parts(s) if p.geom_type.endswith("Polygon")]) for s in shapes],
+        [
+            shapely.union_all([p for p in shapely.get_parts(s) if p.geom_type.endswith("Polygon")])
+            for s in shapes
+        ],
         dtype=object,
     )

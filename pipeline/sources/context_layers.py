@@ -1,4 +1,5 @@
-"""What surrounds people: schools and health posts, main roads, terrain; read from any vector file or elevation raster.
+"""What surrounds people: schools and health posts, main roads, terrain; read from any vector file
+or elevation raster.
 
 Does not belong here: people (`demand.py`), what any of it weighs (`prioritise.py`).
 """
@@ -20,47 +21,60 @@ from pipeline.sources.rasters import zones_on
 def facilities_per_commune(
     communes: gpd.GeoDataFrame, path: Path, *, kind_column: str | None, kinds: Sequence[str]
 ) -> tuple[pd.Series, list[Fault]]:
-    """Facilities by `commune_code` (0 where there is none) and warnings: how many lie outside every commune.
+    """Facilities by `commune_code` (0 where there is none) and warnings: how many lie outside every
+    commune.
 
-    Any geometry; an area or line counts at its representative point. `kinds`: values of `kind_column` that count; none: all.
-    On a shared border the smaller code has it. Raises `UserFault`.
+    Any geometry; an area or line counts at its representative point. `kinds`: values of
+    `kind_column` that count; none: all. On a shared border the smaller code has it. Raises
+    `UserFault`.
     """
     rows = _vector(path, kind_column, kinds)
     points = shapely.point_on_surface(rows.geometry.to_numpy())
-    facility, commune = shapely.STRtree(communes.geometry.to_numpy()).query(points, predicate="intersects")
+    facility, commune = shapely.STRtree(communes.geometry.to_numpy()).query(
+        points, predicate="intersects"
+    )
     codes = communes["commune_code"].to_numpy()[commune]
     first = pd.Series(codes).groupby(facility).min()
     counts = first.value_counts().reindex(communes["commune_code"], fill_value=0).astype("float64")
     outside = len(points) - len(first)
     warnings = (
-        [Fault("facilities_outside", path.name, values={"found": outside, "count": len(points)})] if outside else []
+        [Fault("facilities_outside", path.name, values={"found": outside, "count": len(points)})]
+        if outside
+        else []
     )
     return counts, warnings
 
 
 def main_roads(path: Path, *, class_column: str | None, classes: Sequence[str]) -> np.ndarray:
-    """Lines of the main roads, EPSG:4326. `classes`: values of `class_column` that count as main; none: all."""
+    """Lines of the main roads, EPSG:4326. `classes`: values of `class_column` that count as main;
+    none: all.
+    """
     return np.asarray(_vector(path, class_column, classes).geometry.to_numpy())
 
 
 def terrain_of_communes(
     communes: gpd.GeoDataFrame, path: Path, *, hilly_relief_m: float, mountainous_relief_m: float
 ) -> pd.Series:
-    """flat | hilly | mountainous by `commune_code`, from the standard deviation of elevation inside the commune (exactextract).
+    """flat | hilly | mountainous by `commune_code`, from the standard deviation of elevation inside
+    the commune (exactextract).
 
     A commune that the raster does not reach has no class. Raises `UserFault`.
     """
     from exactextract import exact_extract
 
     zones = zones_on(communes, path)
-    found = exact_extract(path, zones, ["stdev", "count"], include_cols="commune_code", output="pandas")
+    found = exact_extract(
+        path, zones, ["stdev", "count"], include_cols="commune_code", output="pandas"
+    )
     relief = found["stdev"].where(found["count"] > 0)
     terrain = np.select(
         [relief.isna(), relief >= mountainous_relief_m, relief >= hilly_relief_m],
         ["", "mountainous", "hilly"],
         default="flat",
     )
-    named = pd.Series(terrain, index=found["commune_code"].astype("str"), dtype="str").replace("", np.nan)
+    named = pd.Series(terrain, index=found["commune_code"].astype("str"), dtype="str").replace(
+        "", np.nan
+    )
     return named.reindex(communes["commune_code"])
 
 
@@ -81,7 +95,10 @@ def _vector(path: Path, column: str | None, wanted: Sequence[str]) -> gpd.GeoDat
     except Exception as error:
         found = (str(error).strip().splitlines() or [type(error).__name__])[0][:160]
         raise fault(
-            "unreadable_file", path.name, found=found, expected="GeoJSON, GeoPackage, Shapefile, GeoParquet"
+            "unreadable_file",
+            path.name,
+            found=found,
+            expected="GeoJSON, GeoPackage, Shapefile, GeoParquet",
         ) from None
     if not isinstance(rows, gpd.GeoDataFrame) or not len(rows):
         raise fault("empty_file", path.name)
@@ -89,7 +106,11 @@ def _vector(path: Path, column: str | None, wanted: Sequence[str]) -> gpd.GeoDat
         raise fault("no_crs", path.name)
     if column is not None and column not in rows.columns:
         raise fault(
-            "missing_column", path.name, column=column, found=[c for c in rows.columns if c != "geometry"], ours="kind"
+            "missing_column",
+            path.name,
+            column=column,
+            found=[c for c in rows.columns if c != "geometry"],
+            ours="kind",
         )
     if column is not None and wanted:
         rows = rows[rows[column].astype("str").isin([str(v) for v in wanted])]

@@ -1,4 +1,5 @@
-"""Files of measurements: which parts they are read in, what their headings mean, what is to be said of each.
+"""Files of measurements: which parts they are read in, what their headings mean, what is to be said
+of each.
 
 Does not belong here: reading values (`sources/`), boundaries and people (`inputs.py`).
 """
@@ -23,7 +24,9 @@ PART_ROWS = 1_000_000  # row groups of a Parquet file are read together up to as
 
 @dataclass(frozen=True)
 class Part:
-    """A stretch of the tests: a delivery, or some row groups of one; or rows that are in memory already."""
+    """A stretch of the tests: a delivery, or some row groups of one; or rows that are in memory
+    already.
+    """
 
     source: str
     delivery: files.Delivery | None
@@ -47,7 +50,9 @@ class Account:
     read_count: int = 0
     faults: list[Fault] = field(default_factory=list)
     unreadable: Counter[str] = field(default_factory=Counter)  # by our column
-    unknown: dict[str, Counter[str]] = field(default_factory=dict)  # names by what they should have named
+    unknown: dict[str, Counter[str]] = field(
+        default_factory=dict
+    )  # names by what they should have named
     columns: dict[str, str] = field(default_factory=dict)  # ours → the heading it was read from
     months: Counter[str] = field(default_factory=Counter)  # rows by local month
     operators: set[str] = field(default_factory=set)
@@ -66,7 +71,9 @@ class Account:
 
 @dataclass
 class Listed:
-    """A file that the settings name, the parts it is read in (of tiles none), and the account of it."""
+    """A file that the settings name, the parts it is read in (of tiles none), and the account of
+    it.
+    """
 
     source: str
     delivery: files.Delivery
@@ -86,11 +93,18 @@ def caught(faults: list[Fault], read: Callable[[], Any]) -> Any:
 def listed(settings: Settings, warnings: list[Fault], faults: list[Fault]) -> list[Listed]:
     """Every file of every source, in order, with its parts."""
     if not settings.sources:
-        faults.append(Fault("no_settings", values={"expected": "[sources.NAME] path", "option": "--measurements"}))
+        faults.append(
+            Fault(
+                "no_settings",
+                values={"expected": "[sources.NAME] path", "option": "--measurements"},
+            )
+        )
     found = []
     for name, source in settings.sources.items():
         if others := files.passed_over(source.path):
-            warnings.append(Fault("passed_over", name, values={"found": others, "expected": files.SUFFIXES}))
+            warnings.append(
+                Fault("passed_over", name, values={"found": others, "expected": files.SUFFIXES})
+            )
         for delivery in caught(faults, partial(files.deliveries, source.path)) or []:
             one = Listed(name, delivery, [])
             if source.format != "ookla":
@@ -128,10 +142,18 @@ def read_part(part: Part, settings: Settings) -> Iterator[tuple[pd.DataFrame, Ac
         if faults := table.map_faults(file, headings, rules):
             raise UserFault(faults)
         used = {rule.column for rule in rules.values() if rule.column is not None}
-        few = [rules[ours].column for ours in ("operator", "technology")]  # few texts, each read once
-        how |= {"columns": sorted(used), "row_groups": part.row_groups, "categories": [name for name in few if name]}
+        few = [
+            rules[ours].column for ours in ("operator", "technology")
+        ]  # few texts, each read once
+        how |= {
+            "columns": sorted(used),
+            "row_groups": part.row_groups,
+            "categories": [name for name in few if name],
+        }
     for number, rows in enumerate(files.batches(part.delivery, **how)):
-        rules = rules or rules_for(source, [str(c) for c in rows.columns if not str(c).startswith(files.OVERFLOW)])
+        rules = rules or rules_for(
+            source, [str(c) for c in rows.columns if not str(c).startswith(files.OVERFLOW)]
+        )
         tests = table.read_tests(
             part.source, file, rows, rules, reading, is_delimited=is_delimited, is_first=not number
         )
@@ -158,7 +180,9 @@ def read_tiles(listed: list[Listed], settings: Settings) -> list[pd.DataFrame]:
             found = caught(one.account.faults, partial(_tiles, one, source))
             if found is not None:
                 one.account.read_count = len(found)
-                one.account.unreadable.update(found["unreadable"].str.split(";").explode().replace("", None).dropna())
+                one.account.unreadable.update(
+                    found["unreadable"].str.split(";").explode().replace("", None).dropna()
+                )
                 tables.append(found)
     return tables
 
@@ -169,7 +193,9 @@ def _tiles(one: Listed, source: Source) -> pd.DataFrame:
 
 
 def accounted(listed: list[Listed], accounts: list[Account]) -> Account:
-    """All tests' account; each file's own is the sum of its parts'. `accounts`: of the parts of all files, in order."""
+    """All tests' account; each file's own is the sum of its parts'. `accounts`: of the parts of all
+    files, in order.
+    """
     total, given = Account(), iter(accounts)
     for one in listed:
         for _ in one.parts:
@@ -179,8 +205,12 @@ def accounted(listed: list[Listed], accounts: list[Account]) -> Account:
     return total
 
 
-def report(listed: list[Listed], sha256: list[str], warnings: list[Fault], faults: list[Fault]) -> None:
-    """What is to be said of the files, in their order: faults, names that are not known, copies, unreadable values."""
+def report(
+    listed: list[Listed], sha256: list[str], warnings: list[Fault], faults: list[Fault]
+) -> None:
+    """What is to be said of the files, in their order: faults, names that are not known, copies,
+    unreadable values.
+    """
     seen: dict[str, tuple[str, str]] = {}  # hash → (source, file)
     for one, found in zip(listed, sha256, strict=True):
         name, account = one.delivery.name, one.account
@@ -189,7 +219,9 @@ def report(listed: list[Listed], sha256: list[str], warnings: list[Fault], fault
             continue
         for ours, code in (("operator", "unknown_names"), ("technology", "unknown_technologies")):
             if names := [text for text, _ in account.unknown.get(ours, Counter()).most_common(20)]:
-                warnings.append(Fault(code, name, None, account.columns.get(ours, ""), {"found": names}))
+                warnings.append(
+                    Fault(code, name, None, account.columns.get(ours, ""), {"found": names})
+                )
         former_source, former_file = seen.setdefault(found, (one.source, name))
         if former_source != one.source:  # repeats are looked for within a source
             faults.append(Fault("read_twice", name, values={"found": [former_source, one.source]}))
@@ -206,14 +238,18 @@ def _how(source: Source) -> dict[str, Any]:
 
 
 def rules_for(source: Source, headings: list[str]) -> dict[str, table.Rule]:
-    """The column map of a file: the settings' lines, and for `ispeed` the aliases for what they leave open."""
+    """The column map of a file: the settings' lines, and for `ispeed` the aliases for what they
+    leave open.
+    """
     given = {ours: table.Rule(**rule.model_dump()) for ours, rule in source.columns.items()}
     return given if source.format == "table" else ispeed.column_map(headings, given)
 
 
 @dataclass(frozen=True)
 class Headings:
-    """What a file's headings are taken for, what the others may mean, and the settings lines that would say so."""
+    """What a file's headings are taken for, what the others may mean, and the settings lines that
+    would say so.
+    """
 
     source: str
     taken_for: dict[str, str]
@@ -222,14 +258,19 @@ class Headings:
 
 
 def headings(settings: Settings) -> list[tuple[str, Headings]]:
-    """For each distinct set of headings of the `ispeed` and `table` sources: the first file's name and its reading.
+    """For each distinct set of headings of the `ispeed` and `table` sources: the first file's name
+    and its reading.
 
     Files that cannot be read are passed over: reading the inputs reports them.
     """
     found: list[tuple[str, Headings]] = []
     for name, source in settings.sources.items():
         met: set[tuple[str, ...]] = set()
-        of_tests = [] if source.format == "ookla" else caught([], partial(files.deliveries, source.path)) or []
+        of_tests = (
+            []
+            if source.format == "ookla"
+            else caught([], partial(files.deliveries, source.path)) or []
+        )
         for delivery in of_tests:
             known = caught([], partial(files.headings, delivery, **_how(source)))
             if known is None or tuple(known) in met:
@@ -243,12 +284,17 @@ def headings(settings: Settings) -> list[tuple[str, Headings]]:
             lines = ispeed.settings_lines(name, guessed, rules) if missing else []
             taken_for = {c: used[c] for c in known if c in used}
             found.append(
-                (delivery.name, Headings(name, taken_for, guessed if missing else dict.fromkeys(others), lines))
+                (
+                    delivery.name,
+                    Headings(name, taken_for, guessed if missing else dict.fromkeys(others), lines),
+                )
             )
     return found
 
 
 def _reading(source: Source, settings: Settings) -> table.Reading:
     timezone = ZoneInfo(source.timezone) if source.timezone else settings.timezone
-    technologies: dict[str, tuple[str, ...]] = {str(ours): met for ours, met in settings.technologies.items()}
+    technologies: dict[str, tuple[str, ...]] = {
+        str(ours): met for ours, met in settings.technologies.items()
+    }
     return table.Reading(timezone, source.decimal, settings.operators, technologies)

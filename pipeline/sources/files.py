@@ -1,4 +1,5 @@
-"""Delivered files as rows of text: which files, which encoding, which delimiter, which row is which.
+"""Delivered files as rows of text: which files, which encoding, which delimiter, which row is
+which.
 
 Does not belong here: what the columns mean (`table.py`, `ispeed.py`, `ookla.py`).
 """
@@ -17,7 +18,7 @@ from collections.abc import Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 import pandas as pd
 import pyarrow as pa
@@ -25,14 +26,18 @@ import pyarrow as pa
 from pipeline.schema.errors import Fault, UserFault, fault
 
 SUFFIXES = (".csv", ".tsv", ".txt", ".xlsx", ".parquet")
-OVERFLOW = "__beyond_heading_"  # a row with more fields than the heading is set aside, not read askew
+OVERFLOW = (
+    "__beyond_heading_"  # a row with more fields than the heading is set aside, not read askew
+)
 _OVERFLOW_COUNT = 8
 BATCH = 524_288  # rows that are read at once
 
 
 @dataclass(frozen=True)
 class Delivery:
-    """A file and the name it goes by in tables: as much of its folder as makes it unique, never a whole path."""
+    """A file and the name it goes by in tables: as much of its folder as makes it unique, never a
+    whole path.
+    """
 
     path: Path
     name: str
@@ -63,13 +68,19 @@ def deliveries(patterns: tuple[str, ...]) -> list[Delivery]:
     if faults:
         raise UserFault(faults)
     ordered = sorted(path.resolve() for path in paths)
-    return [Delivery(path, name) for path, name in zip(ordered, _unique_names(ordered), strict=True)]
+    return [
+        Delivery(path, name) for path, name in zip(ordered, _unique_names(ordered), strict=True)
+    ]
 
 
 def passed_over(patterns: tuple[str, ...]) -> list[str]:
-    """Names of files in a source's folders that are of no readable type: nothing is passed over in silence."""
+    """Names of files in a source's folders that are of no readable type: nothing is passed over in
+    silence.
+    """
     folders = [Path(p) for p in patterns if Path(p).is_dir()]
-    files = [p for folder in folders for p in folder.rglob("*") if p.is_file() and not _is_scratch(p)]
+    files = [
+        p for folder in folders for p in folder.rglob("*") if p.is_file() and not _is_scratch(p)
+    ]
     return sorted(p.name for p in files if _suffix(p) not in (*SUFFIXES, ".md"))
 
 
@@ -78,8 +89,16 @@ def _expand(pattern: str) -> list[Path]:
     if path.is_file():
         return [path]
     if path.is_dir():
-        return [p for p in path.rglob("*") if p.is_file() and _suffix(p) in SUFFIXES and not _is_scratch(p)]
-    return [Path(p) for p in glob.glob(pattern, recursive=True) if Path(p).is_file() and not _is_scratch(Path(p))]
+        return [
+            p
+            for p in path.rglob("*")
+            if p.is_file() and _suffix(p) in SUFFIXES and not _is_scratch(p)
+        ]
+    return [
+        Path(p)
+        for p in glob.glob(pattern, recursive=True)
+        if Path(p).is_file() and not _is_scratch(Path(p))
+    ]
 
 
 def _is_scratch(path: Path) -> bool:
@@ -122,17 +141,22 @@ def batches(
     row_groups: range | None = None,
     categories: list[str] | None = None,
 ) -> Generator[pd.DataFrame]:
-    """The file's rows under its own headings, indexed by `source_row` as a spreadsheet counts; blank rows are no rows.
+    """The file's rows under its own headings, indexed by `source_row` as a spreadsheet counts;
+    blank rows are no rows.
 
-    At least one batch of at most BATCH rows, so that memory is bounded by the batch (a workbook is read as a whole).
-    `heading_row`: where the headings stand (exports may begin with a title). CSV, TSV, TXT and XLSX come as text (missing =
-    null); Parquet keeps its types, of it `columns` and `row_groups` may choose, and texts of `categories` come as such.
-    Fields beyond the heading stand in columns that start with `OVERFLOW`. Raises `UserFault`: unknown suffix, empty file,
-    repeated headings, unreadable content.
+    At least one batch of at most BATCH rows, so that memory is bounded by the batch (a workbook is
+    read as a whole).
+    `heading_row`: where the headings stand (exports may begin with a title). CSV, TSV, TXT and XLSX
+    come as text (missing = null); Parquet keeps its types, of it `columns` and `row_groups` may
+    choose, and texts of `categories` come as such. Fields beyond the heading stand in columns that
+    start with `OVERFLOW`. Raises `UserFault`: unknown suffix, empty file, repeated headings,
+    unreadable content.
     """
     path, suffix = delivery.path, _suffix(delivery.path)
     if suffix not in SUFFIXES:
-        raise fault("unknown_suffix", delivery.name, found=suffix or path.name, expected=" ".join(SUFFIXES))
+        raise fault(
+            "unknown_suffix", delivery.name, found=suffix or path.name, expected=" ".join(SUFFIXES)
+        )
     if path.stat().st_size == 0:
         raise fault("empty_file", delivery.name)
     if suffix == ".parquet":
@@ -142,7 +166,9 @@ def batches(
         names, frame = _xlsx(delivery, sheet, heading_row)
         frames = iter([frame])
     else:
-        names, frames = _delimited(delivery, delimiter or ("\t" if suffix == ".tsv" else None), encoding, heading_row)
+        names, frames = _delimited(
+            delivery, delimiter or ("\t" if suffix == ".tsv" else None), encoding, heading_row
+        )
     if repeated := [name for name, n in Counter(names).items() if n > 1]:
         raise fault("repeated_heading", delivery.name, row=heading_row, found=", ".join(repeated))
     first = heading_row + 1
@@ -164,7 +190,9 @@ def headings(delivery: Delivery, **how: Any) -> list[str]:
 
 
 def row_group_sizes(delivery: Delivery) -> list[int] | None:
-    """Rows of each row group of a Parquet file; None for other files, which are read from their start."""
+    """Rows of each row group of a Parquet file; None for other files, which are read from their
+    start.
+    """
     if _suffix(delivery.path) != ".parquet" or not delivery.path.stat().st_size:
         return None
     with _open_parquet(delivery) as file:
@@ -179,7 +207,10 @@ def _numbered(frame: pd.DataFrame, first: int) -> pd.DataFrame:
 
 def _headings(cells: list[Any]) -> list[str]:
     """Headings as text; nameless columns get a name, nameless ones at the end are none."""
-    texts = ["" if cell is None or (isinstance(cell, float) and pd.isna(cell)) else str(cell).strip() for cell in cells]
+    texts = [
+        "" if cell is None or (isinstance(cell, float) and pd.isna(cell)) else str(cell).strip()
+        for cell in cells
+    ]
     while texts and not texts[-1]:
         texts.pop()
     return [text or f"column_{i}" for i, text in enumerate(texts, start=1)]
@@ -190,7 +221,11 @@ def _open_parquet(delivery: Delivery, categories: list[str] | None = None) -> An
 
     try:
         # not `filters`/hive folders: a delivery is one file, its folder's name is not a column
-        types = {field.name: field.type for field in pq.read_schema(delivery.path)} if categories else {}
+        types = (
+            {field.name: field.type for field in pq.read_schema(delivery.path)}
+            if categories
+            else {}
+        )
         texts = [
             name
             for name in categories or ()
@@ -198,11 +233,16 @@ def _open_parquet(delivery: Delivery, categories: list[str] | None = None) -> An
         ]
         return pq.ParquetFile(delivery.path, read_dictionary=texts)
     except Exception as error:
-        raise fault("unreadable_file", delivery.name, found=_first_line(error), expected="Parquet") from None
+        raise fault(
+            "unreadable_file", delivery.name, found=_first_line(error), expected="Parquet"
+        ) from None
 
 
 def _parquet(
-    delivery: Delivery, columns: list[str] | None, row_groups: range | None, categories: list[str] | None
+    delivery: Delivery,
+    columns: list[str] | None,
+    row_groups: range | None,
+    categories: list[str] | None,
 ) -> Iterator[pd.DataFrame]:
     with _open_parquet(delivery, categories) as file:
         chosen = range(file.metadata.num_row_groups) if row_groups is None else row_groups
@@ -215,7 +255,9 @@ def _parquet(
             if is_empty:
                 yield _numbered(file.schema_arrow.empty_table().to_pandas(), first)
         except (pa.ArrowException, OSError) as error:
-            raise fault("unreadable_file", delivery.name, found=_first_line(error), expected="Parquet") from None
+            raise fault(
+                "unreadable_file", delivery.name, found=_first_line(error), expected="Parquet"
+            ) from None
 
 
 def _xlsx(delivery: Delivery, sheet: str | int, heading_row: int) -> tuple[list[str], pd.DataFrame]:
@@ -223,13 +265,19 @@ def _xlsx(delivery: Delivery, sheet: str | int, heading_row: int) -> tuple[list[
     try:
         if delivery.path.name.lower().endswith(".gz"):
             source = io.BytesIO(gzip.decompress(delivery.path.read_bytes()))
-        cells = pd.read_excel(source, sheet_name=sheet, engine="calamine", dtype=object, header=None)
+        cells = pd.read_excel(
+            source, sheet_name=sheet, engine="calamine", dtype=object, header=None
+        )
     except Exception as error:
-        raise fault("unreadable_file", delivery.name, found=_first_line(error), expected="XLSX") from None
+        raise fault(
+            "unreadable_file", delivery.name, found=_first_line(error), expected="XLSX"
+        ) from None
     if len(cells) < heading_row or not (names := _headings(cells.iloc[heading_row - 1].tolist())):
         raise fault("empty_file", delivery.name)
     body = cells.iloc[heading_row:].reset_index(drop=True)
-    return names, pd.DataFrame({name: _excel_text(body[name]) for name in body.columns}, index=body.index)
+    return names, pd.DataFrame(
+        {name: _excel_text(body[name]) for name in body.columns}, index=body.index
+    )
 
 
 def _excel_text(column: pd.Series) -> pd.Series:
@@ -240,7 +288,12 @@ def _excel_text(column: pd.Series) -> pd.Series:
             return None
         if isinstance(cell, float) and cell.is_integer():
             return str(int(cell))
-        return str(cell.isoformat(sep=" ") if hasattr(cell, "hour") and hasattr(cell, "year") else cell).strip() or None
+        return (
+            str(
+                cell.isoformat(sep=" ") if hasattr(cell, "hour") and hasattr(cell, "year") else cell
+            ).strip()
+            or None
+        )
 
     return column.map(text).astype("str")
 
@@ -258,13 +311,16 @@ def _delimited(
     return names, _fields(delivery, known, heading_row, delimiter, len(names))
 
 
-def _fields(delivery: Delivery, encoding: str, heading_row: int, delimiter: str, count: int) -> Iterator[pd.DataFrame]:
+def _fields(
+    delivery: Delivery, encoding: str, heading_row: int, delimiter: str, count: int
+) -> Iterator[pd.DataFrame]:
     stream = io.TextIOWrapper(_opened(delivery), encoding=encoding, newline=None)
     for _ in range(heading_row):
         stream.readline()
     is_empty = True
     try:
-        # not pyarrow's reader: it passes over blank lines and rows with too many fields, of which we say which they are
+        # not pyarrow's reader: it passes over blank lines and rows with too many fields, of which
+        # we say which they are
         with (
             stream,
             pd.read_csv(
@@ -287,13 +343,17 @@ def _fields(delivery: Delivery, encoding: str, heading_row: int, delimiter: str,
     except pd.errors.EmptyDataError:
         pass
     except pd.errors.ParserError as error:
-        raise fault("unreadable_file", delivery.name, found=_first_line(error), expected=f"{count} fields") from None
+        raise fault(
+            "unreadable_file", delivery.name, found=_first_line(error), expected=f"{count} fields"
+        ) from None
     if is_empty:
         yield pd.DataFrame({i: pd.Series(dtype="str") for i in range(count)})
 
 
 def _opened(delivery: Delivery) -> IO[bytes]:
-    return gzip.open(delivery.path) if delivery.path.name.lower().endswith(".gz") else delivery.path.open("rb")  # type: ignore[return-value]
+    if delivery.path.name.lower().endswith(".gz"):
+        return cast("IO[bytes]", gzip.open(delivery.path))
+    return delivery.path.open("rb")
 
 
 def _encoding(delivery: Delivery, encoding: str | None) -> str:
@@ -314,7 +374,9 @@ def _encoding(delivery: Delivery, encoding: str | None) -> str:
                 if _reads(stream, candidate):
                     return candidate
     except (OSError, EOFError, zlib.error) as error:
-        raise fault("unreadable_file", delivery.name, found=_first_line(error), expected="gzip") from None
+        raise fault(
+            "unreadable_file", delivery.name, found=_first_line(error), expected="gzip"
+        ) from None
     raise fault("bad_encoding", delivery.name, found=", ".join(candidates))
 
 

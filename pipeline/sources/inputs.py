@@ -1,4 +1,5 @@
-"""The doors inward: opens what the settings name and hands over declared tables, with every fault of every file at once.
+"""The doors inward: opens what the settings name and hands over declared tables, with every fault
+of every file at once.
 
 Does not belong here: judging rows (`clean.py`), what is computed (`journey.py`).
 """
@@ -20,7 +21,15 @@ from pipeline.config.settings import Settings
 from pipeline.schema.errors import Fault, UserFault
 from pipeline.schema.periods import Period
 from pipeline.schema.tables import TABLES, typed
-from pipeline.sources import boundaries, context_layers, crosswalk, deliveries, files, ookla, population
+from pipeline.sources import (
+    boundaries,
+    context_layers,
+    crosswalk,
+    deliveries,
+    files,
+    ookla,
+    population,
+)
 from pipeline.sources.deliveries import Account, Part, caught
 
 STRAY_SHARE = 0.001  # a month with a smaller share of the rows is never chosen by itself
@@ -42,7 +51,9 @@ Prepared = Callable[[gpd.GeoDataFrame | None, list[Part]], tuple[Any, list[Accou
 
 @dataclass
 class Inputs:
-    """Everything that a run reads. `tests`: rows that were in memory; rows of files are in `rows` only."""
+    """Everything that a run reads. `tests`: rows that were in memory; rows of files are in `rows`
+    only.
+    """
 
     communes: gpd.GeoDataFrame
     tests: pd.DataFrame
@@ -72,8 +83,8 @@ class Inputs:
 def read_inputs(settings: Settings, progress: Progress, prepared: Prepared) -> Inputs:
     """Read boundaries, people and every source. Raises `UserFault` with the faults of all of them.
 
-    `prepared(communes, parts)`: reads the parts of the tests and gives their rows and an account of each part; without
-    communes (they have faults themselves) for the accounts alone.
+    `prepared(communes, parts)`: reads the parts of the tests and gives their rows and an account of
+    each part; without communes (they have faults themselves) for the accounts alone.
     """
     faults: list[Fault] = []
     warnings: list[Fault] = []
@@ -149,12 +160,16 @@ def _roads(settings: Settings, read: list[Input]) -> np.ndarray | None:
     about = settings.roads
     if about.path is None:
         return None
-    lines = context_layers.main_roads(about.path, class_column=about.class_column, classes=about.classes)
+    lines = context_layers.main_roads(
+        about.path, class_column=about.class_column, classes=about.classes
+    )
     read.append(Input("roads", about.path.name, _sha256(about.path), len(lines)))
     return lines
 
 
-def _installs(communes: gpd.GeoDataFrame, settings: Settings, read: list[Input]) -> pd.Series | None:
+def _installs(
+    communes: gpd.GeoDataFrame, settings: Settings, read: list[Input]
+) -> pd.Series | None:
     about = settings.installs
     if about.path is None:
         return None
@@ -165,32 +180,54 @@ def _installs(communes: gpd.GeoDataFrame, settings: Settings, read: list[Input])
     return counts
 
 
-def _with_terrain(communes: gpd.GeoDataFrame, settings: Settings, read: list[Input]) -> gpd.GeoDataFrame:
+def _with_terrain(
+    communes: gpd.GeoDataFrame, settings: Settings, read: list[Input]
+) -> gpd.GeoDataFrame:
     about = settings.terrain
     if about.path is None:
         return communes
     terrain = context_layers.terrain_of_communes(
-        communes, about.path, hilly_relief_m=about.hilly_relief_m, mountainous_relief_m=about.mountainous_relief_m
+        communes,
+        about.path,
+        hilly_relief_m=about.hilly_relief_m,
+        mountainous_relief_m=about.mountainous_relief_m,
     )
     read.append(Input("terrain", about.path.name, _sha256(about.path), len(terrain)))
     return communes.assign(terrain=terrain.to_numpy())
 
 
-def _with_former_names(communes: gpd.GeoDataFrame, settings: Settings, read: list[Input]) -> gpd.GeoDataFrame:
+def _with_former_names(
+    communes: gpd.GeoDataFrame, settings: Settings, read: list[Input]
+) -> gpd.GeoDataFrame:
     about = settings.crosswalk
     if about.path is None:
         return communes
     listed = crosswalk.named(communes, **about.model_dump())
-    read.append(Input("crosswalk", about.path.name, _sha256(about.path), int(listed["former_communes"].notna().sum())))
+    read.append(
+        Input(
+            "crosswalk",
+            about.path.name,
+            _sha256(about.path),
+            int(listed["former_communes"].notna().sum()),
+        )
+    )
     return listed
 
 
 def _communes(settings: Settings, read: list[Input], warnings: list[Fault]) -> gpd.GeoDataFrame:
     about, people = settings.boundaries, settings.population
     if about.path is None:
-        raise UserFault([Fault("no_settings", values={"expected": "[boundaries] path", "option": "--boundaries"})])
+        raise UserFault(
+            [
+                Fault(
+                    "no_settings",
+                    values={"expected": "[boundaries] path", "option": "--boundaries"},
+                )
+            ]
+        )
     communes, found = boundaries.read_communes(
-        about.path, **{name: getattr(about, name) for name in type(about).model_fields if name != "path"}
+        about.path,
+        **{name: getattr(about, name) for name in type(about).model_fields if name != "path"},
     )
     warnings += found
     read.append(Input("boundaries", about.path.name, _sha256(about.path), len(communes)))
@@ -227,7 +264,9 @@ def _months(inputs: Inputs, settings: Settings) -> Counter[str]:
 
 
 def chosen_period(inputs: Inputs, settings: Settings, wanted: str | None) -> Period:
-    """The period asked for, or the latest in the data. Raises `UserFault` where the data do not hold it."""
+    """The period asked for, or the latest in the data. Raises `UserFault` where the data do not
+    hold it.
+    """
     held = periods_in(inputs, settings)
     if wanted is None:
         if not held:
@@ -243,12 +282,22 @@ def chosen_period(inputs: Inputs, settings: Settings, wanted: str | None) -> Per
 
 
 def evidence_window(inputs: Inputs, settings: Settings, period: Period) -> list[str]:
-    """The months that the evidence is taken from; tiles are the averages of their quarter and are never widened."""
-    return period.months if len(inputs.tiles) else period.window(max(settings.evidence.window_months, period.length))
+    """The months that the evidence is taken from; tiles are the averages of their quarter and are
+    never widened.
+    """
+    return (
+        period.months
+        if len(inputs.tiles)
+        else period.window(max(settings.evidence.window_months, period.length))
+    )
 
 
-def period_warnings(inputs: Inputs, settings: Settings, period: Period, window: list[str]) -> list[Fault]:
-    """What the data lack for the period: months of the window; months passed over; a target that is not valid then."""
+def period_warnings(
+    inputs: Inputs, settings: Settings, period: Period, window: list[str]
+) -> list[Fault]:
+    """What the data lack for the period: months of the window; months passed over; a target that is
+    not valid then.
+    """
     found = []
     if counts := _months(inputs, settings):
         held = periods_in(inputs, settings)
@@ -272,10 +321,14 @@ def _joined(name: str, parts: list[pd.DataFrame]) -> pd.DataFrame:
 
 
 def _sha256(path: Path) -> str:
-    """Hash of a file; of a folder dataset (File Geodatabase), of its files' hashes in order of name."""
+    """Hash of a file; of a folder dataset (File Geodatabase), of its files' hashes in order of
+    name.
+    """
     if path.is_file():
         return files.Delivery(path, path.name).sha256
     import hashlib
 
     inner = sorted(p for p in path.rglob("*") if p.is_file())
-    return hashlib.sha256("".join(files.Delivery(p, p.name).sha256 for p in inner).encode()).hexdigest()
+    return hashlib.sha256(
+        "".join(files.Delivery(p, p.name).sha256 for p in inner).encode()
+    ).hexdigest()

@@ -1,7 +1,9 @@
-"""i-Speed / speedtest.vn exports: no public export format exists, so headings are met by Vietnamese and English aliases.
+"""i-Speed / speedtest.vn exports: no public export format exists, so headings are met by Vietnamese
+and English aliases.
 
-The first real file needs a few lines of settings at most: `guesses` gives those lines for headings that are not known.
-Does not belong here: reading values (`table.py` does, once the headings have their meaning).
+The first real file needs a few lines of settings at most: `guesses` gives those lines for headings
+that are not known. Does not belong here: reading values (`table.py` does, once the headings have
+their meaning).
 """
 
 from __future__ import annotations
@@ -12,8 +14,9 @@ from collections.abc import Mapping, Sequence
 from pipeline.sources.table import OPTIONAL, REQUIRED, Rule
 from pipeline.sources.values import folded
 
-# What may mean a phone's model (`device`, `thiết bị`) or a row's number (`id`) is not among them: one device is one vote.
-# In folded form (no accents, no case, no punctuation); units in headings are dropped before comparing.
+# What may mean a phone's model (`device`, `thiết bị`) or a row's number (`id`) is not among them:
+# one device is one vote. In folded form (no accents, no case, no punctuation); units in headings
+# are dropped before comparing.
 ALIASES: Mapping[str, tuple[str, ...]] = {
     "test_id": ("test id", "testid", "ma phep do", "ma do", "ma mau", "id phep do", "uuid", "open test uuid", "ma ket qua"),
     "measured_at": ("measured at", "thoi gian", "thoi gian do", "thoi diem", "thoi diem do", "ngay gio", "ngay do", "ngay gio do",
@@ -35,7 +38,9 @@ ALIASES: Mapping[str, tuple[str, ...]] = {
     "signal_dbm": ("signal", "rsrp", "muc tin hieu", "cuong do tin hieu", "signal strength", "level", "lte rsrp", "muc thu"),
     "device_id": ("device id", "deviceid", "ma thiet bi", "id thiet bi", "installation id", "open uuid", "imei hash"),
 }  # fmt: skip
-_UNIT_WORDS = frozenset({"mbps", "kbps", "mbit", "kbit", "s", "ms", "m", "km", "dbm", "gps", "wgs84", "wgs", "84"})
+_UNIT_WORDS = frozenset(
+    {"mbps", "kbps", "mbit", "kbit", "s", "ms", "m", "km", "dbm", "gps", "wgs84", "wgs", "84"}
+)
 
 
 def _bare(heading: str) -> str:
@@ -46,7 +51,8 @@ def _bare(heading: str) -> str:
 
 
 def column_map(headings: Sequence[str], given: Mapping[str, Rule]) -> dict[str, Rule]:
-    """Our columns → the headings that mean them: the settings' rules first, then aliases, the more usual alias first.
+    """Our columns → the headings that mean them: the settings' rules first, then aliases, the more
+    usual alias first.
 
     >>> column_map(["Thời gian đo", "Tốc độ tải xuống (Mbps)"], {})["download_mbps"].column
     'Tốc độ tải xuống (Mbps)'
@@ -76,20 +82,27 @@ def guesses(headings: Sequence[str], rules: Mapping[str, Rule]) -> dict[str, str
             continue
         bare = _bare(heading)
         near = difflib.get_close_matches(bare, flat, n=3, cutoff=0.6)
-        inside = [a for a in flat if len(a) > 3 and (f" {a} " in f" {bare} " or f" {bare} " in f" {a} ")]
+        inside = [
+            a for a in flat if len(a) > 3 and (f" {a} " in f" {bare} " or f" {bare} " in f" {a} ")
+        ]
         open_ones = [flat[a] for a in (*inside, *near) if flat[a] not in rules]
         result[heading] = open_ones[0] if open_ones else None
     return result
 
 
-def settings_lines(source: str, guessed: Mapping[str, str | None], rules: Mapping[str, Rule]) -> list[str]:
-    """The lines to paste into the settings: guesses filled in, required columns without a guess left to be named.
+def settings_lines(
+    source: str, guessed: Mapping[str, str | None], rules: Mapping[str, Rule]
+) -> list[str]:
+    """The lines to paste into the settings: guesses filled in, required columns without a guess
+    left to be named.
 
     >>> [line for line in settings_lines("ispeed", {"Mạng của tôi": "operator"}, {}) if not line.startswith("#")]
     ['[sources.ispeed.columns]', 'operator = "Mạng của tôi"']
     """
     lines = [f"[sources.{source}.columns]"]
-    proposed = {ours: heading for heading, ours in reversed(list(guessed.items())) if ours is not None}
+    proposed = {
+        ours: heading for heading, ours in reversed(list(guessed.items())) if ours is not None
+    }
     for ours in (*REQUIRED, *OPTIONAL):
         if ours in rules:
             continue

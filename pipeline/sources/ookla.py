@@ -1,7 +1,8 @@
-"""Ookla open data: tiles of zoom 16 with quarterly averages → `tiles`. Areas with averages, not tests (METHOD §2.6).
+"""Ookla open data: tiles of zoom 16 with quarterly averages → `tiles`. Areas with averages, not
+tests (METHOD §2.6).
 
-Speeds come in kbit/s, without operator and technology; the quadkey is text. The schema drifts over the quarters: only the
-columns that this project needs are asked for. Data © Ookla, CC BY-NC-SA 4.0.
+Speeds come in kbit/s, without operator and technology; the quadkey is text. The schema drifts over
+the quarters: only the columns that this project needs are asked for. Data © Ookla, CC BY-NC-SA 4.0.
 Does not belong here: splitting a tile over communes (`locate.py`).
 """
 
@@ -21,7 +22,9 @@ from pipeline.sources import values
 LICENCE = "Speedtest® by Ookla® Global Fixed and Mobile Network Performance Maps, CC BY-NC-SA 4.0"
 REQUIRED = ("quadkey", "avg_d_kbps", "tests", "devices")
 _IN_NAME = (
-    re.compile(r"(\d{4})-(01|04|07|10)-01_performance"),  # as published: 2024-07-01_performance_mobile_tiles.parquet
+    re.compile(
+        r"(\d{4})-(01|04|07|10)-01_performance"
+    ),  # as published: 2024-07-01_performance_mobile_tiles.parquet
     re.compile(r"year[=_](\d{4}).*quarter[=_]([1-4])"),
     re.compile(r"(\d{4})[-_ ]?[qQ]([1-4])"),
 )
@@ -75,14 +78,18 @@ def read_tiles(source: str, file: str, path: str, rows: pd.DataFrame) -> pd.Data
         tile_period=quarter.fillna(""),
         unreadable=unreadable.str.removeprefix(";"),
     )
-    tiles[["test_count", "device_count"]] = tiles[["test_count", "device_count"]].clip(lower=0).fillna(0.0)
+    tiles[["test_count", "device_count"]] = (
+        tiles[["test_count", "device_count"]].clip(lower=0).fillna(0.0)
+    )
     return checked("tiles", typed("tiles", tiles.reset_index(drop=True)))
 
 
 def tile_outlines(quadkeys: pd.Series) -> np.ndarray:
-    """Outlines of Bing tiles, EPSG:4326, as an array of shapely boxes; an unreadable quadkey gives an empty polygon.
+    """Outlines of Bing tiles, EPSG:4326, as an array of shapely boxes; an unreadable quadkey gives
+    an empty polygon.
 
-    Source: Bing Maps tile system (Web Mercator; digit = 1 for east + 2 for south, most significant first).
+    Source: Bing Maps tile system (Web Mercator; digit = 1 for east + 2 for south, most significant
+    first).
 
     >>> [round(edge, 4) for edge in tile_outlines(pd.Series(["0", "3"]))[1].bounds]
     [0.0, -85.0511, 180.0, 0.0]
@@ -96,7 +103,9 @@ def tile_outlines(quadkeys: pd.Series) -> np.ndarray:
     x = np.zeros(len(keys), dtype="int64")
     y = np.zeros(len(keys), dtype="int64")
     for position in range(int(level.max())):
-        digit = pd.to_numeric(keys.str.slice(position, position + 1).replace("", "0")).to_numpy(dtype="int64")
+        digit = pd.to_numeric(keys.str.slice(position, position + 1).replace("", "0")).to_numpy(
+            dtype="int64"
+        )
         within = position < level
         x = np.where(within, 2 * x + (digit & 1), x)
         y = np.where(within, 2 * y + (digit >> 1), y)

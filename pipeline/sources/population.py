@@ -18,12 +18,18 @@ RASTERS = (".tif", ".tiff", ".vrt")
 
 
 def people_per_commune(
-    communes: gpd.GeoDataFrame, path: Path, *, code_column: str, people_column: str, total: float | None
+    communes: gpd.GeoDataFrame,
+    path: Path,
+    *,
+    code_column: str,
+    people_column: str,
+    total: float | None,
 ) -> tuple[pd.Series, list[Fault]]:
     """People by `commune_code` (float, NaN where unknown) and warnings.
 
-    Raster: sums of cells weighted by the part of each cell inside the commune (exactextract), nodata left out; `total`
-    rescales the weights to an official figure. CSV: `code_column`, `people_column`. Raises `UserFault`.
+    Raster: sums of cells weighted by the part of each cell inside the commune (exactextract),
+    nodata left out; `total` rescales the weights to an official figure. CSV: `code_column`,
+    `people_column`. Raises `UserFault`.
     """
     if not path.is_file():
         raise fault("missing_file", path)
@@ -35,7 +41,9 @@ def people_per_commune(
     if total is not None and people.sum() > 0:
         people = people * (total / people.sum())
     unknown = people.index[people.isna()]
-    warnings = [Fault("no_population", path.name, values={"found": list(unknown)})] if len(unknown) else []
+    warnings = (
+        [Fault("no_population", path.name, values={"found": list(unknown)})] if len(unknown) else []
+    )
     return people, warnings
 
 
@@ -43,28 +51,39 @@ def _from_raster(communes: gpd.GeoDataFrame, path: Path) -> pd.Series:
     from exactextract import exact_extract
 
     zones = zones_on(communes, path)
-    # `count`: cells with a value; a commune that the raster does not reach has no figure, which is not zero people
-    sums = exact_extract(path, zones, ["sum", "count"], include_cols="commune_code", output="pandas")
+    # `count`: cells with a value; a commune that the raster does not reach has no figure, which is
+    # not zero people
+    sums = exact_extract(
+        path, zones, ["sum", "count"], include_cols="commune_code", output="pandas"
+    )
     people = pd.Series(
-        np.where(sums["count"] > 0, sums["sum"], np.nan), index=sums["commune_code"].astype("str"), dtype="float64"
+        np.where(sums["count"] > 0, sums["sum"], np.nan),
+        index=sums["commune_code"].astype("str"),
+        dtype="float64",
     )
     if (people < 0).any():
         raise fault("bad_population", path.name, found=f"{people.min():.1f} ({people.idxmin()})")
     return people.reindex(communes["commune_code"])
 
 
-def count_per_commune(communes: gpd.GeoDataFrame, path: Path, *, code_column: str, count_column: str) -> pd.Series:
+def count_per_commune(
+    communes: gpd.GeoDataFrame, path: Path, *, code_column: str, count_column: str
+) -> pd.Series:
     """Any count by `commune_code` from a CSV, NaN where it names none. Raises `UserFault`."""
     if not path.is_file():
         raise fault("missing_file", path)
     return _from_table(communes, path, code_column, count_column)
 
 
-def _from_table(communes: gpd.GeoDataFrame, path: Path, code_column: str, people_column: str) -> pd.Series:
+def _from_table(
+    communes: gpd.GeoDataFrame, path: Path, code_column: str, people_column: str
+) -> pd.Series:
     try:
         table = pd.read_csv(path, dtype="str", encoding="utf-8-sig")
     except (UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        raise fault("unreadable_file", path.name, found=str(error)[:160], expected="CSV, UTF-8") from None
+        raise fault(
+            "unreadable_file", path.name, found=str(error)[:160], expected="CSV, UTF-8"
+        ) from None
     missing = [c for c in (code_column, people_column) if c not in table.columns]
     if missing:
         raise UserFault(
@@ -82,7 +101,13 @@ def _from_table(communes: gpd.GeoDataFrame, path: Path, code_column: str, people
         )
     people = pd.to_numeric(table[people_column], errors="coerce")
     faults = [
-        Fault("bad_population", path.name, int(row) + 2, people_column, {"found": table[people_column].iloc[row]})
+        Fault(
+            "bad_population",
+            path.name,
+            int(row) + 2,
+            people_column,
+            {"found": table[people_column].iloc[row]},
+        )
         for row in np.flatnonzero((people < 0) | (people.isna() & table[people_column].notna()))
     ]
     codes = table[code_column].str.strip()
@@ -92,7 +117,9 @@ def _from_table(communes: gpd.GeoDataFrame, path: Path, code_column: str, people
     ]
     if faults:
         raise UserFault(faults)
-    result = pd.Series(people.to_numpy(dtype="float64"), index=codes).reindex(communes["commune_code"])
+    result = pd.Series(people.to_numpy(dtype="float64"), index=codes).reindex(
+        communes["commune_code"]
+    )
     if result.isna().all():
         raise fault(
             "no_code_met",
@@ -111,7 +138,10 @@ def crowded(communes: gpd.GeoDataFrame) -> list[str]:
     """Communes with more people per km² than is believed: their figure is questioned, and used."""
     density = communes["population"] / communes["area_km2"].where(communes["area_km2"] > 0)
     found = communes[density > CROWDED_PER_KM2]
-    return [f"{code} ({round(d):,}/km²)" for code, d in zip(found["commune_code"], density[found.index], strict=True)]
+    return [
+        f"{code} ({round(d):,}/km²)"
+        for code, d in zip(found["commune_code"], density[found.index], strict=True)
+    ]
 
 
 def raster_path(path: Path | None) -> Path | None:
@@ -120,10 +150,12 @@ def raster_path(path: Path | None) -> Path | None:
 
 
 def people_of_cells(cells: gpd.GeoSeries, communes: gpd.GeoDataFrame, path: Path) -> pd.Series:
-    """People by cell (index of `cells`, EPSG:4326): the raster's spread inside each commune, scaled to the commune's people.
+    """People by cell (index of `cells`, EPSG:4326): the raster's spread inside each commune, scaled
+    to the commune's people.
 
-    A cell over a border takes part of both communes; outside every commune nobody is counted. NaN where no commune's people
-    are known. Formula: sum over pieces of (raster sum of the piece / raster sum of the commune) × people of the commune.
+    A cell over a border takes part of both communes; outside every commune nobody is counted. NaN
+    where no commune's people are known. Formula: sum over pieces of (raster sum of the piece /
+    raster sum of the commune) × people of the commune.
     """
     from exactextract import exact_extract
 
@@ -138,7 +170,11 @@ def people_of_cells(cells: gpd.GeoSeries, communes: gpd.GeoDataFrame, path: Path
         return result
     of_commune = exact_extract(path, zones, ["sum"], include_cols="commune_code", output="pandas")
     of_piece = exact_extract(
-        path, pieces.to_crs(zones.crs), ["sum"], include_cols=["cell", "commune_code"], output="pandas"
+        path,
+        pieces.to_crs(zones.crs),
+        ["sum"],
+        include_cols=["cell", "commune_code"],
+        output="pandas",
     )
     weight = of_commune.set_index("commune_code")["sum"]
     people = communes.set_index("commune_code")["population"]

@@ -1,4 +1,5 @@
-"""Finished runs, read back: the gap ledger that a run continues, and the tables that `explain` and `diff` speak of.
+"""Finished runs, read back: the gap ledger that a run continues, and the tables that `explain` and
+`diff` speak of.
 
 Does not belong here: deliveries (`inputs.py`), what follows from the ledger (`gaps.py`).
 """
@@ -27,28 +28,34 @@ def no_ledger() -> pd.DataFrame:
 
 
 def read_ledger(out: Path, period: Period) -> tuple[pd.DataFrame, list[Input]]:
-    """(ledger of the latest earlier period of the same length under `out`, the file as an input); empty where there is none.
+    """(ledger of the latest earlier period of the same length under `out`, the file as an input);
+    empty where there is none.
 
-    Later periods are never looked at, so that a past period rebuilt gives the same ledger. Raises `UserFault` for a file
-    that is no ledger.
+    Later periods are never looked at, so that a past period rebuilt gives the same ledger. Raises
+    `UserFault` for a file that is no ledger.
     """
     path = _latest_before(out, period, LEDGER)
     if path is None:
         return no_ledger(), []
     try:
         table = pd.read_parquet(path)
-        ledger = checked("gap_ledger", typed("gap_ledger", table.drop(columns="notice", errors="ignore")))
+        ledger = checked(
+            "gap_ledger", typed("gap_ledger", table.drop(columns="notice", errors="ignore"))
+        )
     except (OSError, ValueError, KeyError, AssertionError, TypeError) as error:
         raise fault("bad_ledger", path, found=type(error).__name__) from None
     name = path.relative_to(out).as_posix()
-    return ledger, [Input("gap ledger", name, hashlib.sha256(path.read_bytes()).hexdigest(), len(ledger))]
+    return ledger, [
+        Input("gap ledger", name, hashlib.sha256(path.read_bytes()).hexdigest(), len(ledger))
+    ]
 
 
 def read_former_status(out: Path, period: Period) -> tuple[pd.DataFrame | None, list[Input]]:
-    """(`commune_status` of the period before this one, of the same length, under `out`; the file as an input), or (None, []).
+    """(`commune_status` of the period before this one, of the same length, under `out`; the file as
+    an input), or (None, []).
 
-    Only the period just before: over a longer time "since the former period" would say too much. Raises `UserFault` where
-    another version made the file.
+    Only the period just before: over a longer time "since the former period" would say too much.
+    Raises `UserFault` where another version made the file.
     """
     path = _latest_before(out, period, STATUS)
     if path is None or Period.parse(path.parents[1].name) != period.before():
@@ -60,13 +67,21 @@ def read_former_status(out: Path, period: Period) -> tuple[pd.DataFrame | None, 
     if missing := [name for name in TABLES["commune_status"] if name not in table.columns]:
         raise fault("old_run", path.parents[1], found=missing)
     name = path.relative_to(out).as_posix()
-    return table, [Input("former period", name, hashlib.sha256(path.read_bytes()).hexdigest(), len(table))]
+    return table, [
+        Input("former period", name, hashlib.sha256(path.read_bytes()).hexdigest(), len(table))
+    ]
 
 
 def _latest_before(out: Path, period: Period, file: str) -> Path | None:
-    """`file` of the latest period under `out` that is earlier and of the same length, where there is one."""
+    """`file` of the latest period under `out` that is earlier and of the same length, where there
+    is one.
+    """
     before = [(earlier, name) for earlier, name in _periods(out) if earlier.length == period.length]
-    before = [(earlier, name) for earlier, name in before if earlier < period and (out / name / file).is_file()]
+    before = [
+        (earlier, name)
+        for earlier, name in before
+        if earlier < period and (out / name / file).is_file()
+    ]
     return out / max(before)[1] / file if before else None
 
 
@@ -92,9 +107,12 @@ class Run:
 
 
 def latest_run(out: Path, period: str | None) -> Path:
-    """The folder of a period under `out`; of the latest where none is named. Raises `UserFault` where there is none."""
+    """The folder of a period under `out`; of the latest where none is named. Raises `UserFault`
+    where there is none.
+    """
     held = sorted(
-        (p for p in _periods(out) if (out / p[1] / "manifest.json").is_file()), key=lambda p: (p[0].last, p[0])
+        (p for p in _periods(out) if (out / p[1] / "manifest.json").is_file()),
+        key=lambda p: (p[0].last, p[0]),
     )
     if period is not None:
         wanted = Period.parse(period)
@@ -109,7 +127,11 @@ def read_run(folder: Path) -> Run:
     try:
         manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
         tables = [pd.read_parquet(folder / "tables" / f"{name}.parquet") for name in RUN_TABLES]
-        missing = [n for n, t in zip(RUN_TABLES, tables, strict=True) if not set(TABLES[n]) <= set(t.columns)]
+        missing = [
+            n
+            for n, t in zip(RUN_TABLES, tables, strict=True)
+            if not set(TABLES[n]) <= set(t.columns)
+        ]
     except (OSError, ValueError):
         raise fault("no_run", folder) from None
     if missing or "settings" not in manifest:

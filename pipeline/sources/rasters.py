@@ -16,7 +16,8 @@ from pipeline.schema.errors import fault
 def zones_on(communes: gpd.GeoDataFrame, path: Path) -> gpd.GeoDataFrame:
     """The communes (commune_code, geometry) in the raster's CRS.
 
-    Raises `UserFault` for a file that is missing or no raster, without a CRS (never guessed), or that covers no commune.
+    Raises `UserFault` for a file that is missing or no raster, without a CRS (never guessed), or
+    that covers no commune.
     """
     import rasterio
 
@@ -26,7 +27,9 @@ def zones_on(communes: gpd.GeoDataFrame, path: Path) -> gpd.GeoDataFrame:
         with rasterio.open(path) as raster:
             crs, bounds = raster.crs, raster.bounds
     except rasterio.errors.RasterioIOError as error:
-        raise fault("unreadable_file", path.name, found=str(error)[:160], expected="GeoTIFF") from None
+        raise fault(
+            "unreadable_file", path.name, found=str(error)[:160], expected="GeoTIFF"
+        ) from None
     if crs is None:
         raise fault("no_crs", path.name)
     zones = communes[["commune_code", "geometry"]].to_crs(crs)

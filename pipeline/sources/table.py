@@ -1,6 +1,8 @@
-"""Any table with a column map → `tests`: our columns, our units, our names; every row comes through, readable or not.
+"""Any table with a column map → `tests`: our columns, our units, our names; every row comes
+through, readable or not.
 
-Does not belong here: guessing what a heading means (`ispeed.py`), deciding whether a row counts (`clean.py`).
+Does not belong here: guessing what a heading means (`ispeed.py`), deciding whether a row counts
+(`clean.py`).
 """
 
 from __future__ import annotations
@@ -20,18 +22,30 @@ from pipeline.sources import values
 from pipeline.sources.files import OVERFLOW
 
 REQUIRED = ("measured_at", "latitude", "longitude", "operator", "technology", "download_mbps")
-OPTIONAL = ("test_id", "location_accuracy_m", "upload_mbps", "latency_ms", "jitter_ms", "signal_dbm", "device_id")
+OPTIONAL = (
+    "test_id",
+    "location_accuracy_m",
+    "upload_mbps",
+    "latency_ms",
+    "jitter_ms",
+    "signal_dbm",
+    "device_id",
+)
 NEVER_NEGATIVE = (
     "upload_mbps",
     "latency_ms",
     "jitter_ms",
 )  # −1 stands for "not measured"; download is judged in `clean`
-_IN_HEADING = re.compile(r"[(\[]\s*([A-Za-z/]+)\s*[)\]]|_(kbps|mbps|kbit|ms|km|m|dbm)$", re.IGNORECASE)
+_IN_HEADING = re.compile(
+    r"[(\[]\s*([A-Za-z/]+)\s*[)\]]|_(kbps|mbps|kbit|ms|km|m|dbm)$", re.IGNORECASE
+)
 
 
 @dataclass(frozen=True)
 class Rule:
-    """Where one of our columns comes from: a foreign column or a constant, its unit and time format."""
+    """Where one of our columns comes from: a foreign column or a constant, its unit and time
+    format.
+    """
 
     column: str | None = None
     value: str | None = None
@@ -54,13 +68,29 @@ def map_faults(file: str, headings: list[str], rules: Mapping[str, Rule]) -> lis
     faults = []
     for ours, rule in rules.items():
         if ours not in (*REQUIRED, *OPTIONAL):
-            faults.append(Fault("unknown_our_column", file, None, ours, {"expected": [*REQUIRED, *OPTIONAL]}))
+            faults.append(
+                Fault("unknown_our_column", file, None, ours, {"expected": [*REQUIRED, *OPTIONAL]})
+            )
         if rule.column is not None and rule.column not in headings:
-            faults.append(Fault("missing_column", file, 1, rule.column, {"found": headings, "ours": ours}))
+            faults.append(
+                Fault("missing_column", file, 1, rule.column, {"found": headings, "ours": ours})
+            )
         known_units = values.UNITS.get(ours, {})
         if rule.unit is not None and rule.unit.casefold() not in known_units:
-            faults.append(Fault("unknown_unit", file, None, ours, {"found": rule.unit, "expected": list(known_units)}))
-    faults += [Fault("unmapped_column", file, 1, ours, {"found": headings}) for ours in REQUIRED if ours not in rules]
+            faults.append(
+                Fault(
+                    "unknown_unit",
+                    file,
+                    None,
+                    ours,
+                    {"found": rule.unit, "expected": list(known_units)},
+                )
+            )
+    faults += [
+        Fault("unmapped_column", file, 1, ours, {"found": headings})
+        for ours in REQUIRED
+        if ours not in rules
+    ]
     return faults
 
 
@@ -76,10 +106,13 @@ def read_tests(
 ) -> pd.DataFrame:
     """Rows of one file → `tests`. Raises `UserFault` with every fault of the column map.
 
-    `rows` is indexed by source_row. Without names in the settings the operators as met are the operators. In typed rows
-    (not `is_delimited`) no field can have slipped. Batches after the first of a part are held to the dtypes alone.
+    `rows` is indexed by source_row. Without names in the settings the operators as met are the
+    operators. In typed rows (not `is_delimited`) no field can have slipped. Batches after the first
+    of a part are held to the dtypes alone.
     """
-    if faults := map_faults(file, [c for c in rows.columns if not str(c).startswith(OVERFLOW)], rules):
+    if faults := map_faults(
+        file, [c for c in rows.columns if not str(c).startswith(OVERFLOW)], rules
+    ):
         raise UserFault(faults)
     result: dict[str, pd.Series] = {}
     lost = {"row": _is_broken(rows)} if is_delimited else {}
@@ -108,9 +141,14 @@ def read_tests(
 
 
 def names_not_met(rows: pd.DataFrame, rule: Rule, read: pd.Series) -> dict[str, int]:
-    """Names in a file that were not understood, and how often they stand there: `read` is the column they were read into."""
+    """Names in a file that were not understood, and how often they stand there: `read` is the
+    column they were read into.
+    """
     met = _column(rows, rule).reset_index(drop=True)
-    return {str(name): int(count) for name, count in met[values.present(met) & read.isna()].value_counts().items()}
+    return {
+        str(name): int(count)
+        for name, count in met[values.present(met) & read.isna()].value_counts().items()
+    }
 
 
 def _nothing(ours: str, index: pd.Index) -> pd.Series:
@@ -141,7 +179,9 @@ def _listed(lost: dict[str, pd.Series], index: pd.Index) -> pd.Series:
     """The names of what is lost in each row, `;`-separated."""
     names = [name for name, rows in lost.items() if rows.any()]
     if not names:
-        return pd.Series(pd.Categorical.from_codes(np.zeros(len(index), dtype=np.int8), [""]), index=index)
+        return pd.Series(
+            pd.Categorical.from_codes(np.zeros(len(index), dtype=np.int8), [""]), index=index
+        )
     text = pd.Series("", index=index, dtype="str")
     for name in names:
         text = text.where(~lost[name], text + f";{name}")
@@ -169,9 +209,16 @@ def _read(ours: str, column: pd.Series, rule: Rule, reading: Reading) -> pd.Seri
 
 
 def _read_once_each(ours: str, column: pd.Series, rule: Rule, reading: Reading) -> pd.Series:
-    """As `_read`: of texts that stand there as categories only the distinct ones are read; texts come out as categories."""
+    """As `_read`: of texts that stand there as categories only the distinct ones are read; texts
+    come out as categories.
+    """
     distinct = pd.Series(column.cat.categories.astype("str"), dtype="str")
-    read = _read(ours, pd.concat([distinct, pd.Series([None], dtype="str")], ignore_index=True), rule, reading)
+    read = _read(
+        ours,
+        pd.concat([distinct, pd.Series([None], dtype="str")], ignore_index=True),
+        rule,
+        reading,
+    )
     codes = column.cat.codes.to_numpy()  # −1, the last of them, is null
     if not isinstance(read.dtype, pd.StringDtype):
         return pd.Series(read.array[codes], index=column.index)

@@ -1,4 +1,5 @@
-"""Foreign text → numbers, times and technologies. A text that cannot be read gives null and is reported, never guessed.
+"""Foreign text → numbers, times and technologies. A text that cannot be read gives null and is
+reported, never guessed.
 
 Does not belong here: whether a value is believable (`clean.py`).
 """
@@ -16,7 +17,22 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-MISSING = frozenset({"", "-", "--", "n/a", "na", "nan", "null", "none", "không có", "không rõ", "unknown", "undefined"})
+MISSING = frozenset(
+    {
+        "",
+        "-",
+        "--",
+        "n/a",
+        "na",
+        "nan",
+        "null",
+        "none",
+        "không có",
+        "không rõ",
+        "unknown",
+        "undefined",
+    }
+)
 SPEED_UNITS = {"bps": 1e-6, "bit/s": 1e-6, "kbps": 1e-3, "kbit/s": 1e-3, "mbps": 1.0, "mbit/s": 1.0, "gbps": 1e3,
                "gbit/s": 1e3, "kb/s": 8e-3, "mb/s": 8.0}  # fmt: skip
 TIME_UNITS = {"ms": 1.0, "s": 1e3, "us": 1e-3}
@@ -37,7 +53,8 @@ TECHNOLOGY_NAMES: Mapping[str, tuple[str, ...]] = {
     "5G": ("5g", "nr", "5g nr", "5g sa", "5g nsa", "nr sa", "nr nsa", "nrnsa", "nrsa", "lte+nr", "endc", "en-dc", "5g+"),
     "wifi": ("wifi", "wi-fi", "wlan", "wireless", "ethernet", "lan", "fttx", "fixed"),
 }  # fmt: skip
-# Tried in turn on what ISO 8601 does not read. Day before month: month-first files must say so in the settings.
+# Tried in turn on what ISO 8601 does not read. Day before month: month-first files must say so in
+# the settings.
 TIME_FORMATS = ("%d/%m/%Y %H:%M:%S", "%d/%m/%Y %H:%M", "%H:%M:%S %d/%m/%Y", "%H:%M %d/%m/%Y", "%d-%m-%Y %H:%M:%S",
                 "%d-%m-%Y %H:%M", "%d.%m.%Y %H:%M:%S", "%Y/%m/%d %H:%M:%S", "%Y/%m/%d %H:%M")  # fmt: skip
 _MISSING = pa.array(sorted(MISSING), type=pa.large_string())
@@ -47,7 +64,8 @@ _SINGLE_SPACE = re.compile(r"\s+")
 
 
 def folded(text: str) -> str:
-    """Text without accents, đ, case and punctuation: the form in which headings and names are compared.
+    """Text without accents, đ, case and punctuation: the form in which headings and names are
+    compared.
 
     >>> folded("Tốc độ tải xuống (Mbps)")
     'toc do tai xuong mbps'
@@ -58,7 +76,9 @@ def folded(text: str) -> str:
 
 
 def name_key(text: str) -> str:
-    """A name without case and stray spaces, in one Unicode form; accents stay: `Mobifone ` meets `mobifone`."""
+    """A name without case and stray spaces, in one Unicode form; accents stay: `Mobifone ` meets
+    `mobifone`.
+    """
     return _SINGLE_SPACE.sub(" ", unicodedata.normalize("NFC", text)).strip().casefold()
 
 
@@ -98,8 +118,8 @@ def by_distinct(column: pd.Series, read: Callable[[str], str | None]) -> pd.Seri
 def numbers(column: pd.Series, decimal: str | None = None) -> pd.Series:
     """Text → float64; what cannot be read is NaN.
 
-    With both separators the last one is decimal. A lone comma is decimal (as Vietnam writes) and a lone point too,
-    unless `decimal` says which one is; the other then separates thousands.
+    With both separators the last one is decimal. A lone comma is decimal (as Vietnam writes) and a
+    lone point too, unless `decimal` says which one is; the other then separates thousands.
 
     >>> numbers(pd.Series(["12,5", "1.234,5", "1,234.5", "7", "-", "x"])).tolist()
     [12.5, 1234.5, 1234.5, 7.0, nan, nan]
@@ -112,14 +132,22 @@ def numbers(column: pd.Series, decimal: str | None = None) -> pd.Series:
         return column.astype("float64")
     if decimal is None and (plain := _plain_numbers(column)) is not None:
         return plain
-    text = column.where(present(column)).astype("str").str.strip().str.replace("\u00a0", "").str.replace(" ", "")
+    text = (
+        column.where(present(column))
+        .astype("str")
+        .str.strip()
+        .str.replace("\u00a0", "")
+        .str.replace(" ", "")
+    )
     if decimal == ",":
         plain = text.str.replace(".", "", regex=False).str.replace(",", ".", regex=False)
     elif decimal == ".":
         plain = text.str.replace(",", "", regex=False)
     else:
         for mark in (",", "."):  # a separator that stands more than once separates thousands
-            text = text.where(~text.str.count(re.escape(mark)).gt(1), text.str.replace(mark, "", regex=False))
+            text = text.where(
+                ~text.str.count(re.escape(mark)).gt(1), text.str.replace(mark, "", regex=False)
+            )
         comma_last = text.str.rfind(",") > text.str.rfind(".")
         european = text.str.replace(".", "", regex=False).str.replace(",", ".", regex=False)
         plain = text.str.replace(",", "", regex=False).where(~comma_last.fillna(False), european)
@@ -128,7 +156,9 @@ def numbers(column: pd.Series, decimal: str | None = None) -> pd.Series:
 
 
 def _plain_numbers(column: pd.Series) -> pd.Series | None:
-    """The numbers of a column that holds only digits with at most one decimal point, as most do; None of any other."""
+    """The numbers of a column that holds only digits with at most one decimal point, as most do;
+    None of any other.
+    """
     try:
         read = pc.cast(_trimmed(column), pa.float64()).to_numpy(zero_copy_only=False)
     except pa.ArrowInvalid:
@@ -140,15 +170,17 @@ def _plain_numbers(column: pd.Series) -> pd.Series | None:
 def times(column: pd.Series, timezone: ZoneInfo, form: str | None = None) -> pd.Series:
     """Text → UTC; what cannot be read is NaT. Times without an offset are local in `timezone`.
 
-    `form`: a strptime format, `unix_s` or `unix_ms`; absent: ISO 8601, then day-first forms. The hour that a clock
-    change repeats is taken as standard time, the one it skips moves forward.
+    `form`: a strptime format, `unix_s` or `unix_ms`; absent: ISO 8601, then day-first forms. The
+    hour that a clock change repeats is taken as standard time, the one it skips moves forward.
 
     >>> str(times(pd.Series(["05/10/2026 07:30"]), ZoneInfo("Asia/Ho_Chi_Minh"))[0])
     '2026-10-05 00:30:00+00:00'
     """
     if pd.api.types.is_datetime64_any_dtype(column):
         aware = getattr(column.dt, "tz", None) is not None
-        return column.dt.tz_convert("UTC").dt.as_unit("us") if aware else _localised(column, timezone)
+        return (
+            column.dt.tz_convert("UTC").dt.as_unit("us") if aware else _localised(column, timezone)
+        )
     if form in ("unix_s", "unix_ms"):
         seconds = numbers(column) / (1e3 if form == "unix_ms" else 1)
         believable = seconds.where(seconds.between(0, 253_402_300_799))  # 1970 to 9999
@@ -157,15 +189,18 @@ def times(column: pd.Series, timezone: ZoneInfo, form: str | None = None) -> pd.
     if form:
         has_offset = pd.Series("%z" in form, index=text.index)
         return _parsed(text, form, has_offset, timezone)
-    has_offset = text.str.contains(_OFFSET, regex=True).fillna(False) & text.str.contains(":", regex=False).fillna(
-        False
-    )
+    has_offset = text.str.contains(_OFFSET, regex=True).fillna(False) & text.str.contains(
+        ":", regex=False
+    ).fillna(False)
     result = _parsed(text, "ISO8601", has_offset, timezone)
     for candidate in TIME_FORMATS:
         left = result.isna() & text.notna()
         if not left.any():
             break
-        result = result.where(~left, _parsed(text.where(left), candidate, pd.Series(False, index=text.index), timezone))
+        result = result.where(
+            ~left,
+            _parsed(text.where(left), candidate, pd.Series(False, index=text.index), timezone),
+        )
     return result
 
 
@@ -196,13 +231,16 @@ def names(column: pd.Series) -> pd.Series:
 
 
 def renamed(column: pd.Series, names: Mapping[str, tuple[str, ...]]) -> pd.Series:
-    """Names as met → ours, by `name_key`; a name that is not listed gives null. Ours is always understood as itself.
+    """Names as met → ours, by `name_key`; a name that is not listed gives null. Ours is always
+    understood as itself.
 
     >>> renamed(pd.Series(["VIETTEL ", "452-04", "Digi"]), {"Viettel": ("452-04",)}).tolist()
     ['Viettel', 'Viettel', nan]
     """
     known = {name_key(met): ours for ours, all_met in names.items() for met in (ours, *all_met)}
-    return by_distinct(column, lambda text: None if text.strip().lower() in MISSING else known.get(name_key(text)))
+    return by_distinct(
+        column, lambda text: None if text.strip().lower() in MISSING else known.get(name_key(text))
+    )
 
 
 def technologies(column: pd.Series, more: Mapping[str, tuple[str, ...]]) -> pd.Series:

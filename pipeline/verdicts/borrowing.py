@@ -1,10 +1,12 @@
-"""What a commune × operator may borrow: a crossed random-effects model over communes and operators (docs/method.md, "Borrowing").
+"""What a commune × operator may borrow: a crossed random-effects model over communes and operators
+(docs/method.md, "Borrowing").
 
-ȳ_ij = mu_j + a_i + c_ij + e_ij: mean log speed of operator j in commune i; a_i ~ N(0, τ²ρ) is shared by the operators of a
-commune (terrain, backhaul, power), c_ij ~ N(0, τ²(1−ρ)) is the operator's own there, e_ij ~ N(0, sw_j²/m_ij). Everything
-has a closed form given (τ, ρ); these are integrated over a grid with their restricted likelihood (REML), so that what the
-data do not tell about them widens the posterior.
-Does not belong here: direct evidence (`statistics.py`), what may be claimed from it (`judge.py`).
+ȳ_ij = mu_j + a_i + c_ij + e_ij: mean log speed of operator j in commune i; a_i ~ N(0, τ²ρ) is
+shared by the operators of a commune (terrain, backhaul, power), c_ij ~ N(0, τ²(1−ρ)) is the
+operator's own there, e_ij ~ N(0, sw_j²/m_ij). Everything has a closed form given (τ, ρ); these are
+integrated over a grid with their restricted likelihood (REML), so that what the data do not tell
+about them widens the posterior. Does not belong here: direct evidence (`statistics.py`), what may
+be claimed from it (`judge.py`).
 """
 
 from __future__ import annotations
@@ -21,14 +23,17 @@ from pipeline.schema.tables import ALL
 
 Floats = npt.NDArray[np.float64]
 COLUMNS = ("borrowed_mean_mbps", "borrowed_gap_probability")
-# τ: uniform prior on the standard deviation (Gelman, Bayesian Analysis 1(3), 2006), here on a geometric grid; ρ: uniform
+# τ: uniform prior on the standard deviation (Gelman, Bayesian Analysis 1(3), 2006), here on a
+# geometric grid; ρ: uniform
 TOTAL_SDS = np.geomspace(0.02, 1.6, 28)
 SHARED_SHARES = np.linspace(0.0, 1.0, 9)
 
 
 @dataclass(frozen=True)
 class Given:
-    """The posterior at one (τ, ρ): log restricted likelihood × prior, and by commune × operator mean and variance of mu + a + c."""
+    """The posterior at one (τ, ρ): log restricted likelihood × prior, and by commune × operator
+    mean and variance of mu + a + c.
+    """
 
     log_weight: float
     mean: Floats
@@ -36,7 +41,8 @@ class Given:
 
 
 def conditional(log_mean: Floats, error: Floats, total_sd: float, shared_share: float) -> Given:
-    """Posterior given (τ, ρ). `log_mean`, `error` (variance of log_mean; infinite where nobody tested): communes × operators.
+    """Posterior given (τ, ρ). `log_mean`, `error` (variance of log_mean; infinite where nobody
+    tested): communes × operators.
 
     V_i = diag(d_ij) + τ²ρ 11', d = τ²(1−ρ) + error, inverted by Sherman–Morrison; mu_j flat (REML).
     """
@@ -58,13 +64,19 @@ def conditional(log_mean: Floats, error: Floats, total_sd: float, shared_share: 
     mean = mu + (1 - pull) * (k * wr)[:, None] + pull * residual
     # d(mu + a + c)/d mu = (1 − pull)(unit vector of j − k_i w_i)
     lean = -(k[:, None] * w)
-    mu_part = np.einsum("ij,jk,ik->i", lean, mu_variance, lean)[:, None] + 2 * lean @ mu_variance + np.diag(mu_variance)
+    mu_part = (
+        np.einsum("ij,jk,ik->i", lean, mu_variance, lean)[:, None]
+        + 2 * lean @ mu_variance
+        + np.diag(mu_variance)
+    )
     noise = np.where(known, pull * np.where(known, error, 0.0), own)
     return Given(float(log_weight), mean, noise + (1 - pull) ** 2 * (k[:, None] + mu_part))
 
 
 def integrated(log_mean: Floats, error: Floats) -> Iterator[tuple[float, Given]]:
-    """(weight, posterior) over the grid of (τ, ρ), weights summing to 1; points that weigh next to nothing are left out."""
+    """(weight, posterior) over the grid of (τ, ρ), weights summing to 1; points that weigh next to
+    nothing are left out.
+    """
     grid = [(total, share) for total in TOTAL_SDS for share in SHARED_SHARES]
     logs = np.array([conditional(log_mean, error, *point).log_weight for point in grid])
     weights = np.exp(logs - logs.max())
@@ -76,19 +88,21 @@ def integrated(log_mean: Floats, error: Floats) -> Iterator[tuple[float, Given]]
 
 
 def borrow(units: pd.DataFrame, *, target: float, min_units: int) -> pd.DataFrame:
-    """Units' figures → `borrowed_mean_mbps`, `borrowed_gap_probability` = P(mean < target | everybody's tests), by unit.
+    """Units' figures → `borrowed_mean_mbps`, `borrowed_gap_probability` = P(mean < target |
+    everybody's tests), by unit.
 
-    `units`: index (commune_code, operator), m, log_mean, log_var. Named operators only; empty where fewer than `min_units`
-    units have two devices, or where none of an operator's units shows a spread. sw_j² is pooled within the operator's units.
+    `units`: index (commune_code, operator), m, log_mean, log_var. Named operators only; empty where
+    fewer than `min_units` units have two devices, or where none of an operator's units shows a
+    spread. sw_j² is pooled within the operator's units.
     """
     result = pd.DataFrame(np.nan, index=units.index, columns=list(COLUMNS))
     named = units[(units.index.get_level_values("operator") != ALL) & units["m"].gt(0)].sort_index()
     spread = named[named["m"] >= 2]
     if len(spread) < min_units:
         return result
-    within = ((spread["m"] - 1) * spread["log_var"]).groupby("operator").sum() / (spread["m"] - 1).groupby(
-        "operator"
-    ).sum()
+    within = ((spread["m"] - 1) * spread["log_var"]).groupby("operator").sum() / (
+        spread["m"] - 1
+    ).groupby("operator").sum()
     within = within[within > 0]
     named = named[named.index.get_level_values("operator").isin(within.index)]
     if named.empty:
@@ -104,7 +118,10 @@ def borrow(units: pd.DataFrame, *, target: float, min_units: int) -> pd.DataFram
     mean, probability = np.zeros(len(named)), np.zeros(len(named))
     for weight, given in integrated(log_mean, error):
         # log of the arithmetic mean of log-normal speeds
-        middle, variance = given.mean[place, operator] + spread / 2, given.variance[place, operator] + doubt / 4
+        middle, variance = (
+            given.mean[place, operator] + spread / 2,
+            given.variance[place, operator] + doubt / 4,
+        )
         mean += weight * middle
         probability += weight * special.ndtr((np.log(target) - middle) / np.sqrt(variance))
     result.loc[named.index, COLUMNS[0]] = np.exp(mean)
@@ -113,11 +130,13 @@ def borrow(units: pd.DataFrame, *, target: float, min_units: int) -> pd.DataFram
 
 
 def shrunk_spread(m: Floats, log_var: Floats, pooled: Floats) -> tuple[Floats, Floats]:
-    """(variance of log device values of each unit, what is not known of it): its own s², shrunk towards the operator's.
+    """(variance of log device values of each unit, what is not known of it): its own s², shrunk
+    towards the operator's.
 
-    Units differ in their spread (few villages or many, uneven ones or alike), and half of it enters the mean speed. s² of m
-    normal values has variance 2σ⁴/(m−1); what s² varies beyond that, by moments, is the spread of the spreads. Left out,
-    what was called 98 % certain was right in 94 % where every true mean is near the target (docs/decisions/0002).
+    Units differ in their spread (few villages or many, uneven ones or alike), and half of it enters
+    the mean speed. s² of m normal values has variance 2σ⁴/(m−1); what s² varies beyond that, by
+    moments, is the spread of the spreads. Left out, what was called 98 % certain was right in 94 %
+    where every true mean is near the target (docs/decisions/0002).
     """
     known = m >= 3
     sampling = np.where(known, 2 * pooled**2 / np.maximum(m - 1, 1), np.inf)
@@ -130,11 +149,16 @@ def shrunk_spread(m: Floats, log_var: Floats, pooled: Floats) -> tuple[Floats, F
 
 
 def selected(
-    probability: pd.Series, candidates: pd.Series, max_false_discovery_rate: float, min_probability: float = 0.0
+    probability: pd.Series,
+    candidates: pd.Series,
+    max_false_discovery_rate: float,
+    min_probability: float = 0.0,
 ) -> pd.Series:
-    """The largest set of candidates, likeliest first, whose expected share of false ones (mean of 1 − P) keeps the rate.
+    """The largest set of candidates, likeliest first, whose expected share of false ones (mean of 1
+    − P) keeps the rate.
 
-    None at rate 0. None that is itself less likely than `min_probability`: one verdict is disputed at a time.
+    None at rate 0. None that is itself less likely than `min_probability`: one verdict is disputed
+    at a time.
 
     Source: Newton et al., Biostatistics 5(2), 2004 (direct posterior probability approach).
 
@@ -142,8 +166,12 @@ def selected(
     >>> selected(p, yes, 0.02).tolist()
     [True, True, False, False]
     """
-    chances = probability[candidates & (probability >= min_probability)].sort_values(ascending=False, kind="stable")
+    chances = probability[candidates & (probability >= min_probability)].sort_values(
+        ascending=False, kind="stable"
+    )
     # ties stand or fall together: the order of rows must not matter
     expected = (1 - chances).expanding().mean().groupby(chances.to_numpy()).transform("last")
-    chosen = chances.index[expected <= max_false_discovery_rate] if max_false_discovery_rate > 0 else []
+    chosen = (
+        chances.index[expected <= max_false_discovery_rate] if max_false_discovery_rate > 0 else []
+    )
     return pd.Series(probability.index.isin(chosen), index=probability.index)

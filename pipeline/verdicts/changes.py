@@ -1,6 +1,8 @@
-"""What became of each commune × operator since the former period: new and closed gaps, and speeds that surely moved.
+"""What became of each commune × operator since the former period: new and closed gaps, and speeds
+that surely moved.
 
-Does not belong here: finding the former period (`former.py`), gap areas from month to month (`gaps.py`).
+Does not belong here: finding the former period (`former.py`), gap areas from month to month
+(`gaps.py`).
 """
 
 from __future__ import annotations
@@ -18,15 +20,19 @@ _COMPARED = ("status", "mean_mbps", "lo_mbps", "hi_mbps")
 def changes(status: pd.DataFrame, former: pd.DataFrame | None) -> pd.DataFrame:
     """Two `commune_status` → `changes`: a row for each commune × operator that both periods hold.
 
-    Codes are compared within one boundary vintage only: in the 2025 reform they were re-used. The first that holds:
-    `new_gap`: called a gap now and not then (it may have been there untested); `closed_gap`: a gap then, the target met
-    now; `worse`, `better`: the two intervals lie apart; `no_change`: both have an interval and these meet, so that no
-    change can be told from chance; `not_comparable`: one of them has none. The periods' windows overlap, which makes
-    intervals that lie apart rarer, never more frequent, than their confidence promises. `None`: no former period.
+    Codes are compared within one boundary vintage only: in the 2025 reform they were re-used. The
+    first that holds:
+    `new_gap`: called a gap now and not then (it may have been there untested); `closed_gap`: a gap
+    then, the target met now; `worse`, `better`: the two intervals lie apart; `no_change`: both have
+    an interval and these meet, so that no change can be told from chance; `not_comparable`: one of
+    them has none. The periods' windows overlap, which makes intervals that lie apart rarer, never
+    more frequent, than their confidence promises. `None`: no former period.
     """
     if former is None or former.empty:
         return typed("changes", pd.DataFrame({name: [] for name in TABLES["changes"]}))
-    then = former[[*KEY, "period", *_COMPARED]].rename(columns={n: f"former_{n}" for n in ("period", *_COMPARED)})
+    then = former[[*KEY, "period", *_COMPARED]].rename(
+        columns={n: f"former_{n}" for n in ("period", *_COMPARED)}
+    )
     rows = status.merge(then, on=KEY)
     is_gap, was_gap = rows["status"].isin(GAPS), rows["former_status"].isin(GAPS)
     apart = [rows["hi_mbps"] < rows["former_lo_mbps"], rows["lo_mbps"] > rows["former_hi_mbps"]]

@@ -12,15 +12,32 @@ import pandas as pd
 
 KEY = ["commune_code", "operator"]
 # a row's own evidence: equal in both runs, and the row changed only through what it is judged by
-OWN = ["window_months", "test_count", "sample_count", "device_count", "date_count", "failed_test_count", "mean_mbps"]
+OWN = [
+    "window_months",
+    "test_count",
+    "sample_count",
+    "device_count",
+    "date_count",
+    "failed_test_count",
+    "mean_mbps",
+]
 VERDICT = ["status", "evidence", "evidence_basis"]
 BOUNDARIES = "boundaries"
 JUDGED_BY = ("target", "evidence")  # settings that change a verdict and no figure
-UNHEARD = ("publish", "priority", "report", "tracker", "installs", "crosswalk")  # settings that change neither
+UNHEARD = (
+    "publish",
+    "priority",
+    "report",
+    "tracker",
+    "installs",
+    "crosswalk",
+)  # settings that change neither
 
 
 def causes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, list[str]]:
-    """What differs between two manifests: `data`, `boundary`, `settings`, `rule` → what exactly, nothing where nothing does."""
+    """What differs between two manifests: `data`, `boundary`, `settings`, `rule` → what exactly,
+    nothing where nothing does.
+    """
     files = {role: _files(before, role) ^ _files(after, role) for role in (BOUNDARIES, None)}
     data = sorted({name for name, _ in files[None]})
     if before["window_months"] != after["window_months"]:
@@ -38,7 +55,9 @@ def causes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, lis
 
 
 def _files(manifest: Mapping[str, Any], role: str | None) -> set[tuple[str, str]]:
-    """(name, hash) of the inputs of a role; None: of the deliveries, which have their source's name for a role."""
+    """(name, hash) of the inputs of a role; None: of the deliveries, which have their source's name
+    for a role.
+    """
     other = (
         BOUNDARIES,
         "population",
@@ -63,38 +82,65 @@ def _differing(before: Any, after: Any, path: str = "") -> list[str]:
         return [
             name
             for key in sorted({*before, *after})
-            for name in _differing(before.get(key), after.get(key), f"{path}.{key}" if path else key)
+            for name in _differing(
+                before.get(key), after.get(key), f"{path}.{key}" if path else key
+            )
         ]
     return [] if before == after else [path]
 
 
-def changed_rows(before: pd.DataFrame, after: pd.DataFrame, why: Mapping[str, list[str]]) -> pd.DataFrame:
-    """Rows of two `commune_status` whose verdict differs: KEY, commune_name, status_before, status_after, `cause`.
+def changed_rows(
+    before: pd.DataFrame, after: pd.DataFrame, why: Mapping[str, list[str]]
+) -> pd.DataFrame:
+    """Rows of two `commune_status` whose verdict differs: KEY, commune_name, status_before,
+    status_after, `cause`.
 
-    A row whose own evidence is equal changed by settings or rule, or else through the others' data (prior, q-values:
-    `others`). One whose evidence differs changed by its data, its boundary, or the settings that choose tests. Several
-    causes that cannot be told apart are joined by `+`. `appeared`, `gone`: a commune or operator only in one of the runs.
+    A row whose own evidence is equal changed by settings or rule, or else through the others' data
+    (prior, q-values: `others`). One whose evidence differs changed by its data, its boundary, or
+    the settings that choose tests. Several causes that cannot be told apart are joined by `+`.
+    `appeared`, `gone`: a commune or operator only in one of the runs.
     """
     both = before.merge(after, how="outer", on=KEY, suffixes=("_before", "_after"), indicator=True)
     verdicts = pd.DataFrame(
         {
-            side: both[[f"{name}_{side}" for name in VERDICT]].fillna("").agg("/".join, axis=1).str.rstrip("/")
+            side: both[[f"{name}_{side}" for name in VERDICT]]
+            .fillna("")
+            .agg("/".join, axis=1)
+            .str.rstrip("/")
             for side in ("before", "after")
         }
     )
     own = pd.Series(True, index=both.index)
     for name in OWN:
         left, right = both[f"{name}_before"], both[f"{name}_after"]
-        own &= (left.isna() & right.isna()) | ((left - right).abs() <= 1e-9 * left.abs().clip(lower=1.0))
-    chosen = [key for key in why["settings"] if key.split(".")[0] not in JUDGED_BY or key.endswith("_months")]
+        own &= (left.isna() & right.isna()) | (
+            (left - right).abs() <= 1e-9 * left.abs().clip(lower=1.0)
+        )
+    chosen = [
+        key
+        for key in why["settings"]
+        if key.split(".")[0] not in JUDGED_BY or key.endswith("_months")
+    ]
     judged = [key for key in why["settings"] if key not in chosen]
     by_evidence = [
-        name for name, found in (("data", why["data"]), ("boundary", why["boundary"]), ("settings", chosen)) if found
+        name
+        for name, found in (
+            ("data", why["data"]),
+            ("boundary", why["boundary"]),
+            ("settings", chosen),
+        )
+        if found
     ]
     by_rules = [name for name, found in (("settings", judged), ("rule", why["rule"])) if found]
-    cause = pd.Series("+".join(by_evidence or (["rule"] if why["rule"] else ["data"])), index=both.index, dtype="str")
+    cause = pd.Series(
+        "+".join(by_evidence or (["rule"] if why["rule"] else ["data"])),
+        index=both.index,
+        dtype="str",
+    )
     cause = cause.mask(own, "+".join(by_rules) or "others")
-    cause = cause.mask(both["_merge"].eq("left_only"), "gone").mask(both["_merge"].eq("right_only"), "appeared")
+    cause = cause.mask(both["_merge"].eq("left_only"), "gone").mask(
+        both["_merge"].eq("right_only"), "appeared"
+    )
     table = both[KEY].assign(
         commune_name=both["commune_name_after"].fillna(both["commune_name_before"]),
         before=verdicts["before"],

@@ -1,7 +1,8 @@
-"""Why a commune × operator has its status: the figures of `commune_status` in sentences, for those who dispute it.
+"""Why a commune × operator has its status: the figures of `commune_status` in sentences, for those
+who dispute it.
 
-It reads a finished row and the settings it was judged with, and computes nothing.
-Does not belong here: the sentences themselves (`texts.py`), the rules (`judge.py`), printing (`cli.py`).
+It reads a finished row and the settings it was judged with, and computes nothing. Does not belong
+here: the sentences themselves (`texts.py`), the rules (`judge.py`), printing (`cli.py`).
 """
 
 from __future__ import annotations
@@ -31,15 +32,24 @@ def plain(name: str) -> str:
 
 
 def rows_of(status: pd.DataFrame, commune: str, operator: str | None) -> pd.DataFrame:
-    """The rows of the commune (code or name, accents not needed) and operator asked for. Raises `UserFault`."""
+    """The rows of the commune (code or name, accents not needed) and operator asked for. Raises
+    `UserFault`.
+    """
     names = status["commune_name"].map(plain)
     found = status[status["commune_code"].eq(commune) | names.eq(plain(commune))]
     if found.empty:  # part of a name will do where it is of one commune
         found = status[names.str.contains(plain(commune), regex=False)]
     communes = found[["commune_code", "commune_name"]].drop_duplicates()
     if len(communes) != 1:
-        listed = communes if len(communes) else status[["commune_code", "commune_name"]].drop_duplicates()
-        known = [f"{code} {name}" for code, name in zip(listed["commune_code"], listed["commune_name"], strict=True)]
+        listed = (
+            communes
+            if len(communes)
+            else status[["commune_code", "commune_name"]].drop_duplicates()
+        )
+        known = [
+            f"{code} {name}"
+            for code, name in zip(listed["commune_code"], listed["commune_name"], strict=True)
+        ]
         raise fault("which_commune", found=commune, expected=known)
     if operator is None:
         return found
@@ -49,8 +59,11 @@ def rows_of(status: pd.DataFrame, commune: str, operator: str | None) -> pd.Data
     return chosen
 
 
-def explanation(row: Row, settings: Mapping[str, Any], gap_ids: list[str], lang: texts.Lang) -> list[str]:
-    """Sentences on one row of `commune_status`: verdict, data, figures, why, flags, what would decide it.
+def explanation(
+    row: Row, settings: Mapping[str, Any], gap_ids: list[str], lang: texts.Lang
+) -> list[str]:
+    """Sentences on one row of `commune_status`: verdict, data, figures, why, flags, what would
+    decide it.
 
     `settings`: the run's, as its manifest has them. `gap_ids`: the unit's gap areas.
     """
@@ -61,7 +74,9 @@ def explanation(row: Row, settings: Mapping[str, Any], gap_ids: list[str], lang:
     if row["status"] == "meets_target":
         verdict = texts.word(f"meets_{row['evidence']}", lang)
     operator = texts.word(ALL, lang) if row["operator"] == ALL else row["operator"]
-    lines = [f"{row['commune_name']} ({row['commune_code']}) · {operator} · {row['period']}: {verdict}"]
+    lines = [
+        f"{row['commune_name']} ({row['commune_code']}) · {operator} · {row['period']}: {verdict}"
+    ]
     lines.append(say("explain_data", months=int(row["window_months"])))
     if row["failed_test_count"] > 0:
         lines.append(say("explain_failed", share=_percent(row["failure_rate"])))
@@ -69,7 +84,9 @@ def explanation(row: Row, settings: Mapping[str, Any], gap_ids: list[str], lang:
         if pd.isna(row["mean_mbps"]):
             lines.append(say("explain_private", asked=least))
         else:
-            lines.append(say("explain_mean", target=target, low=_percent(row["share_below_10_mbps"])))
+            lines.append(
+                say("explain_mean", target=target, low=_percent(row["share_below_10_mbps"]))
+            )
             if pd.notna(row["lo_mbps"]):
                 lines.append(say("explain_interval", confidence=round(100 * rules["confidence"])))
             if pd.notna(row["gap_probability"]):
@@ -85,7 +102,9 @@ def explanation(row: Row, settings: Mapping[str, Any], gap_ids: list[str], lang:
     return lines
 
 
-def _reasons(row: Row, rules: Mapping[str, Any], target: float, say: Any, lang: texts.Lang) -> list[str]:
+def _reasons(
+    row: Row, rules: Mapping[str, Any], target: float, say: Any, lang: texts.Lang
+) -> list[str]:
     """Which gate was passed or failed, with its figure and what is asked."""
     if row["status"] == "no_data":
         return [say("explain_no_data", reason=texts.word(row["no_data_reason"], lang))]
@@ -99,15 +118,32 @@ def _reasons(row: Row, rules: Mapping[str, Any], target: float, say: Any, lang: 
         "posterior": "gap_probability",
     }  # fmt: skip
     below = pd.notna(row["mean_mbps"]) and row["mean_mbps"] < target
-    figures |= {"interval": "hi_mbps" if below else "lo_mbps", "q_value": "q_gap" if below else "q_meets"}
+    figures |= {
+        "interval": "hi_mbps" if below else "lo_mbps",
+        "q_value": "q_gap" if below else "q_meets",
+    }
     failed = []
     for gate in gates:
         value = row[figures[gate]] if gate in figures else None
         known = value is None or pd.notna(value)
-        failed.append(say(f"gate_{gate}" if known else "gate_unknown", found=value, asked=asked.get(gate), gate=gate))
+        failed.append(
+            say(
+                f"gate_{gate}" if known else "gate_unknown",
+                found=value,
+                asked=asked.get(gate),
+                gate=gate,
+            )
+        )
     if row["evidence_basis"] == "borrowed" and row["status"] == "confirmed_gap":
         chance = _percent(row["borrowed_gap_probability"])
-        return [say("explain_borrowed", chance=chance, rate=_percent(rules["borrowed_false_discovery_rate"])), *failed]
+        return [
+            say(
+                "explain_borrowed",
+                chance=chance,
+                rate=_percent(rules["borrowed_false_discovery_rate"]),
+            ),
+            *failed,
+        ]
     lines = [say("explain_open")] if row["status"] == "borderline" else []
     if row["evidence"] == "confirmed":
         return [*lines, say("explain_passed")]
@@ -119,7 +155,12 @@ def _what_decides(row: Row, rules: Mapping[str, Any], say: Any) -> str:
         return str(say("explain_decide", count=int(row["devices_to_decide"])))
     if pd.notna(row["devices_to_decide_reason"]):
         return str(say(f"explain_{row['devices_to_decide_reason']}"))
-    return str(say("explain_at_least", count=max(0, int(rules["confirmed_min_devices"] - row["device_count"]))))
+    return str(
+        say(
+            "explain_at_least",
+            count=max(0, int(rules["confirmed_min_devices"] - row["device_count"])),
+        )
+    )
 
 
 def _percent(share: float) -> float:
@@ -127,7 +168,9 @@ def _percent(share: float) -> float:
 
 
 def _speaker(row: Row, lang: texts.Lang) -> Any:
-    """say(key, **values): a sentence of `texts.LINES` with the row's figures and the given ones, rounded for people."""
+    """say(key, **values): a sentence of `texts.LINES` with the row's figures and the given ones,
+    rounded for people.
+    """
 
     def shown(value: object) -> object:
         if not isinstance(value, float) or pd.isna(value):
@@ -139,6 +182,8 @@ def _speaker(row: Row, lang: texts.Lang) -> Any:
         return (small.replace(".", ",") if lang == "vi" else small) if 0 < value < 0.1 else value
 
     def say(key: str, **values: object) -> str:
-        return texts.line(key, lang, **{name: shown(value) for name, value in {**row, **values}.items()})
+        return texts.line(
+            key, lang, **{name: shown(value) for name, value in {**row, **values}.items()}
+        )
 
     return say

@@ -25,7 +25,9 @@ def hex_figures(
     settings: Settings,
     resolution: int | None = None,
 ) -> pd.DataFrame:
-    """Adaptive cells, or cells of one resolution, × operators with their figures and `is_weak`; nothing suppressed yet."""
+    """Adaptive cells, or cells of one resolution, × operators with their figures and `is_weak`;
+    nothing suppressed yet.
+    """
     rules = settings.hexes
     shown = hexes.adaptive_cells(
         evidence.cells,
@@ -37,7 +39,9 @@ def hex_figures(
         shown = hexes.parents(pd.Series(shown.index, index=shown.index, dtype="str"), resolution)
     figures = hexes.cell_figures(evidence.cells, shown, settings.target.download_mbps)
     log_sd = (
-        figures["operator"].map({name: np.sqrt(prior.sw2) for name, prior in priors.items() if prior}).astype("float64")
+        figures["operator"]
+        .map({name: np.sqrt(prior.sw2) for name, prior in priors.items() if prior})
+        .astype("float64")
     )
     weak = weak_hexes.is_weak(
         figures["below_count"],
@@ -59,12 +63,15 @@ def hex_status(
     min_devices: int,
     people: pd.Series,
 ) -> gpd.GeoDataFrame:
-    """`hex_figures` and the gap of each weak cell → `hex_status` with outlines, small groups' speeds emptied.
+    """`hex_figures` and the gap of each weak cell → `hex_status` with outlines, small groups'
+    speeds emptied.
 
     `people`: by hex_id, empty where not known.
     """
     figures = figures.merge(gap_of_cells, how="left", on=["hex_id", "operator"])
-    figures = privacy.without(figures, privacy.is_suppressed(figures, "hex_id", "device_count", min_devices), PRIVATE)
+    figures = privacy.without(
+        figures, privacy.is_suppressed(figures, "hex_id", "device_count", min_devices), PRIVATE
+    )
     cells = pd.Series(figures["hex_id"].unique(), dtype="str")
     about = pd.DataFrame(
         {
@@ -75,9 +82,13 @@ def hex_status(
             "geometry": hexes.outlines(cells).to_numpy(),
         }
     )
-    table = figures.merge(about, on="hex_id").assign(period=str(period), window_months=float(window_months))
+    table = figures.merge(about, on="hex_id").assign(
+        period=str(period), window_months=float(window_months)
+    )
     table = table.sort_values(["hex_id", "operator"], ignore_index=True)
-    return gpd.GeoDataFrame(checked("hex_status", typed("hex_status", table)), geometry="geometry", crs="EPSG:4326")
+    return gpd.GeoDataFrame(
+        checked("hex_status", typed("hex_status", table)), geometry="geometry", crs="EPSG:4326"
+    )
 
 
 def coarser_cells(
@@ -88,23 +99,32 @@ def coarser_cells(
     period: Period,
     settings: Settings,
 ) -> gpd.GeoDataFrame | None:
-    """`hex_status` with cells of one coarser resolution, at most `max_map_cells`; None where the adaptive ones are that few.
+    """`hex_status` with cells of one coarser resolution, at most `max_map_cells`; None where the
+    adaptive ones are that few.
 
-    `published`: the adaptive `hex_status`. A coarse cell less its published finer ones would give away a small group that
-    was suppressed among these: where the suppressed finer cells of an operator hold fewer devices than the privacy gate
-    asks, the coarse cell's row is suppressed too, and its `all` row with it.
+    `published`: the adaptive `hex_status`. A coarse cell less its published finer ones would give
+    away a small group that was suppressed among these: where the suppressed finer cells of an
+    operator hold fewer devices than the privacy gate asks, the coarse cell's row is suppressed too,
+    and its `all` row with it.
     """
     least = settings.privacy.min_devices
     if published["hex_id"].nunique() <= settings.publish.max_map_cells:
         return None
     resolution = settings.hexes.finest_resolution - 1
     fine = pd.Series(evidence.cells["hex9_id"].unique()).astype("str")
-    while resolution > 0 and hexes.parents(fine, resolution).nunique() > settings.publish.max_map_cells:
+    while (
+        resolution > 0
+        and hexes.parents(fine, resolution).nunique() > settings.publish.max_map_cells
+    ):
         resolution -= 1
     figures = hex_figures(evidence, priors, settings, resolution)
     few = published.loc[published["device_count"] < least, ["hex_id", "operator", "device_count"]]
     few = few[hexes.resolutions(few["hex_id"]) > resolution]
-    hidden = few.assign(hex_id=hexes.parents(few["hex_id"], resolution)).groupby(["hex_id", "operator"]).sum()
+    hidden = (
+        few.assign(hex_id=hexes.parents(few["hex_id"], resolution))
+        .groupby(["hex_id", "operator"])
+        .sum()
+    )
     row = pd.MultiIndex.from_frame(figures[["hex_id", "operator"]])
     count = pd.Series(hidden["device_count"].reindex(row).to_numpy(), index=figures.index)
     at_risk = count.gt(0) & count.lt(least)

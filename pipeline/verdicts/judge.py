@@ -1,4 +1,5 @@
-"""The status rule, alone: a decision table (METHOD §4). It reads figures and gates, and computes nothing else.
+"""The status rule, alone: a decision table (METHOD §4). It reads figures and gates, and computes
+nothing else.
 
 Does not belong here: statistics, priorities, anything with a file.
 """
@@ -36,7 +37,9 @@ class Gates:
 
 
 def passes_first_gate(rows: pd.DataFrame, gates: Gates) -> pd.Series:
-    """E1: enough devices, samples and dates to say anything. Tiles carry no dates: `is_tiles` waives that gate."""
+    """E1: enough devices, samples and dates to say anything. Tiles carry no dates: `is_tiles`
+    waives that gate.
+    """
     return (
         (rows["m"] >= gates.min_devices)
         & (rows["sample_count"] >= gates.min_samples)
@@ -44,15 +47,25 @@ def passes_first_gate(rows: pd.DataFrame, gates: Gates) -> pd.Series:
     )
 
 
-# What stands between a row and a confirmed verdict by its own devices, in the order in which it is asked.
+# What stands between a row and a confirmed verdict by its own devices, in the order in which it is
+# asked.
 SIZE_GATES = ("min_devices", "min_samples", "min_dates")
 CONFIRMING_SIZES = ("confirmed_min_devices", "confirmed_min_samples", "confirmed_min_dates")
-GAP_GATES = (*CONFIRMING_SIZES, "min_hours_apart", "interval", "q_value", "leave_one_out", "device_ids")
+GAP_GATES = (
+    *CONFIRMING_SIZES,
+    "min_hours_apart",
+    "interval",
+    "q_value",
+    "leave_one_out",
+    "device_ids",
+)
 PASS_GATES = (*CONFIRMING_SIZES, "interval", "q_value", "posterior", "device_ids")
 
 
 def gates_passed(rows: pd.DataFrame, target: float, gates: Gates) -> pd.DataFrame:
-    """By row, whether each gate of METHOD §4 is passed on the side of the target on which the row's mean lies."""
+    """By row, whether each gate of METHOD §4 is passed on the side of the target on which the row's
+    mean lies.
+    """
     below = rows["mean_mbps"] < target
     tiles = rows["is_tiles"]
     posterior = rows["gap_probability"].where(rows["has_spread_between"])
@@ -65,7 +78,8 @@ def gates_passed(rows: pd.DataFrame, target: float, gates: Gates) -> pd.DataFram
             "confirmed_min_samples": rows["sample_count"] >= gates.confirmed_min_samples,
             "confirmed_min_dates": (rows["date_count"] >= gates.confirmed_min_dates) | tiles,
             "min_hours_apart": (rows["slow_hours_apart"] >= gates.min_hours_apart) | tiles,
-            "interval": (below & (rows["hi_mbps"] < target)) | (~below & (rows["lo_mbps"] >= target)),
+            "interval": (below & (rows["hi_mbps"] < target))
+            | (~below & (rows["lo_mbps"] >= target)),
             "q_value": rows["q_gap"].where(below, rows["q_meets"]) <= gates.max_q,
             "leave_one_out": rows["worst_hi_mbps"] < target,
             "posterior": ~(posterior > gates.meets_gap_probability),
@@ -78,7 +92,8 @@ def gates_passed(rows: pd.DataFrame, target: float, gates: Gates) -> pd.DataFram
 def failed_gates(rows: pd.DataFrame, passed: pd.DataFrame, target: float) -> pd.Series:
     """`;`-separated gates that keep each row from a confirmed verdict by its own devices.
 
-    A row that fails E1 names only that: until then its other figures say nothing, and may not be published.
+    A row that fails E1 names only that: until then its other figures say nothing, and may not be
+    published.
     """
     first = passed[list(SIZE_GATES)].all(axis=1)
     below = rows["mean_mbps"] < target
@@ -93,24 +108,32 @@ def failed_gates(rows: pd.DataFrame, passed: pd.DataFrame, target: float) -> pd.
 
 
 def may_borrow(rows: pd.DataFrame, target: float, gates: Gates) -> pd.Series:
-    """Rows whose own devices already point to a gap and which only lack their number: others' tests may speak for them.
+    """Rows whose own devices already point to a gap and which only lack their number: others' tests
+    may speak for them.
 
-    Own evidence asked for: E1, three dates, slow at times of day apart, mean below the target, device ids, and a one-sided
-    p-value of at most `borrowed_max_p` (docs/decisions/0002: it keeps the false ones within 5 % where every true mean lies
-    within 35–45 Mbit/s).
+    Own evidence asked for: E1, three dates, slow at times of day apart, mean below the target,
+    device ids, and a one-sided p-value of at most `borrowed_max_p` (docs/decisions/0002: it keeps
+    the false ones within 5 % where every true mean lies within 35–45 Mbit/s).
     """
     passed = gates_passed(rows, target, gates)
     own = passed[[*SIZE_GATES, "confirmed_min_dates", "min_hours_apart", "device_ids"]].all(axis=1)
-    return own & (rows["mean_mbps"] < target) & (rows["p_gap"] <= gates.borrowed_max_p) & ~rows["is_tiles"]
+    return (
+        own
+        & (rows["mean_mbps"] < target)
+        & (rows["p_gap"] <= gates.borrowed_max_p)
+        & ~rows["is_tiles"]
+    )
 
 
 def assign_status(rows: pd.DataFrame, target: float, gates: Gates) -> pd.DataFrame:
-    """Rows of figures → `status`, `evidence`, `evidence_basis`, `failed_gates`, tried in METHOD §4's order.
+    """Rows of figures → `status`, `evidence`, `evidence_basis`, `failed_gates`, tried in METHOD
+    §4's order.
 
-    Needs: m, sample_count, date_count, test_count, is_tiles, is_capped (no device ids, or tiles: at best probable),
-    mean_mbps, lo_mbps, hi_mbps, worst_hi_mbps, q_gap, q_meets, gap_probability, has_spread_between, slow_hours_apart,
-    is_borrowed_gap (a row that `may_borrow` and that the crossed model selects).
-    A posterior that is empty or rests on tau² = 0 carries no verdict; direct evidence then still does.
+    Needs: m, sample_count, date_count, test_count, is_tiles, is_capped (no device ids, or tiles: at
+    best probable), mean_mbps, lo_mbps, hi_mbps, worst_hi_mbps, q_gap, q_meets, gap_probability,
+    has_spread_between, slow_hours_apart, is_borrowed_gap (a row that `may_borrow` and that the
+    crossed model selects). A posterior that is empty or rests on tau² = 0 carries no verdict;
+    direct evidence then still does.
     """
     passed = gates_passed(rows, target, gates)
     first = passed[list(SIZE_GATES)].all(axis=1)
@@ -121,9 +144,19 @@ def assign_status(rows: pd.DataFrame, target: float, gates: Gates) -> pd.DataFra
     posterior = rows["gap_probability"].where(rows["has_spread_between"])
     borrowed = rows["is_borrowed_gap"] & ~direct_gap
     likely_gap = first & below & ((posterior >= gates.probable_gap_probability) | direct_gap)
-    likely_pass = first & ~below & ((posterior <= gates.meets_gap_probability) | (sure_pass & posterior.isna()))
+    likely_pass = (
+        first
+        & ~below
+        & ((posterior <= gates.meets_gap_probability) | (sure_pass & posterior.isna()))
+    )
     status = np.select(
-        [rows["test_count"] == 0, ~first, (direct_gap & ~capped) | borrowed, likely_gap, likely_pass],
+        [
+            rows["test_count"] == 0,
+            ~first,
+            (direct_gap & ~capped) | borrowed,
+            likely_gap,
+            likely_pass,
+        ],
         ["no_data", "insufficient_evidence", "confirmed_gap", "probable_gap", "meets_target"],
         default="borderline",
     )
@@ -173,21 +206,28 @@ def flags(rows: pd.DataFrame, target: float, gates: Gates) -> pd.Series:
         "low_tail": rows["share_below_10_mbps"] >= gates.low_tail_share,
         "window_widened": rows["is_widened"],
         "no_device_id": rows["pseudo_count"] > 0,
-        "one_place": rows["largest_cell_samples"] / rows["sample_count"].where(rows["sample_count"] > 0)
+        "one_place": rows["largest_cell_samples"]
+        / rows["sample_count"].where(rows["sample_count"] > 0)
         > gates.one_place_share,
         "5g_masks_4g": (mean < target) & (rows["all_mobile_mean_mbps"] >= target),
         "few_accurate_positions": (rows["accurate_count"] < 0.5 * tests) & ~rows["is_tiles"],
         "no_spread": (rows["m"] >= 2) & (rows["sd_mbps"] == 0),
     }
-    table = pd.DataFrame({name: held.fillna(False).astype(bool) for name, held in holds.items()}, index=rows.index)
+    table = pd.DataFrame(
+        {name: held.fillna(False).astype(bool) for name, held in holds.items()}, index=rows.index
+    )
     names = np.array(list(table.columns))
-    return pd.Series([";".join(names[row]) for row in table.to_numpy()], index=rows.index, dtype="str")
+    return pd.Series(
+        [";".join(names[row]) for row in table.to_numpy()], index=rows.index, dtype="str"
+    )
 
 
 def summarise(status: pd.DataFrame) -> pd.DataFrame:
-    """`commune_status` + `counts_here` (a device in the commune within 12 months) → `gap_class` and operator lists by commune.
+    """`commune_status` + `counts_here` (a device in the commune within 12 months) → `gap_class` and
+    operator lists by commune.
 
-    insufficient_evidence is unknown; borderline is neither gap nor meets. Without named operators (tiles) the pooled row
+    insufficient_evidence is unknown; borderline is neither gap nor meets. Without named operators
+    (tiles) the pooled row
     speaks: a pooled gap means that at least one operator fails and leaves the rest unknown.
     """
     named = status[status["operator"] != ALL]
@@ -199,7 +239,14 @@ def summarise(status: pd.DataFrame) -> pd.DataFrame:
     communes = pd.Index(status["commune_code"].unique(), name="commune_code").sort_values()
 
     def listed(mask: pd.Series) -> pd.Series:
-        return rows[mask].groupby("commune_code")["operator"].agg(";".join).reindex(communes).fillna("").astype("str")
+        return (
+            rows[mask]
+            .groupby("commune_code")["operator"]
+            .agg(";".join)
+            .reindex(communes)
+            .fillna("")
+            .astype("str")
+        )
 
     def count(mask: pd.Series) -> pd.Series:
         return rows[mask].groupby("commune_code").size().reindex(communes, fill_value=0)
@@ -223,15 +270,18 @@ def summarise(status: pd.DataFrame) -> pd.DataFrame:
 
 
 def everywhere_bounds(rows: pd.DataFrame) -> tuple[float, float]:
-    """Share of communes in which no operator misses the target, as a pair of bounds: never a single percentage (METHOD §4).
+    """Share of communes in which no operator misses the target, as a pair of bounds: never a single
+    percentage (METHOD §4).
 
-    Lower: every operator that counts in the commune meets the target for sure. Upper: one minus those in which some operator
-    has a confirmed gap. `rows`: commune_code, operator, status, evidence, counts_here; the `all` rows only where there are no
-    others.
+    Lower: every operator that counts in the commune meets the target for sure. Upper: one minus
+    those in which some operator has a confirmed gap. `rows`: commune_code, operator, status,
+    evidence, counts_here; the `all` rows only where there are no others.
     """
     named = rows[rows["operator"] != ALL]
     rows = rows if named.empty else named
     sure = rows["status"].eq("meets_target") & rows["evidence"].eq("confirmed")
-    good = (sure | ~rows["counts_here"]).groupby(rows["commune_code"]).all() & sure.groupby(rows["commune_code"]).any()
+    good = (sure | ~rows["counts_here"]).groupby(rows["commune_code"]).all() & sure.groupby(
+        rows["commune_code"]
+    ).any()
     broken = rows["status"].eq("confirmed_gap").groupby(rows["commune_code"]).any()
     return float(good.mean()), 1 - float(broken.mean())

@@ -64,7 +64,9 @@ def judged(
     period: Period,
     settings: Settings,
 ) -> pd.DataFrame:
-    """Every commune × operator (and `all`) with its figures, q-values, status and flags; nothing suppressed yet."""
+    """Every commune × operator (and `all`) with its figures, q-values, status and flags; nothing
+    suppressed yet.
+    """
     operators = [*evidence.operators, ALL]
     index = pd.MultiIndex.from_product([communes["commune_code"], operators], names=UNIT)
     rows = units.join(evidence.counts, how="outer").reindex(index)
@@ -96,7 +98,9 @@ def judged(
     )
     rows = rows.join(judge.assign_status(rows, target, gates))
     tried = rows["failed_test_count"] + rows["test_count"]
-    rows["failure_rate"] = (rows["failed_test_count"] / tried.where(tried > 0)).where(~rows["is_tiles"])
+    rows["failure_rate"] = (rows["failed_test_count"] / tried.where(tried > 0)).where(
+        ~rows["is_tiles"]
+    )
     rows["no_data_reason"] = judge.no_data_reason(rows)
     rows["flags"] = judge.flags(rows, target, gates)
     # of a tile's average one cannot ask for more devices
@@ -111,21 +115,32 @@ def judged(
     )
 
 
-def below_first_gate(evidence: Evidence, communes: gpd.GeoDataFrame, settings: Settings) -> list[tuple[str, str]]:
-    """Commune × operator (and `all`) that fail E1 over the window they have: they ask for a longer one (METHOD §2.5)."""
-    index = pd.MultiIndex.from_product([communes["commune_code"], [*evidence.operators, ALL]], names=UNIT)
+def below_first_gate(
+    evidence: Evidence, communes: gpd.GeoDataFrame, settings: Settings
+) -> list[tuple[str, str]]:
+    """Commune × operator (and `all`) that fail E1 over the window they have: they ask for a longer
+    one (METHOD §2.5).
+    """
+    index = pd.MultiIndex.from_product(
+        [communes["commune_code"], [*evidence.operators, ALL]], names=UNIT
+    )
     sizes = evidence.counts.reindex(index)[["sample_count", "date_count"]].fillna(0.0)
-    rows = sizes.assign(m=evidence.devices.groupby(UNIT).size().reindex(index, fill_value=0), is_tiles=False)
+    rows = sizes.assign(
+        m=evidence.devices.groupby(UNIT).size().reindex(index, fill_value=0), is_tiles=False
+    )
     return list(index[~judge.passes_first_gate(rows, gates_of(settings)).to_numpy()])
 
 
 def commune_status(rows: pd.DataFrame, min_devices: int) -> tuple[pd.DataFrame, pd.Series]:
     """(`commune_status` with small groups' figures emptied, what was suppressed by unit)."""
     few = privacy.is_suppressed(rows, "commune_code", "device_count", min_devices)
-    # an operator's row over a longer window may show its speeds: `all` over the short one must not give the short one away
+    # an operator's row over a longer window may show its speeds: `all` over the short one must not
+    # give the short one away
     pooled = rows["operator"].eq(ALL)
     few |= pooled & rows["small_operator_count"].eq(1) & rows["device_count"].gt(0)
-    few_in_month = privacy.is_suppressed(rows, "commune_code", "month_device_count", min_devices) | few
+    few_in_month = (
+        privacy.is_suppressed(rows, "commune_code", "month_device_count", min_devices) | few
+    )
     few_5g = privacy.is_suppressed(rows, "commune_code", "device_count_5g", min_devices)
     few_5g |= pooled & rows["small_5g_operator_count"].eq(1)
     shown = privacy.without(privacy.without(rows, few, PRIVATE), few_in_month, ["month_mean_mbps"])
@@ -137,7 +152,11 @@ def commune_status(rows: pd.DataFrame, min_devices: int) -> tuple[pd.DataFrame, 
 
 
 def commune_summary(
-    rows: pd.DataFrame, suppressed: pd.Series, communes: gpd.GeoDataFrame, period: Period, settings: Settings
+    rows: pd.DataFrame,
+    suppressed: pd.Series,
+    communes: gpd.GeoDataFrame,
+    period: Period,
+    settings: Settings,
 ) -> pd.DataFrame:
     """One row per commune: `commune_summary`."""
     verdicts = judge.summarise(rows)
@@ -165,7 +184,11 @@ def commune_summary(
         )
     )
     table["meets_300"] = table["month_test_count"].ge(settings.evidence.official_test_count)
-    table = pd.DataFrame(table.reset_index()).assign(period=str(period)).sort_values("commune_code", ignore_index=True)
+    table = (
+        pd.DataFrame(table.reset_index())
+        .assign(period=str(period))
+        .sort_values("commune_code", ignore_index=True)
+    )
     return checked("commune_summary", typed("commune_summary", table))
 
 
@@ -183,7 +206,9 @@ def rejects_summary(rejects: pd.DataFrame) -> pd.DataFrame:
 def results(
     judged_rows: pd.DataFrame, summary: pd.DataFrame, hex_status: pd.DataFrame, books: pd.DataFrame
 ) -> dict[str, Any]:
-    """Headline figures: statuses of named operators' rows (of `all` where there are none), gap classes, bounds, books."""
+    """Headline figures: statuses of named operators' rows (of `all` where there are none), gap
+    classes, bounds, books.
+    """
     named = judged_rows[judged_rows["operator"] != ALL]
     rows = judged_rows if named.empty else named
     low, high = judge.everywhere_bounds(judged_rows)
@@ -193,7 +218,10 @@ def results(
         "gap_classes": {name: int(classes.get(name, 0)) for name in GAP_CLASSES},
         "everywhere_bounds": [low, high],
         "cells": int(hex_status["hex_id"].nunique()),
-        "books": {str(source): {str(k): v for k, v in row.items()} for source, row in books.to_dict("index").items()},
+        "books": {
+            str(source): {str(k): v for k, v in row.items()}
+            for source, row in books.to_dict("index").items()
+        },
     }
 
 
@@ -203,7 +231,9 @@ def warnings(rejects: pd.DataFrame, books: pd.DataFrame) -> list[Fault]:
     counts = rejects["reject_reason"].value_counts()
     within = int(books["read_count"].sum() - counts.get("outside_window", 0))
     if within and counts.get("duplicate", 0) / within > 0.2:
-        found.append(Fault("many_duplicates", values={"found": round(100 * counts["duplicate"] / within)}))
+        found.append(
+            Fault("many_duplicates", values={"found": round(100 * counts["duplicate"] / within)})
+        )
     astray = counts.get("outside_area", 0) + counts.get("bad_position", 0)
     if within and astray / within > 0.5:
         found.append(Fault("mostly_outside", values={"found": round(100 * astray / within)}))
@@ -214,4 +244,6 @@ def warnings(rejects: pd.DataFrame, books: pd.DataFrame) -> list[Fault]:
 
 def gates_of(settings: Settings) -> judge.Gates:
     """The settings' `[evidence]` as the judge's gates."""
-    return judge.Gates(**{name: getattr(settings.evidence, name) for name in judge.Gates.__dataclass_fields__})
+    return judge.Gates(
+        **{name: getattr(settings.evidence, name) for name in judge.Gates.__dataclass_fields__}
+    )

@@ -1,4 +1,5 @@
-"""Device values → means, envelope intervals, p- and q-values, empirical Bayes (METHOD §3). Vectorised over units.
+"""Device values → means, envelope intervals, p- and q-values, empirical Bayes (METHOD §3).
+Vectorised over units.
 
 A unit is a commune × operator. Does not belong here: gates and statuses (`judge.py`).
 """
@@ -21,11 +22,14 @@ Floats = npt.NDArray[np.float64]
 
 
 def describe(devices: pd.DataFrame) -> pd.DataFrame:
-    """`device_values` → one row per unit: m, mean, sd, log_mean, log_var, median, p10, share_below_10, upload, latency.
+    """`device_values` → one row per unit: m, mean, sd, log_mean, log_var, median, p10,
+    share_below_10, upload, latency.
 
     sd and log_var have the divisor m − 1 and are empty for m = 1. Index `UNIT`.
     """
-    logs = devices.assign(log_mbps=np.log(devices["download_mbps"]), below=devices["download_mbps"] < LOW_TAIL_MBPS)
+    logs = devices.assign(
+        log_mbps=np.log(devices["download_mbps"]), below=devices["download_mbps"] < LOW_TAIL_MBPS
+    )
     units = logs.groupby(UNIT, sort=True)
     speed = units["download_mbps"]
     return pd.DataFrame(
@@ -45,7 +49,9 @@ def describe(devices: pd.DataFrame) -> pd.DataFrame:
 
 
 def cox_error(log_var: Floats, m: Floats) -> Floats:
-    """Standard error of ȳ + s_y²/2: √(s_y²/m + s_y⁴/(2(m−1))). Source: Olsson, J. Stat. Educ. 13(1), 2005 (modified Cox)."""
+    """Standard error of ȳ + s_y²/2: √(s_y²/m + s_y⁴/(2(m−1))). Source: Olsson, J. Stat. Educ.
+    13(1), 2005 (modified Cox).
+    """
     return np.sqrt(log_var / m + log_var**2 / (2 * (m - 1)))
 
 
@@ -59,7 +65,9 @@ def envelope(
     >>> round(float(lo[0]), 2), round(float(hi[0]), 2)
     (10.93, 57.77)
     """
-    place, counts = pd.factorize(m)  # a quantile costs more than all the rest, and many rows share few counts
+    place, counts = pd.factorize(
+        m
+    )  # a quantile costs more than all the rest, and many rows share few counts
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         quantile = special.stdtrit(counts - 1, (1 + confidence) / 2)[place]
         half = quantile * sd / np.sqrt(m)
@@ -74,7 +82,8 @@ def p_values(
 ) -> tuple[Floats, Floats]:
     """(p_gap, p_meets): the larger of the t and Cox one-sided p-values of mean ≥ T and of mean ≤ T.
 
-    NaN for m < 2; 1 and 1 where the devices show no spread, since then there is nothing to test with.
+    NaN for m < 2; 1 and 1 where the devices show no spread, since then there is nothing to test
+    with.
     """
     with np.errstate(invalid="ignore", divide="ignore"):
         t_score = (mean - target) / (sd / np.sqrt(m))
@@ -89,7 +98,9 @@ def p_values(
 
 
 def worst_without_one(devices: pd.DataFrame, confidence: float) -> pd.Series:
-    """By unit: the highest upper envelope limit after dropping any one device; NaN for m < 3. Index `UNIT`."""
+    """By unit: the highest upper envelope limit after dropping any one device; NaN for m < 3. Index
+    `UNIT`.
+    """
     x = devices["download_mbps"].to_numpy()
     sums = devices.assign(x=x, y=np.log(x), xx=x**2, yy=np.log(x) ** 2).groupby(UNIT)
     total = sums[["x", "y", "xx", "yy"]].transform("sum")
@@ -110,13 +121,18 @@ def worst_without_one(devices: pd.DataFrame, confidence: float) -> pd.Series:
             left,
             confidence,
         )
-    return pd.Series(np.where(m >= 3, hi, np.nan), index=devices.index).groupby([devices[k] for k in UNIT]).max()
+    return (
+        pd.Series(np.where(m >= 3, hi, np.nan), index=devices.index)
+        .groupby([devices[k] for k in UNIT])
+        .max()
+    )
 
 
 def q_values(p: pd.Series, passes: pd.Series) -> pd.Series:
     """Benjamini–Hochberg q-values over the rows that pass; NaN elsewhere.
 
-    q of the k-th smallest of n: the least of p_j · n / j over j ≥ k. Source: Benjamini & Hochberg, J. R. Stat. Soc. B 57, 1995.
+    q of the k-th smallest of n: the least of p_j · n / j over j ≥ k. Source: Benjamini & Hochberg,
+    J. R. Stat. Soc. B 57, 1995.
 
     >>> q_values(pd.Series([0.0004, 0.003, 0.9]), pd.Series([True, True, True])).round(4).tolist()
     [0.0012, 0.0045, 0.9]
@@ -132,7 +148,9 @@ def q_values(p: pd.Series, passes: pd.Series) -> pd.Series:
 
 @dataclass(frozen=True)
 class Prior:
-    """How communes' log means spread: mean `mu` with variance `var_mu`, variance `tau2` between, `sw2` within."""
+    """How communes' log means spread: mean `mu` with variance `var_mu`, variance `tau2` between,
+    `sw2` within.
+    """
 
     mu: float
     tau2: float
@@ -141,7 +159,8 @@ class Prior:
 
 
 def fit_prior(m: Floats, log_mean: Floats, log_var: Floats, min_units: int) -> Prior | None:
-    """DerSimonian–Laird on units with m ≥ 2; None where fewer than `min_units`, or where they show no spread.
+    """DerSimonian–Laird on units with m ≥ 2; None where fewer than `min_units`, or where they show
+    no spread.
 
     Source: DerSimonian & Laird, Controlled Clinical Trials 7, 1986.
     """
@@ -157,14 +176,20 @@ def fit_prior(m: Floats, log_mean: Floats, log_var: Floats, min_units: int) -> P
     q = (w * (log_mean - centre) ** 2).sum()
     tau2 = max(0.0, float((q - (len(m) - 1)) / (w.sum() - (w**2).sum() / w.sum())))
     precision = 1 / (tau2 + sw2 / m)
-    return Prior(float((precision * log_mean).sum() / precision.sum()), tau2, sw2, float(1 / precision.sum()))
+    return Prior(
+        float((precision * log_mean).sum() / precision.sum()), tau2, sw2, float(1 / precision.sum())
+    )
 
 
 def fit_priors(units: pd.DataFrame, min_units: int) -> dict[str, Prior | None]:
-    """A prior per operator; where it has too few communes, one pooled over the named operators. `all` stands by itself."""
+    """A prior per operator; where it has too few communes, one pooled over the named operators.
+    `all` stands by itself.
+    """
 
     def fit(rows: pd.DataFrame) -> Prior | None:
-        return fit_prior(rows["m"].to_numpy(), rows["log_mean"].to_numpy(), rows["log_var"].to_numpy(), min_units)
+        return fit_prior(
+            rows["m"].to_numpy(), rows["log_mean"].to_numpy(), rows["log_var"].to_numpy(), min_units
+        )
 
     operators = units.index.get_level_values("operator")
     pooled = fit(units[operators != ALL])
@@ -176,8 +201,12 @@ def fit_priors(units: pd.DataFrame, min_units: int) -> dict[str, Prior | None]:
     return priors
 
 
-def posterior(m: Floats, log_mean: Floats, prior: Prior, target: float) -> tuple[Floats, Floats, Floats]:
-    """(eb_mean Mbit/s, P(mean < target), information) of units with m devices and mean log speed `log_mean`."""
+def posterior(
+    m: Floats, log_mean: Floats, prior: Prior, target: float
+) -> tuple[Floats, Floats, Floats]:
+    """(eb_mean Mbit/s, P(mean < target), information) of units with m devices and mean log speed
+    `log_mean`.
+    """
     shrink = prior.tau2 / (prior.tau2 + prior.sw2 / m)
     theta = shrink * log_mean + (1 - shrink) * prior.mu
     variance = shrink * prior.sw2 / m + (1 - shrink) ** 2 * prior.var_mu
@@ -190,13 +219,17 @@ def posterior(m: Floats, log_mean: Floats, prior: Prior, target: float) -> tuple
 def estimate(
     devices: pd.DataFrame, *, target: float, confidence: float, min_units: int
 ) -> tuple[pd.DataFrame, dict[str, Prior | None]]:
-    """`device_values` → every figure of METHOD §3 but the q-values, by unit; and the priors by operator.
+    """`device_values` → every figure of METHOD §3 but the q-values, by unit; and the priors by
+    operator.
 
-    Columns: those of `describe`, lo_mbps, hi_mbps, p_gap, p_meets, worst_hi_mbps (leave-one-out), eb_mean_mbps,
-    gap_probability, information, has_spread_between (tau² > 0: only then may a probable status rest on the posterior).
+    Columns: those of `describe`, lo_mbps, hi_mbps, p_gap, p_meets, worst_hi_mbps (leave-one-out),
+    eb_mean_mbps, gap_probability, information, has_spread_between (tau² > 0: only then may a
+    probable status rest on the posterior).
     """
     units = describe(devices)
-    mean, sd, log_mean, log_var, m = (units[c].to_numpy() for c in ("mean_mbps", "sd_mbps", "log_mean", "log_var", "m"))
+    mean, sd, log_mean, log_var, m = (
+        units[c].to_numpy() for c in ("mean_mbps", "sd_mbps", "log_mean", "log_var", "m")
+    )
     lo, hi = envelope(mean, sd, log_mean, log_var, m, confidence)
     p_gap, p_meets = p_values(mean, sd, log_mean, log_var, m, target)
     units = units.assign(lo_mbps=lo, hi_mbps=hi, p_gap=p_gap, p_meets=p_meets)
@@ -213,17 +246,28 @@ def estimate(
             units.loc[rows, "m"].to_numpy(), units.loc[rows, "log_mean"].to_numpy(), prior, target
         )
         units.loc[rows, "eb_mean_mbps"], units.loc[rows, "gap_probability"] = mean, gap
-        units.loc[rows, "information"], units.loc[rows, "has_spread_between"] = information, prior.tau2 > 0
+        units.loc[rows, "information"], units.loc[rows, "has_spread_between"] = (
+            information,
+            prior.tau2 > 0,
+        )
     return units, priors
 
 
 def devices_to_decide(
-    units: pd.DataFrame, priors: dict[str, Prior | None], *, target: float, confidence: float, least: int, most: int
+    units: pd.DataFrame,
+    priors: dict[str, Prior | None],
+    *,
+    target: float,
+    confidence: float,
+    least: int,
+    most: int,
 ) -> pd.DataFrame:
-    """Further devices until the envelope excludes the target, the present mean and spread held fixed (METHOD §3).
+    """Further devices until the envelope excludes the target, the present mean and spread held
+    fixed (METHOD §3).
 
-    Columns devices_to_decide, devices_to_decide_reason (`near_target`, or `skew` where the mean and the Cox mean lie on
-    different sides of the target). Units with fewer than 5 devices take their operator's pooled spread. Empty without one.
+    Columns devices_to_decide, devices_to_decide_reason (`near_target`, or `skew` where the mean and
+    the Cox mean lie on different sides of the target). Units with fewer than 5 devices take their
+    operator's pooled spread. Empty without one.
     """
     sw2 = (
         units.index.get_level_values("operator")
@@ -247,20 +291,25 @@ def devices_to_decide(
     return pd.DataFrame(
         {
             "devices_to_decide": np.where(known, needed - m, np.nan),
-            "devices_to_decide_reason": pd.Series(np.where(never, reason, ""), index=units.index, dtype="str").replace(
-                "", np.nan
-            ),
+            "devices_to_decide_reason": pd.Series(
+                np.where(never, reason, ""), index=units.index, dtype="str"
+            ).replace("", np.nan),
         },
         index=units.index,
     )
 
 
 def smallest(holds: Callable[[Floats], npt.NDArray[np.bool_]], low: Floats, high: Floats) -> Floats:
-    """The smallest whole number in [low, high] from which on `holds` is true, by bisection; NaN where it never is."""
+    """The smallest whole number in [low, high] from which on `holds` is true, by bisection; NaN
+    where it never is.
+    """
     bottom, top = low.copy(), np.maximum(low, high)
     reachable = holds(top)
     while (bottom < top).any():
         middle = np.floor((bottom + top) / 2)
         true = holds(middle)
-        bottom, top = np.where(true, bottom, np.minimum(middle + 1, top)), np.where(true, middle, top)
+        bottom, top = (
+            np.where(true, bottom, np.minimum(middle + 1, top)),
+            np.where(true, middle, top),
+        )
     return np.where(reachable, top, np.nan)

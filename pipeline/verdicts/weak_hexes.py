@@ -1,4 +1,5 @@
-"""Whether an operator's devices in a hex are below the target more often than chance explains (METHOD §5).
+"""Whether an operator's devices in a hex are below the target more often than chance explains
+(METHOD §5).
 
 Does not belong here: contiguous areas of weak hexes (`actions/gaps.py`), H3 itself (`hexgrid/`).
 """
@@ -11,14 +12,23 @@ from scipy import special
 
 
 def is_weak(
-    below_count: pd.Series, device_count: pd.Series, log_sd: pd.Series, *, min_devices: int, significance: float
+    below_count: pd.Series,
+    device_count: pd.Series,
+    log_sd: pd.Series,
+    *,
+    min_devices: int,
+    significance: float,
 ) -> pd.Series:
-    """Whether k of n devices below the target are more than a cell that averages exactly the target would show.
+    """Whether k of n devices below the target are more than a cell that averages exactly the target
+    would show.
 
-    With log-normal speeds a device of such a cell is below its mean with probability p0 = Φ(sw/2). Weak: n ≥ `min_devices`
-    and k ≥ k*(n), the smallest k with P(Bin(n, p0) ≥ k) ≤ `significance`. `log_sd` = sw; NaN (no prior): not weak.
+    With log-normal speeds a device of such a cell is below its mean with probability p0 = Φ(sw/2).
+    Weak: n ≥ `min_devices` and k ≥ k*(n), the smallest k with P(Bin(n, p0) ≥ k) ≤ `significance`.
+    `log_sd` = sw; NaN (no prior): not weak.
     """
-    k_star = least_weak_count(device_count.to_numpy(dtype="float64"), log_sd.to_numpy(dtype="float64"), significance)
+    k_star = least_weak_count(
+        device_count.to_numpy(dtype="float64"), log_sd.to_numpy(dtype="float64"), significance
+    )
     return (device_count >= min_devices) & (below_count >= k_star)
 
 
@@ -29,7 +39,8 @@ def least_weak_count(n: np.ndarray, log_sd: np.ndarray, significance: float) -> 
     [8.0, 10.0, 17.0, 74.0]
     """
     p0 = special.ndtr(log_sd / 2)
-    # the smallest x with P(X ≤ x) ≥ 1 − significance, plus one: the inverse in real numbers, and the whole one at or below it
+    # the smallest x with P(X ≤ x) ≥ 1 − significance, plus one: the inverse in real numbers, and
+    # the whole one at or below it
     least = 1 - significance
     with np.errstate(invalid="ignore"):
         above = np.ceil(special.bdtrik(least, n, p0))

@@ -1,7 +1,8 @@
 """Columns of whole numbers → one block of text that a page decodes without a library, and back.
 
-A column is cut into byte planes (all lowest bytes, then the next …), which compress well; the planes are deflated
-(RFC 1951) and written as base64. Missing is 0, every value is stored plus one. Does not belong here: what the columns mean.
+A column is cut into byte planes (all lowest bytes, then the next …), which compress well; the
+planes are deflated (RFC 1951) and written as base64. Missing is 0, every value is stored plus one.
+Does not belong here: what the columns mean.
 """
 
 from __future__ import annotations
@@ -22,8 +23,9 @@ _EPSILON = 1e-6  # 39.85 × 1000 is 39849.99… in binary
 def scaled(values: pd.Series | np.ndarray, scale: float) -> np.ndarray:
     """Figures → whole numbers, 0 = missing, else floor(value × scale) + 1.
 
-    Cut off, not rounded: a speed of 39.996 stays below 40 in its class, and the page, which writes fewer digits than
-    `scale` keeps, rounds once. An interval without an upper end, or with one beyond all sense, counts as missing. Values are not negative.
+    Cut off, not rounded: a speed of 39.996 stays below 40 in its class, and the page, which writes
+    fewer digits than `scale` keeps, rounds once. An interval without an upper end, or with one
+    beyond all sense, counts as missing. Values are not negative.
 
     >>> scaled(pd.Series([39.996, 40.0, None, float("inf"), 0.0]), 100).tolist()
     [4000, 4001, 0, 0, 1]
@@ -31,11 +33,14 @@ def scaled(values: pd.Series | np.ndarray, scale: float) -> np.ndarray:
     numbers = np.asarray(values, dtype="float64")
     known = np.isfinite(numbers) & (np.abs(numbers) * scale < _LARGEST)
     assert (numbers[known] >= 0).all()
-    return np.where(known, np.floor(np.where(known, numbers, 0.0) * scale + _EPSILON) + 1, 0).astype("int64")
+    return np.where(
+        known, np.floor(np.where(known, numbers, 0.0) * scale + _EPSILON) + 1, 0
+    ).astype("int64")
 
 
 def classed(values: pd.Series | np.ndarray, scale: float, breaks: tuple[float, ...]) -> np.ndarray:
-    """Figures → whole numbers, 0 = missing, else value × scale plus one: rounded half up, but cut where that would change the class.
+    """Figures → whole numbers, 0 = missing, else value × scale plus one: rounded half up, but cut
+    where that would change the class.
 
     >>> classed(pd.Series([39.94, 39.96, 40.04, 12.25, None]), 10, (10, 20, 40)).tolist()
     [400, 400, 401, 124, 0]
@@ -43,7 +48,9 @@ def classed(values: pd.Series | np.ndarray, scale: float, breaks: tuple[float, .
     numbers = np.asarray(values, dtype="float64")
     rounded, cut = scaled(numbers + 0.5 / scale, scale), scaled(numbers, scale)
     limits = np.asarray(breaks) * scale
-    kept = np.searchsorted(limits, rounded - 1, side="right") == np.searchsorted(limits, cut - 1, side="right")
+    kept = np.searchsorted(limits, rounded - 1, side="right") == np.searchsorted(
+        limits, cut - 1, side="right"
+    )
     return np.where(kept, rounded, cut)
 
 
@@ -73,7 +80,10 @@ def marked(values: pd.Series, among: tuple[str, ...]) -> np.ndarray:
     [1, 6]
     """
     held = [set(text.split(";")) for text in values.fillna("")]
-    return np.array([1 + sum(1 << bit for bit, name in enumerate(among) if name in have) for have in held], "int64")
+    return np.array(
+        [1 + sum(1 << bit for bit, name in enumerate(among) if name in have) for have in held],
+        "int64",
+    )
 
 
 def zigzag(values: np.ndarray) -> np.ndarray:
@@ -87,7 +97,9 @@ def zigzag(values: np.ndarray) -> np.ndarray:
 
 
 def encoded(columns: Mapping[str, np.ndarray]) -> dict[str, Any]:
-    """`columns` [[name, count, bytes a value]], `size` of the planes, their `sha256`, and the deflated planes as `base64`."""
+    """`columns` [[name, count, bytes a value]], `size` of the planes, their `sha256`, and the
+    deflated planes as `base64`.
+    """
     listed, planes = [], []
     for name, values in columns.items():
         numbers = np.ascontiguousarray(values, dtype="uint64")
@@ -96,7 +108,9 @@ def encoded(columns: Mapping[str, np.ndarray]) -> dict[str, Any]:
         listed.append([name, len(numbers), width])
         planes.append(numbers.view("uint8").reshape(-1, 8)[:, :width].T.tobytes())
     raw = b"".join(planes)
-    packer = zlib.compressobj(6, zlib.DEFLATED, -15)  # higher levels: 2 % smaller, seven times slower
+    packer = zlib.compressobj(
+        6, zlib.DEFLATED, -15
+    )  # higher levels: 2 % smaller, seven times slower
     packed = packer.compress(raw) + packer.flush()
     return {
         "columns": listed,
@@ -117,6 +131,8 @@ def decoded(block: Mapping[str, Any]) -> dict[str, np.ndarray]:
     columns, at = {}, 0
     for name, count, width in block["columns"]:
         planes = raw[at : at + count * width].reshape(width, count).astype("uint64")
-        columns[name] = (planes << (8 * np.arange(width, dtype="uint64"))[:, None]).sum(axis=0, dtype="uint64")
+        columns[name] = (planes << (8 * np.arange(width, dtype="uint64"))[:, None]).sum(
+            axis=0, dtype="uint64"
+        )
         at += count * width
     return columns

@@ -19,16 +19,28 @@ from pipeline.schema import texts
 
 
 def index_page(
-    counts: pd.DataFrame, names: Mapping[str, str], whole: str, about: Mapping[str, Any], lang: texts.Lang
+    counts: pd.DataFrame,
+    names: Mapping[str, str],
+    whole: str,
+    about: Mapping[str, Any],
+    lang: texts.Lang,
 ) -> str:
-    """The page. `counts`: communes by province (index) and gap class; `names`: province → file; `whole`: the area's map."""
+    """The page. `counts`: communes by province (index) and gap class; `names`: province → file;
+    `whole`: the area's map.
+    """
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
     template = files("pipeline.publish.gap_map").joinpath("index.html").read_text(encoding="utf-8")
-    classes = [(key, texts.word(key, lang), palette.CLASS_PAINT[key].fill) for key in palette.CLASS_PAINT]
+    classes = [
+        (key, texts.word(key, lang), palette.CLASS_PAINT[key].fill) for key in palette.CLASS_PAINT
+    ]
     rows = [
-        (province, f"provinces/{name}.html", [int(counts.get(key, {}).get(province, 0)) for key in palette.CLASS_PAINT])
+        (
+            province,
+            f"provinces/{name}.html",
+            [int(counts.get(key, {}).get(province, 0)) for key in palette.CLASS_PAINT],
+        )
         for province, name in names.items()
     ]
     return environment.from_string(template).render(

@@ -1,6 +1,8 @@
-"""A folium map that needs nothing from elsewhere: Leaflet inlined from an installed package, own page, fixed ids, strict CSP.
+"""A folium map that needs nothing from elsewhere: Leaflet inlined from an installed package, own
+page, fixed ids, strict CSP.
 
-Plain folium asks for ten files from CDNs: without a network its page is blank. Does not belong here: what the map shows.
+Plain folium asks for ten files from CDNs: without a network its page is blank. Does not belong
+here: what the map shows.
 """
 
 from __future__ import annotations
@@ -18,7 +20,9 @@ from folium.template import Template
 from pipeline.publish.gap_map import palette
 
 LEAFLET_PACKAGE = "django-js-lib-leaflet"
-LEAFLET_SHA256 = "db49d009c841f5ca34a888c96511ae936fd9f5533e90d8b2c4d57596f4e5641a"  # of leaflet.js 1.9.4
+LEAFLET_SHA256 = (
+    "db49d009c841f5ca34a888c96511ae936fd9f5533e90d8b2c4d57596f4e5641a"  # of leaflet.js 1.9.4
+)
 CSP = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
 # what would make a browser ask for something: tags with a source, styles with a url, imports
 _REMOTE = re.compile(r"<(?:script|link|img|iframe|image|source|object|embed|audio|video)\b[^>]*\s(?:src|href|data)\s*=(?!\s*[\"']?data:)"
@@ -31,23 +35,32 @@ class RemoteReference(AssertionError):
 
 
 def leaflet() -> tuple[str, str, str]:
-    """(script, style, licence) of the installed Leaflet. The script's hash is checked: another version must be looked at first."""
+    """(script, style, licence) of the installed Leaflet. The script's hash is checked: another
+    version must be looked at first.
+    """
     folder = files("js_lib_leaflet").joinpath("static/js_lib_leaflet")
     script = folder.joinpath("leaflet.js").read_text(encoding="utf-8")
     found = hashlib.sha256(script.encode()).hexdigest()
-    assert found == LEAFLET_SHA256, f"leaflet.js has another hash ({found}): install the version in constraints.txt"
+    assert found == LEAFLET_SHA256, (
+        f"leaflet.js has another hash ({found}): install the version in constraints.txt"
+    )
     script = re.sub(r"//# sourceMappingURL=.*", "", script)
     style = folder.joinpath("leaflet.css").read_text(encoding="utf-8")
-    # pictures of controls and markers that this map does not use, and a behaviour of Internet Explorer
+    # pictures of controls and markers that this map does not use, and a behaviour of Internet
+    # Explorer
     style = re.sub(r"(?:background-image|behavior):\s*url\([^)]*\);", "", style)
     about = distribution(LEAFLET_PACKAGE)
-    licence = next((p.read_text() for p in about.files or [] if p.name.upper().startswith("LICENSE")), "")
+    licence = next(
+        (p.read_text() for p in about.files or [] if p.name.upper().startswith("LICENSE")), ""
+    )
     assert licence, f"{LEAFLET_PACKAGE} carries no licence text"
     return script, style, licence
 
 
 class Page(Figure):
-    """The document around the map: language, title, zoomable viewport, CSP; no `http-equiv` of branca's own."""
+    """The document around the map: language, title, zoomable viewport, CSP; no `http-equiv` of
+    branca's own.
+    """
 
     _template = Template(
         """<!DOCTYPE html>
@@ -76,7 +89,9 @@ class Page(Figure):
 
 
 class OfflineMap(folium.Map):
-    """A `folium.Map` without tiles, links or random ids. `save` raises `RemoteReference` on anything from elsewhere."""
+    """A `folium.Map` without tiles, links or random ids. `save` raises `RemoteReference` on
+    anything from elsewhere.
+    """
 
     default_js: list[tuple[str, str]] = []
     default_css: list[tuple[str, str]] = []
@@ -101,7 +116,10 @@ var {{ this.get_name() }} = L.map({{ this.get_name()|tojson }}, {{ this.map_opti
             "zoomDelta": 0.5,
             "maxZoom": 15,
             "minZoom": 3,
-            "maxBounds": [[bounds[0][0] - pad, bounds[0][1] - pad], [bounds[1][0] + pad, bounds[1][1] + pad]],
+            "maxBounds": [
+                [bounds[0][0] - pad, bounds[0][1] - pad],
+                [bounds[1][0] + pad, bounds[1][1] + pad],
+            ],
             "attributionControl": True,
         }
         self._children.clear()
@@ -109,14 +127,18 @@ var {{ this.get_name() }} = L.map({{ this.get_name()|tojson }}, {{ this.map_opti
         script, style, licence = leaflet()
         header = self.get_root().header
         header.add_child(
-            Element(f"<style>\n{style}\n.map{{background:{palette.OUTSIDE}}}\n</style>"), name="leaflet_css"
+            Element(f"<style>\n{style}\n.map{{background:{palette.OUTSIDE}}}\n</style>"),
+            name="leaflet_css",
         )
-        header.add_child(Element(f"<script>\n/*\n{licence}\n*/\n{script}\n</script>"), name="leaflet_js")
+        header.add_child(
+            Element(f"<script>\n/*\n{licence}\n*/\n{script}\n</script>"), name="leaflet_js"
+        )
 
     def text(self) -> str:
         """The page. Raises `RemoteReference` where it would ask for anything from elsewhere."""
         page: str = self.get_root().render()
-        # inside scripts only markup that is written at run time could ask for something; the CSP forbids that
+        # inside scripts only markup that is written at run time could ask for something; the CSP
+        # forbids that
         shell = _INLINE_SCRIPT.sub(lambda m: m[0][: m[0].index(">") + 1], page)
         if found := _REMOTE.search(shell):
             raise RemoteReference(f"the page asks for {found[0]!r}")
@@ -129,7 +151,12 @@ class CommuneLayer(folium.GeoJson):
     def __init__(self, features: dict[str, Any]) -> None:
         super().__init__(features, control=False)
         self._id = "communes"
-        self.constant_style = {"color": palette.LINE, "weight": 1, "fillColor": palette.INSIDE, "fillOpacity": 1}
+        self.constant_style = {
+            "color": palette.LINE,
+            "weight": 1,
+            "fillColor": palette.INSIDE,
+            "fillOpacity": 1,
+        }
 
     _template = Template(
         """{% macro script(this, kwargs) %}

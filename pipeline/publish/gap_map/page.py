@@ -1,4 +1,5 @@
-"""The interactive map: one HTML file that works from a USB stick, with folium as the author's library.
+"""The interactive map: one HTML file that works from a USB stick, with folium as the author's
+library.
 
 Does not belong here: deciding anything; what is not in the published tables is not on the map.
 """
@@ -35,14 +36,21 @@ def write_map(
 ) -> None:
     """Write the map of one period.
 
-    `about`: area, period, period_label, window_label, window_months, target_mbps, technology, min_devices, rules, labels,
-    licences by language, notice, index (the page that links a nation's provinces, or ""). `picture`: a PNG for readers
-    that run no script. Raises `RemoteReference` where the page would need a network (ours to mend).
+    `about`: area, period, period_label, window_label, window_months, target_mbps, technology,
+    min_devices, rules, labels, licences by language, notice, index (the page that links a nation's
+    provinces, or ""). `picture`: a PNG for readers that run no script. Raises `RemoteReference`
+    where the page would need a network (ours to mend).
     """
     data = page_data(communes, tables, operators, about, lang)
     text = page_texts(lang)
-    title = " – ".join(part for part in (text["title"], about["area"], about["period_label"], about["notice"]) if part)
-    page = OfflineMap(_bounds(communes, about["labels"]), lang=lang, title=title, label=text["map_label"])
+    title = " – ".join(
+        part
+        for part in (text["title"], about["area"], about["period_label"], about["notice"])
+        if part
+    )
+    page = OfflineMap(
+        _bounds(communes, about["labels"]), lang=lang, title=title, label=text["map_label"]
+    )
     page.add_child(CommuneLayer(simplified(communes)))
     markup = _markup(data, tables["priorities"], about, text, lang, picture)
     page.add_child(Panel(markup, _file("style.css"), _script(), _json(data)))
@@ -55,7 +63,10 @@ def _bounds(communes: gpd.GeoDataFrame, labels: list[dict[str, Any]]) -> list[li
     west, south, east, north = (float(v) for v in communes.total_bounds)
     across = [west, east, *(label["longitude"] for label in labels)]
     along = [south, north, *(label["latitude"] for label in labels)]
-    return [[round(min(along), 5), round(min(across), 5)], [round(max(along), 5), round(max(across), 5)]]
+    return [
+        [round(min(along), 5), round(min(across), 5)],
+        [round(max(along), 5), round(max(across), 5)],
+    ]
 
 
 def _markup(
@@ -69,7 +80,9 @@ def _markup(
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )
-    environment.filters["number"] = lambda value, digits=0: "–" if pd.isna(value) else texts.number(value, lang, digits)
+    environment.filters["number"] = lambda value, digits=0: (
+        "–" if pd.isna(value) else texts.number(value, lang, digits)
+    )
     return environment.from_string(_file("template.html")).render(
         about=about,
         t=text,
@@ -84,15 +97,25 @@ def _markup(
 
 
 def _script() -> str:
-    """The page's scripts in their order, as one: they share a scope of their own and nothing with Leaflet's."""
+    """The page's scripts in their order, as one: they share a scope of their own and nothing with
+    Leaflet's.
+    """
     folder = files("pipeline.publish.gap_map").joinpath("scripts")
     parts = sorted((p for p in folder.iterdir() if p.name.endswith(".js")), key=lambda p: p.name)
-    return "(function () {\n'use strict';\n" + "\n".join(p.read_text(encoding="utf-8") for p in parts) + "}());"
+    return (
+        "(function () {\n'use strict';\n"
+        + "\n".join(p.read_text(encoding="utf-8") for p in parts)
+        + "}());"
+    )
 
 
 def _json(data: dict[str, Any]) -> str:
-    """JSON that can stand inside a script element: no `<`, `>`, `&` and no line separators of JavaScript."""
-    text = json.dumps(data, ensure_ascii=False, separators=(",", ":"), sort_keys=False, allow_nan=False)
+    """JSON that can stand inside a script element: no `<`, `>`, `&` and no line separators of
+    JavaScript.
+    """
+    text = json.dumps(
+        data, ensure_ascii=False, separators=(",", ":"), sort_keys=False, allow_nan=False
+    )
     for character in "<>&\u2028\u2029":
         text = text.replace(character, f"\\u{ord(character):04x}")
     return text

@@ -1,8 +1,10 @@
-"""Published tables → the data block that the page draws from. It takes what is published and adds nothing.
+"""Published tables → the data block that the page draws from. It takes what is published and adds
+nothing.
 
-Names and the few are JSON; figures are columns of one block (`columns.py`): commune × operator row by row (`s.`), cells
-operator by operator (`c.`), priorities (`p.`), measure first (`m.`), outlines of cells (`h.`) and gap areas (`g.`).
-Does not belong here: HTML, colours' choice, anything that was suppressed (it is gone from these tables already).
+Names and the few are JSON; figures are columns of one block (`columns.py`): commune × operator row
+by row (`s.`), cells operator by operator (`c.`), priorities (`p.`), measure first (`m.`), outlines
+of cells (`h.`) and gap areas (`g.`). Does not belong here: HTML, colours' choice, anything that was
+suppressed (it is gone from these tables already).
 """
 
 from __future__ import annotations
@@ -17,7 +19,15 @@ import pandas as pd
 import shapely
 
 from pipeline.publish.gap_map import palette
-from pipeline.publish.gap_map.columns import classed, counted, encoded, marked, places, scaled, zigzag
+from pipeline.publish.gap_map.columns import (
+    classed,
+    counted,
+    encoded,
+    marked,
+    places,
+    scaled,
+    zigzag,
+)
 from pipeline.publish.gap_map.page_texts import page_texts
 from pipeline.publish.outlines import gap_outlines, rings
 from pipeline.schema import texts
@@ -45,7 +55,9 @@ def page_data(
     about: Mapping[str, Any],
     lang: texts.Lang,
 ) -> dict[str, Any]:
-    """Everything the page shows: `about` (period, target, notice, rules …), communes, gaps, paints, words, the block."""
+    """Everything the page shows: `about` (period, target, notice, rules …), communes, gaps, paints,
+    words, the block.
+    """
     named = [ALL, *operators]
     codes = [str(code) for code in tables["commune_summary"]["commune_code"]]
     hexes, areas = gpd.GeoDataFrame(tables["hex_status"]), tables["gap_areas"]
@@ -80,9 +92,14 @@ def page_data(
         },
         "paint": {
             key: {"fill": p.fill, "pattern": p.pattern}
-            for key, p in (palette.STATUS_PAINT | palette.CLASS_PAINT | palette.CHANGE_PAINT).items()
+            for key, p in (
+                palette.STATUS_PAINT | palette.CLASS_PAINT | palette.CHANGE_PAINT
+            ).items()
         },
-        "scales": {key: {"breaks": s.breaks, "fills": s.fills, "unit": s.unit} for key, s in palette.SCALES.items()},
+        "scales": {
+            key: {"breaks": s.breaks, "fills": s.fills, "unit": s.unit}
+            for key, s in palette.SCALES.items()
+        },
         "text": {one: page_texts(one) for one in ("vi", "en")},
         "block": encoded(columns),
     }
@@ -91,17 +108,28 @@ def page_data(
 def _views(tables: Mapping[str, pd.DataFrame]) -> list[str]:
     """What the map can show: months only of tests, change only where there is a former period."""
     views = ["verdict", "mean", "median", "upload", "latency", "tests"]
-    return views + ["month"] * ("sample_tracker" in tables) + ["evidence"] + ["change"] * ("changes" in tables)
+    return (
+        views
+        + ["month"] * ("sample_tracker" in tables)
+        + ["evidence"]
+        + ["change"] * ("changes" in tables)
+    )
 
 
 def simplified(communes: gpd.GeoDataFrame) -> dict[str, Any]:
-    """The communes as GeoJSON with only their codes, simplified as a coverage so that shared edges stay shared."""
+    """The communes as GeoJSON with only their codes, simplified as a coverage so that shared edges
+    stay shared.
+    """
     shapes = communes.geometry.to_numpy()
     west, south, east, north = communes.total_bounds
     tolerance = max(SIMPLIFY_DEG, max(east - west, north - south) / SIMPLIFY_SHARE)
     # overlaps or gaps in the file: each by itself, finer, so that the seams stay thin
     is_coverage = shapely.coverage_is_valid(shapes)
-    shapes = shapely.coverage_simplify(shapes, tolerance) if is_coverage else shapely.simplify(shapes, tolerance / 3)
+    shapes = (
+        shapely.coverage_simplify(shapes, tolerance)
+        if is_coverage
+        else shapely.simplify(shapes, tolerance / 3)
+    )
     features = [
         {"type": "Feature", "properties": {"code": code}, "geometry": _rounded(shape)}
         for code, shape in zip(communes["commune_code"], shapes, strict=True)
@@ -116,7 +144,9 @@ def _rounded(shape: shapely.Geometry) -> dict[str, Any]:
     whole = shapely.MultiPolygon(shapely.get_parts([shape]).tolist())
     return {
         "type": "MultiPolygon",
-        "coordinates": [[ring(r) for r in part] for part in shapely.geometry.mapping(whole)["coordinates"]],
+        "coordinates": [
+            [ring(r) for r in part] for part in shapely.geometry.mapping(whole)["coordinates"]
+        ],
     }
 
 
@@ -153,7 +183,9 @@ def _status(
     order = pd.MultiIndex.from_product([codes, named])
     rows = status.set_index(["commune_code", "operator"]).reindex(order)
     assert rows["status"].notna().all()
-    verdicts = pd.Series([palette.verdict(s, e) for s, e in zip(rows["status"], rows["evidence"], strict=True)])
+    verdicts = pd.Series(
+        [palette.verdict(s, e) for s, e in zip(rows["status"], rows["evidence"], strict=True)]
+    )
     columns = {
         "s.verdict": places(verdicts, list(palette.STATUS_PAINT)),
         "s.reason": places(rows["no_data_reason"], list(NO_DATA_REASONS)),
@@ -187,28 +219,44 @@ def _status(
 
 
 def _cells(hexes: gpd.GeoDataFrame, codes: list[str], named: list[str]) -> dict[str, np.ndarray]:
-    """Cells in the order of their ids; for each operator a column of each figure, 0 where it has nothing there."""
+    """Cells in the order of their ids; for each operator a column of each figure, 0 where it has
+    nothing there.
+    """
     cells = hexes.drop_duplicates("hex_id").sort_values("hex_id")
     ids = np.array([int(cell, 16) for cell in cells["hex_id"]], dtype="uint64")
     commune = places(cells["hex_commune_code"], codes)
-    columns = {"h.id_high": ids >> np.uint64(32), "h.id_low": ids & np.uint64(0xFFFFFFFF), "h.commune": commune}
+    columns = {
+        "h.id_high": ids >> np.uint64(32),
+        "h.id_low": ids & np.uint64(0xFFFFFFFF),
+        "h.commune": commune,
+    }
     columns |= _outlines("h", cells.geometry.to_numpy())
     for number, operator in enumerate(named):
         rows = hexes[hexes["operator"] == operator].set_index("hex_id").reindex(cells["hex_id"])
         columns |= {
             f"c.{number}.devices": counted(rows["device_count"]),
             f"c.{number}.tests": counted(rows["test_count"]),
-            f"c.{number}.mean": classed(rows["mean_mbps"], CELL_SPEED, palette.SCALES["mean"].breaks),
-            f"c.{number}.median": classed(rows["median_mbps"], CELL_SPEED, palette.SCALES["median"].breaks),
-            f"c.{number}.upload": classed(rows["upload_mean_mbps"], CELL_SPEED, palette.SCALES["upload"].breaks),
-            f"c.{number}.latency": classed(rows["latency_median_ms"], CELL_LATENCY, palette.SCALES["latency"].breaks),
+            f"c.{number}.mean": classed(
+                rows["mean_mbps"], CELL_SPEED, palette.SCALES["mean"].breaks
+            ),
+            f"c.{number}.median": classed(
+                rows["median_mbps"], CELL_SPEED, palette.SCALES["median"].breaks
+            ),
+            f"c.{number}.upload": classed(
+                rows["upload_mean_mbps"], CELL_SPEED, palette.SCALES["upload"].breaks
+            ),
+            f"c.{number}.latency": classed(
+                rows["latency_median_ms"], CELL_LATENCY, palette.SCALES["latency"].breaks
+            ),
             f"c.{number}.weak": rows["is_weak"].eq(True).to_numpy(dtype="int64"),
         }
     return columns
 
 
 def _outlines(prefix: str, shapes: np.ndarray) -> dict[str, np.ndarray]:
-    """Rings over shared corners: corners as steps from one to the next, a ring's corners counted back from the newest."""
+    """Rings over shared corners: corners as steps from one to the next, a ring's corners counted
+    back from the newest.
+    """
     points, ring_of_point, shape_of_ring = rings(shapes)
     whole = np.round(points * _DEG).astype("int64").reshape(-1, 2)
     corners, first, at = np.unique(whole, axis=0, return_index=True, return_inverse=True)
@@ -227,7 +275,10 @@ def _outlines(prefix: str, shapes: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def _gaps(areas: pd.DataFrame, codes: list[str], named: list[str]) -> list[dict[str, Any]]:
-    commune, operator = places(areas["commune_code"], codes) - 1, places(areas["operator"], named) - 1
+    commune, operator = (
+        places(areas["commune_code"], codes) - 1,
+        places(areas["operator"], named) - 1,
+    )
     return [
         {
             "id": row["gap_id"],
@@ -271,4 +322,7 @@ def _priorities(
 
 
 def _measure_first(rows: pd.DataFrame, codes: list[str], named: list[str]) -> dict[str, np.ndarray]:
-    return {"m.commune": places(rows["commune_code"], codes), "m.operator": places(rows["operator"], named)}
+    return {
+        "m.commune": places(rows["commune_code"], codes),
+        "m.operator": places(rows["operator"], named),
+    }

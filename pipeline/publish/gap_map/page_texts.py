@@ -1,4 +1,5 @@
-"""The page's own words in both languages; names of statuses and the sentences of `explain` come from `texts.py`.
+"""The page's own words in both languages; names of statuses and the sentences of `explain` come
+from `texts.py`.
 
 Does not belong here: anything that the log, the tables or the report say too.
 """
@@ -132,12 +133,16 @@ _SENTENCES = ("explain_", "gate_")
 
 
 def page_texts(lang: texts.Lang) -> dict[str, str]:
-    """The page's own words, the names of statuses, classes, flags, reasons …, and the sentences that say why."""
+    """The page's own words, the names of statuses, classes, flags, reasons …, and the sentences
+    that say why.
+    """
     words = {
         *palette.STATUS_PAINT, *palette.CLASS_PAINT, *FLAGS, *NO_DATA_REASONS, *GAP_STATES, ALL,
         *(FIELDS["likely_cause"].among or ()), *(FIELDS["suggested_action"].among or ()),
     }  # fmt: skip
     own = {key: pair[lang == "en"] for key, pair in _PAGE_TEXTS.items()}
     assert not words & set(own), "one word, one place"
-    sentences = {key: pair[lang == "en"] for key, pair in texts.LINES.items() if key.startswith(_SENTENCES)}
+    sentences = {
+        key: pair[lang == "en"] for key, pair in texts.LINES.items() if key.startswith(_SENTENCES)
+    }
     return own | {key: texts.word(key, lang) for key in sorted(words)} | sentences

@@ -1,4 +1,5 @@
-"""The monthly report: `report/monthly_report.docx`, its PDF where LibreOffice is present, one page as a picture for chat.
+"""The monthly report: `report/monthly_report.docx`, its PDF where LibreOffice is present, one page
+as a picture for chat.
 
 Does not belong here: what is said (`content.py`), how it looks (`document.py`, `charts.py`).
 """
@@ -37,7 +38,9 @@ def write_report(
     *,
     pdf: bool,
 ) -> bool:
-    """Write the report into `folder`; gives whether a PDF was made. `about`: as `Content`, with `labels`."""
+    """Write the report into `folder`; gives whether a PDF was made. `about`: as `Content`, with
+    `labels`.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     content = Content(tables, operators, about, lang)
     data, results = content.data(), content.results()

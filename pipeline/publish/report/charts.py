@@ -12,7 +12,14 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
-from pipeline.publish.picture import LegendRow, class_keys, draw_map, draw_swatch, legend_rows, png_of
+from pipeline.publish.picture import (
+    LegendRow,
+    class_keys,
+    draw_map,
+    draw_swatch,
+    legend_rows,
+    png_of,
+)
 from pipeline.publish.report.words import said
 from pipeline.schema import texts
 from pipeline.schema.tables import ALL
@@ -22,7 +29,10 @@ KNOWN = ("confirmed_gap", "probable_gap", "meets_target")
 
 
 def status_map(
-    communes: gpd.GeoDataFrame, tables: Mapping[str, pd.DataFrame], about: Mapping[str, Any], lang: texts.Lang
+    communes: gpd.GeoDataFrame,
+    tables: Mapping[str, pd.DataFrame],
+    about: Mapping[str, Any],
+    lang: texts.Lang,
 ) -> bytes:
     """PNG: communes by verdict with a legend below."""
     keys, order = class_keys(tables)
@@ -30,7 +40,10 @@ def status_map(
 
 
 def evidence_map(
-    communes: gpd.GeoDataFrame, tables: Mapping[str, pd.DataFrame], about: Mapping[str, Any], lang: texts.Lang
+    communes: gpd.GeoDataFrame,
+    tables: Mapping[str, pd.DataFrame],
+    about: Mapping[str, Any],
+    lang: texts.Lang,
 ) -> bytes:
     """PNG: communes by how many of their operators have a verdict."""
     status = tables["commune_status"]
@@ -45,7 +58,9 @@ def evidence_map(
     return _map(communes, keys, listed, about["labels"])
 
 
-def _map(communes: gpd.GeoDataFrame, keys: pd.Series, rows: Sequence[LegendRow], labels: Any) -> bytes:
+def _map(
+    communes: gpd.GeoDataFrame, keys: pd.Series, rows: Sequence[LegendRow], labels: Any
+) -> bytes:
     def draw(figure: Any) -> None:
         draw_map(figure.add_axes((0.01, 0.2, 0.98, 0.79)), communes, keys, labels)
         axes = figure.add_axes((0.01, 0.0, 0.98, 0.19))
@@ -68,12 +83,24 @@ def trend_chart(tables: Mapping[str, pd.DataFrame], lang: texts.Lang) -> bytes:
 
     def draw(figure: Any) -> None:
         axes = figure.add_axes((0.13, 0.2, 0.74, 0.72))
-        axes.bar(labels, months["test_count"], color="#97c3e5", edgecolor="#4a4a4a", linewidth=0.6, width=0.6)
+        axes.bar(
+            labels,
+            months["test_count"],
+            color="#97c3e5",
+            edgecolor="#4a4a4a",
+            linewidth=0.6,
+            width=0.6,
+        )
         axes.set_ylabel(said("tests_axis", lang), fontsize=8.5)
         axes.set_ylim(0, max(1.0, 1.15 * float(months["test_count"].max())))
         for i, count in enumerate(months["test_count"]):
             axes.annotate(
-                texts.number(count, lang), (i, 0), (0, 4), textcoords="offset points", ha="center", fontsize=8
+                texts.number(count, lang),
+                (i, 0),
+                (0, 4),
+                textcoords="offset points",
+                ha="center",
+                fontsize=8,
             )
         other = axes.twinx()
         other.plot(labels, months["device_count"], color="#a83c08", marker="o", linewidth=1.6)
@@ -108,7 +135,14 @@ def summary_page(
         when = f"{about['technology']} · {about['period_label']} · {texts.number(about['target_mbps'], lang)} Mbps"
         figure.text(0.05, 0.938, when, fontsize=10.5, va="center")
         figure.text(
-            0.95, 0.938, about["notice"], fontsize=8.5, color="#5c1a06", fontweight="bold", va="center", ha="right"
+            0.95,
+            0.938,
+            about["notice"],
+            fontsize=8.5,
+            color="#5c1a06",
+            fontweight="bold",
+            va="center",
+            ha="right",
         )
         draw_map(figure.add_axes((0.05, 0.52, 0.9, 0.4)), communes, keys, about["labels"])
         axes = figure.add_axes((0.05, 0.02, 0.9, 0.49))

@@ -1,4 +1,5 @@
-"""Tables → the report's blocks. Every figure is a table's; here it is only rounded and put into a sentence.
+"""Tables → the report's blocks. Every figure is a table's; here it is only rounded and put into a
+sentence.
 
 Does not belong here: the letterhead (`document.py`), pictures (`charts.py`), words (`words.py`).
 """
@@ -23,20 +24,30 @@ _TEXT_CM = 16.0  # between the margins
 
 
 class Content:
-    """The report's parts. `about`: what every output says of itself, with `official`, `source`, `authority`, `area_title`."""
+    """The report's parts. `about`: what every output says of itself, with `official`, `source`,
+    `authority`, `area_title`.
+    """
 
     def __init__(
-        self, tables: Mapping[str, pd.DataFrame], operators: list[str], about: Mapping[str, Any], lang: texts.Lang
+        self,
+        tables: Mapping[str, pd.DataFrame],
+        operators: list[str],
+        about: Mapping[str, Any],
+        lang: texts.Lang,
     ) -> None:
         self.tables, self.operators, self.about, self.lang = tables, operators, about, lang
 
     def say(self, key: str, **values: object) -> Paragraph:
         """A paragraph of `words.py`; numbers are written as people read them."""
-        told = {name: self.number(v) if isinstance(v, int | float) else v for name, v in values.items()}
+        told = {
+            name: self.number(v) if isinstance(v, int | float) else v for name, v in values.items()
+        }
         return Paragraph(said(key, self.lang, **told))
 
     def number(self, value: float, digits: int = 0) -> str:
-        """A figure, – where there is none; with two digits where one would carry it over the target."""
+        """A figure, – where there is none; with two digits where one would carry it over the
+        target.
+        """
         if pd.isna(value):
             return "–"
         target = float(self.about["target_mbps"])
@@ -124,7 +135,9 @@ class Content:
             ("classes", GAP_CLASSES, results["gap_classes"]),
             ("statuses", STATUSES, results["statuses"]),
         ):
-            listed = [f"{texts.word(name, lang).lower()} {self.number(counts[name])}" for name in names]
+            listed = [
+                f"{texts.word(name, lang).lower()} {self.number(counts[name])}" for name in names
+            ]
             blocks.append(self.say(key, counts="; ".join(listed)))
         return blocks
 
@@ -132,7 +145,9 @@ class Content:
         """Table 1: the period's figures by technology and operator, the rolling mean beside them."""
         lang, table = self.lang, self.tables["operator_summary"]
         rows = []
-        rolling = table[table["span"] == "rolling_12"].set_index(["technology_used", "operator"])["mean_mbps"]
+        rolling = table[table["span"] == "rolling_12"].set_index(["technology_used", "operator"])[
+            "mean_mbps"
+        ]
         now = table[table["span"] == "period"].assign(last=lambda t: t["operator"].eq(ALL))
         for row in now.sort_values(["technology_used", "last", "operator"]).to_dict("records"):
             pairs = (
@@ -145,21 +160,32 @@ class Content:
                     texts.word(ALL, lang) if row["operator"] == ALL else row["operator"],
                     self.number(row["test_count"]),
                     self.number(row["device_count"]),
-                    *(f"{self.number(row[a], digits)} / {self.number(row[b], digits)}" for a, b, digits in pairs),
-                    self.number(rolling.get((row["technology_used"], row["operator"]), float("nan")), 1),
+                    *(
+                        f"{self.number(row[a], digits)} / {self.number(row[b], digits)}"
+                        for a, b, digits in pairs
+                    ),
+                    self.number(
+                        rolling.get((row["technology_used"], row["operator"]), float("nan")), 1
+                    ),
                 ]
             )
         named = ("c_tests", "c_devices", "c_down", "c_up", "c_latency", "c_rolling")
-        heads = [heading(n, lang) for n in ("technology_used", "operator")] + [said(n, lang) for n in named]
+        heads = [heading(n, lang) for n in ("technology_used", "operator")] + [
+            said(n, lang) for n in named
+        ]
         widths = [1.4, 2.7, 1.5, 1.4, 2.7, 2.3, 2.2, 1.8]
-        return Sheet("operators", said("t_operators", lang), heads, rows, widths, frozenset(range(2, 8)))
+        return Sheet(
+            "operators", said("t_operators", lang), heads, rows, widths, frozenset(range(2, 8))
+        )
 
     def matrix(self) -> Sheet:
         """Table 2: every commune and operator, in the map's colours."""
         status, lang = self.tables["commune_status"], self.lang
         columns = self.operators or [ALL]
         rows, fills = [], {}
-        for i, (name, group) in enumerate(status.groupby(["commune_code", "commune_name"], sort=True)):
+        for i, (name, group) in enumerate(
+            status.groupby(["commune_code", "commune_name"], sort=True)
+        ):
             by = group.set_index("operator")
             cells = []
             for k, operator in enumerate(columns):
@@ -169,8 +195,18 @@ class Content:
                 cells.append(f"{texts.word(verdict, lang)}\n{self.number(row['mean_mbps'], 1)}")
             rows.append([f"{name[1]}", *cells])
         width = (_TEXT_CM - 3.4) / len(columns)
-        heads = [heading("commune_name", lang), *(texts.word(ALL, lang) if c == ALL else c for c in columns)]
-        return Sheet("matrix", said("t_matrix", lang), heads, rows, [3.4, *[width] * len(columns)], fills=fills)
+        heads = [
+            heading("commune_name", lang),
+            *(texts.word(ALL, lang) if c == ALL else c for c in columns),
+        ]
+        return Sheet(
+            "matrix",
+            said("t_matrix", lang),
+            heads,
+            rows,
+            [3.4, *[width] * len(columns)],
+            fills=fills,
+        )
 
     def gaps(self) -> list[Block]:
         """Confirmed and probable gaps with people, the first priorities, gap areas by state."""
@@ -193,8 +229,16 @@ class Content:
         areas = self.tables["gap_areas"]
         ledger = self.tables["gap_ledger"]
         states = ledger.loc[ledger["period"] == self.about["period"], "state"].value_counts()
-        listed = [f"{texts.word(s, lang)} {self.number(int(states[s]))}" for s in GAP_STATES if s in states]
-        blocks.append(self.say("areas", states="; ".join(listed)) if listed or len(areas) else self.say("no_areas"))
+        listed = [
+            f"{texts.word(s, lang)} {self.number(int(states[s]))}"
+            for s in GAP_STATES
+            if s in states
+        ]
+        blocks.append(
+            self.say("areas", states="; ".join(listed))
+            if listed or len(areas)
+            else self.say("no_areas")
+        )
         return blocks
 
     def _gaps_sheet(self, gaps: pd.DataFrame) -> Sheet:
@@ -220,7 +264,15 @@ class Content:
         ]  # fmt: skip
         caption = said("t_gaps", lang, shown=self.number(len(shown)), all=self.number(len(gaps)))
         widths = [1.3, 2.6, 2.55, 2.9, 1.55, 1.4, 1.6, 2.1]
-        return Sheet("gaps", caption, [heading(n, lang) for n in names], rows, widths, frozenset({0, 4, 5, 6}), fills)
+        return Sheet(
+            "gaps",
+            caption,
+            [heading(n, lang) for n in names],
+            rows,
+            widths,
+            frozenset({0, 4, 5, 6}),
+            fills,
+        )
 
     def undecided(self) -> list[Block]:
         """What lacks evidence, and what it needs."""
@@ -242,7 +294,9 @@ class Content:
             for row in shown.to_dict("records")
         ]
         names = ("measure_rank", "commune_name", "operator", "status", "device_count", "devices_to_decide", "population")  # fmt: skip
-        caption = said("t_undecided", lang, shown=self.number(len(shown)), all=self.number(len(table)))
+        caption = said(
+            "t_undecided", lang, shown=self.number(len(shown)), all=self.number(len(table))
+        )
         heads, widths = [heading(n, lang) for n in names], [1.4, 3.1, 2.5, 3.6, 1.7, 1.9, 1.8]
         sheet = Sheet("undecided", caption, heads, rows, widths, frozenset({0, 4, 5, 6}))
         return [*blocks, self.say("undecided", count=len(table)), sheet]
@@ -256,7 +310,9 @@ class Content:
         table = table[table["operator"] != ALL] if self.operators else table
         counts = table["change"].value_counts()
         found = {name: int(counts.get(name, 0)) for name in CHANGES}
-        blocks.append(self.say("changes", former=_month(str(table["former_period"].iloc[0])), **found))
+        blocks.append(
+            self.say("changes", former=_month(str(table["former_period"].iloc[0])), **found)
+        )
         seen = table[table["change"].isin(DETECTED)]
         if seen.empty:
             return [*blocks, self.say("no_change")]
@@ -271,7 +327,17 @@ class Content:
         ]
         heads = [heading(n, lang) for n in ("commune_name", "operator")]
         heads += [said("c_change", lang), said("c_before_after", lang)]
-        return [*blocks, Sheet("changes", said("t_changes", lang), heads, rows, [5.0, 3.6, 3.8, 3.6], frozenset({3}))]
+        return [
+            *blocks,
+            Sheet(
+                "changes",
+                said("t_changes", lang),
+                heads,
+                rows,
+                [5.0, 3.6, 3.8, 3.6],
+                frozenset({3}),
+            ),
+        ]
 
     def people(self) -> list[Block]:
         """Participation: more, fewer, unchanged; best and worst; signs of a campaign."""
@@ -284,10 +350,17 @@ class Content:
         ranked = table[table["devices_per_1000"].notna()].sort_values(
             ["devices_per_1000", "commune_code"], ascending=[False, True]
         )
-        for key, rows in (("best", ranked.head(MOST_NAMES)), ("worst", ranked.tail(MOST_NAMES).iloc[::-1])):
+        for key, rows in (
+            ("best", ranked.head(MOST_NAMES)),
+            ("worst", ranked.tail(MOST_NAMES).iloc[::-1]),
+        ):
             if len(ranked) > MOST_NAMES:
                 pairs = zip(rows["commune_name"], rows["devices_per_1000"], strict=True)
-                blocks.append(self.say(key, names="; ".join(f"{name} ({self.number(n, 1)})" for name, n in pairs)))
+                blocks.append(
+                    self.say(
+                        key, names="; ".join(f"{name} ({self.number(n, 1)})" for name, n in pairs)
+                    )
+                )
         signed = last[last["campaign_signs"] != ""]
         month = _month(self._month_name())
         if signed.empty:
@@ -305,8 +378,12 @@ class Content:
         below = int((last["test_count"] < official).sum())
         nobody = int(self.tables["commune_summary"]["gap_class"].eq("total_gap").sum())
         per_operator = gaps["operator"].value_counts()
-        named = "; ".join(f"{name} {self.number(int(n))}" for name, n in per_operator.items() if name != ALL)
-        last_line = self.say("ask_operators", names=named) if named else self.say("ask_operators_none")
+        named = "; ".join(
+            f"{name} {self.number(int(n))}" for name, n in per_operator.items() if name != ALL
+        )
+        last_line = (
+            self.say("ask_operators", names=named) if named else self.say("ask_operators_none")
+        )
         return [
             Heading(said("h_requests", self.lang)),
             self.say("ask_committee", count=below, official=official),

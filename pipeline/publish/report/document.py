@@ -1,8 +1,9 @@
 """Blocks → DOCX, laid out as Decree 30/2020/NĐ-CP (annex I) wants an administrative report.
 
-A4; margins top and bottom 20 mm, left 30 mm, right 20 mm; Times New Roman 13; authority left, country and motto right,
-number below the one and place and date below the other; title; addressees; body, justified, first lines 1 cm in; recipients
-left, signature right; page number in the top margin from page 2. Does not belong here: what is said (`content.py`).
+A4; margins top and bottom 20 mm, left 30 mm, right 20 mm; Times New Roman 13; authority left,
+country and motto right, number below the one and place and date below the other; title; addressees;
+body, justified, first lines 1 cm in; recipients left, signature right; page number in the top
+margin from page 2. Does not belong here: what is said (`content.py`).
 """
 
 from __future__ import annotations
@@ -46,7 +47,9 @@ class Letterhead:
     notice: str
 
 
-def document_bytes(head: Letterhead, opening: str, blocks: Sequence[Block], created: datetime, lang: Lang) -> bytes:
+def document_bytes(
+    head: Letterhead, opening: str, blocks: Sequence[Block], created: datetime, lang: Lang
+) -> bytes:
     """The DOCX. `created`: the only time inside, the period's end; equal input gives equal bytes."""
     document = Document()
     _page(document)
@@ -56,7 +59,11 @@ def document_bytes(head: Letterhead, opening: str, blocks: Sequence[Block], crea
         _block(document, block)
     _signature(document, head, lang)
     properties = document.core_properties
-    properties.title, properties.author, properties.comments = head.subject, head.authority, head.notice
+    properties.title, properties.author, properties.comments = (
+        head.subject,
+        head.authority,
+        head.notice,
+    )
     properties.created = properties.modified = created
     properties.last_modified_by, properties.revision = "", 1
     written = io.BytesIO()
@@ -69,7 +76,10 @@ def _without_clock(content: bytes) -> bytes:
     import zipfile
 
     written = io.BytesIO()
-    with zipfile.ZipFile(io.BytesIO(content)) as read, zipfile.ZipFile(written, "w", zipfile.ZIP_DEFLATED) as archive:
+    with (
+        zipfile.ZipFile(io.BytesIO(content)) as read,
+        zipfile.ZipFile(written, "w", zipfile.ZIP_DEFLATED) as archive,
+    ):
         for name in read.namelist():
             member = zipfile.ZipInfo(name, (1980, 1, 1, 0, 0, 0))
             member.compress_type = zipfile.ZIP_DEFLATED
@@ -102,7 +112,15 @@ def _page(document: Any) -> None:
         run._r.append(field)
 
 
-def _line(cell: Any, text: str, size: float, *, bold: bool = False, italic: bool = False, rule: float = 0.0) -> None:
+def _line(
+    cell: Any,
+    text: str,
+    size: float,
+    *,
+    bold: bool = False,
+    italic: bool = False,
+    rule: float = 0.0,
+) -> None:
     """A centred line in a cell; `rule`: a line below it, as a share of the cell's width."""
     first = cell.paragraphs[0]
     paragraph = first if not first.runs and len(cell.paragraphs) == 1 else cell.add_paragraph()
@@ -136,7 +154,10 @@ def _letterhead(document: Any, head: Letterhead, lang: Lang) -> None:
     _line(left, head.authority.upper(), 12, bold=True, rule=0.4)
     _line(right, said("republic", lang), 12, bold=True)
     _line(right, said("motto", lang), 13, bold=True, rule=0.62)
-    number, place = head.number or said("blank_number", lang), head.place or said("blank_place", lang)
+    number, place = (
+        head.number or said("blank_number", lang),
+        head.place or said("blank_place", lang),
+    )
     _line(table.rows[1].cells[0], said("number", lang, number=number, sign=head.sign), 13)
     _line(table.rows[1].cells[1], f"{place}, {head.date_text}", 13, italic=True)
     if head.notice:
@@ -149,7 +170,10 @@ def _letterhead(document: Any, head: Letterhead, lang: Lang) -> None:
     for i, name in enumerate(head.addressees):
         lead = said("to", lang) + " " if i == 0 else ""
         paragraph = _centred(
-            document, f"{lead}{'- ' if len(head.addressees) > 1 else ''}{name}", 13, before=6 if i == 0 else 0
+            document,
+            f"{lead}{'- ' if len(head.addressees) > 1 else ''}{name}",
+            13,
+            before=6 if i == 0 else 0,
         )
         paragraph.runs[0].bold = False
     document.add_paragraph().paragraph_format.line_spacing = Pt(6)
@@ -207,7 +231,9 @@ def _sheet(document: Any, sheet: Sheet) -> None:
             paragraph = cell.paragraphs[0]
             run = paragraph.add_run(text)
             run.font.size, run.bold = Pt(TABLE_PT), i == 0
-            paragraph.alignment = ALIGN.CENTER if i == 0 else ALIGN.RIGHT if k in sheet.numbers else ALIGN.LEFT
+            paragraph.alignment = (
+                ALIGN.CENTER if i == 0 else ALIGN.RIGHT if k in sheet.numbers else ALIGN.LEFT
+            )
             paragraph.paragraph_format.keep_with_next = i == 0 or (i == 1 and len(sheet.rows) > 1)
             fill = sheet.fills.get((i - 1, k)) if i else "#ece9e1"
             if fill:

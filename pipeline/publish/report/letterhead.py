@@ -1,7 +1,9 @@
-"""Who reports to whom: the letterhead from the settings, with the authorities of the report's time where they are left open.
+"""Who reports to whom: the letterhead from the settings, with the authorities of the report's time
+where they are left open.
 
-Since 1 March 2025 the departments of science and technology and their ministry have the duties of the former departments
-and ministry of information and communications (resolution 176/2025/QH15). Does not belong here: how it looks.
+Since 1 March 2025 the departments of science and technology and their ministry have the duties of
+the former departments and ministry of information and communications (resolution 176/2025/QH15).
+Does not belong here: how it looks.
 """
 
 from __future__ import annotations
@@ -19,7 +21,8 @@ if TYPE_CHECKING:
 
 _SINCE = 2025 * 12 + 2  # March 2025, as `Period` counts months
 REPORT_DAY = 15  # of the month after the period
-_DEFAULTS: Mapping[str, tuple[tuple[str, str], tuple[str, str]]] = {  # (before, since) in (Vietnamese, English)
+# (before, since) in (Vietnamese, English)
+_DEFAULTS: Mapping[str, tuple[tuple[str, str], tuple[str, str]]] = {
     "authority": (
         ("Sở Thông tin và Truyền thông", "Department of Information and Communications"),
         ("Sở Khoa học và Công nghệ", "Department of Science and Technology"),
@@ -41,14 +44,20 @@ def area_title(given: Report, name: str, lang: Lang) -> str:
     return given.area_title or (_AREA[lang == "en"].replace("{name}", name) if name else "")
 
 
-def letterhead(given: Report, period: Period, about: Mapping[str, Any], operators: list[str], lang: Lang) -> Letterhead:
-    """The settings' letterhead; what they leave open by the authorities of the period's end, the number and signer blank."""
+def letterhead(
+    given: Report, period: Period, about: Mapping[str, Any], operators: list[str], lang: Lang
+) -> Letterhead:
+    """The settings' letterhead; what they leave open by the authorities of the period's end, the
+    number and signer blank.
+    """
     english, recent = lang == "en", period.last >= _SINCE
     area = area_title(given, about["area"], lang)
     committee = _COMMITTEE[english].replace("{area}", area).strip()
     default = {key: pair[recent][english] for key, pair in _DEFAULTS.items()}
     month = period.last + 1
-    date = _DATE[english].replace("{day}", str(REPORT_DAY)).replace("{month}", f"{month % 12 + 1:02d}")
+    date = (
+        _DATE[english].replace("{day}", str(REPORT_DAY)).replace("{month}", f"{month % 12 + 1:02d}")
+    )
     subject = said("subject", lang, technology=about["technology"], period=about["period_label"])
     recipients = [said("as_above", lang)]
     if operators:

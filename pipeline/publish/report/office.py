@@ -15,19 +15,30 @@ SECONDS = 120
 
 def libreoffice() -> str | None:
     """LibreOffice's command, or None where there is none."""
-    return next((found for name in ("soffice", "libreoffice") if (found := shutil.which(name))), None)
+    return next(
+        (found for name in ("soffice", "libreoffice") if (found := shutil.which(name))), None
+    )
 
 
 def write_pdf(docx: Path, created: datetime) -> bool:
     """Write the PDF beside a DOCX; False where LibreOffice is absent or gives up.
 
-    `created` is the time inside; the document's random ids become its content's hash: equal reports, equal bytes.
+    `created` is the time inside; the document's random ids become its content's hash: equal
+    reports, equal bytes.
     """
     command = libreoffice()
     if command is None:
         return False
-    with tempfile.TemporaryDirectory() as profile:  # a profile of its own: a LibreOffice that is open would refuse
-        asked = [command, f"-env:UserInstallation={Path(profile).as_uri()}", "--headless", "--convert-to", "pdf"]
+    with (
+        tempfile.TemporaryDirectory() as profile
+    ):  # a profile of its own: a LibreOffice that is open would refuse
+        asked = [
+            command,
+            f"-env:UserInstallation={Path(profile).as_uri()}",
+            "--headless",
+            "--convert-to",
+            "pdf",
+        ]
         try:
             done = subprocess.run(
                 [*asked, "--outdir", str(docx.parent), str(docx)], capture_output=True, timeout=SECONDS, check=False,
@@ -42,7 +53,8 @@ def write_pdf(docx: Path, created: datetime) -> bool:
 
 
 def settled(pdf: bytes, docx: bytes, created: datetime) -> bytes:
-    """A PDF of LibreOffice with `created` for its clock and the DOCX's hash for its random ids; no byte moves.
+    """A PDF of LibreOffice with `created` for its clock and the DOCX's hash for its random ids; no
+    byte moves.
 
     >>> settled(b"(D:20261122224236Z')", b"", datetime(2026, 10, 31))
     b"(D:20261031000000Z')"

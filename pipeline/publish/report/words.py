@@ -1,4 +1,5 @@
-"""The report's own sentences in Vietnamese and English; statuses, columns and the method note come from `texts.py`.
+"""The report's own sentences in Vietnamese and English; statuses, columns and the method note come
+from `texts.py`.
 
 Does not belong here: figures.
 """
