@@ -151,19 +151,14 @@ def run(
         chosen = _settings(settings, measurements, more, format, boundaries, population, lang)
         parts = _parts(publish, engine)
         from pipeline import journey
+        from pipeline.publish import Outputs
 
         with (
-            progress_shown(language) as (tell, progress),
-            engine_of(engine, scheduler, tell) as where,
+            progress_shown(language) as (log, progress),
+            engine_of(engine, scheduler, log) as where,
         ):
             folders = journey.run(
-                chosen,
-                period=period,
-                out=out,
-                parts=parts,
-                tell=tell,
-                progress=progress,
-                engine=where,
+                chosen, Outputs(out, parts), period=period, log=log, progress=progress, engine=where
             )
     for folder in folders:
         typer.echo(f"{texts.line('outputs', language)}: {folder}")
@@ -226,21 +221,21 @@ def check(
                     )
                 )
             )
-        with progress_shown(language) as (tell, progress):
+        with progress_shown(language) as (log, progress):
             read = journey.read(chosen, progress)
             when = doors.chosen_period(read, chosen, None if period == "all" else period)
             area, vintage = (
                 read.communes["area_km2"].sum(),
                 read.communes["boundary_vintage"].iloc[0],
             )
-            tell("boundaries", count=len(read.communes), area=round(float(area)), vintage=vintage)
+            log("boundaries", count=len(read.communes), area=round(float(area)), vintage=vintage)
             for item in read.read:
-                tell("file", name=item.name, role=item.role, count=item.row_count)
-            tell("held", periods=doors.periods_in(read, chosen))
+                log("file", name=item.name, role=item.role, count=item.row_count)
+            log("held", periods=doors.periods_in(read, chosen))
             window = doors.evidence_window(read, chosen, when)
-            tell("period", period=str(when), window=f"{window[0]} – {window[-1]}")
+            log("period", period=str(when), window=f"{window[0]} – {window[-1]}")
             for warning in (*read.warnings, *doors.period_warnings(read, chosen, when, window)):
-                tell("warning", fault=warning)
+                log("warning", fault=warning)
         typer.echo(texts.line("check_ok", language))
 
 

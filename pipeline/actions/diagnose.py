@@ -7,10 +7,10 @@ engineers know more. Does not belong here: who waits for how much (`prioritise.p
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import pandas as pd
+
+from pipeline.config.rules import Signs
 
 CAUSES = ("capacity_or_backhaul", "coverage", "mixed", "unknown")
 GROUNDS = (
@@ -22,18 +22,6 @@ GROUNDS = (
     "fallback_3g_2g",
 )
 ACTIONS = ("measure", "optimise", "upgrade", "new_site", "share_or_roam", "fund")
-
-
-@dataclass(frozen=True)
-class Signs:
-    """When a sign counts; the settings' `[diagnosis]` gives them."""
-
-    strong_signal_dbm: float
-    weak_signal_dbm: float
-    failure_rate: float
-    fallback_share: float
-    min_devices: int
-    near_share: float
 
 
 def likely_cause(rows: pd.DataFrame, target: float, signs: Signs) -> pd.DataFrame:

@@ -7,19 +7,21 @@ Does not belong here: what is weak, contiguous, fixed (`gaps.py`), formulas (`st
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
 
 from pipeline.actions import gaps
-from pipeline.config.settings import Settings
+from pipeline.config.rules import Rules
 from pipeline.hexgrid import hexes
 from pipeline.measurements import tile_values
+from pipeline.measurements.evidence import Evidence
+from pipeline.schema.month import AreaPeriod
 from pipeline.schema.periods import Period
 from pipeline.schema.tables import ALL, FIELDS, GAP_STATES, checked, typed
-from pipeline.verdicts import judge, result_tables, statistics
+from pipeline.verdicts import judge, statistics
 
 Priors = Mapping[str, statistics.Prior | None]
 AREA = ["gap_id", "operator"]
@@ -44,24 +46,24 @@ class Gaps:
 
 def gap_tables(
     weak_cells: pd.DataFrame,
-    cells: pd.DataFrame,
-    revisited: pd.DataFrame,
+    evidence: Evidence,
     former: pd.DataFrame,
     priors: Priors,
-    communes: gpd.GeoDataFrame,
-    period: Period,
-    window_months: int,
-    settings: Settings,
-    people: pd.Series,
+    area: AreaPeriod,
+    rules: Rules,
 ) -> Gaps:
-    """Weak cells × operators, the window's devices by cell and the former ledger → the period's
-    gaps.
+    """Weak cells × operators, devices by cell and the former ledger → the period's gaps.
 
-    `weak_cells`: hex_id, operator of the weak adaptive cells. `people`: by hex_id, empty where not
-    known. `cells`,
-    `revisited`: the evidence's tables of these names.
+    `weak_cells`: hex_id, operator of the weak adaptive cells. `former`: the `gap_ledger` before
+    the period.
     """
-    finest = settings.hexes.finest_resolution
+    cells, revisited, communes, period = (
+        evidence.cells,
+        evidence.revisited,
+        area.communes,
+        area.period,
+    )
+    finest = rules.finest_resolution
     known = _latest(former)
     weak = weak_cells[weak_cells["operator"] != ALL][["hex_id", "operator"]].sort_values(
         ["operator", "hex_id"]
@@ -71,7 +73,7 @@ def gap_tables(
         dict.fromkeys(("commune_code", "operator", "hex9_id"), "str")
     )
     of_cells, register = _identified(weak, drawn, known, communes, finest)
-    areas = _figures(of_cells, drawn, settings)
+    areas = _figures(of_cells, drawn, rules)
     old = hexes.descendants(_cells_of(known), finest)
     new_tests = (
         revisited.merge(old, on=["hex9_id", "operator"])
@@ -79,8 +81,8 @@ def gap_tables(
         else revisited.head(0).assign(gap_id="")
     )
     last_seen = new_tests["gap_id"].map(known.set_index("gap_id")["last_seen"]).map(_last_month)
-    retested = _retested(new_tests[new_tests["local_date"].str[:7] > last_seen], priors, settings)
-    history = _rows(known, areas, retested, period, settings)
+    retested = _retested(new_tests[new_tests["local_date"].str[:7] > last_seen], priors, rules)
+    history = _rows(known, areas, retested, period, rules)
     history = history.merge(register, on="gap_id")
     ledger = pd.concat([former, history], ignore_index=True).sort_values(
         ["gap_id", "period"], ignore_index=True
@@ -90,16 +92,22 @@ def gap_tables(
         history[["gap_id", "commune_code", "boundary_vintage", "state", "first_seen"]], on="gap_id"
     )
     table = table.merge(communes[["commune_code", "commune_name"]], how="left", on="commune_code")
-    table = table.assign(period=str(period), window_months=float(window_months))
-    listed = of_cells.assign(people=of_cells["hex_id"].map(people).astype("float64"))
-    table["population"] = (
-        table["gap_id"].map(listed.groupby("gap_id")["people"].sum(min_count=1)).astype("float64")
+    table = table.assign(
+        period=str(period), window_months=float(evidence.window_months), population=np.nan
     )
     table["commune_name"] = table["commune_name"].fillna(
         table["commune_code"]
     )  # a gap of older boundaries
     table = table.sort_values("gap_id", ignore_index=True)
     return Gaps(of_cells, checked("gap_areas", typed("gap_areas", table)), ledger)
+
+
+def with_people(gaps: Gaps, people: pd.Series) -> Gaps:
+    """The gaps with the population of each area. `people`: by hex_id, empty where not known."""
+    listed = gaps.of_cells.assign(people=gaps.of_cells["hex_id"].map(people).astype("float64"))
+    sums = listed.groupby("gap_id")["people"].sum(min_count=1)
+    areas = gaps.areas.assign(population=gaps.areas["gap_id"].map(sums).astype("float64"))
+    return replace(gaps, areas=areas)
 
 
 def _last_month(period: str) -> str:
@@ -235,17 +243,17 @@ def _as_totals(samples_of_gaps: pd.DataFrame) -> pd.DataFrame:
     )
 
 
-def _described(rows: pd.DataFrame, settings: Settings) -> pd.DataFrame:
+def _described(rows: pd.DataFrame, rules: Rules) -> pd.DataFrame:
     """Devices by cell, with a gap_id → figures by gap and operator: those of `statistics.describe`,
     the envelope, counts.
     """
     values = _device_values(rows)
     units = statistics.describe(values)
-    target = settings.target.download_mbps
+    target = rules.target_mbps
     mean, sd, log_mean, log_var, m = (
         units[c].to_numpy() for c in ("mean_mbps", "sd_mbps", "log_mean", "log_var", "m")
     )
-    lo, hi = statistics.envelope(mean, sd, log_mean, log_var, m, settings.evidence.confidence)
+    lo, hi = statistics.envelope(mean, sd, log_mean, log_var, m, rules.confidence)
     p_gap, p_meets = statistics.p_values(mean, sd, log_mean, log_var, m, target)
     grouped = values.groupby(tile_values.UNIT)
     return units.assign(
@@ -260,15 +268,15 @@ def _described(rows: pd.DataFrame, settings: Settings) -> pd.DataFrame:
     )
 
 
-def _figures(of_cells: pd.DataFrame, drawn: pd.DataFrame, settings: Settings) -> pd.DataFrame:
+def _figures(of_cells: pd.DataFrame, drawn: pd.DataFrame, rules: Rules) -> pd.DataFrame:
     """Gap areas with their figures, cells, area and position (the centroid of the cells, no
     test's).
     """
     if of_cells.empty:
         columns = (*AREA, "cells", "cell_count", "area_km2", "gap_latitude", "gap_longitude", *KEPT)
         return pd.DataFrame({name: pd.Series(dtype=FIELDS[name].dtype) for name in columns})
-    fine = hexes.descendants(of_cells, settings.hexes.finest_resolution)
-    figures = _described(drawn.merge(fine, on=["hex9_id", "operator"]), settings)
+    fine = hexes.descendants(of_cells, rules.finest_resolution)
+    figures = _described(drawn.merge(fine, on=["hex9_id", "operator"]), rules)
     outlines = of_cells.assign(geometry=hexes.outlines(of_cells["hex_id"]).to_numpy()).sort_values(
         "hex_id"
     )
@@ -295,7 +303,7 @@ KEPT = (
 )  # fmt: skip
 
 
-def _retested(rows: pd.DataFrame, priors: Priors, settings: Settings) -> pd.DataFrame:
+def _retested(rows: pd.DataFrame, priors: Priors, rules: Rules) -> pd.DataFrame:
     """New samples at the places of known gaps → by gap: m, mean, sd, `is_retested` (E1),
     `meets_again` (METHOD §4).
     """
@@ -306,8 +314,8 @@ def _retested(rows: pd.DataFrame, priors: Priors, settings: Settings) -> pd.Data
     dates = (
         rows.assign(commune_code=rows["gap_id"]).groupby(tile_values.UNIT)["local_date"].nunique()
     )
-    units = _described(_as_totals(rows), settings).assign(date_count=dates.astype("float64"))
-    target, gates = settings.target.download_mbps, result_tables.gates_of(settings)
+    units = _described(_as_totals(rows), rules).assign(date_count=dates.astype("float64"))
+    target, gates = rules.target_mbps, rules.gates
     units[["gap_probability", "has_spread_between"]] = np.nan, False
     for name, prior in priors.items():
         here = units.index.get_level_values("operator") == name
@@ -334,11 +342,7 @@ def _retested(rows: pd.DataFrame, priors: Priors, settings: Settings) -> pd.Data
 
 
 def _rows(
-    known: pd.DataFrame,
-    areas: pd.DataFrame,
-    retested: pd.DataFrame,
-    period: Period,
-    settings: Settings,
+    known: pd.DataFrame, areas: pd.DataFrame, retested: pd.DataFrame, period: Period, rules: Rules
 ) -> pd.DataFrame:
     """The period's rows of the ledger: every gap that is weak now or was known before, with its
     state.
@@ -362,8 +366,8 @@ def _rows(
         },
         index=names,
     )
-    few = again["m"].fillna(0.0) < settings.privacy.min_devices
-    state = gaps.states(rows, settings.hexes.weak_significance)
+    few = again["m"].fillna(0.0) < rules.shown_min_devices
+    state = gaps.states(rows, rules.weak_significance)
     kept = {
         name: now[name].where(rows["is_weak"], then[name])
         for name in ("operator", "cells", "cell_count", "area_km2", *KEPT)

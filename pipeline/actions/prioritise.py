@@ -7,29 +7,18 @@ facilities (`demand.py`).
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+from pipeline.config.rules import Weights
 from pipeline.schema.tables import checked, typed
 
 Floats = npt.NDArray[np.float64]
 # (device log values' count, mean log) → (eb_mean, P_gap): the journey hands in the estimator with
 # its prior held fixed
 Estimator = Callable[[str, Floats, Floats], tuple[Floats, Floats]]
-
-
-@dataclass(frozen=True)
-class Weights:
-    """Excess weights over 1, and the cost of terrain."""
-
-    total_gap_weight: float
-    facility_weight: float
-    facility_cap: int
-    road_weight: float
-    terrain_cost: Mapping[str, float]
 
 
 def depth(mean_mbps: pd.Series, target: float) -> pd.Series:

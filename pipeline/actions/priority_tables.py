@@ -8,39 +8,45 @@ undecided (`fieldwork.py`).
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 import geopandas as gpd
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
 from pipeline.actions import diagnose, fieldwork, prioritise
 from pipeline.actions.gap_tables import Gaps
-from pipeline.config.settings import Settings
+from pipeline.config.rules import PriorityRules
 from pipeline.hexgrid import hexes
 from pipeline.measurements.evidence import Evidence
 from pipeline.schema import privacy
 from pipeline.schema.tables import ALL, PRIVATE
 from pipeline.sources import context_layers
-from pipeline.sources.inputs import Inputs
 from pipeline.verdicts import statistics
+from pipeline.verdicts.result_tables import Verdicts
 
 UNIT = statistics.UNIT
 
 
+@dataclass(frozen=True)
+class Context:
+    """What surrounds the communes, where files tell: None means not known."""
+
+    communes: gpd.GeoDataFrame
+    facility_count: pd.Series | None  # by commune_code
+    roads: npt.NDArray[np.object_] | None  # lines of main roads, EPSG:4326
+
+
 def ranked(
-    rows: pd.DataFrame,
-    suppressed: pd.Series,
-    summary: pd.DataFrame,
-    gaps: Gaps,
-    inputs: Inputs,
-    evidence: Evidence,
-    priors: Mapping[str, statistics.Prior | None],
-    settings: Settings,
+    verdicts: Verdicts, gaps: Gaps, evidence: Evidence, context: Context, rules: PriorityRules
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """(priorities, measure_first): gaps by need with cause, action and worst gap area; undecided
-    units by doubt.
+    """(priorities, measure_first): gaps by need, and undecided units by doubt.
+
+    Gaps carry their cause, a suggested action and their worst gap area.
     """
-    about = inputs.communes[["commune_code", "former_district", "population", "terrain"]]
+    rows, suppressed, summary = verdicts.rows, verdicts.suppressed, verdicts.summary
+    about = context.communes[["commune_code", "former_district", "population", "terrain"]]
     found = summary[["commune_code", "gap_class", "operators_meeting", "operators_gap"]]
     named = rows if not evidence.operators else rows[rows["operator"] != ALL]
     named = named.merge(about, on="commune_code").merge(found, on="commune_code")
@@ -48,12 +54,12 @@ def ranked(
         drop=True
     )
     found_gaps = found_gaps.assign(
-        facility_count=_facilities(found_gaps, inputs),
-        has_main_road=_on_main_road(found_gaps, gaps.of_cells, inputs),
+        facility_count=_facilities(found_gaps, context),
+        has_main_road=_on_main_road(found_gaps, gaps.of_cells, context),
     )
-    found_gaps = _diagnosed(found_gaps.join(_others(found_gaps, named)), settings)
+    found_gaps = _diagnosed(found_gaps.join(_others(found_gaps, named)), rules)
     found_gaps = found_gaps.merge(_worst_areas(gaps.areas), how="left", on=UNIT)
-    scored = _scored(found_gaps, evidence, priors, settings)
+    scored = _scored(found_gaps, evidence, verdicts.priors, rules)
     shown = privacy.without(scored, _looked_up(suppressed, scored), PRIVATE)
     measure = privacy.without(named, _looked_up(suppressed, named), PRIVATE)
     return prioritise.priorities(shown), fieldwork.measure_first(measure)
@@ -63,16 +69,9 @@ def _scored(
     gaps: pd.DataFrame,
     evidence: Evidence,
     priors: Mapping[str, statistics.Prior | None],
-    settings: Settings,
+    rules: PriorityRules,
 ) -> pd.DataFrame:
-    target, rules = settings.target.download_mbps, settings.priority
-    weights = prioritise.Weights(
-        rules.total_gap_weight,
-        rules.facility_weight,
-        rules.facility_cap,
-        rules.road_weight,
-        rules.terrain_cost,
-    )
+    target, weights = rules.target_mbps, rules.weights
     scored = prioritise.score(gaps, target, weights)
 
     def estimator(
@@ -101,25 +100,25 @@ def _scored(
     return scored.assign(need_band=prioritise.bands(scored))
 
 
-def _facilities(rows: pd.DataFrame, inputs: Inputs) -> pd.Series:
+def _facilities(rows: pd.DataFrame, context: Context) -> pd.Series:
     """Facilities of each row's commune; empty where no file tells: they weigh nothing then."""
-    if inputs.facility_count is None:
+    if context.facility_count is None:
         return pd.Series(np.nan, index=rows.index)
-    return rows["commune_code"].map(inputs.facility_count).astype("float64")
+    return rows["commune_code"].map(context.facility_count).astype("float64")
 
 
-def _on_main_road(rows: pd.DataFrame, weak_cells: pd.DataFrame, inputs: Inputs) -> pd.Series:
+def _on_main_road(rows: pd.DataFrame, weak_cells: pd.DataFrame, context: Context) -> pd.Series:
     """Whether a main road crosses a weak hex of the row's operator inside the row's commune; empty
     where no roads are known.
     """
-    if inputs.roads is None:
+    if context.roads is None:
         return pd.Series(pd.array([None] * len(rows), dtype="boolean"), index=rows.index)
     outlines = hexes.outlines(weak_cells["hex_id"])
     cells = gpd.GeoDataFrame(
         {"operator": weak_cells["operator"]}, geometry=outlines.to_numpy(), crs="EPSG:4326"
     )
-    pieces = gpd.overlay(cells, inputs.communes[["commune_code", "geometry"]], how="intersection")
-    crossed = pieces[context_layers.crossed_by(inputs.roads, pieces.geometry.to_numpy())]
+    pieces = gpd.overlay(cells, context.communes[["commune_code", "geometry"]], how="intersection")
+    crossed = pieces[context_layers.crossed_by(context.roads, pieces.geometry.to_numpy())]
     units = set(zip(crossed["commune_code"], crossed["operator"], strict=True))
     held = [unit in units for unit in zip(rows["commune_code"], rows["operator"], strict=True)]
     return pd.Series(held, index=rows.index, dtype="boolean")
@@ -148,12 +147,9 @@ def _others(gaps: pd.DataFrame, named: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=columns, index=gaps.index)
 
 
-def _diagnosed(gaps: pd.DataFrame, settings: Settings) -> pd.DataFrame:
-    rules, target = settings.diagnosis, settings.target.download_mbps
-    signs = diagnose.Signs(
-        **{name: getattr(rules, name) for name in diagnose.Signs.__dataclass_fields__}
-    )
-    least = max(rules.min_devices, settings.privacy.min_devices)
+def _diagnosed(gaps: pd.DataFrame, rules: PriorityRules) -> pd.DataFrame:
+    target, signs = rules.target_mbps, rules.signs
+    least = max(signs.min_devices, rules.shown_min_devices)
     both = gaps[["busy_device_count", "calm_device_count"]].ge(least).all(axis=1)
     tried = gaps["older_test_count"] + gaps["test_count"] + gaps["failed_test_count"]
     gaps = gaps.assign(

@@ -6,16 +6,31 @@ Joins of the steps' results; nothing is decided here. Does not belong here: evid
 
 from __future__ import annotations
 
+import geopandas as gpd
 import numpy as np
 import pandas as pd
 import shapely
 
-from pipeline.config.settings import Settings
 from pipeline.hexgrid import hexes
-from pipeline.measurements import tile_values
+from pipeline.measurements import locate, tile_values
 from pipeline.measurements.evidence import Evidence, Names, revisited_samples
 from pipeline.schema.periods import Period
 from pipeline.schema.tables import ALL
+from pipeline.sources import ookla
+
+
+def measured_tiles(
+    tiles: pd.DataFrame, communes: gpd.GeoDataFrame, period: Period, finest_resolution: int
+) -> tuple[Evidence, pd.DataFrame, pd.DataFrame]:
+    """(evidence of the period's tiles, tiles set aside with `reject_reason`, books by source)."""
+    sound = tiles["unreadable"].eq("") & tiles["tile_period"].eq(str(period))
+    sound &= ~repeated_tiles(tiles)
+    outlines = ookla.tile_outlines(tiles["quadkey"].where(sound, ""))
+    shares = locate.tile_shares(outlines[sound.to_numpy()], communes)
+    shares["tile"] = np.flatnonzero(sound.to_numpy())[shares["tile"]]
+    marked, books = mark_tiles(tiles, shares, period)
+    evidence = evidence_of_tiles(marked, shares, outlines, finest_resolution)
+    return evidence, marked[marked["reject_reason"].notna()], books
 
 
 def repeated_tiles(tiles: pd.DataFrame) -> pd.Series:
@@ -77,7 +92,7 @@ def mark_tiles(
 
 
 def evidence_of_tiles(
-    marked: pd.DataFrame, shares: pd.DataFrame, outlines: np.ndarray, settings: Settings
+    marked: pd.DataFrame, shares: pd.DataFrame, outlines: np.ndarray, finest_resolution: int
 ) -> Evidence:
     """Marked tiles and their shares → evidence under operator `all`. Tests over communes = tests
     placed: asserted.
@@ -98,7 +113,7 @@ def evidence_of_tiles(
     cells = hexes.cells_of_points(
         pd.Series(shapely.get_y(centre), index=used.index),
         pd.Series(shapely.get_x(centre), index=used.index),
-        settings.hexes.finest_resolution,
+        finest_resolution,
     )
     cell_values = used.assign(
         commune_code="", hex9_id=cells, operator=ALL, device_key=used["quadkey"], device_weight=used["device_count"], sample_count=1.0,

@@ -14,21 +14,19 @@ from typing import Any
 import geopandas as gpd
 import pandas as pd
 
+from pipeline.publish.about import About
 from pipeline.schema.tables import FIELDS, KEYS, PUBLISHED_AS, TABLES, Field
 
 TYPES = {"float64": "number", "int64": "integer", "bool": "boolean", "boolean": "boolean"}
 
 
 def write_datapackage(
-    folder: Path,
-    tables: Mapping[str, pd.DataFrame],
-    files: Mapping[str, str],
-    about: Mapping[str, Any],
+    folder: Path, tables: Mapping[str, pd.DataFrame], files: Mapping[str, str], about: About
 ) -> None:
     """Describe the CSV and Parquet files of `folder`. `files`: CSV file → the declared table that
     it holds.
     """
-    resources = [_csv(name, table, bool(about["notice"])) for name, table in files.items()]
+    resources = [_csv(name, table, bool(about.notice)) for name, table in files.items()]
     resources += [
         {
             "name": f"{name}_parquet",
@@ -44,10 +42,10 @@ def write_datapackage(
     package = {
         "profile": "data-package",
         "name": "lomsong",
-        "title": f"{about['area']} {about['period']}".strip(),
-        "description": about["notice"],
-        "version": about["period"],
-        "sources": [{"title": text} for text in about["sources"]],
+        "title": f"{about.area} {about.period}".strip(),
+        "description": about.notice,
+        "version": str(about.period),
+        "sources": [{"title": text} for text in about.sources],
         "resources": resources,
     }
     text = json.dumps(package, ensure_ascii=False, indent=1)

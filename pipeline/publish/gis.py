@@ -18,39 +18,33 @@ import pandas as pd
 import shapely
 
 from pipeline.publish import qgis_styles
+from pipeline.publish.about import About
 from pipeline.publish.outlines import gap_outlines
 from pipeline.schema import texts
 from pipeline.schema.column_labels import heading
+from pipeline.schema.month import Month
 from pipeline.schema.tables import ALL, PUBLISHED_AS
 
 # in drawing order, from the top; `priorities` and `measure_first` carry the commune's outline
 LAYERS = ("gap_areas", "hexes", "priorities", "measure_first", "communes")
 
 
-def write_gis(
-    folder: Path,
-    tables: Mapping[str, pd.DataFrame],
-    communes: gpd.GeoDataFrame,
-    operators: list[str],
-    about: Mapping[str, Any],
-    lang: texts.Lang,
-    created: datetime,
-) -> None:
+def write(folder: Path, month: Month, about: About) -> None:
     """Write coverage_gaps.gpkg, .qgz and .kml into `folder`. `created`: the only time in the files,
     the period's end.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    notice = str(about["notice"])
+    operators, lang, notice, created = month.operators, about.lang, about.notice, about.created
     layers = {
         name: _noticed(layer, notice)
-        for name, layer in layers_of(tables, communes, operators).items()
+        for name, layer in layers_of(month.tables, month.communes, operators).items()
     }
     path = folder / "coverage_gaps.gpkg"
     _write_layers(path, layers, created)
     first = operators[0] if operators else ALL
     styles = {name: qgis_styles.style(name, layer, lang) for name, layer in layers.items()}
     _write_styles(path, styles, created)
-    said = (texts.word("sheet_title", lang), about["area"], about["period_label"], notice)
+    said = (texts.word("sheet_title", lang), about.area, about.period_label, notice)
     title = " – ".join(part for part in said if part)
     project = qgis_styles.project(
         title, path.name, {name: (layers[name], styles[name]) for name in LAYERS}, lang, first

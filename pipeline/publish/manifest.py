@@ -9,15 +9,18 @@ from __future__ import annotations
 import hashlib
 import json
 import platform
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from time import perf_counter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from pipeline import __version__
+
+if TYPE_CHECKING:
+    from pipeline.config.run_context import Timer
+    from pipeline.publish.about import About
+    from pipeline.schema.month import Month
 
 PACKAGES = ("geopandas", "shapely", "h3", "folium", "pyproj", "pandas", "numpy", "scipy", "pyarrow", "pydantic", "pandera",
             "django-js-lib-leaflet", "exactextract", "rasterio")  # fmt: skip
@@ -43,71 +46,42 @@ TIMES = (
 )  # what may differ between two equal runs
 
 
-class Journal:
-    """Times and rows of each step, kept while a run goes on."""
-
-    def __init__(self, seconds: Mapping[str, float] | None = None) -> None:
-        self.started_at = datetime.now(UTC)
-        self.seconds: dict[str, float] = dict(seconds or {})  # of steps that were done before
-        self.rows: dict[str, Any] = {}
-        self._began = perf_counter()
-
-    @contextmanager
-    def step(self, name: str) -> Iterator[None]:
-        """Time a step."""
-        began = perf_counter()
-        yield
-        self.seconds[name] = round(self.seconds.get(name, 0.0) + perf_counter() - began, 3)
-
-    @property
-    def elapsed(self) -> float:
-        """Seconds since the journal was opened."""
-        return perf_counter() - self._began
-
-
 def write_manifest(
-    folder: Path,
-    journal: Journal,
-    *,
-    period: str,
-    window: list[str],
-    inputs: list[dict[str, Any]],
-    settings: Mapping[str, Any],
-    results: Mapping[str, Any],
-    warnings: list[str],
-    licences: list[str],
-    notice: str,
-    revision: Mapping[str, Any],
+    folder: Path, month: Month, about: About, timer: Timer, account: Mapping[str, Any]
 ) -> None:
-    """`manifest.json`, written last: hashes of every other file of the run stand in it."""
+    """`manifest.json`, written last: it holds the hashes of all other files of the run.
+
+    `account`: inputs, settings (without paths), warnings as texts.
+    """
     outputs = {
         p.relative_to(folder).as_posix(): _sha256(p)
         for p in sorted(folder.rglob("*"))
         if p.is_file()
     }
-    account = {
-        "notice": notice,
+    content = {
+        "notice": about.notice,
         **versions_of_rules(),
-        "period": period,
-        **revision,
-        "window_months": window,
-        "inputs": inputs,
-        "licences": licences,
-        "rows_by_step": journal.rows,
-        "results": {key: value for key, value in results.items() if key != "books"},
-        "warnings": warnings,
-        "settings": settings,
+        "period": str(about.period),
+        "revision": about.revision,
+        "revisions": about.revisions,
+        "window_months": about.window,
+        "inputs": account["inputs"],
+        "licences": about.licences,
+        "rows_by_step": month.row_counts,
+        "results": {key: value for key, value in month.results.items() if key != "books"},
+        "warnings": account["warnings"],
+        "settings": account["settings"],
         "versions": {
             "python": platform.python_version(),
             **{name: _version(name) for name in PACKAGES},
         },
         "outputs": outputs,
-        "seconds_by_step": journal.seconds,
-        "seconds": round(journal.elapsed, 3),
-        "started_at": journal.started_at.isoformat(timespec="seconds"),
+        "seconds_by_step": timer.seconds,
+        "seconds": round(timer.elapsed, 3),
+        "started_at": timer.started_at.isoformat(timespec="seconds"),
         "finished_at": datetime.now(UTC).isoformat(timespec="seconds"),
     }
-    text = json.dumps(account, ensure_ascii=False, indent=2, default=str)
+    text = json.dumps(content, ensure_ascii=False, indent=2, default=str)
     (folder / "manifest.json").write_text(text + "\n", encoding="utf-8", newline="")
 
 

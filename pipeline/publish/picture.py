@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
+from pipeline.publish.about import About
 from pipeline.publish.gap_map import palette
 from pipeline.schema import texts
 from pipeline.schema.tables import ALL
@@ -57,21 +58,17 @@ def legend_rows(keys: pd.Series, order: Sequence[str], lang: texts.Lang) -> list
 
 
 def verdict_picture(
-    communes: gpd.GeoDataFrame,
-    tables: Mapping[str, pd.DataFrame],
-    about: Mapping[str, Any],
-    lang: texts.Lang,
+    communes: gpd.GeoDataFrame, tables: Mapping[str, pd.DataFrame], about: About
 ) -> bytes:
     """PNG of the communes by `gap_class`, or by the pooled verdict where there are no operators
     (tiles).
     """
+    lang = about.lang
     keys, order = class_keys(tables)
     rows = legend_rows(keys, order, lang)
-    names = (texts.word("picture_title", lang), about["area"])
-    target = texts.number(about["target_mbps"], lang)
-    subtitle = (
-        f"{about['technology']} · {about['period_label']} · {target} Mbps · {about['window_label']}"
-    )
+    names = (texts.word("picture_title", lang), about.area)
+    target = texts.number(about.target_mbps, lang)
+    subtitle = f"{about.technology} · {about.period_label} · {target} Mbps · {about.window_label}"
     lines = [
         f"{row['need_rank']}. {row['commune_name']} · {row['operator']} · {texts.number(row['mean_mbps'], lang, 1)} Mbps"
         for row in tables["priorities"].sort_values("need_rank").head(5).to_dict("records")
@@ -83,10 +80,10 @@ def verdict_picture(
         rows,
         title=" – ".join(name for name in names if name),
         subtitle=subtitle,
-        notice=about["notice"],
+        notice=about.notice,
         lines=[texts.word("picture_top", lang), *lines] if lines else [],
-        foot=" · ".join(about["licences"][lang]),
-        labels=about["labels"],
+        foot=" · ".join(about.licence_lines(lang)),
+        labels=about.labels,
     )
 
 

@@ -14,11 +14,30 @@ import geopandas as gpd
 import pandas as pd
 import pyarrow as pa
 
+from pipeline.publish.about import About
+from pipeline.schema.month import Month
 from pipeline.schema.tables import FIELDS, PUBLISHED_AS
 
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 _BULK = 20_000  # rows
 _DIGITS = 6  # decimals: 0.01 stays right after any sum that readers make
+
+
+def write(folder: Path, month: Month, about: About) -> None:
+    """Write every table, each operator's priorities, the data dictionary and the workbook."""
+    from pipeline.publish.datapackage import write_datapackage
+    from pipeline.publish.workbook import write_workbook
+
+    for name, table in month.tables.items():
+        write_table(folder, name, table, notice=about.notice, excel_vi=about.excel_vi)
+    files = {name: name for name in month.tables if name != "hex_status"}
+    rows = month.tables["priorities"]
+    for operator, name in about.operator_files.items():
+        own = rows[rows["operator"] == operator]
+        write_csv(folder, f"priorities_{name}", own, notice=about.notice)
+        files[f"priorities_{name}"] = "priorities"
+    write_datapackage(folder, month.tables, files, about)
+    write_workbook(folder / "priorities.xlsx", month, about)
 
 
 def write_table(

@@ -8,15 +8,16 @@ Does not belong here: what stands in a table, colours (`gap_map/palette.py`), wo
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
+from pipeline.publish.about import About
 from pipeline.publish.gap_map import palette
 from pipeline.schema import texts
 from pipeline.schema.column_labels import heading
+from pipeline.schema.month import Month
 from pipeline.schema.tables import ALL, FIELDS
 
 HEAD_ROWS = 2  # people's headings over machine names
@@ -38,14 +39,7 @@ BARS = ("priority_index", "people_without_verdict", "share_of_official", "device
 _BAD_IN_SHEET_NAMES = str.maketrans(dict.fromkeys("[]:*?/\\'", "_"))
 
 
-def write_workbook(
-    path: Path,
-    tables: Mapping[str, pd.DataFrame],
-    operators: list[str],
-    about: Mapping[str, Any],
-    lang: texts.Lang,
-    created: datetime,
-) -> None:
+def write_workbook(path: Path, month: Month, about: About) -> None:
     """Write the workbook. `about`: area, period_label, target_mbps, technology, window_label,
     notice, sources, results.
 
@@ -54,6 +48,7 @@ def write_workbook(
     """
     import xlsxwriter
 
+    tables, operators, lang = month.tables, month.operators, about.lang
     path.parent.mkdir(parents=True, exist_ok=True)
     # data is never a formula or a link, whatever it begins with
     options = {
@@ -66,9 +61,9 @@ def write_workbook(
         book.set_properties(
             {
                 "title": _title(about, lang),
-                "created": created,
+                "created": about.created,
                 "author": "",
-                "comments": about["notice"],
+                "comments": about.notice,
             }
         )
         sheets = Sheets(book, about, lang)
@@ -85,14 +80,14 @@ def write_workbook(
         sheets.method()
 
 
-def _title(about: Mapping[str, Any], lang: texts.Lang) -> str:
-    return f"{texts.word('sheet_title', lang)} – {about['area']} – {about['period_label']}"
+def _title(about: About, lang: texts.Lang) -> str:
+    return f"{texts.word('sheet_title', lang)} – {about.area} – {about.period_label}"
 
 
 class Sheets:
     """The workbook's sheets, with its formats."""
 
-    def __init__(self, book: Any, about: Mapping[str, Any], lang: texts.Lang) -> None:
+    def __init__(self, book: Any, about: About, lang: texts.Lang) -> None:
         self.book, self.about, self.lang = book, about, lang
         self.names: set[str] = set()
         base = {"font_name": "Arial", "font_size": 10, "valign": "top"}
@@ -137,7 +132,7 @@ class Sheets:
         sheet.set_margins(0.5, 0.5, 0.6, 0.6)
         sheet.fit_to_pages(1, 0)
         sheet.set_header(
-            f"&L{_escaped(_title(self.about, self.lang))}&R{_escaped(self.about['notice'])}"
+            f"&L{_escaped(_title(self.about, self.lang))}&R{_escaped(self.about.notice)}"
         )
         sheet.set_footer("&L&A&R&P / &N")
         return sheet
@@ -235,15 +230,15 @@ class Sheets:
         sheet.set_column(1, 12, 16)
         sheet.set_row(0, 24)
         sheet.write_string(0, 0, _title(about, lang), self.title)
-        if about["notice"]:
-            sheet.write_string(1, 0, about["notice"], self.notice)
-        low, high = about["results"]["everywhere_bounds"]
+        if about.notice:
+            sheet.write_string(1, 0, about.notice, self.notice)
+        low, high = about.results["everywhere_bounds"]
         lines = [
             (
                 "sheet_target",
-                f"{texts.number(about['target_mbps'], lang, 0)} Mbps, {about['technology']}",
+                f"{texts.number(about.target_mbps, lang, 0)} Mbps, {about.technology}",
             ),
-            ("sheet_window", about["window_label"]),
+            ("sheet_window", about.window_label),
             (
                 "sheet_everywhere",
                 f"{texts.number(100 * low, lang, 1)} – {texts.number(100 * high, lang, 1)} %",
@@ -329,7 +324,7 @@ class Sheets:
         sheet = self.sheet(texts.word("sheet_method", self.lang))
         sheet.set_column(0, 0, 105, self.wrapped)
         sheet.write_string(0, 0, texts.word("sheet_method", self.lang), self.title)
-        lines = [*texts.method_note(self.lang), "", *self.about["sources"]]
+        lines = [*texts.method_note(self.lang), "", *self.about.sources]
         for row, line in enumerate(lines, start=2):
             sheet.set_row(row, 14 * (1 + len(line) // 100))
             sheet.write_string(row, 0, line, self.wrapped)

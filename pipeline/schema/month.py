@@ -19,6 +19,24 @@ from pipeline.schema.periods import Period
 
 
 @dataclass(frozen=True)
+class Input:
+    """A file that was read: its role, name, hash and rows."""
+
+    role: str
+    name: str
+    sha256: str
+    row_count: int
+
+
+@dataclass(frozen=True)
+class AreaPeriod:
+    """The communes and the period that tables are about."""
+
+    communes: gpd.GeoDataFrame
+    period: Period
+
+
+@dataclass(frozen=True)
 class Month:
     """Everything that a period's run finds out, before it is published."""
 
@@ -28,8 +46,10 @@ class Month:
     operators: list[str]
     tables: Mapping[str, pd.DataFrame]  # declared tables by name
     results: Mapping[str, Any]  # headline figures and the books
+    row_counts: Mapping[str, Any]  # by step and table
     warnings: list[Fault]
-    device_prints: npt.NDArray[
-        np.uint64
-    ]  # fingerprints of device ids, ascending: the privacy check looks for them
-    coarser_cells: gpd.GeoDataFrame | None = None  # `hex_status` for a map that has too many cells
+    inputs: list[Input]
+    licences: list[str]  # of inputs that must be named wherever they are shown
+    # fingerprints of device ids, ascending: the privacy check looks for them
+    device_prints: npt.NDArray[np.uint64]
+    coarser_cells: gpd.GeoDataFrame | None = None  # `hex_status` for a map with too many cells

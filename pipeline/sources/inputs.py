@@ -19,6 +19,7 @@ import pandas as pd
 
 from pipeline.config.settings import Settings
 from pipeline.schema.errors import Fault, UserFault
+from pipeline.schema.month import Input
 from pipeline.schema.periods import Period
 from pipeline.schema.tables import TABLES, typed
 from pipeline.sources import (
@@ -34,16 +35,6 @@ from pipeline.sources.deliveries import Account, Part, caught
 
 STRAY_SHARE = 0.001  # a month with a smaller share of the rows is never chosen by itself
 Progress = Callable[[str, float], None]  # (what is being done, share of it that is done)
-
-
-@dataclass(frozen=True)
-class Input:
-    """A file that was read: its role, name, hash and rows."""
-
-    role: str
-    name: str
-    sha256: str
-    row_count: int
 
 
 Prepared = Callable[[gpd.GeoDataFrame | None, list[Part]], tuple[Any, list[Account]]]
@@ -68,6 +59,15 @@ class Inputs:
     people_grid: Path | None = None  # raster that spreads the communes' people over cells
     rows: Any = None  # prepared rows of the tests, as the engine keeps them
     account: Account = field(default_factory=Account)  # of all tests
+
+    def __enter__(self) -> Inputs:
+        """The inputs; on leaving, what holds their rows is closed."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Close what holds the rows."""
+        if self.rows is not None:
+            self.rows.close()
 
     def row_counts(self) -> dict[str, int]:
         """Rows of tests or tiles by source."""

@@ -11,6 +11,7 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
+from pipeline.hexgrid import hexes
 from pipeline.schema.errors import Fault, UserFault, fault
 from pipeline.sources.rasters import zones_on
 
@@ -147,6 +148,16 @@ def crowded(communes: gpd.GeoDataFrame) -> list[str]:
 def raster_path(path: Path | None) -> Path | None:
     """The path, where it is a raster's."""
     return path if path is not None and path.suffix.lower() in RASTERS else None
+
+
+def people_of_hexes(hex_ids: pd.Series, communes: gpd.GeoDataFrame, path: Path | None) -> pd.Series:
+    """People by hex_id; empty without a raster that shows where in a commune they live."""
+    names = pd.Series(np.sort(hex_ids.unique()), dtype="str")
+    if path is None or names.empty:
+        return pd.Series(np.nan, index=names, dtype="float64")
+    outlines = hexes.outlines(names)
+    outlines.index = pd.Index(names)
+    return people_of_cells(outlines, communes, path)
 
 
 def people_of_cells(cells: gpd.GeoSeries, communes: gpd.GeoDataFrame, path: Path) -> pd.Series:

@@ -15,9 +15,9 @@ from typing import Any
 import pandas as pd
 
 from pipeline.schema.errors import UserFault, fault
+from pipeline.schema.month import Input
 from pipeline.schema.periods import Period
 from pipeline.schema.tables import TABLES, checked, typed
-from pipeline.sources.inputs import Input
 
 LEDGER, STATUS = "tables/gap_ledger.parquet", "tables/commune_status.parquet"
 
@@ -25,6 +25,25 @@ LEDGER, STATUS = "tables/gap_ledger.parquet", "tables/commune_status.parquet"
 def no_ledger() -> pd.DataFrame:
     """A ledger in which no gap is known."""
     return typed("gap_ledger", pd.DataFrame({name: [] for name in TABLES["gap_ledger"]}))
+
+
+@dataclass(frozen=True)
+class Previous:
+    """What a run continues: the ledger of gaps, the status before, and the files of both."""
+
+    ledger: pd.DataFrame  # gap_ledger
+    status: pd.DataFrame | None  # commune_status of the period just before
+    inputs: list[Input]
+
+
+NOTHING = Previous(no_ledger(), None, [])
+
+
+def previous_runs(out: Path, period: Period) -> Previous:
+    """What the runs under `out` left for a period. Raises `UserFault` for a file of another kind."""
+    ledger, ledger_file = read_ledger(out, period)
+    status, status_file = read_former_status(out, period)
+    return Previous(ledger, status, [*ledger_file, *status_file])
 
 
 def read_ledger(out: Path, period: Period) -> tuple[pd.DataFrame, list[Input]]:

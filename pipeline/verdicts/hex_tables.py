@@ -5,39 +5,41 @@ Does not belong here: H3 itself (`hexgrid/`), whether a hex is weak (`weak_hexes
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import geopandas as gpd
 import numpy as np
 import pandas as pd
 
-from pipeline.config.settings import Settings
+from pipeline.config.rules import Rules
 from pipeline.hexgrid import hexes
 from pipeline.measurements import locate
 from pipeline.measurements.evidence import Evidence
 from pipeline.schema import privacy
-from pipeline.schema.periods import Period
+from pipeline.schema.month import AreaPeriod
 from pipeline.schema.tables import ALL, PRIVATE, checked, typed
 from pipeline.verdicts import statistics, weak_hexes
 
 
 def hex_figures(
     evidence: Evidence,
-    priors: dict[str, statistics.Prior | None],
-    settings: Settings,
+    priors: Mapping[str, statistics.Prior | None],
+    rules: Rules,
     resolution: int | None = None,
 ) -> pd.DataFrame:
-    """Adaptive cells, or cells of one resolution, × operators with their figures and `is_weak`;
-    nothing suppressed yet.
+    """Cells × operators with their figures and `is_weak`; nothing is suppressed yet.
+
+    `resolution`: of all cells; without it cells are adaptive (METHOD §5).
     """
-    rules = settings.hexes
     shown = hexes.adaptive_cells(
         evidence.cells,
         coarsest=rules.coarsest_resolution,
         finest=rules.finest_resolution,
-        min_devices=settings.privacy.min_devices,
+        min_devices=rules.shown_min_devices,
     )
     if resolution is not None:
         shown = hexes.parents(pd.Series(shown.index, index=shown.index, dtype="str"), resolution)
-    figures = hexes.cell_figures(evidence.cells, shown, settings.target.download_mbps)
+    figures = hexes.cell_figures(evidence.cells, shown, rules.target_mbps)
     log_sd = (
         figures["operator"]
         .map({name: np.sqrt(prior.sw2) for name, prior in priors.items() if prior})
@@ -57,16 +59,15 @@ def hex_figures(
 def hex_status(
     figures: pd.DataFrame,
     gap_of_cells: pd.DataFrame,
-    communes: gpd.GeoDataFrame,
-    period: Period,
+    people: pd.Series,
+    area: AreaPeriod,
     window_months: int,
     min_devices: int,
-    people: pd.Series,
 ) -> gpd.GeoDataFrame:
-    """`hex_figures` and the gap of each weak cell → `hex_status` with outlines, small groups'
-    speeds emptied.
+    """`hex_figures` → `hex_status` with outlines, people and gaps, small groups' speeds emptied.
 
-    `people`: by hex_id, empty where not known.
+    `gap_of_cells`: hex_id, operator, gap_id of weak cells. `people`: by hex_id, empty where not
+    known. `min_devices`: the speeds of smaller groups are not shown.
     """
     figures = figures.merge(gap_of_cells, how="left", on=["hex_id", "operator"])
     figures = privacy.without(
@@ -77,13 +78,13 @@ def hex_status(
         {
             "hex_id": cells,
             "h3_resolution": hexes.resolutions(cells),
-            "hex_commune_code": locate.communes_of_points(*hexes.centres(cells), communes),
+            "hex_commune_code": locate.communes_of_points(*hexes.centres(cells), area.communes),
             "population": cells.map(people).astype("float64"),
             "geometry": hexes.outlines(cells).to_numpy(),
         }
     )
     table = figures.merge(about, on="hex_id").assign(
-        period=str(period), window_months=float(window_months)
+        period=str(area.period), window_months=float(window_months)
     )
     table = table.sort_values(["hex_id", "operator"], ignore_index=True)
     return gpd.GeoDataFrame(
@@ -93,31 +94,26 @@ def hex_status(
 
 def coarser_cells(
     evidence: Evidence,
-    priors: dict[str, statistics.Prior | None],
+    priors: Mapping[str, statistics.Prior | None],
     published: gpd.GeoDataFrame,
-    communes: gpd.GeoDataFrame,
-    period: Period,
-    settings: Settings,
+    area: AreaPeriod,
+    rules: Rules,
 ) -> gpd.GeoDataFrame | None:
-    """`hex_status` with cells of one coarser resolution, at most `max_map_cells`; None where the
-    adaptive ones are that few.
+    """`hex_status` with at most `max_map_cells` coarser cells; None where the adaptive are so few.
 
     `published`: the adaptive `hex_status`. A coarse cell less its published finer ones would give
     away a small group that was suppressed among these: where the suppressed finer cells of an
     operator hold fewer devices than the privacy gate asks, the coarse cell's row is suppressed too,
     and its `all` row with it.
     """
-    least = settings.privacy.min_devices
-    if published["hex_id"].nunique() <= settings.publish.max_map_cells:
+    least = rules.shown_min_devices
+    if published["hex_id"].nunique() <= rules.max_map_cells:
         return None
-    resolution = settings.hexes.finest_resolution - 1
+    resolution = rules.finest_resolution - 1
     fine = pd.Series(evidence.cells["hex9_id"].unique()).astype("str")
-    while (
-        resolution > 0
-        and hexes.parents(fine, resolution).nunique() > settings.publish.max_map_cells
-    ):
+    while resolution > 0 and hexes.parents(fine, resolution).nunique() > rules.max_map_cells:
         resolution -= 1
-    figures = hex_figures(evidence, priors, settings, resolution)
+    figures = hex_figures(evidence, priors, rules, resolution)
     few = published.loc[published["device_count"] < least, ["hex_id", "operator", "device_count"]]
     few = few[hexes.resolutions(few["hex_id"]) > resolution]
     hidden = (
@@ -133,4 +129,4 @@ def coarser_cells(
     figures["is_weak"] &= ~at_risk
     nothing = pd.DataFrame({"hex_id": [], "operator": [], "gap_id": []}, dtype="str")
     people = pd.Series(np.nan, index=pd.Index([], dtype="str"))
-    return hex_status(figures, nothing, communes, period, evidence.window_months, least, people)
+    return hex_status(figures, nothing, people, area, evidence.window_months, least)

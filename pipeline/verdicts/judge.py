@@ -6,34 +6,11 @@ Does not belong here: statistics, priorities, anything with a file.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 import pandas as pd
 
+from pipeline.config.rules import Gates
 from pipeline.schema.tables import ALL
-
-
-@dataclass(frozen=True)
-class Gates:
-    """The thresholds of METHOD §4; the settings' `[evidence]` gives them."""
-
-    min_devices: int
-    min_samples: int
-    min_dates: int
-    confirmed_min_devices: int
-    confirmed_min_samples: int
-    confirmed_min_dates: int
-    min_hours_apart: float
-    max_q: float
-    probable_gap_probability: float
-    meets_gap_probability: float
-    official_test_count: int
-    heavy_tester_share: float
-    heavy_tester_shift: float
-    low_tail_share: float
-    one_place_share: float
-    borrowed_max_p: float
 
 
 def passes_first_gate(rows: pd.DataFrame, gates: Gates) -> pd.Series:

@@ -5,22 +5,23 @@ Does not belong here: order (`journey.py`), rules (`judge.py`), formulas (`stati
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
 
-from pipeline.config.settings import Settings
+from pipeline.config.rules import Gates, Rules
 from pipeline.measurements.evidence import Evidence
 from pipeline.schema import privacy
 from pipeline.schema.errors import Fault
-from pipeline.schema.periods import Period
+from pipeline.schema.month import AreaPeriod
 from pipeline.schema.tables import ALL, GAP_CLASSES, PRIVATE, STATUSES, checked, typed
 from pipeline.verdicts import borrowing, judge, statistics
 
 UNIT = statistics.UNIT
-
 
 _ZERO = (
     "test_count",
@@ -57,16 +58,52 @@ _EMPTY = (
 )
 
 
-def judged(
-    evidence: Evidence,
-    units: pd.DataFrame,
-    communes: gpd.GeoDataFrame,
-    period: Period,
-    settings: Settings,
-) -> pd.DataFrame:
-    """Every commune × operator (and `all`) with its figures, q-values, status and flags; nothing
-    suppressed yet.
+@dataclass(frozen=True)
+class Verdicts:
+    """A period's verdicts, before and after small groups are suppressed."""
+
+    rows: pd.DataFrame  # of `judged`: for steps that go on from here, never published
+    suppressed: pd.Series  # bool by (commune_code, operator)
+    status: pd.DataFrame  # commune_status
+    summary: pd.DataFrame  # commune_summary
+    priors: Mapping[str, statistics.Prior | None]  # by operator
+
+
+def verdicts(evidence: Evidence, area: AreaPeriod, rules: Rules) -> Verdicts:
+    """Estimate, judge and suppress: device values and counts → the tables of communes."""
+    units, priors = estimated(evidence.devices, rules)
+    rows = judged(evidence, units, area, rules)
+    status, suppressed = commune_status(rows, rules.shown_min_devices)
+    summary = commune_summary(rows, suppressed, area, rules)
+    return Verdicts(rows, suppressed, status, summary, priors)
+
+
+def estimated(
+    devices: pd.DataFrame, rules: Rules
+) -> tuple[pd.DataFrame, dict[str, statistics.Prior | None]]:
+    """`device_values` → every figure of METHOD §3 by unit, and the priors by operator."""
+    target, confidence, least = rules.target_mbps, rules.confidence, rules.eb_min_communes
+    units, priors = statistics.estimate(
+        devices, target=target, confidence=confidence, min_units=least
+    )
+    further = statistics.devices_to_decide(
+        units,
+        priors,
+        target=target,
+        confidence=confidence,
+        least=rules.gates.confirmed_min_devices,
+        most=rules.max_devices_to_decide,
+    )
+    borrowed = borrowing.borrow(units, target=target, min_units=least)
+    return units.join(further).join(borrowed), priors
+
+
+def judged(evidence: Evidence, units: pd.DataFrame, area: AreaPeriod, rules: Rules) -> pd.DataFrame:
+    """Judge every commune × operator (and `all`); nothing is suppressed yet.
+
+    Columns: the units' figures and counts, q-values, status, evidence, flags, `counts_here`.
     """
+    communes, period = area.communes, area.period
     operators = [*evidence.operators, ALL]
     index = pd.MultiIndex.from_product([communes["commune_code"], operators], names=UNIT)
     rows = units.join(evidence.counts, how="outer").reindex(index)
@@ -83,8 +120,7 @@ def judged(
     rows["window_months"] = rows["window_months"].fillna(float(evidence.window_months))
     rows["is_widened"] = rows["window_months"] > evidence.window_months
     rows["is_capped"] = evidence.is_tiles | rows["pseudo_count"].gt(0)
-    target, rules = settings.target.download_mbps, settings.evidence
-    gates = gates_of(settings)
+    target, gates = rules.target_mbps, rules.gates
     first = judge.passes_first_gate(rows, gates)
     pooled = pd.Series(rows.index.get_level_values("operator") == ALL, index=rows.index)
     for p, q in (("p_gap", "q_gap"), ("p_meets", "q_meets")):
@@ -116,7 +152,7 @@ def judged(
 
 
 def below_first_gate(
-    evidence: Evidence, communes: gpd.GeoDataFrame, settings: Settings
+    evidence: Evidence, communes: gpd.GeoDataFrame, gates: Gates
 ) -> list[tuple[str, str]]:
     """Commune × operator (and `all`) that fail E1 over the window they have: they ask for a longer
     one (METHOD §2.5).
@@ -128,7 +164,7 @@ def below_first_gate(
     rows = sizes.assign(
         m=evidence.devices.groupby(UNIT).size().reindex(index, fill_value=0), is_tiles=False
     )
-    return list(index[~judge.passes_first_gate(rows, gates_of(settings)).to_numpy()])
+    return list(index[~judge.passes_first_gate(rows, gates).to_numpy()])
 
 
 def commune_status(rows: pd.DataFrame, min_devices: int) -> tuple[pd.DataFrame, pd.Series]:
@@ -152,17 +188,17 @@ def commune_status(rows: pd.DataFrame, min_devices: int) -> tuple[pd.DataFrame, 
 
 
 def commune_summary(
-    rows: pd.DataFrame,
-    suppressed: pd.Series,
-    communes: gpd.GeoDataFrame,
-    period: Period,
-    settings: Settings,
+    rows: pd.DataFrame, suppressed: pd.Series, area: AreaPeriod, rules: Rules
 ) -> pd.DataFrame:
-    """One row per commune: `commune_summary`."""
+    """One row per commune: `commune_summary`.
+
+    `rows`, `suppressed`: of `judged` and `commune_status`.
+    """
+    communes, period = area.communes, area.period
     verdicts = judge.summarise(rows)
     pooled = rows[rows["operator"] == ALL].set_index("commune_code")
     hidden = suppressed.xs(ALL, level="operator").reindex(pooled.index)
-    least = settings.privacy.min_devices
+    least = rules.shown_min_devices
     # the all-mobile mean less the 4G mean would give away one or two devices of another technology
     lone = pooled["other_device_count"].gt(0) & pooled["other_device_count"].lt(least)
     table = (
@@ -183,7 +219,7 @@ def commune_summary(
             )
         )
     )
-    table["meets_300"] = table["month_test_count"].ge(settings.evidence.official_test_count)
+    table["meets_300"] = table["month_test_count"].ge(rules.gates.official_test_count)
     table = (
         pd.DataFrame(table.reset_index())
         .assign(period=str(period))
@@ -204,11 +240,14 @@ def rejects_summary(rejects: pd.DataFrame) -> pd.DataFrame:
 
 
 def results(
-    judged_rows: pd.DataFrame, summary: pd.DataFrame, hex_status: pd.DataFrame, books: pd.DataFrame
+    verdicts: Verdicts, hex_status: pd.DataFrame, books: pd.DataFrame, last_date: str | None
 ) -> dict[str, Any]:
-    """Headline figures: statuses of named operators' rows (of `all` where there are none), gap
-    classes, bounds, books.
+    """Headline figures: counts of statuses and gap classes, bounds, cells, books, `data_until`.
+
+    Statuses are those of named operators' rows, of `all` where there are none. `last_date`: of
+    the last sample, YYYY-MM-DD; `data_until` is dd/mm/yyyy, empty without one.
     """
+    judged_rows, summary = verdicts.rows, verdicts.summary
     named = judged_rows[judged_rows["operator"] != ALL]
     rows = judged_rows if named.empty else named
     low, high = judge.everywhere_bounds(judged_rows)
@@ -222,6 +261,7 @@ def results(
             str(source): {str(k): v for k, v in row.items()}
             for source, row in books.to_dict("index").items()
         },
+        "data_until": "/".join(reversed(last_date.split("-"))) if last_date else "",
     }
 
 
@@ -240,10 +280,3 @@ def warnings(rejects: pd.DataFrame, books: pd.DataFrame) -> list[Fault]:
     if int(books["valid_count"].sum()) == 0:
         found.append(Fault("no_usable"))
     return found
-
-
-def gates_of(settings: Settings) -> judge.Gates:
-    """The settings' `[evidence]` as the judge's gates."""
-    return judge.Gates(
-        **{name: getattr(settings.evidence, name) for name in judge.Gates.__dataclass_fields__}
-    )

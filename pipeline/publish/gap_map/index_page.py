@@ -7,27 +7,22 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from importlib.resources import files
-from typing import Any
 
 import jinja2
 import pandas as pd
 
+from pipeline.publish.about import About
 from pipeline.publish.gap_map import palette
 from pipeline.publish.gap_map.offline_map import CSP
 from pipeline.publish.gap_map.page_texts import page_texts
 from pipeline.schema import texts
 
 
-def index_page(
-    counts: pd.DataFrame,
-    names: Mapping[str, str],
-    whole: str,
-    about: Mapping[str, Any],
-    lang: texts.Lang,
-) -> str:
+def index_page(counts: pd.DataFrame, names: Mapping[str, str], whole: str, about: About) -> str:
     """The page. `counts`: communes by province (index) and gap class; `names`: province → file;
     `whole`: the area's map.
     """
+    lang = about.lang
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import base64
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
@@ -17,6 +17,7 @@ import geopandas as gpd
 import jinja2
 import pandas as pd
 
+from pipeline.publish.about import About
 from pipeline.publish.gap_map.offline_map import CommuneLayer, OfflineMap, Panel
 from pipeline.publish.gap_map.page_data import page_data, simplified
 from pipeline.publish.gap_map.page_texts import page_texts
@@ -30,8 +31,7 @@ def write_map(
     communes: gpd.GeoDataFrame,
     tables: Mapping[str, pd.DataFrame],
     operators: list[str],
-    about: Mapping[str, Any],
-    lang: texts.Lang,
+    about: About,
     picture: bytes = b"",
 ) -> None:
     """Write the map of one period.
@@ -41,24 +41,22 @@ def write_map(
     provinces, or ""). `picture`: a PNG for readers that run no script. Raises `RemoteReference`
     where the page would need a network (ours to mend).
     """
-    data = page_data(communes, tables, operators, about, lang)
-    text = page_texts(lang)
+    lang, text = about.lang, page_texts(about.lang)
+    data = page_data(communes, tables, operators, about)
     title = " – ".join(
-        part
-        for part in (text["title"], about["area"], about["period_label"], about["notice"])
-        if part
+        part for part in (text["title"], about.area, about.period_label, about.notice) if part
     )
     page = OfflineMap(
-        _bounds(communes, about["labels"]), lang=lang, title=title, label=text["map_label"]
+        _bounds(communes, about.labels), lang=lang, title=title, label=text["map_label"]
     )
     page.add_child(CommuneLayer(simplified(communes)))
-    markup = _markup(data, tables["priorities"], about, text, lang, picture)
+    markup = _markup(data, tables["priorities"], about, text, picture)
     page.add_child(Panel(markup, _file("style.css"), _script(), _json(data)))
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(page.text(), encoding="utf-8", newline="\n")
 
 
-def _bounds(communes: gpd.GeoDataFrame, labels: list[dict[str, Any]]) -> list[list[float]]:
+def _bounds(communes: gpd.GeoDataFrame, labels: Sequence[Mapping[str, Any]]) -> list[list[float]]:
     """[[south, west], [north, east]] of the communes and the settings' labels."""
     west, south, east, north = (float(v) for v in communes.total_bounds)
     across = [west, east, *(label["longitude"] for label in labels)]
@@ -72,11 +70,11 @@ def _bounds(communes: gpd.GeoDataFrame, labels: list[dict[str, Any]]) -> list[li
 def _markup(
     data: dict[str, Any],
     priorities: pd.DataFrame,
-    about: Mapping[str, Any],
+    about: About,
     text: dict[str, str],
-    lang: texts.Lang,
     picture: bytes,
 ) -> str:
+    lang = about.lang
     environment = jinja2.Environment(
         autoescape=True, undefined=jinja2.StrictUndefined, trim_blocks=True, lstrip_blocks=True
     )

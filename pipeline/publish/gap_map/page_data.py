@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
+from pipeline.publish.about import About
 from pipeline.publish.gap_map import palette
 from pipeline.publish.gap_map.columns import (
     classed,
@@ -30,7 +31,6 @@ from pipeline.publish.gap_map.columns import (
 )
 from pipeline.publish.gap_map.page_texts import page_texts
 from pipeline.publish.outlines import gap_outlines, rings
-from pipeline.schema import texts
 from pipeline.schema.tables import ALL, CHANGES, FIELDS, FLAGS, GAP_STATES, NO_DATA_REASONS
 
 SPEED, SHARE = 1000, 1_000_000  # digits kept: what `explain` writes, cut one digit later
@@ -52,13 +52,12 @@ def page_data(
     communes: gpd.GeoDataFrame,
     tables: Mapping[str, pd.DataFrame],
     operators: list[str],
-    about: Mapping[str, Any],
-    lang: texts.Lang,
+    about: About,
 ) -> dict[str, Any]:
     """Everything the page shows: `about` (period, target, notice, rules …), communes, gaps, paints,
     words, the block.
     """
-    named = [ALL, *operators]
+    lang, named = about.lang, [ALL, *operators]
     codes = [str(code) for code in tables["commune_summary"]["commune_code"]]
     hexes, areas = gpd.GeoDataFrame(tables["hex_status"]), tables["gap_areas"]
     changes = tables.get("changes")
@@ -71,8 +70,7 @@ def page_data(
     )
     return {
         "schema": "lomsong-map/2",
-        "start": ALL,  # an operator's own pack opens on that operator
-        **about,
+        **about.page(),
         "former": None if changes is None else str(changes["former_period"].iloc[0]),
         "views": _views(tables),
         "lang": lang,

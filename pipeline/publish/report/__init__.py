@@ -6,57 +6,45 @@ Does not belong here: what is said (`content.py`), how it looks (`document.py`, 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from datetime import datetime
 from pathlib import Path
-from typing import Any
 
-import geopandas as gpd
-import pandas as pd
-
+from pipeline.publish.about import About
 from pipeline.publish.report.blocks import Paragraph, Picture
 from pipeline.publish.report.charts import evidence_map, status_map, summary_page, trend_chart
 from pipeline.publish.report.content import Content
-from pipeline.publish.report.document import Letterhead, document_bytes
+from pipeline.publish.report.document import document_bytes
+from pipeline.publish.report.letterhead import area_title, letterhead
 from pipeline.publish.report.office import write_pdf
 from pipeline.publish.report.words import said
-from pipeline.schema import texts
+from pipeline.schema.month import Month
 
 NAME = "monthly_report"
 
 
-def write_report(
-    folder: Path,
-    communes: gpd.GeoDataFrame,
-    tables: Mapping[str, pd.DataFrame],
-    operators: list[str],
-    about: Mapping[str, Any],
-    head: Letterhead,
-    opening: str,
-    created: datetime,
-    lang: texts.Lang,
-    *,
-    pdf: bool,
-) -> bool:
-    """Write the report into `folder`; gives whether a PDF was made. `about`: as `Content`, with
-    `labels`.
-    """
+def write(folder: Path, month: Month, about: About) -> None:
+    """Write the report into `folder`; nothing for tiles, which have no sample tracker."""
+    tables, communes, lang = month.tables, month.communes, about.lang
+    if "sample_tracker" not in tables:
+        return
     folder.mkdir(parents=True, exist_ok=True)
-    content = Content(tables, operators, about, lang)
-    data, results = content.data(), content.results()
+    head = letterhead(about.letterhead, about, month.operators)
+    area = area_title(about.letterhead, about.area, lang)
+    opening = said("opening", lang, authority=head.authority, area=area)
+    content = Content(tables, month.operators, about)
+    data, results, people = content.data(), content.results(), content.people()
     maps = [
-        Picture(status_map(communes, tables, about, lang), said("f_status", lang), 13.0),
-        Picture(evidence_map(communes, tables, about, lang), said("f_evidence", lang), 13.0),
+        Picture(status_map(communes, tables, about), said("f_status", lang), 13.0),
+        Picture(evidence_map(communes, tables, about), said("f_evidence", lang), 13.0),
     ]
-    people = content.people()
     trend = Picture(trend_chart(tables, lang), said("f_trend", lang), 14.5)
     blocks = [
         *data, *results, *maps, content.matrix(), *content.gaps(), *content.undecided(), *content.changes(), *people, trend,
         *content.requests(), *content.method(),
     ]  # fmt: skip
     path = folder / f"{NAME}.docx"
-    path.write_bytes(document_bytes(head, opening, blocks, created, lang))
+    path.write_bytes(document_bytes(head, opening, blocks, about.created, lang))
     chosen = [*data[1:], *results[-3:], content.gaps()[1], content.changes()[1]]
     lines = [block.text for block in chosen if isinstance(block, Paragraph)]
-    (folder / "summary.png").write_bytes(summary_page(communes, tables, about, lines, lang))
-    return write_pdf(path, created) if pdf else False
+    (folder / "summary.png").write_bytes(summary_page(communes, tables, about, lines))
+    if about.letterhead.pdf:
+        write_pdf(path, about.created)

@@ -12,6 +12,7 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
+from pipeline.publish.about import About
 from pipeline.publish.picture import (
     LegendRow,
     class_keys,
@@ -29,24 +30,19 @@ KNOWN = ("confirmed_gap", "probable_gap", "meets_target")
 
 
 def status_map(
-    communes: gpd.GeoDataFrame,
-    tables: Mapping[str, pd.DataFrame],
-    about: Mapping[str, Any],
-    lang: texts.Lang,
+    communes: gpd.GeoDataFrame, tables: Mapping[str, pd.DataFrame], about: About
 ) -> bytes:
     """PNG: communes by verdict with a legend below."""
+    lang = about.lang
     keys, order = class_keys(tables)
-    return _map(communes, keys, legend_rows(keys, order, lang), about["labels"])
+    return _map(communes, keys, legend_rows(keys, order, lang), about.labels)
 
 
 def evidence_map(
-    communes: gpd.GeoDataFrame,
-    tables: Mapping[str, pd.DataFrame],
-    about: Mapping[str, Any],
-    lang: texts.Lang,
+    communes: gpd.GeoDataFrame, tables: Mapping[str, pd.DataFrame], about: About
 ) -> bytes:
     """PNG: communes by how many of their operators have a verdict."""
-    status = tables["commune_status"]
+    lang, status = about.lang, tables["commune_status"]
     named = status[status["operator"] != ALL]
     rows = named if len(named) else status
     share = rows["status"].isin(KNOWN).groupby(rows["commune_code"]).mean()
@@ -55,7 +51,7 @@ def evidence_map(
     counts = keys.value_counts()
     order = ("known_all", "known_some", "known_none")
     listed = [LegendRow(key, said(key, lang), int(counts.get(key, 0))) for key in order]
-    return _map(communes, keys, listed, about["labels"])
+    return _map(communes, keys, listed, about.labels)
 
 
 def _map(
@@ -119,32 +115,32 @@ def trend_chart(tables: Mapping[str, pd.DataFrame], lang: texts.Lang) -> bytes:
 def summary_page(
     communes: gpd.GeoDataFrame,
     tables: Mapping[str, pd.DataFrame],
-    about: Mapping[str, Any],
+    about: About,
     lines: Sequence[str],
-    lang: texts.Lang,
 ) -> bytes:
     """PNG, a portrait page for chat: title, map, the report's main sentences."""
     import textwrap
 
+    lang = about.lang
     keys, order = class_keys(tables)
     rows = legend_rows(keys, order, lang)
 
     def draw(figure: Any) -> None:
-        title = f"{texts.word('picture_title', lang)} – {about['area']}"
+        title = f"{texts.word('picture_title', lang)} – {about.area}"
         figure.text(0.05, 0.965, title, fontsize=15, fontweight="bold", va="center")
-        when = f"{about['technology']} · {about['period_label']} · {texts.number(about['target_mbps'], lang)} Mbps"
+        when = f"{about.technology} · {about.period_label} · {texts.number(about.target_mbps, lang)} Mbps"
         figure.text(0.05, 0.938, when, fontsize=10.5, va="center")
         figure.text(
             0.95,
             0.938,
-            about["notice"],
+            about.notice,
             fontsize=8.5,
             color="#5c1a06",
             fontweight="bold",
             va="center",
             ha="right",
         )
-        draw_map(figure.add_axes((0.05, 0.52, 0.9, 0.4)), communes, keys, about["labels"])
+        draw_map(figure.add_axes((0.05, 0.52, 0.9, 0.4)), communes, keys, about.labels)
         axes = figure.add_axes((0.05, 0.02, 0.9, 0.49))
         axes.set_xlim(0, 100)
         axes.set_ylim(100, 0)

@@ -7,10 +7,10 @@ Does not belong here: the letterhead (`document.py`), pictures (`charts.py`), wo
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import pandas as pd
 
+from pipeline.publish.about import About
 from pipeline.publish.gap_map import palette
 from pipeline.publish.report.blocks import Block, Heading, Paragraph, Sheet
 from pipeline.publish.report.words import said
@@ -24,18 +24,13 @@ _TEXT_CM = 16.0  # between the margins
 
 
 class Content:
-    """The report's parts. `about`: what every output says of itself, with `official`, `source`,
-    `authority`, `area_title`.
-    """
+    """The report's parts, from a month's tables."""
 
     def __init__(
-        self,
-        tables: Mapping[str, pd.DataFrame],
-        operators: list[str],
-        about: Mapping[str, Any],
-        lang: texts.Lang,
+        self, tables: Mapping[str, pd.DataFrame], operators: list[str], about: About
     ) -> None:
-        self.tables, self.operators, self.about, self.lang = tables, operators, about, lang
+        self.tables, self.operators, self.about = tables, operators, about
+        self.lang = about.lang
 
     def say(self, key: str, **values: object) -> Paragraph:
         """A paragraph of `words.py`; numbers are written as people read them."""
@@ -50,7 +45,7 @@ class Content:
         """
         if pd.isna(value):
             return "–"
-        target = float(self.about["target_mbps"])
+        target = float(self.about.target_mbps)
         if digits == 1 and (value < target) != (round(value + 1e-9, 1) < target):
             return texts.number(int(value * 100) / 100, self.lang, 2)
         return texts.number(float(value), self.lang, digits)
@@ -58,33 +53,33 @@ class Content:
     def data(self) -> list[Block]:
         """Period, cut-off, tests, samples, devices, communes by the official count."""
         about, lang = self.about, self.lang
-        until = about["results"].get("data_until") or said("unknown_date", lang)
+        until = about.results.get("data_until") or said("unknown_date", lang)
         blocks: list[Block] = [
             Heading(said("h_data", lang)),
             self.say(
                 "scope",
-                period=about["period_label"],
-                window=about["window_label"],
+                period=about.period_label,
+                window=about.window_label,
                 cut_off=until,
-                technology=about["technology"],
-                target=float(about["target_mbps"]),
-                source=about["source"],
+                technology=about.technology,
+                target=float(about.target_mbps),
+                source=about.target_source,
             ),
         ]
-        if about["revision"] > 1:
-            last = about["revisions"][-1]
+        if about.revision > 1:
+            last = about.revisions[-1]
             named = ", ".join(texts.word(cause, lang) for cause in last["differs"])
             count = last["changed_count"] or 0
-            blocks.append(self.say("revision", number=about["revision"], causes=named, count=count))
+            blocks.append(self.say("revision", number=about.revision, causes=named, count=count))
         spans = self._whole()
         if spans.empty:
-            blocks.append(self.say("no_tests", technology=about["technology"]))
+            blocks.append(self.say("no_tests", technology=about.technology))
         else:
             now, window = (spans.reindex(["period", "window"]).fillna(0.0).iloc[i] for i in (0, 1))
             blocks.append(
                 self.say(
                     "counts",
-                    technology=about["technology"],
+                    technology=about.technology,
                     tests=float(now["test_count"]),
                     samples=float(now["sample_count"]),
                     devices=float(now["device_count"]),
@@ -96,7 +91,7 @@ class Content:
         if installs.notna().any():
             blocks.append(self.say("installs", count=float(installs.sum())))
         last = self._last_month()
-        official, count = int(about["official"]), last["test_count"]
+        official, count = int(about.official_test_count), last["test_count"]
         blocks.append(
             self.say(
                 "official",
@@ -113,7 +108,7 @@ class Content:
 
     def _whole(self) -> pd.DataFrame:
         rows = self.tables["operator_summary"]
-        rows = rows[rows["operator"].eq(ALL) & rows["technology_used"].eq(self.about["technology"])]
+        rows = rows[rows["operator"].eq(ALL) & rows["technology_used"].eq(self.about.technology)]
         return rows.set_index("span")
 
     def _month_name(self) -> str:
@@ -125,7 +120,7 @@ class Content:
 
     def results(self) -> list[Block]:
         """Speeds by operator and technology, the bounds, classes and statuses."""
-        lang, results = self.lang, self.about["results"]
+        lang, results = self.lang, self.about.results
         low, high = (100 * share for share in results["everywhere_bounds"])
         blocks: list[Block] = [Heading(said("h_results", lang))]
         if len(self.tables["operator_summary"]):
@@ -228,7 +223,7 @@ class Content:
             blocks += [self.say("gaps", **figures), self._gaps_sheet(gaps)]
         areas = self.tables["gap_areas"]
         ledger = self.tables["gap_ledger"]
-        states = ledger.loc[ledger["period"] == self.about["period"], "state"].value_counts()
+        states = ledger.loc[ledger["period"] == str(self.about.period), "state"].value_counts()
         listed = [
             f"{texts.word(s, lang)} {self.number(int(states[s]))}"
             for s in GAP_STATES
@@ -374,7 +369,7 @@ class Content:
     def requests(self) -> list[Block]:
         """What is asked of the People's Committee, the ministry, the operators."""
         last, gaps = self._last_month(), self.tables["priorities"]
-        official = int(self.about["official"])
+        official = int(self.about.official_test_count)
         below = int((last["test_count"] < official).sum())
         nobody = int(self.tables["commune_summary"]["gap_class"].eq("total_gap").sum())
         per_operator = gaps["operator"].value_counts()
@@ -397,7 +392,7 @@ class Content:
         return [
             Heading(said("h_method", self.lang)),
             *notes,
-            self.say("sources", sources="; ".join(self.about["sources"])),
+            self.say("sources", sources="; ".join(self.about.sources)),
         ]
 
 

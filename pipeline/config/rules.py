@@ -1,0 +1,150 @@
+"""The settings as plain numbers, by subject: what the steps receive of them.
+
+Does not belong here: reading settings (`settings.py`), what a number does (the step that gets it).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
+
+    from pipeline.config.settings import Settings
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Gates:
+    """The thresholds of METHOD §4: `[evidence]`."""
+
+    min_devices: int
+    min_samples: int
+    min_dates: int
+    confirmed_min_devices: int
+    confirmed_min_samples: int
+    confirmed_min_dates: int
+    min_hours_apart: float
+    max_q: float
+    probable_gap_probability: float
+    meets_gap_probability: float
+    official_test_count: int
+    heavy_tester_share: float
+    heavy_tester_shift: float
+    low_tail_share: float
+    one_place_share: float
+    borrowed_max_p: float
+
+
+@dataclass(frozen=True)
+class Rules:
+    """What verdicts depend on (METHOD §3–5), and the least size of a published group (§7)."""
+
+    target_mbps: float
+    gates: Gates
+    confidence: float  # of intervals, two-sided
+    eb_min_communes: int  # an operator's prior is fitted from this many communes on
+    max_devices_to_decide: int
+    borrowed_false_discovery_rate: float
+    borrowed_min_probability: float
+    coarsest_resolution: int  # H3, of adaptive cells
+    finest_resolution: int
+    weak_min_devices: int  # of one operator in a cell that may be called weak
+    weak_significance: float
+    max_map_cells: int
+    shown_min_devices: int  # a smaller group's speeds are not published
+
+
+@dataclass(frozen=True)
+class Weights:
+    """Excess weights over 1, and the cost of terrain: `[priority]`."""
+
+    total_gap_weight: float
+    facility_weight: float
+    facility_cap: int
+    road_weight: float
+    terrain_cost: Mapping[str, float]
+
+
+@dataclass(frozen=True)
+class Signs:
+    """When a sign of a likely cause counts: `[diagnosis]`."""
+
+    strong_signal_dbm: float
+    weak_signal_dbm: float
+    failure_rate: float
+    fallback_share: float
+    min_devices: int
+    near_share: float
+
+
+@dataclass(frozen=True)
+class PriorityRules:
+    """What priorities and likely causes depend on (METHOD §6)."""
+
+    target_mbps: float
+    weights: Weights
+    draws: int  # of the rank's spread
+    seed: int
+    signs: Signs
+    shown_min_devices: int
+
+
+@dataclass(frozen=True)
+class TrackerRules:
+    """What the sample tracker and the operators' summary depend on."""
+
+    months: int  # that end with the period
+    official_test_count: int
+    one_place_share: float
+    month_end_share: float
+    technology: str  # the target's
+    shown_min_devices: int
+
+
+def rules_of(settings: Settings) -> Rules:
+    """What verdicts depend on."""
+    return _picked(
+        Rules,
+        settings.evidence,
+        settings.hexes,
+        settings.publish,
+        target_mbps=settings.target.download_mbps,
+        gates=_picked(Gates, settings.evidence),
+        shown_min_devices=settings.privacy.min_devices,
+    )
+
+
+def priority_rules_of(settings: Settings) -> PriorityRules:
+    """What priorities depend on."""
+    return _picked(
+        PriorityRules,
+        settings.priority,
+        target_mbps=settings.target.download_mbps,
+        weights=_picked(Weights, settings.priority),
+        signs=_picked(Signs, settings.diagnosis),
+        shown_min_devices=settings.privacy.min_devices,
+    )
+
+
+def tracker_rules_of(settings: Settings) -> TrackerRules:
+    """What the sample tracker depends on."""
+    return _picked(
+        TrackerRules,
+        settings.tracker,
+        official_test_count=settings.evidence.official_test_count,
+        technology=settings.target.technology,
+        shown_min_devices=settings.privacy.min_devices,
+    )
+
+
+def _picked(kind: type[T], *sections: BaseModel, **given: object) -> T:
+    """A record of `kind`: the given fields, the others from the one section that has the name."""
+    for field in fields(kind):  # type: ignore[arg-type]
+        if field.name not in given:
+            (found,) = [s for s in sections if field.name in type(s).model_fields]
+            given[field.name] = getattr(found, field.name)
+    return kind(**given)
