@@ -109,7 +109,7 @@ def judge_month(inputs: Inputs, context: RunContext, previous: Previous = NOTHIN
     window = evidence_window(inputs, context.settings, context.period)
     run_log.inputs_read(context.log, inputs, context.period, window)
     with context.step("clean", 0.2):
-        measured = _measured(inputs, context, window, previous.ledger)
+        measured = measure(inputs, context, previous.ledger)
         evidence = measured.evidence
     with context.step("judge", 0.5):
         verdicts = result_tables.verdicts(evidence, area, rules)
@@ -168,7 +168,7 @@ def judge_month(inputs: Inputs, context: RunContext, previous: Previous = NOTHIN
 
 
 @dataclass(frozen=True)
-class _Measured:
+class Measured:
     """What the measurements of a window show."""
 
     evidence: Evidence
@@ -178,16 +178,15 @@ class _Measured:
     device_prints: npt.NDArray[np.uint64]
 
 
-def _measured(
-    inputs: Inputs, context: RunContext, window: list[str], ledger: pd.DataFrame
-) -> _Measured:
+def measure(inputs: Inputs, context: RunContext, ledger: pd.DataFrame) -> Measured:
     """Device values and counts of the window, of tests or of tiles."""
     settings, period, log = context.settings, context.period, context.log
+    window = evidence_window(inputs, settings, period)
     if len(inputs.tiles):
         finest = settings.hexes.finest_resolution
         evidence, rejects, books = measured_tiles(inputs.tiles, inputs.communes, period, finest)
         run_log.tiles(log, books)
-        return _Measured(evidence, rejects, books, {}, np.zeros(0, dtype=np.uint64))
+        return Measured(evidence, rejects, books, {}, np.zeros(0, dtype=np.uint64))
     inputs = inputs if inputs.rows is not None else _in_memory(inputs, settings)
     located = inputs.rows
     held, account = set(periods_in(inputs, settings)), inputs.account
@@ -204,7 +203,7 @@ def _measured(
     evidence = _widened(evidence, facts, question, inputs, context)
     about = (question.window_of_span, inputs.communes, inputs.installs, held, period, settings)
     months = monthly.month_tables(facts, question.names, *about)
-    return _Measured(evidence, rejects, books, months, prints_of(facts, located.how.sources))
+    return Measured(evidence, rejects, books, months, prints_of(facts, located.how.sources))
 
 
 def _in_memory(inputs: Inputs, settings: Settings) -> Inputs:

@@ -10,10 +10,12 @@ import numpy as np
 import pandas as pd
 import shapely
 
+from pipeline.config.output_settings import Report
 from pipeline.config.settings import Evidence, Settings
 from pipeline.engine.local import Local
 from pipeline.measurements.prepare import facts_in, locate_all
 from pipeline.measurements.scope import question_of
+from pipeline.publish.about import About
 from pipeline.publish.gap_map.columns import decoded
 from pipeline.schema.periods import Period
 from pipeline.schema.tables import checked, typed
@@ -209,3 +211,30 @@ def facts_of_tests(
         located, account.operators, set(account.months), first, when, window, places, settings
     )
     return facts_in(located, question.scope), question, located
+
+
+def about(period: str, **changes: object) -> About:
+    """What outputs of a small month say of themselves."""
+    plain = {
+        "period": Period.parse(period),
+        "window": [period],
+        "area": "Lai Châu",
+        "technology": "4G",
+        "target_mbps": 40.0,
+        "target_source": "",
+        "notice": "",
+        "lang": "vi",
+        "vintage": "test",
+        "licences": [],
+        "results": {},
+        "rules": {},
+        "min_devices": 3,
+        "labels": [],
+        "operator_files": {},
+        "excel_vi": False,
+        "letterhead": Report(),
+        "official_test_count": 300,
+        "revision": 1,
+        "revisions": [],
+    }
+    return About(**{**plain, **changes})

@@ -9,9 +9,9 @@ import pandas as pd
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from pipeline.config.run_context import RunContext
 from pipeline.config.settings import Settings
 from pipeline.journey import judge_month
-from pipeline.publish.manifest import Journal
 from pipeline.schema.tables import TABLES, typed
 from pipeline.sources.inputs import Inputs, chosen_period
 from pipeline.verdicts import result_tables, statistics
@@ -51,7 +51,7 @@ def judged(tests: pd.DataFrame, **change) -> Mapping[str, pd.DataFrame]:
     rules = Settings.model_validate({"priority": {"draws": 20}} | change)
     tiles = typed("tiles", pd.DataFrame({c: [] for c in TABLES["tiles"]}))
     inputs = Inputs(COMMUNES, tests, tiles, [], [], [], {"s": 1})
-    return judge_month(inputs, rules, chosen_period(inputs, rules, "2026-10"), Journal()).tables
+    return judge_month(inputs, RunContext(rules, chosen_period(inputs, rules, "2026-10"))).tables
 
 
 row = st.tuples(
@@ -188,7 +188,7 @@ def test_months_of_the_window_that_the_data_lack_are_told():
     tests = table_of([("r0c0", "V", 0, 1, 3, 10.0)])
     tiles = typed("tiles", pd.DataFrame({c: [] for c in TABLES["tiles"]}))
     inputs = Inputs(COMMUNES, tests, tiles, [], [], [], {"s": 1})
-    month = judge_month(inputs, rules, chosen_period(inputs, rules, None), Journal())
+    month = judge_month(inputs, RunContext(rules, chosen_period(inputs, rules, None)))
     assert [w.values["found"] for w in month.warnings if w.code == "months_missing"] == [
         ["2026-08", "2026-09"]
     ]

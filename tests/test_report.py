@@ -20,11 +20,8 @@ from pipeline.publish.gap_map import palette
 from pipeline.publish.report import office
 from pipeline.publish.report.letterhead import area_title, letterhead
 from pipeline.schema import texts
-from pipeline.schema.periods import Period
-from tests.builders import month_of_tests, squares, write_boundaries, write_world
+from tests.builders import about, month_of_tests, squares, write_boundaries, write_world
 from tests.test_cli import ONE_MONTH
-
-ABOUT = {"area": "Lai Châu", "technology": "4G", "period_label": "10/2026", "notice": ""}
 
 
 def report_of(folder: Path):
@@ -238,18 +235,15 @@ def test_the_layout_is_the_decrees(demo_outputs):
 
 
 def test_authorities_are_those_of_the_time_and_the_settings_have_the_last_word():
-    now = letterhead(Report(), Period.parse("2025-03"), ABOUT, ["V"], "vi")
-    before = letterhead(Report(), Period.parse("2025-02"), ABOUT, ["V"], "vi")
+    now = letterhead(Report(), about("2025-03"), ["V"])
+    before = letterhead(Report(), about("2025-02"), ["V"])
     assert (now.authority, before.authority) == (
         "Sở Khoa học và Công nghệ",
         "Sở Thông tin và Truyền thông",
     )
     assert "Bộ Thông tin và Truyền thông" in before.addressees[1]
     assert before.date_text == "ngày 15 tháng 03 năm 2025"
-    assert (
-        letterhead(Report(), Period.parse("2026-12"), ABOUT, [], "vi").date_text
-        == "ngày 15 tháng 01 năm 2027"
-    )
+    assert letterhead(Report(), about("2026-12"), []).date_text == "ngày 15 tháng 01 năm 2027"
     given = Report(
         authority="Sở X",
         number="12",
@@ -259,7 +253,7 @@ def test_authorities_are_those_of_the_time_and_the_settings_have_the_last_word()
         date="hôm nay",
         place="Y",
     )
-    head = letterhead(given, Period.parse("2026-10"), ABOUT, [], "vi")
+    head = letterhead(given, about("2026-10"), [])
     assert (head.authority, head.number, head.sign, head.signer_name) == (
         "Sở X",
         "12",
