@@ -35,7 +35,9 @@ def progress_shown(lang: texts.Lang) -> Iterator[tuple[Any, Any]]:
 
         def tell(key: str, **values: object) -> None:
             if key == "warning":
-                text = f"{texts.line('warning', lang)}: {texts.letter(values['fault'], lang)}"  # type: ignore[arg-type]
+                text = (
+                    f"{texts.line('warning', lang)}: {texts.error_message(values['fault'], lang)}"  # type: ignore[arg-type]
+                )
             else:
                 text = texts.line(key, lang, **values)
             if bar.disable:

@@ -130,7 +130,7 @@ def publish_month(
             **account,
             revision=revision,
             results=month.results,
-            warnings=[texts.letter(w, lang) for w in month.warnings],
+            warnings=[texts.error_message(w, lang) for w in month.warnings],
             licences=inputs.licences,
             notice=notice,
         )
