@@ -18,7 +18,7 @@ from pipeline.measurements.scope import question_of
 from pipeline.publish.about import About
 from pipeline.publish.gap_map.columns import decoded
 from pipeline.schema.periods import Period
-from pipeline.schema.tables import checked, typed
+from pipeline.schema.tables import validated, with_declared_dtypes
 from pipeline.sources.deliveries import Part
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -52,7 +52,9 @@ def squares(
         }
     )
     return gpd.GeoDataFrame(
-        checked("communes", typed("communes", frame)), geometry="geometry", crs="EPSG:4326"
+        validated("communes", with_declared_dtypes("communes", frame)),
+        geometry="geometry",
+        crs="EPSG:4326",
     )
 
 

@@ -11,7 +11,7 @@ import pytest
 from pipeline.actions.monthly import month_tables, participation
 from pipeline.config.settings import Settings
 from pipeline.schema.periods import Period
-from pipeline.schema.tables import TABLES, typed
+from pipeline.schema.tables import TABLES, with_declared_dtypes
 from tests.builders import facts_of_tests, squares, write_world
 from tests.test_cli import ONE_MONTH
 
@@ -42,7 +42,7 @@ def table_of(rows: list[dict]) -> pd.DataFrame:
         measured_at=at,
         unreadable="",
     )
-    return typed("tests", table.reindex(columns=list(TABLES["tests"])))
+    return with_declared_dtypes("tests", table.reindex(columns=list(TABLES["tests"])))
 
 
 def rows_of_plan(plan: dict[tuple[str, str], list[tuple[int, str, str, str]]]) -> pd.DataFrame:

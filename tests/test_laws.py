@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pipeline.config.run_context import RunContext
 from pipeline.config.settings import Settings
 from pipeline.journey import judge_month
-from pipeline.schema.tables import TABLES, typed
+from pipeline.schema.tables import TABLES, with_declared_dtypes
 from pipeline.sources.inputs import Inputs, chosen_period
 from pipeline.verdicts import result_tables, statistics
 from tests.builders import centre, device_frame, squares
@@ -44,12 +44,12 @@ def table_of(rows: list[tuple[str, str, int, int, int, float]], *, files: int = 
             for i, (code, operator, device, day, hour, speed) in enumerate(rows)
         ]
     )
-    return typed("tests", frame.reindex(columns=list(TABLES["tests"])))
+    return with_declared_dtypes("tests", frame.reindex(columns=list(TABLES["tests"])))
 
 
 def judged(tests: pd.DataFrame, **change) -> Mapping[str, pd.DataFrame]:
     rules = Settings.model_validate({"priority": {"draws": 20}} | change)
-    tiles = typed("tiles", pd.DataFrame({c: [] for c in TABLES["tiles"]}))
+    tiles = with_declared_dtypes("tiles", pd.DataFrame({c: [] for c in TABLES["tiles"]}))
     inputs = Inputs(COMMUNES, tests, tiles, [], [], [], {"s": 1})
     return judge_month(inputs, RunContext(rules, chosen_period(inputs, rules, "2026-10"))).tables
 
@@ -186,7 +186,7 @@ def test_q_values_keep_the_order_and_never_fall_below_p(p, data):
 def test_months_of_the_window_that_the_data_lack_are_told():
     rules = Settings()
     tests = table_of([("r0c0", "V", 0, 1, 3, 10.0)])
-    tiles = typed("tiles", pd.DataFrame({c: [] for c in TABLES["tiles"]}))
+    tiles = with_declared_dtypes("tiles", pd.DataFrame({c: [] for c in TABLES["tiles"]}))
     inputs = Inputs(COMMUNES, tests, tiles, [], [], [], {"s": 1})
     month = judge_month(inputs, RunContext(rules, chosen_period(inputs, rules, None)))
     assert [w.values["found"] for w in month.warnings if w.code == "months_missing"] == [

@@ -23,7 +23,7 @@ from pipeline.measurements.facts import Facts
 from pipeline.measurements.sample_facts import PER_UNIT, added_places, area_over, whole
 from pipeline.schema import privacy
 from pipeline.schema.periods import Period
-from pipeline.schema.tables import ALL, PRIVATE, checked, spelled, typed
+from pipeline.schema.tables import ALL, PRIVATE, decode_labels, validated, with_declared_dtypes
 
 NOISE = 2.0  # standard deviations of a Poisson difference: less is no change
 
@@ -83,7 +83,7 @@ def _dates(facts: Facts, names: Names) -> pd.DataFrame:
     day = rows["day"][starts].astype("datetime64[D]")
     return pd.DataFrame(
         {
-            "commune_code": spelled(rows["zone"][starts], names.communes),
+            "commune_code": decode_labels(rows["zone"][starts], names.communes),
             "operator": rows["operator"][starts],
             "local_date": pd.Series(day.astype(str), dtype="str"),
             "month": pd.Series(day.astype("datetime64[M]").astype(str), dtype="str"),
@@ -102,7 +102,7 @@ def _by_month(facts: Facts, names: Names, dates: pd.DataFrame) -> pd.DataFrame:
 
     def placed(table: str, *columns: str) -> pd.DataFrame:
         found = facts[table]
-        codes = spelled(found["zone"], names.communes)
+        codes = decode_labels(found["zone"], names.communes)
         about = {"commune_code": codes, "month": _text_of_months(found["month"])}
         return pd.DataFrame(about | {c: found[c] for c in columns})
 
@@ -191,7 +191,9 @@ def participation(
         ["unknown", "more", "fewer"],
         default="unchanged",
     )
-    return checked("participation", typed("participation", table.assign(participation=kind)))
+    return validated(
+        "participation", with_declared_dtypes("participation", table.assign(participation=kind))
+    )
 
 
 def operator_summary(
@@ -222,7 +224,7 @@ def operator_summary(
     few |= (added.gt(0) & added.lt(least)).reindex(table.index)
     table = privacy.without(table, few, PRIVATE).assign(order=order)
     table = table.sort_values(["technology_used", "order", "operator"], ignore_index=True)
-    return checked("operator_summary", typed("operator_summary", table))
+    return validated("operator_summary", with_declared_dtypes("operator_summary", table))
 
 
 def _span(facts: Facts, names: Names, window: int, is_newer: bool) -> pd.DataFrame:

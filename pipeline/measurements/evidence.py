@@ -24,7 +24,7 @@ from pipeline.measurements.facts import Facts
 from pipeline.measurements.fingerprints import combined, operator_prints
 from pipeline.measurements.rows import DAY_S, Columns, Scope, month_of_day, split, within
 from pipeline.measurements.sample_facts import PER_UNIT, added_places, values_over
-from pipeline.schema.tables import ALL, checked, spelled, typed
+from pipeline.schema.tables import ALL, decode_labels, validated, with_declared_dtypes
 
 UNIT = tile_values.UNIT
 
@@ -216,8 +216,8 @@ def _device_values(values: Columns, names: Names) -> pd.DataFrame:
     operator = np.r_[rows["operator"], np.full(len(order), len(names.operators), dtype=np.int16)]
     table = pd.DataFrame(
         {
-            "commune_code": spelled(twice["zone"], names.communes),
-            "operator": spelled(operator, [*names.operators, ALL]),
+            "commune_code": decode_labels(twice["zone"], names.communes),
+            "operator": decode_labels(operator, [*names.operators, ALL]),
             "device_key": keys,
             "download_mbps": twice["download"],
             "upload_mbps": twice["upload"],
@@ -227,7 +227,7 @@ def _device_values(values: Columns, names: Names) -> pd.DataFrame:
             "is_pseudo": twice["is_pseudo"],
         }
     )
-    return checked("device_values", typed("device_values", table))
+    return validated("device_values", with_declared_dtypes("device_values", table))
 
 
 def _distinct_dates(
@@ -315,8 +315,8 @@ def revisited_samples(known: Columns, names: Names) -> pd.DataFrame:
     """Samples at the cells of gaps that were known before, one to a row."""
     return pd.DataFrame(
         {
-            "commune_code": spelled(known["zone"], names.communes),
-            "operator": spelled(known["operator"], names.operators),
+            "commune_code": decode_labels(known["zone"], names.communes),
+            "operator": decode_labels(known["operator"], names.operators),
             "device_key": known["device"],
             "hex9_id": hexes.names(known["cell"]),
             "local_date": pd.Series(known["day"].astype("datetime64[D]").astype(str), dtype="str"),

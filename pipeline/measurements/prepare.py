@@ -23,7 +23,13 @@ from pipeline.hexgrid import hexes
 from pipeline.measurements import clean, facts, fingerprints, locate
 from pipeline.measurements.rows import ACCURATE, CLOSE, DAY_S, HAS_ID, PSEUDO, Scope, month_of_day
 from pipeline.schema.errors import UserFault
-from pipeline.schema.tables import REJECT_REASONS, TABLES, TECHNOLOGIES, spelled, typed
+from pipeline.schema.tables import (
+    REJECT_REASONS,
+    TABLES,
+    TECHNOLOGIES,
+    decode_labels,
+    with_declared_dtypes,
+)
 from pipeline.sources.deliveries import Account, Part, read_part
 
 
@@ -98,7 +104,9 @@ def facts_in(located: Located, scope: Scope) -> facts.Facts:
     scope = replace(scope, repeated=np.sort(np.concatenate([np.zeros(0, np.uint64), *repeated])))
     found = located.rows.gather("tests", partial(facts.facts_of, scope=scope))
     if not found:
-        nothing = typed("tests", pd.DataFrame({name: [] for name in TABLES["tests"]}))
+        nothing = with_declared_dtypes(
+            "tests", pd.DataFrame({name: [] for name in TABLES["tests"]})
+        )
         found = [facts.facts_of(rows_of(nothing, located.how)[0], scope)]
     return facts.joined(found)
 
@@ -262,7 +270,8 @@ def rejects_of(
         "reject_reason": ("reason", REJECT_REASONS),
     }
     texts = {
-        ours: spelled(rows[column].to_numpy(), names) for ours, (column, names) in named.items()
+        ours: decode_labels(rows[column].to_numpy(), names)
+        for ours, (column, names) in named.items()
     }
     return pd.DataFrame(texts | {"source_row": rows["row"].astype("int64")})
 

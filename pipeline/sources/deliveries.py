@@ -81,7 +81,7 @@ class Listed:
     account: Account = field(default_factory=Account)
 
 
-def caught(faults: list[Fault], read: Callable[[], Any]) -> Any:
+def collect_faults(faults: list[Fault], read: Callable[[], Any]) -> Any:
     """What `read` gives; its faults are collected instead of ending the reading of the other files."""
     try:
         return read()
@@ -105,10 +105,12 @@ def listed(settings: Settings, warnings: list[Fault], faults: list[Fault]) -> li
             warnings.append(
                 Fault("passed_over", name, values={"found": others, "expected": files.SUFFIXES})
             )
-        for delivery in caught(faults, partial(files.deliveries, source.path)) or []:
+        for delivery in collect_faults(faults, partial(files.deliveries, source.path)) or []:
             one = Listed(name, delivery, [])
             if source.format != "ookla":
-                one.parts = caught(one.account.faults, partial(_parts, name, delivery)) or []
+                one.parts = (
+                    collect_faults(one.account.faults, partial(_parts, name, delivery)) or []
+                )
             found.append(one)
     return found
 
@@ -177,7 +179,7 @@ def read_tiles(listed: list[Listed], settings: Settings) -> list[pd.DataFrame]:
     for one in listed:
         source = settings.sources[one.source]
         if source.format == "ookla":
-            found = caught(one.account.faults, partial(_tiles, one, source))
+            found = collect_faults(one.account.faults, partial(_tiles, one, source))
             if found is not None:
                 one.account.read_count = len(found)
                 one.account.unreadable.update(
@@ -269,10 +271,10 @@ def headings(settings: Settings) -> list[tuple[str, Headings]]:
         of_tests = (
             []
             if source.format == "ookla"
-            else caught([], partial(files.deliveries, source.path)) or []
+            else collect_faults([], partial(files.deliveries, source.path)) or []
         )
         for delivery in of_tests:
-            known = caught([], partial(files.headings, delivery, **_how(source)))
+            known = collect_faults([], partial(files.headings, delivery, **_how(source)))
             if known is None or tuple(known) in met:
                 continue
             met.add(tuple(known))

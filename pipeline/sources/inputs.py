@@ -21,7 +21,7 @@ from pipeline.config.settings import Settings
 from pipeline.schema.errors import Fault, UserFault
 from pipeline.schema.month import Input
 from pipeline.schema.periods import Period
-from pipeline.schema.tables import TABLES, typed
+from pipeline.schema.tables import TABLES, with_declared_dtypes
 from pipeline.sources import (
     boundaries,
     context_layers,
@@ -31,7 +31,7 @@ from pipeline.sources import (
     ookla,
     population,
 )
-from pipeline.sources.deliveries import Account, Part, caught
+from pipeline.sources.deliveries import Account, Part, collect_faults
 
 STRAY_SHARE = 0.001  # a month with a smaller share of the rows is never chosen by itself
 Progress = Callable[[str, float], None]  # (what is being done, share of it that is done)
@@ -89,15 +89,17 @@ def read_inputs(settings: Settings, progress: Progress, prepared: Prepared) -> I
     faults: list[Fault] = []
     warnings: list[Fault] = []
     read: list[Input] = []
-    communes = caught(faults, lambda: _communes(settings, read, warnings))
+    communes = collect_faults(faults, lambda: _communes(settings, read, warnings))
     facility_count, roads, installs = None, None, None
     if communes is not None:
-        facility_count = caught(faults, lambda: _facilities(communes, settings, read, warnings))
-        roads = caught(faults, lambda: _roads(settings, read))
-        installs = caught(faults, lambda: _installs(communes, settings, read))
-        communes = caught(faults, lambda: _with_terrain(communes, settings, read))
+        facility_count = collect_faults(
+            faults, lambda: _facilities(communes, settings, read, warnings)
+        )
+        roads = collect_faults(faults, lambda: _roads(settings, read))
+        installs = collect_faults(faults, lambda: _installs(communes, settings, read))
+        communes = collect_faults(faults, lambda: _with_terrain(communes, settings, read))
     if communes is not None:
-        communes = caught(faults, lambda: _with_former_names(communes, settings, read))
+        communes = collect_faults(faults, lambda: _with_former_names(communes, settings, read))
     listed = deliveries.listed(settings, warnings, faults)
     parts = [part for one in listed for part in one.parts]
     with ThreadPoolExecutor(1) as beside:  # files are hashed while they are read
@@ -124,7 +126,9 @@ def read_inputs(settings: Settings, progress: Progress, prepared: Prepared) -> I
         warnings.append(Fault("crowded", values={"found": crowded}))
     grid = settings.population.grid or population.raster_path(settings.population.path)
     file_counts = Counter(one.source for one in listed)
-    no_tests = typed("tests", pd.DataFrame({column: [] for column in TABLES["tests"]}))
+    no_tests = with_declared_dtypes(
+        "tests", pd.DataFrame({column: [] for column in TABLES["tests"]})
+    )
     return Inputs(
         communes,
         no_tests,
@@ -316,7 +320,7 @@ def period_warnings(
 
 def _joined(name: str, parts: list[pd.DataFrame]) -> pd.DataFrame:
     if not parts:
-        return typed(name, pd.DataFrame({column: [] for column in TABLES[name]}))
+        return with_declared_dtypes(name, pd.DataFrame({column: [] for column in TABLES[name]}))
     return pd.concat(parts, ignore_index=True)
 
 

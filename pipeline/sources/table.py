@@ -17,7 +17,7 @@ import pandas as pd
 import pyarrow as pa
 
 from pipeline.schema.errors import Fault, UserFault
-from pipeline.schema.tables import ALL, checked, of_declared_types, typed
+from pipeline.schema.tables import ALL, of_declared_types, validated, with_declared_dtypes
 from pipeline.sources import values
 from pipeline.sources.files import OVERFLOW
 
@@ -136,8 +136,8 @@ def read_tests(
     for name, text in (("source", source), ("source_file", file)):
         table[name] = pd.Categorical.from_codes(np.zeros(len(rows), dtype=np.int8), [text])
     table["source_row"] = rows.index
-    table = typed("tests", table.reset_index(drop=True))
-    return checked("tests", table) if is_first else of_declared_types("tests", table)
+    table = with_declared_dtypes("tests", table.reset_index(drop=True))
+    return validated("tests", table) if is_first else of_declared_types("tests", table)
 
 
 def names_not_met(rows: pd.DataFrame, rule: Rule, read: pd.Series) -> dict[str, int]:
