@@ -407,18 +407,28 @@ CELLS = st.one_of(
 )
 
 
+def changed_row(changes: dict[int, str]) -> list[str]:
+    """A sound row but for some cells: what gets past the first checks."""
+    sound = ONE_MONTH["2026-10"].splitlines()[1].split(",")
+    return [changes.get(place, cell) for place, cell in enumerate(sound)]
+
+
 @settings(
-    max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
-@given(st.lists(st.lists(CELLS, min_size=1, max_size=11), min_size=0, max_size=12))
+@given(
+    st.lists(
+        st.lists(CELLS, min_size=1, max_size=11)
+        | st.dictionaries(st.integers(0, 9), CELLS, max_size=3).map(changed_row),
+        max_size=24,
+    )
+)
 def test_whatever_a_file_holds_the_command_ends_with_tables_or_error_messages(
     lomsong, tmp_path, rows
 ):
     text = ONE_MONTH["2026-10"] + "".join(",".join(row) + "\n" for row in rows)
     world = write_world(tmp_path, {"2026-10": text})
-    code, output = lomsong(
-        "run", "--settings", world, "--publish", "tables,map", "--period", "2026-10", "--lang", "en"
-    )
+    code, output = lomsong("run", "--settings", world, "--period", "2026-10", "--lang", "en")
     assert code in (0, 2), output
     if code == 0:
         books = re.search(

@@ -64,7 +64,7 @@ row = st.tuples(
 )
 months = st.lists(row, min_size=40, max_size=160)
 few = settings(
-    max_examples=12,
+    max_examples=8,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
@@ -124,7 +124,7 @@ def test_counts_add_up_and_small_groups_show_no_speed(rows):
     assert both[status["lo_mbps"].notna()].all()
 
 
-@few
+@settings(few, max_examples=4)
 @given(st.floats(2, 39), st.integers(1, 12))
 def test_one_device_repeated_a_thousand_times_never_confirms_anything(speed, days):
     rows = [("r0c0", "V", 0, 1 + i % days, i % 17, speed) for i in range(1000)]
