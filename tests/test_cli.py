@@ -413,6 +413,7 @@ def changed_row(changes: dict[int, str]) -> list[str]:
     return [changes.get(place, cell) for place, cell in enumerate(sound)]
 
 
+@pytest.mark.slow
 @settings(
     max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )

@@ -420,6 +420,7 @@ def test_tiles_want_a_quarter(armenia, tmp_path, lomsong):
         assert part in text
 
 
+@pytest.mark.slow
 def test_real_communes_with_the_demos_measurements(shared, demo, tmp_path, lomsong):
     settings = tmp_path / "real.toml"
     text = (demo / "settings.toml").read_text(encoding="utf-8")

@@ -295,6 +295,7 @@ def test_a_folder_that_the_system_holds_is_a_fault_and_stays(tmp_path, monkeypat
     assert content(tmp_path) == "one"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL is a matter of Unix")
 def test_a_run_killed_half_way_leaves_the_former_outputs_whole(tmp_path, lomsong):
     """A real process, killed by itself with SIGKILL right after the map was written: no handler can

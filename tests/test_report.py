@@ -147,6 +147,7 @@ def test_the_demos_figures_are_the_tables(demo_outputs):
     assert compared(demo_outputs) > 400
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("province", "seed"), [("Cà Mau", 2), ("Đà Nẵng", 3)])
 def test_other_simulated_provinces_too(tmp_path, lomsong, province, seed):
     assert (
@@ -159,7 +160,7 @@ def test_other_simulated_provinces_too(tmp_path, lomsong, province, seed):
             "--seed",
             seed,
             "--tests",
-            12_000,
+            5_000,
         )[0]
         == 0
     )
