@@ -234,6 +234,7 @@ def test_the_same_run_twice_gives_equal_bytes(tmp_path, demo, demo_outputs):
     assert {path.split("/")[0] for path in one} == {"tables", "maps", "gis", "packs", "report"}
 
 
+@pytest.mark.slow
 def test_the_same_demo_twice_gives_equal_bytes_and_another_seed_others(tmp_path):
     for name, seed in (("a", 3), ("b", 3), ("c", 4)):
         write_demo(tmp_path / name, test_count=800, seed=seed)

@@ -302,6 +302,7 @@ def world(tmp_path: Path, count: int, plan: dict, settings: str = "") -> Path:
     return file
 
 
+@pytest.mark.slow
 def test_one_commune_gives_a_report(tmp_path, lomsong):
     file = world(tmp_path, 1, {("r0c0", "V"): [10.0 + i / 3 for i in range(14)]})
     code, text = lomsong("run", "--settings", file, "--publish", "report")
@@ -311,6 +312,7 @@ def test_one_commune_gives_a_report(tmp_path, lomsong):
     assert "Chưa có kết quả của kỳ trước để so sánh." in body_text(document)
 
 
+@pytest.mark.slow
 def test_two_hundred_communes_give_a_report(tmp_path, lomsong):
     codes = [f"r{r}c{c}" for r in range(4) for c in range(4)]
     file = world(tmp_path, 200, {(code, "V"): [10.0 + i for i in range(12)] for code in codes})
@@ -318,6 +320,7 @@ def test_two_hundred_communes_give_a_report(tmp_path, lomsong):
     assert len(cells(table_after(report_of(tmp_path / "outputs/2026-10"), "Bảng 2."))) == 201
 
 
+@pytest.mark.slow
 def test_no_usable_test_at_all_gives_a_report(tmp_path, lomsong):
     file = write_world(tmp_path, {"2026-10": month_of_tests("2026-10", {("r0c0", "V"): [10.0] * 3}, technology="3G")}, "[operators]\nV = []\n[report]\npdf = false\n")  # fmt: skip
     code, text = lomsong("run", "--settings", file, "--publish", "report")
