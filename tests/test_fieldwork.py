@@ -140,7 +140,7 @@ def test_the_present_pace_says_when(counts, reach, month):
     assert pd.isna(found["expected_month"]) == (month is None)
 
 
-def test_signs_of_a_campaign_are_told_apart():
+def test_signs_of_a_campaign_are_distinguished():
     bursts = [(1 + i // 5, f"09:{i % 5:02d}", f"d{i // 5}", f"c{i // 5}") for i in range(25)]
     office = [(1 + i % 20, f"{8 + i % 12:02d}:00", f"d{i}", "office") for i in range(25)]
     end = [(29 + i % 3, f"{8 + i % 12:02d}:00", f"d{i}", f"c{i}") for i in range(25)]

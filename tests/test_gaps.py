@@ -257,7 +257,7 @@ HERE = "r0c0/unstated/A/1"
 
 
 def world(folder, here: dict[str, list[float] | None]):
-    """A file of settings and months in which commune r0c0 tests as told (None: nobody tests)."""
+    """A file of settings and months in which commune r0c0 tests as given (None: nobody tests)."""
     plans = {month: OTHERS | ({("r0c0", "A"): x} if x else {}) for month, x in here.items()}
     return write_world(folder, {m: month_of_tests(m, plan) for m, plan in plans.items()}, ONE_MONTH)
 

@@ -15,7 +15,7 @@ from pipeline.journey import judge_month
 from pipeline.publish.manifest import Journal
 from pipeline.schema.tables import TABLES, typed
 from pipeline.sources.inputs import Inputs, chosen_period
-from pipeline.verdicts import result_tables, statistics
+from pipeline.verdicts import statistics
 from tests.builders import centre, device_frame, squares
 
 COMMUNES = squares()
@@ -189,7 +189,7 @@ def test_q_values_keep_the_order_and_never_fall_below_p(p, data):
     assert inside["q"].is_monotonic_increasing or np.allclose(inside["q"], inside["q"].cummax())
 
 
-def test_months_of_the_window_that_the_data_lack_are_told():
+def test_months_of_the_window_that_the_data_lack_are_warned_about():
     rules = Settings()
     tests = table_of([("r0c0", "V", 0, 1, 3, 10.0)])
     tiles = typed("tiles", pd.DataFrame({c: [] for c in TABLES["tiles"]}))
@@ -198,5 +198,3 @@ def test_months_of_the_window_that_the_data_lack_are_told():
     assert [w.values["found"] for w in month.warnings if w.code == "months_missing"] == [
         ["2026-08", "2026-09"]
     ]
-    assert isinstance(month.tables["commune_status"], pd.DataFrame)
-    assert result_tables.UNIT == ["commune_code", "operator"]
