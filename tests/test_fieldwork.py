@@ -140,7 +140,7 @@ def test_the_present_pace_says_when(counts, reach, month):
     assert pd.isna(found["expected_month"]) == (month is None)
 
 
-def test_signs_of_a_campaign_are_told_apart():
+def test_signs_of_a_campaign_are_distinguished():
     bursts = [(1 + i // 5, f"09:{i % 5:02d}", f"d{i // 5}", f"c{i // 5}") for i in range(25)]
     office = [(1 + i % 20, f"{8 + i % 12:02d}:00", f"d{i}", "office") for i in range(25)]
     end = [(29 + i % 3, f"{8 + i % 12:02d}:00", f"d{i}", f"c{i}") for i in range(25)]
@@ -253,7 +253,7 @@ def test_the_demos_tracker_adds_up_to_the_usable_tests(demo_outputs):
     assert whole.loc["period", "test_count"] == now["test_count"].sum()
 
 
-def test_installs_come_from_a_file_and_its_faults_are_letters(tmp_path, lomsong):
+def test_installs_come_from_a_file_and_its_faults_are_error_messages(tmp_path, lomsong):
     settings = write_world(tmp_path, ONE_MONTH, '[installs]\npath = "i.csv"\n')
     (tmp_path / "i.csv").write_text("commune_code,installs\nr0c0,120\n", encoding="utf-8")
     assert lomsong("run", "--settings", settings)[0] == 0
