@@ -234,11 +234,41 @@ def test_times(text, form, utc):
     assert str(values.times(pd.Series([text]), HANOI, form)[0]) == utc
 
 
+@pytest.mark.parametrize(
+    ("text", "form"),
+    [
+        *[(f"2026-10-01 08:00:00{offset}", None) for offset in ("+07", "+0700", "+07:00", " +07")],
+        *[(f"2026-10-01 01:00:00{offset}", None) for offset in ("Z", "z", "+00", " UTC", "-00:00")],
+        ("2026-09-30 20:00:00.000-05", None),
+        ("20261001T080000+07", None),
+        ("2026-10-01T08+07", None),
+        ("01/10/2026 08:00:00+07", None),
+        ("01/10/2026 01:00 Z", None),
+        ("01/10/2026 08:00:00 +07", "%d/%m/%Y %H:%M:%S %z"),
+        ("01/10/2026 08:00:00+07", "%d/%m/%Y %H:%M:%S%z"),
+        ("2026-10-01 08:00:00+07", "ISO8601"),
+    ],
+)
+def test_times_with_an_offset_beside_naive_ones(text, form):
+    naive = "01/10/2026 08:00:00" if form and "%d" in form else "2026-10-01 08:00:00"
+    for column in ([text, text], [naive, text], [text, naive, None]):
+        read = values.times(pd.Series(column), HANOI, form).dropna().astype("str")
+        assert read.tolist() == ["2026-10-01 01:00:00+00:00"] * 2, column
+
+
 def test_mixed_times_in_one_column_are_each_read():
     mixed = pd.Series(["2026-10-01T08:00:00+07:00", "2026-10-01 08:00", "01/10/2026 08:00", None])
     assert (
         values.times(mixed, HANOI).astype("str").tolist()[:3] == ["2026-10-01 01:00:00+00:00"] * 3
     )
+
+
+def test_a_time_that_only_looks_like_one_is_unreadable_not_a_traceback():
+    odd = ["1900-01-01 00:00:00+07:06:30", "08:00 01-10", "2026-10-01 25:00+07", "T08+07", "::Z"]
+    assert values.times(pd.Series([*odd, "2026-10-01 08:00"]), HANOI).isna().tolist() == [
+        *[True] * 5,
+        False,
+    ]
 
 
 @pytest.mark.parametrize(

@@ -59,7 +59,16 @@ TIME_FORMATS = ("%d/%m/%Y %H:%M:%S", "%d/%m/%Y %H:%M", "%H:%M:%S %d/%m/%Y", "%H:
                 "%d-%m-%Y %H:%M", "%d.%m.%Y %H:%M:%S", "%Y/%m/%d %H:%M:%S", "%Y/%m/%d %H:%M")  # fmt: skip
 _MISSING = pa.array(sorted(MISSING), type=pa.large_string())
 _LONGEST = max(len(word) for word in MISSING)
-_OFFSET = r"(?:[zZ]|[+-]\d{2}:?\d{2})$"
+# An offset after a time of day (`+07`, as PostgreSQL writes, `+0700`, `+07:00`, `Z`, ` UTC`). The
+# time before it keeps `2026-10-01` and `08:00 01-10-2026` from ending in one.
+_OFFSET = r"(?:T\d{2}|T\d{4}|T\d{6}|:\d{2})(?:[.,]\d+)?\s*(?:[zZ]|UTC|GMT|[+-]\d{1,2}(?::?\d{2})?)$"
+_FULL_OFFSET = (
+    (r"\s*(?:z|UTC|GMT)$", "Z"),
+    (r"\s*([-+])(\d)$", r"\10\2"),
+    (r"\s*([-+]\d{2})$", r"\1:00"),
+    (r"\s+([-+]\d{2}:?\d{2}|Z)$", r"\1"),
+)
+_DATE_BEHIND = r"[T:]\d{2}\s+\d{1,2}-\d{1,2}-\d{4}$"
 _SINGLE_SPACE = re.compile(r"\s+")
 
 
@@ -186,28 +195,53 @@ def times(column: pd.Series, timezone: ZoneInfo, form: str | None = None) -> pd.
         believable = seconds.where(seconds.between(0, 253_402_300_799))  # 1970 to 9999
         return pd.to_datetime(believable, unit="s", utc=True).dt.as_unit("us")
     text = column.where(present(column)).astype("str").str.strip()
-    if form:
-        has_offset = pd.Series("%z" in form, index=text.index)
-        return _parsed(text, form, has_offset, timezone)
-    has_offset = text.str.contains(_OFFSET, regex=True).fillna(False) & text.str.contains(
-        ":", regex=False
-    ).fillna(False)
+    text, has_offset = _with_full_offsets(text)
+    if form and "%" in form:
+        if not form.endswith("%z"):
+            has_offset[:] = "%z" in form
+        return _parsed(text, form.removesuffix("%z").rstrip(), has_offset, timezone)
     result = _parsed(text, "ISO8601", has_offset, timezone)
     for candidate in TIME_FORMATS:
-        left = result.isna() & text.notna()
+        left = (result.isna() & text.notna()).to_numpy()
         if not left.any():
             break
-        result = result.where(
-            ~left,
-            _parsed(text.where(left), candidate, pd.Series(False, index=text.index), timezone),
-        )
+        result[left] = _parsed(text[left], candidate, has_offset[left], timezone)
     return result
 
 
-def _parsed(text: pd.Series, form: str, has_offset: pd.Series, timezone: ZoneInfo) -> pd.Series:
+def _with_full_offsets(text: pd.Series) -> tuple[pd.Series, npt.NDArray[np.bool_]]:
+    """Times with every offset written as `Z` or `+07:00` right behind the time, and which have one.
+
+    A time with anything else behind it gives null.
+    """
+    has_more = text.str.contains(r"[T:]\d{2}.*[-+zZUG]", regex=True).fillna(False).to_numpy()
+    has_offset = np.zeros(len(text), dtype=bool)
+    if has_more.any():
+        more = text[has_more]
+        has_offset[has_more] = more.str.contains(_OFFSET, regex=True)
+        readable = has_offset[has_more] | more.str.contains(_DATE_BEHIND, regex=True)
+        found = full = pa.array(more.where(readable), type=pa.large_string())
+        for pattern, replacement in _FULL_OFFSET:
+            if pc.any(pc.match_substring_regex(full, pattern)).as_py():
+                full = pc.replace_substring_regex(full, pattern, replacement)
+        if full is not found or not readable.all():
+            text = text.copy()
+            text[has_more] = full.to_pandas().to_numpy()
+    return text, has_offset
+
+
+def _parsed(
+    text: pd.Series, form: str, has_offset: npt.NDArray[np.bool_], timezone: ZoneInfo
+) -> pd.Series:
+    """Texts in one format as UTC: those with an offset by it, the others as local times."""
+    local = _localised(
+        pd.to_datetime(text.where(~has_offset), format=form, errors="coerce"), timezone
+    )
+    if not has_offset.any():
+        return local
+    form = form if form == "ISO8601" or "%z" in form else f"{form}%z"
     aware = pd.to_datetime(text.where(has_offset), format=form, errors="coerce", utc=True)
-    naive = pd.to_datetime(text.where(~has_offset), format=form, errors="coerce")
-    return aware.dt.as_unit("us").where(has_offset, _localised(naive, timezone))
+    return aware.dt.as_unit("us").where(has_offset, local)
 
 
 def _localised(naive: pd.Series, timezone: ZoneInfo) -> pd.Series:
