@@ -335,6 +335,46 @@ def test_every_fault_of_a_column_map_at_once():
     ]
 
 
+@pytest.mark.parametrize(
+    ("unit", "mbps"),
+    [
+        *[(unit, 1.0) for unit in ("Mb/s", "mb/s", "Mbit/s", "Mbits/s", "Mbps", "mbps", "MBPS")],
+        *[(unit, 1e-3) for unit in ("kb/s", "Kb/s", "Kbps", "kbit/s", "kbits/s", "KBIT/S")],
+        *[(unit, 1e3) for unit in ("Gb/s", "gbps", "Gbit/s")],
+        *[(unit, 1e-6) for unit in ("b/s", "bps", "bit/s")],
+        *[(unit, 8.0) for unit in ("MB/s", "MBps", "MByte/s", "Mbytes/s")],
+        *[(unit, 8e-3) for unit in ("kB/s", "KB/s")],
+        *[(unit, None) for unit in ("MB/S", "KB/S")],
+    ],
+)
+def test_a_small_b_is_a_bit_a_large_one_a_byte_and_capitals_are_asked_about(unit, mbps):
+    rows = pd.DataFrame(
+        {
+            "time": ["2026-10-01"], "lat": "22", "lon": "103", "operator": "V", "technology": "4G",
+            f"Download ({unit})": "7", f"upload {unit}": "7",
+        },
+        index=[2],
+    )  # fmt: skip
+    by_heading = ispeed.column_map(list(rows.columns), {})
+    given = {
+        "download_mbps": table.Rule(f"Download ({unit})", unit=unit),
+        "upload_mbps": table.Rule(f"upload {unit}", unit=unit),
+    }
+    for rules in (by_heading, by_heading | given):
+        if mbps is None:
+            with pytest.raises(UserFault) as caught:
+                table.read_tests("s", "f", rows, rules, READING)
+            assert [f.code for f in caught.value.faults] == ["ambiguous_unit"] * 2
+        else:
+            row = table.read_tests("s", "f", rows, rules, READING).iloc[0]
+            assert (row["download_mbps"], row["upload_mbps"]) == pytest.approx((7 * mbps,) * 2)
+
+
+@pytest.mark.parametrize("unit", ["MB", "Mb", "b", "bogus", "Mbps/s", "m/s", "kmbps"])
+def test_a_unit_that_is_none_of_speed(unit):
+    assert values.unit_factor("download_mbps", unit) is None
+
+
 def test_guesses_and_the_lines_to_paste():
     headings = [
         "Ngay gio thuc hien do kiem",

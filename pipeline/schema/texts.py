@@ -32,6 +32,7 @@ FAULTS: Mapping[str, tuple[str, str]] = {
                         "no column was found for this required field; the file has: {found}. Name it under [sources.NAME.columns]; `lomsong check` prints the lines to paste"),
     "unknown_our_column": ("không phải tên cột của lomsong; cần một trong: {expected}", "not one of lomsong's columns; expected one of: {expected}"),
     "unknown_unit": ("đơn vị {found} không biết; cần một trong: {expected}", "unknown unit {found}; expected one of: {expected}"),
+    "ambiguous_unit": ("đơn vị {found} có thể là bit hoặc byte (b = bit, B = byte); đặt `unit` cho cột này, một trong: {expected}", "unit {found} may be bits or bytes (b = bit, B = byte); set `unit` for this column to one of: {expected}"),
     "no_quarter": ("không có cột `quarter` và tên tệp không ghi quý; cần ví dụ 2024-07-01_performance_mobile_tiles.parquet", "no `quarter` column and no quarter in the file's name; expected e.g. 2024-07-01_performance_mobile_tiles.parquet"),
     "bad_period": ("kỳ «{found}» không đúng; cần YYYY-MM (2026-10) hoặc YYYYQn (2024Q3)", "period “{found}” is not understood; expected YYYY-MM (2026-10) or YYYYQn (2024Q3)"),
     "bad_part": ("không xuất được «{found}»; phiên bản này xuất: {expected}", "cannot publish “{found}”; this version publishes: {expected}"),

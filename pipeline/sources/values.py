@@ -33,13 +33,25 @@ MISSING = frozenset(
         "undefined",
     }
 )
-SPEED_UNITS = {"bps": 1e-6, "bit/s": 1e-6, "kbps": 1e-3, "kbit/s": 1e-3, "mbps": 1.0, "mbit/s": 1.0, "gbps": 1e3,
-               "gbit/s": 1e3, "kb/s": 8e-3, "mb/s": 8.0}  # fmt: skip
+# `b` is bit and `B` is byte; beside that case says nothing. MB/S in capitals may be either.
+_SPEED_UNIT = re.compile(r"([kmg]?)(bit|byte|b)(?:s?(?:/(?:s|sec|giây))|ps|s?)", re.IGNORECASE)
+_PREFIXES = {"": 1e-6, "k": 1e-3, "m": 1.0, "g": 1e3}
+SPEED_UNITS = (
+    "bit/s",
+    "kbit/s",
+    "Mbit/s",
+    "Gbit/s",
+    "kbps",
+    "Mbps",
+    "Gbps",
+    "kB/s",
+    "MB/s",
+    "GB/s",
+)
 TIME_UNITS = {"ms": 1.0, "s": 1e3, "us": 1e-3}
 LENGTH_UNITS = {"m": 1.0, "km": 1e3}
+SPEEDS = ("download_mbps", "upload_mbps")
 UNITS: dict[str, dict[str, float]] = {
-    "download_mbps": SPEED_UNITS,
-    "upload_mbps": SPEED_UNITS,
     "latency_ms": TIME_UNITS,
     "jitter_ms": TIME_UNITS,
     "location_accuracy_m": LENGTH_UNITS,
@@ -69,6 +81,7 @@ _FULL_OFFSET = (
     (r"\s+([-+]\d{2}:?\d{2}|Z)$", r"\1"),
 )
 _DATE_BEHIND = r"[T:]\d{2}\s+\d{1,2}-\d{1,2}-\d{4}$"
+_IN_HEADING = re.compile(r"[(\[]([^()\[\]]+)[)\]]|[\s_,]([^\W\d_]+(?:/[^\W\d_]+)?)$")
 _SINGLE_SPACE = re.compile(r"\s+")
 
 
@@ -89,6 +102,44 @@ def name_key(text: str) -> str:
     `mobifone`.
     """
     return _SINGLE_SPACE.sub(" ", unicodedata.normalize("NFC", text)).strip().casefold()
+
+
+def units_of(ours: str) -> list[str]:
+    """The units that a column of ours may come in, as to be written in the settings."""
+    return list(SPEED_UNITS if ours in SPEEDS else UNITS.get(ours, {}))
+
+
+def unit_factor(ours: str, unit: str) -> float | None:
+    """What a figure in `unit` is multiplied with to be in ours; None where the unit is not known.
+
+    NaN where its spelling may mean bits or bytes.
+
+    >>> [unit_factor("download_mbps", unit) for unit in ("Mb/s", "MB/s", "kbps", "MBPS", "MB/S")]
+    [1.0, 8.0, 0.001, 1.0, nan]
+    """
+    unit = "".join(unit.split())
+    if ours not in SPEEDS:
+        return UNITS.get(ours, {}).get(unit.casefold())
+    match = _SPEED_UNIT.fullmatch(unit)
+    if match is None or (match[2] in "bB" and match[0].casefold().endswith(("b", "bs"))):
+        return None  # Mbit is short for Mbit/s, MB is no speed
+    factor = _PREFIXES[match[1].casefold()]
+    if match[2] == "B" and unit.isupper():
+        return factor if unit.endswith("PS") else np.nan
+    return 8 * factor if match[2] == "B" or match[2].casefold() == "byte" else factor
+
+
+def unit_in(ours: str, heading: str) -> str | None:
+    """The unit of a column that its heading states, in brackets or as the last word.
+
+    >>> unit_in("download_mbps", "Tốc độ tải xuống (Mb/s)"), unit_in("latency_ms", "ping_ms")
+    ('Mb/s', 'ms')
+    """
+    for match in _IN_HEADING.finditer(heading.strip()):
+        unit = match[1] or match[2]
+        if unit_factor(ours, unit) is not None:
+            return unit
+    return None
 
 
 def present(column: pd.Series) -> pd.Series:
