@@ -227,6 +227,32 @@ def _plain_numbers(column: pd.Series) -> pd.Series | None:
     return found.where(np.isfinite(found))
 
 
+def counts(column: pd.Series) -> pd.Series:
+    """Text → counts of people or things, float64; what cannot be read is NaN.
+
+    A mark before groups of three digits separates thousands, unless another cell of the column
+    shows that it is the decimal mark.
+
+    >>> counts(pd.Series(["12.345", "1.234.567", "12 345", "12,345", "950", "x"])).tolist()
+    [12345.0, 1234567.0, 12345.0, 12345.0, 950.0, nan]
+    >>> counts(pd.Series(["12.345", "0.5"])).tolist()
+    [12.345, 0.5]
+    """
+    if pd.api.types.is_numeric_dtype(column):
+        return column.astype("float64")
+    text = column.where(present(column)).astype("str").str.strip()
+    text = text.str.replace(r"(?<=\d)[\s'’](?=\d{3})", "", regex=True)
+    for mark, other in ((".", ","), (",", ".")):
+        m, o = re.escape(mark), re.escape(other)
+        decimal = (
+            rf"-?(?:\d+{m}(?:\d{{1,2}}|\d{{4,}})|(?:0|\d{{4,}}|\d{{1,3}}(?:{o}\d{{3}})+){m}\d+)"
+        )
+        if text.str.fullmatch(decimal).fillna(False).any():
+            return numbers(text, mark)
+    grouped = text.str.fullmatch(r"-?\d{1,3}(?:(?:\.\d{3})+|(?:,\d{3})+)").fillna(False)
+    return numbers(text.where(~grouped, text.str.replace(r"[.,]", "", regex=True)))
+
+
 def times(column: pd.Series, timezone: ZoneInfo, form: str | None = None) -> pd.Series:
     """Text → UTC; what cannot be read is NaT. Times without an offset are local in `timezone`.
 
