@@ -14,7 +14,9 @@ import shapely
 
 from pipeline.schema.errors import UserFault
 from pipeline.sources import files, ispeed, ookla, table, values
+from tests.builders import month_of_tests, write_world
 
+ONE_MONTH = {"2026-10": month_of_tests("2026-10", {("r0c0", "V"): [12.5] * 24})}
 HANOI = ZoneInfo("Asia/Ho_Chi_Minh")
 READING = table.Reading(HANOI, None, {}, {})
 CSV = 'Thời gian đo,Vĩ độ,Kinh độ,Nhà mạng,Công nghệ,Tốc độ tải xuống (Mbps)\n2026-10-01 08:00:00,22.1,103.1,Viettel,4G,"12,5"\n'
@@ -212,6 +214,52 @@ def test_deliveries_carry_as_much_of_their_folder_as_makes_them_unique(tmp_path)
     (tmp_path / "empty").mkdir()
     with pytest.raises(UserFault, match="empty_folder"):
         files.deliveries((str(tmp_path / "empty"),))
+
+
+def test_a_file_by_two_paths_or_beside_a_link_to_it_is_read_once_and_said(tmp_path, lomsong):
+    settings = write_world(tmp_path, ONE_MONTH)
+    raw = tmp_path / "raw"
+    (raw / "link.csv").symlink_to(raw / "2026-10/tests.csv")
+    (raw / "again").symlink_to(raw, target_is_directory=True)
+    (raw / "broken.csv").symlink_to(raw / "absent.csv")
+    patterns = (str(raw), str(raw / "2026-10/../2026-10/*.csv"), str(raw / "**/*.csv"))
+    assert [d.name for d in files.deliveries(patterns)] == ["tests.csv"]
+    code, text = lomsong("check", "--settings", settings, "--lang", "en")
+    assert code == 0, text
+    assert "file tests.csv (ispeed): 72 rows" in text
+    assert "files that several paths or links lead to are read once: tests.csv" in text
+    assert files.named_again((str(raw / "2026-10"), str(raw / "2026-10/*.csv"))) == ["tests.csv"]
+    assert files.named_again((str(raw / "2026-10"),)) == []
+
+
+def test_numbers_in_cells_of_a_workbook_stand_beside_texts_with_a_comma(tmp_path):
+    pd.DataFrame(
+        {
+            "time": [pd.Timestamp("2026-10-01 08:00")] * 4,
+            "lat": [22.4, "22,4", 22, "22,4"],
+            "lon": [103.25, "103,25", "103,25", 103.25],
+            "operator": "V",
+            "technology": "4G",
+            "download": [1.5, "1,5", "1.234,5", 1e-5],
+        }
+    ).to_excel(tmp_path / "a.xlsx", index=False)
+    reading = table.Reading(HANOI, ",", {}, {})
+    rows = files.read_rows(files.Delivery(tmp_path / "a.xlsx", "a.xlsx"), decimal=",")
+    rules = ispeed.column_map(list(rows.columns), {})
+    tests = table.read_tests("s", "a.xlsx", rows, rules, reading)
+    assert tests["latitude"].tolist() == [22.4, 22.4, 22.0, 22.4]
+    assert tests["longitude"].tolist() == [103.25] * 4
+    assert tests["download_mbps"].tolist() == [1.5, 1.5, 1234.5, 1e-5]
+
+
+def test_the_settings_decimal_comma_reaches_the_workbook(tmp_path, lomsong):
+    settings = write_world(tmp_path, ONE_MONTH, 'decimal = ","\n')
+    frame = pd.read_csv(tmp_path / "raw/2026-10/tests.csv")
+    (tmp_path / "raw/2026-10/tests.csv").unlink()
+    frame.to_excel(tmp_path / "raw/2026-10/tests.xlsx", index=False)
+    code, text = lomsong("run", "--settings", settings, "--lang", "en", "--publish", "tables")
+    assert code == 0, text
+    assert "72 read = 72 valid + 0 failed + 0 set aside" in text
 
 
 @pytest.mark.parametrize(

@@ -77,6 +77,7 @@ FAULTS: Mapping[str, tuple[str, str]] = {
     "months_missing": ("cửa sổ bằng chứng thiếu dữ liệu các tháng: {found}", "the evidence window lacks data of the months: {found}"),
     "many_duplicates": ("{found} % số dòng trong kỳ là trùng lặp; nếu mã phép đo được đánh lại mỗi tháng, bỏ cột test_id khỏi nguồn này", "{found} % of the window's rows are duplicates; if test ids restart every month, leave test_id out of this source"),
     "passed_over": ("bỏ qua các tệp không đọc được: {found} (chỉ đọc {expected})", "files of other types were passed over: {found} (read are {expected})"),
+    "named_again": ("tệp được chỉ đến nhiều lần (qua nhiều đường dẫn hoặc liên kết), chỉ đọc một lần: {found}", "files that several paths or links lead to are read once: {found}"),
     "same_content": ("trùng nội dung với {found}: các dòng chỉ được tính một lần", "has the same content as {found}: its rows count once"),
     "unreadable_values": ("{found} giá trị không đọc được, để trống", "{found} values could not be read and were left empty"),
     "unknown_names": ("nhà mạng chưa khai báo trong [operators]: {found}; các dòng đó để riêng", "operators that [operators] does not list: {found}; their rows are set aside"),
