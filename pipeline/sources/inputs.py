@@ -38,12 +38,16 @@ Progress = Callable[[str, float], None]  # (what is being done, share of it that
 
 @dataclass(frozen=True)
 class Input:
-    """A file that was read: its role, name, hash and rows."""
+    """A file that was read: its role (of a delivery: its source), name, hash and rows.
+
+    A source may be called like a role (`boundaries`): `is_delivery` tells them apart.
+    """
 
     role: str
     name: str
     sha256: str
     row_count: int
+    is_delivery: bool = False
 
 
 Prepared = Callable[[gpd.GeoDataFrame | None, list[Part]], tuple[Any, list[Account]]]
@@ -75,7 +79,7 @@ class Inputs:
         counts = Counter(in_memory.tolist())
         if not len(self.tests) and not len(self.tiles):
             for item in self.read:
-                if item.role in self.file_counts:
+                if item.is_delivery:
                     counts[item.role] += item.row_count
         return dict(sorted(counts.items()))
 
@@ -107,7 +111,7 @@ def read_inputs(settings: Settings, progress: Progress, prepared: Prepared) -> I
         sha256 = [found.result() for found in hashes]
     account = deliveries.accounted(listed, accounts)
     read += [
-        Input(one.source, one.delivery.name, found, one.account.read_count)
+        Input(one.source, one.delivery.name, found, one.account.read_count, is_delivery=True)
         for one, found in zip(listed, sha256, strict=True)
         if not one.account.faults
     ]
