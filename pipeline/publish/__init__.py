@@ -9,7 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline import __version__
-from pipeline.publish.manifest import Journal, versions_of_rules, write_manifest
+from pipeline.publish.manifest import (
+    Journal,
+    settings_without_paths,
+    versions_of_rules,
+    write_manifest,
+)
 from pipeline.publish.names import file_names
 from pipeline.publish.swap import replacing
 from pipeline.schema import texts
@@ -49,7 +54,7 @@ def publish_month(
     maps = Maps(month, settings, _about(month, settings, inputs.licences), inputs.licences)
     account: dict[str, Any] = {
         "inputs": [asdict(item) for item in read],
-        "settings": without_paths(settings.model_dump(mode="json")),
+        "settings": settings_without_paths(settings),
     }
     with replacing(out, period) as folder:
         what = versions_of_rules() | account | {"period": period, "window_months": month.window}
@@ -225,20 +230,3 @@ def _operators_with_files(month: Month, inputs: Inputs, settings: Settings) -> d
     """
     forbidden = inputs.licences and not settings.publish.allow_noncommercial
     return {} if forbidden else file_names(month.operators)
-
-
-def without_paths(value: Any) -> Any:
-    """Settings for the manifest: files by their names, never a machine's folders."""
-    if isinstance(value, dict):
-        return {k: _names(v) if k == "path" else without_paths(v) for k, v in value.items()}
-    return [without_paths(v) for v in value] if isinstance(value, list) else value
-
-
-def _names(value: Any) -> Any:
-    return (
-        [Path(str(v)).name for v in value]
-        if isinstance(value, list)
-        else None
-        if value is None
-        else Path(str(value)).name
-    )
