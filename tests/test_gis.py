@@ -7,6 +7,8 @@ from __future__ import annotations
 import json
 import sqlite3
 import zipfile
+from contextlib import closing
+from datetime import UTC, datetime
 from xml.etree import ElementTree
 
 import geopandas as gpd
@@ -16,6 +18,7 @@ import pytest
 
 from pipeline.publish.gap_map import palette
 from pipeline.publish.gap_map.columns import decoded
+from pipeline.publish.gis import _write_layers, _write_styles
 from pipeline.schema import texts
 from pipeline.schema.tables import FIELDS
 from tests.builders import month_of_tests, page_table, read_page, write_world
@@ -203,6 +206,27 @@ def test_geoparquet_is_of_version_1_1(demo_outputs):
     assert about["columns"]["geometry"]["crs"]["id"] == {"authority": "EPSG", "code": 4326}
     assert about["columns"]["geometry"]["crs"]["$schema"].startswith("https://proj.org/schemas/")
     assert set(about["columns"]["geometry"]["geometry_types"]) <= {"Polygon", "MultiPolygon"}
+
+
+def test_times_in_the_package_are_the_periods_end_and_gdals_options_stay_as_they_are(
+    pack, tmp_path
+):
+    (hexes, areas), created = (
+        (layer_of(pack, n) for n in ("hexes", "gap_areas")),
+        datetime(2026, 10, 31, tzinfo=UTC),
+    )
+    layers = dict.fromkeys(LAYERS, areas) | {"hexes": hexes}
+    pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": "2001-01-01T00:00:00.000Z"})
+    try:
+        _write_layers(tmp_path / "a.gpkg", layers)
+        _write_styles(tmp_path / "a.gpkg", dict.fromkeys(LAYERS, "<qgis/>"), created)
+        assert pyogrio.get_gdal_config_option("OGR_CURRENT_DATE") == "2001-01-01T00:00:00.000Z"
+    finally:
+        pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": None})
+    assert b"2001-01-01" not in (tmp_path / "a.gpkg").read_bytes()
+    with closing(sqlite3.connect(tmp_path / "a.gpkg")) as base:
+        times = base.execute("SELECT DISTINCT last_change FROM gpkg_contents").fetchall()
+    assert times == [("2026-10-31T00:00:00.000Z",)]
 
 
 NASTY = 'O\'Brien & <Sons> "Tel"'

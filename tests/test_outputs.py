@@ -13,10 +13,11 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+import rasterio
 from filelock import FileLock
 
 from pipeline.measurements.fingerprints import of_texts
-from pipeline.publish import guard, tables, without_paths
+from pipeline.publish import guard, tables
 from pipeline.publish.gap_map.columns import counted, encoded, scaled
 from pipeline.publish.guard import PrivacyBreach, examine
 from pipeline.publish.names import file_names
@@ -207,12 +208,58 @@ def test_a_breach_leaves_the_former_outputs(tmp_path, lomsong, monkeypatch):
     assert (tmp_path / "outputs/2026-10/manifest.json").read_bytes() == before
 
 
-def test_settings_in_the_manifest_hold_no_folders():
-    assert without_paths({"a": {"path": "/x/y/b.gpkg"}, "s": {"path": ["/x/c.csv"]}, "n": [1]}) == {
-        "a": {"path": "b.gpkg"},
-        "s": {"path": ["c.csv"]},
-        "n": [1],
+def everything_in(folder: Path) -> dict[str, bytes]:
+    """Content by name of all files of a folder, those in archives (XLSX, DOCX, ZIP …) too."""
+    found = {
+        p.relative_to(folder).as_posix(): p.read_bytes() for p in folder.rglob("*") if p.is_file()
     }
+    packed = [name for name, content in found.items() if content.startswith(b"PK")]
+    while packed:
+        archive = zipfile.ZipFile(io.BytesIO(found[outer := packed.pop()]))
+        inside = {f"{outer}/{name}": archive.read(name) for name in archive.namelist()}
+        found |= inside
+        packed += [name for name, content in inside.items() if content.startswith(b"PK")]
+    return found
+
+
+def test_no_output_holds_a_folder_of_the_machine(tmp_path, lomsong):
+    (tmp_path / "elsewhere").mkdir()
+    cells = np.full((1, 40, 40), 10.0)
+    with rasterio.open(
+        tmp_path / "elsewhere/people.tif",
+        "w",
+        driver="GTiff",
+        height=40,
+        width=40,
+        count=1,
+        dtype="float64",
+        crs="EPSG:4326",
+        transform=rasterio.Affine(0.01, 0, 103, 0, -0.01, 22.4),
+    ) as raster:
+        raster.write(cells)  # fmt: skip
+    (tmp_path / "elsewhere/installs.csv").write_text("commune_code,installs\nr0c0,5\n")
+    settings = write_world(
+        tmp_path,
+        {"2026-10": month_of_tests("2026-10", {("r0c0", "V"): [12.5] * 14})},
+        f"""[population]
+grid = "{tmp_path / "elsewhere/people.tif"}"
+[installs]
+path = "{tmp_path / "elsewhere/installs.csv"}"
+[target]
+valid_from = 2026-01-01
+""",
+    )
+    for _ in range(2):
+        code, text = lomsong(
+            "run", "--settings", settings, "--measurements", tmp_path / "raw/*/*.csv"
+        )
+        assert code == 0, text
+    found = everything_in(tmp_path / "outputs/2026-10")
+    assert [name for name, content in found.items() if str(tmp_path).encode() in content] == []
+    manifest = json.loads(found["manifest.json"])
+    assert manifest["settings"]["population"]["grid"] == "people.tif"
+    assert [s["path"] for s in manifest["settings"]["sources"].values()] == [["*.csv"]]
+    assert manifest["revision"] == 1, "settings that went through JSON are the same settings"
     assert file_names(["../../x"]) == {"../../x": "_x"}
 
 

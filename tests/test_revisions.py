@@ -97,3 +97,21 @@ def test_a_file_delivered_twice_and_a_row_in_two_files_count_once(tmp_path, loms
         == len(lines) - 1 + 4
     )
     assert manifest(tmp_path)["revisions"][0]["changed_count"] == 0
+
+
+@pytest.mark.parametrize("name", ["boundaries", "population", "crosswalk", "gap ledger"])
+def test_a_source_called_like_a_role_is_logged_and_blamed_as_a_source(tmp_path, lomsong, name):
+    settings = world(tmp_path)
+    text = settings.read_text(encoding="utf-8").replace("sources.ispeed", f'sources."{name}"')
+    settings.write_text(text, encoding="utf-8")
+    run = ("run", "--settings", settings, "--lang", "en", "--publish", "tables")
+    code, text = lomsong(*run)
+    assert code == 0, text
+    assert f"read {name}: 84 rows from 1 files" in text
+    late = month_of_tests("2026-10", {("r2c2", "V"): [9.0 + i / 9 for i in range(14)]})
+    (tmp_path / "raw/2026-10/late.csv").write_text(late, encoding="utf-8")
+    code, text = lomsong(*run)
+    assert code == 0
+    assert f"read {name}: 126 rows from 2 files" in text
+    assert "differs from the one before in data;" in text
+    assert manifest(tmp_path)["revisions"][0]["differs"] == {"data": ["late.csv"]}

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.publish.about import about_of
-from pipeline.publish.manifest import versions_of_rules, write_manifest
+from pipeline.publish.manifest import settings_without_paths, versions_of_rules, write_manifest
 from pipeline.publish.swap import replacing
 from pipeline.schema import texts
 
@@ -59,7 +59,7 @@ def publish_month(month: Month, context: RunContext, outputs: Outputs) -> Path:
         log("licence_guard", licences=month.licences)
     account: dict[str, Any] = {
         "inputs": [asdict(item) for item in month.inputs],
-        "settings": without_paths(settings.model_dump(mode="json")),
+        "settings": settings_without_paths(settings),
     }
     with replacing(outputs.folder, period) as folder:
         rules = versions_of_rules() | account | {"period": period, "window_months": month.window}
@@ -84,20 +84,3 @@ def publish_month(month: Month, context: RunContext, outputs: Outputs) -> Path:
         warnings = [texts.error_message(warning, about.lang) for warning in month.warnings]
         write_manifest(folder, month, about, timer, {**account, "warnings": warnings})
     return target
-
-
-def without_paths(value: Any) -> Any:
-    """Settings for the manifest: files by their names, never a machine's folders."""
-    if isinstance(value, dict):
-        return {k: _names(v) if k == "path" else without_paths(v) for k, v in value.items()}
-    return [without_paths(v) for v in value] if isinstance(value, list) else value
-
-
-def _names(value: Any) -> Any:
-    return (
-        [Path(str(v)).name for v in value]
-        if isinstance(value, list)
-        else None
-        if value is None
-        else Path(str(value)).name
-    )

@@ -40,7 +40,7 @@ def write(folder: Path, month: Month, about: About) -> None:
         for name, layer in layers_of(month.tables, month.communes, operators).items()
     }
     path = folder / "coverage_gaps.gpkg"
-    _write_layers(path, layers, created)
+    _write_layers(path, layers)
     first = operators[0] if operators else ALL
     styles = {name: qgis_styles.style(name, layer, lang) for name, layer in layers.items()}
     _write_styles(path, styles, created)
@@ -81,31 +81,25 @@ def _noticed(layer: gpd.GeoDataFrame, notice: str) -> gpd.GeoDataFrame:
     return layer.assign(notice=notice) if notice else layer
 
 
-def _write_layers(path: Path, layers: Mapping[str, gpd.GeoDataFrame], created: datetime) -> None:
+def _write_layers(path: Path, layers: Mapping[str, gpd.GeoDataFrame]) -> None:
     import pyogrio
 
-    # GDAL stamps each layer with the time of writing: the period's end, so that equal runs give
-    # equal bytes
-    pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": f"{created:%Y-%m-%dT%H:%M:%S.000Z}"})
-    try:
-        for name in reversed(LAYERS):
-            layer = layers[name].set_geometry(
-                shapely.force_2d(_multi(layers[name].geometry.to_numpy())), crs="EPSG:4326"
-            )
-            # GeoPackage 1.2: what every QGIS 3 reads without a warning
-            first: dict[str, Any] = {} if path.exists() else {"dataset_options": {"VERSION": "1.2"}}
-            pyogrio.write_dataframe(
-                layer,
-                path,
-                layer=name,
-                driver="GPKG",
-                geometry_type="MultiPolygon",
-                promote_to_multi=True,
-                append=path.exists(),
-                **first,
-            )
-    finally:
-        pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": None})
+    for name in reversed(LAYERS):
+        layer = layers[name].set_geometry(
+            shapely.force_2d(_multi(layers[name].geometry.to_numpy())), crs="EPSG:4326"
+        )
+        # GeoPackage 1.2: what every QGIS 3 reads without a warning
+        first: dict[str, Any] = {} if path.exists() else {"dataset_options": {"VERSION": "1.2"}}
+        pyogrio.write_dataframe(
+            layer,
+            path,
+            layer=name,
+            driver="GPKG",
+            geometry_type="MultiPolygon",
+            promote_to_multi=True,
+            append=path.exists(),
+            **first,
+        )
 
 
 def _multi(shapes: Any) -> list[shapely.MultiPolygon]:
@@ -116,8 +110,13 @@ def _multi(shapes: Any) -> list[shapely.MultiPolygon]:
 
 
 def _write_styles(path: Path, styles: Mapping[str, str], created: datetime) -> None:
-    """The table `layer_styles`, from which QGIS takes a layer's style when it opens it."""
-    with sqlite3.connect(path) as base:
+    """Add the table `layer_styles`, from which QGIS takes a layer's style when it opens it.
+
+    Every time in the file becomes `created`, so that equal runs give equal bytes. GDAL has an
+    option for it (OGR_CURRENT_DATE), which holds for everything that the process writes.
+    """
+    base = sqlite3.connect(path)
+    with base:
         base.execute(
             "CREATE TABLE layer_styles (id INTEGER PRIMARY KEY AUTOINCREMENT, f_table_catalog TEXT(256), f_table_schema TEXT(256), "
             "f_table_name TEXT(256), f_geometry_column TEXT(256), styleName TEXT(30), styleQML TEXT, styleSLD TEXT, "
@@ -134,6 +133,8 @@ def _write_styles(path: Path, styles: Mapping[str, str], created: datetime) -> N
             "VALUES ('layer_styles', 'attributes', 'layer_styles', '', ?, 0)",
             (stamp,),
         )
+        base.execute("UPDATE gpkg_contents SET last_change = ?", (stamp,))
+    base.execute("VACUUM")  # what was overwritten stays in a page's free bytes otherwise
     base.close()
 
 

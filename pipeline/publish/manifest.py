@@ -10,12 +10,13 @@ import hashlib
 import json
 import platform
 from collections.abc import Mapping
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline import __version__
+from pipeline.config.settings import Settings
 
 if TYPE_CHECKING:
     from pipeline.config.run_context import Timer
@@ -83,6 +84,24 @@ def write_manifest(
     }
     text = json.dumps(content, ensure_ascii=False, indent=2, default=str)
     (folder / "manifest.json").write_text(text + "\n", encoding="utf-8", newline="")
+
+
+def settings_without_paths(settings: Settings) -> dict[str, Any]:
+    """The settings as JSON, with files and patterns by their last part: no folder of the machine."""
+    held = settings.model_dump()
+    for source in held["sources"].values():
+        source["path"] = [Path(pattern) for pattern in source["path"]]
+    return {section: _as_json(value) for section, value in held.items()}
+
+
+def _as_json(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {key: _as_json(held) for key, held in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_as_json(held) for held in value]
+    if isinstance(value, Path):
+        return value.name
+    return value.isoformat() if isinstance(value, date) else value
 
 
 def versions_of_rules() -> dict[str, str]:

@@ -20,12 +20,16 @@ from pipeline.schema.periods import Period
 
 @dataclass(frozen=True)
 class Input:
-    """A file that was read: its role, name, hash and rows."""
+    """A file that was read: its role (of a delivery: its source), name, hash and rows.
+
+    A source may be called like a role (`boundaries`): `is_delivery` tells them apart.
+    """
 
     role: str
     name: str
     sha256: str
     row_count: int
+    is_delivery: bool = False
 
 
 @dataclass(frozen=True)

@@ -75,7 +75,7 @@ class Inputs:
         counts = Counter(in_memory.tolist())
         if not len(self.tests) and not len(self.tiles):
             for item in self.read:
-                if item.role in self.file_counts:
+                if item.is_delivery:
                     counts[item.role] += item.row_count
         return dict(sorted(counts.items()))
 
@@ -109,7 +109,7 @@ def read_inputs(settings: Settings, progress: Progress, prepared: Prepared) -> I
         sha256 = [found.result() for found in hashes]
     account = deliveries.accounted(listed, accounts)
     read += [
-        Input(one.source, one.delivery.name, found, one.account.read_count)
+        Input(one.source, one.delivery.name, found, one.account.read_count, is_delivery=True)
         for one, found in zip(listed, sha256, strict=True)
         if not one.account.faults
     ]

@@ -23,6 +23,10 @@ OWN = [
 ]
 VERDICT = ["status", "evidence", "evidence_basis"]
 BOUNDARIES = "boundaries"
+ROLES = (
+    BOUNDARIES, "population", "gap ledger", "former period", "crosswalk", "installs", "facilities",
+    "roads", "terrain",
+)  # fmt: skip
 JUDGED_BY = ("target", "evidence")  # settings that change a verdict and no figure
 UNHEARD = (
     "publish",
@@ -55,25 +59,17 @@ def causes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, lis
 
 
 def _files(manifest: Mapping[str, Any], role: str | None) -> set[tuple[str, str]]:
-    """(name, hash) of the inputs of a role; None: of the deliveries, which have their source's name
-    for a role.
-    """
-    other = (
-        BOUNDARIES,
-        "population",
-        "gap ledger",
-        "former period",
-        "crosswalk",
-        "installs",
-        "facilities",
-        "roads",
-        "terrain",
-    )
+    """(name, hash) of the inputs of a role; None: of the deliveries."""
     return {
         (item["name"], item["sha256"])
         for item in manifest["inputs"]
-        if (item["role"] == role if role else item["role"] not in other)
+        if (_is_delivery(item) if role is None else item["role"] == role and not _is_delivery(item))
     }
+
+
+def _is_delivery(item: Mapping[str, Any]) -> bool:
+    # manifests of before 0.1.0 do not state it: a delivery has its source's name for a role
+    return bool(item.get("is_delivery", item["role"] not in ROLES))
 
 
 def _differing(before: Any, after: Any, path: str = "") -> list[str]:
