@@ -57,6 +57,35 @@ def leaflet() -> tuple[str, str, str]:
     return script, style, licence
 
 
+class Verbatim(Element):
+    """Text that stands on the page as it is. A plain `Element` compiles its text as a template."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.text = text
+
+    def render(self, **_: Any) -> str:
+        """The text."""
+        return self.text
+
+
+class OnePass(MacroElement):
+    """An element whose macros are rendered once.
+
+    `MacroElement` compiles what its macros gave once more as a template, unsandboxed: a name in the
+    data such as `{{ … }}` would run.
+    """
+
+    def render(self, **kwargs: Any) -> None:
+        """Put header, markup and script into the figure, and those of the children."""
+        figure = self.get_root()
+        for place in ("header", "html", "script"):
+            if macro := getattr(self._template.module, place, None):
+                getattr(figure, place).add_child(Verbatim(macro(self, kwargs)), self.get_name())
+        for child in self._children.values():
+            child.render(**kwargs)
+
+
 class Page(Figure):
     """The document around the map: language, title, zoomable viewport, CSP; no `http-equiv` of
     branca's own.
@@ -88,7 +117,7 @@ class Page(Figure):
         self.header._children.clear()
 
 
-class OfflineMap(folium.Map):
+class OfflineMap(OnePass, folium.Map):
     """A `folium.Map` without tiles, links or random ids. `save` raises `RemoteReference` on
     anything from elsewhere.
     """
@@ -127,11 +156,11 @@ var {{ this.get_name() }} = L.map({{ this.get_name()|tojson }}, {{ this.map_opti
         script, style, licence = leaflet()
         header = self.get_root().header
         header.add_child(
-            Element(f"<style>\n{style}\n.map{{background:{palette.OUTSIDE}}}\n</style>"),
+            Verbatim(f"<style>\n{style}\n.map{{background:{palette.OUTSIDE}}}\n</style>"),
             name="leaflet_css",
         )
         header.add_child(
-            Element(f"<script>\n/*\n{licence}\n*/\n{script}\n</script>"), name="leaflet_js"
+            Verbatim(f"<script>\n/*\n{licence}\n*/\n{script}\n</script>"), name="leaflet_js"
         )
 
     def text(self) -> str:
@@ -145,7 +174,7 @@ var {{ this.get_name() }} = L.map({{ this.get_name()|tojson }}, {{ this.map_opti
         return page
 
 
-class CommuneLayer(folium.GeoJson):
+class CommuneLayer(OnePass, folium.GeoJson):
     """The communes in one constant style; the page's script colours them."""
 
     def __init__(self, features: dict[str, Any]) -> None:
@@ -166,7 +195,7 @@ var {{ this.get_name() }} = L.geoJson({{ this.data|tojson }},
     )
 
 
-class Panel(MacroElement):
+class Panel(OnePass):
     """The page's own markup, style, data and script, from files of this package."""
 
     _template = Template(
