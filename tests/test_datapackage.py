@@ -8,7 +8,7 @@ import json
 import subprocess
 import sys
 
-from pipeline import publish
+from pipeline.publish.about import operator_files
 from pipeline.schema.tables import FIELDS, TABLES
 
 # in a process of its own: the package warns of its own future at import
@@ -79,19 +79,11 @@ def test_units_and_meanings_are_the_declared_ones(demo_outputs):
 
 
 def test_a_licence_that_forbids_business_writes_no_operators_files():
-    class Things:
-        def __init__(self, **values):
-            self.__dict__.update(values)
-
-    month = Things(operators=["A", "B"])
-
-    def files(allowed: bool, licences: list[str]):
-        return publish._operators_with_files(
-            month, Things(licences=licences), Things(publish=Things(allow_noncommercial=allowed))
-        )
-
-    assert files(False, ["CC BY-NC-SA 4.0"]) == {}
-    assert files(True, ["CC BY-NC-SA 4.0"]) == files(False, []) == {"A": "A", "B": "B"}
+    both = ["A", "B"]
+    assert operator_files(both, ["CC BY-NC-SA 4.0"], allow_noncommercial=False) == {}
+    named = {"A": "A", "B": "B"}
+    assert operator_files(both, ["CC BY-NC-SA 4.0"], allow_noncommercial=True) == named
+    assert operator_files(both, [], allow_noncommercial=False) == named
 
 
 def test_a_run_on_tiles_says_why_there_are_no_operators_files(lomsong, shared, tmp_path):

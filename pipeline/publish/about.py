@@ -108,11 +108,7 @@ class About:
 
 
 def about_of(month: Month, settings: Settings, revision: Mapping[str, Any]) -> About:
-    """The record of a month. `revision`: of `revision_of`.
-
-    Operators get no files where a licence forbids it (CC BY-NC-SA: an operator is a business).
-    """
-    forbidden = month.licences and not settings.publish.allow_noncommercial
+    """The record of a month. `revision`: of `revision_of`."""
     priority = settings.priority.model_dump(include=_WEIGHTS)
     return About(
         period=month.period,
@@ -129,10 +125,22 @@ def about_of(month: Month, settings: Settings, revision: Mapping[str, Any]) -> A
         rules={**settings.evidence.model_dump(), "priority": priority},
         min_devices=settings.privacy.min_devices,
         labels=[label.model_dump() for label in settings.publish.labels],
-        operator_files={} if forbidden else file_names(month.operators),
+        operator_files=operator_files(
+            month.operators, month.licences, settings.publish.allow_noncommercial
+        ),
         excel_vi=settings.publish.csv_dialect == "excel-vi",
         letterhead=settings.report,
         official_test_count=settings.evidence.official_test_count,
         revision=revision["revision"],
         revisions=revision["revisions"],
     )
+
+
+def operator_files(
+    operators: list[str], licences: list[str], allow_noncommercial: bool
+) -> dict[str, str]:
+    """Operators that get files of their own, and their names as parts of file names.
+
+    None where a licence forbids it: CC BY-NC-SA, and an operator is a business.
+    """
+    return {} if licences and not allow_noncommercial else file_names(operators)
