@@ -9,6 +9,7 @@ import subprocess
 import sys
 
 from pipeline import publish
+from pipeline.publish.datapackage import write_datapackage
 from pipeline.schema.tables import FIELDS, TABLES
 
 # in a process of its own: the package warns of its own future at import
@@ -106,3 +107,15 @@ def test_a_run_on_tiles_says_why_there_are_no_operators_files(lomsong, shared, t
     assert "allow_noncommercial" in text
     assert not (tmp_path / "outputs/2024Q3/packs").exists()
     assert not list((tmp_path / "outputs/2024Q3/tables").glob("priorities_*"))
+
+
+def test_operators_that_differ_by_an_accent_have_resources_of_their_own(tmp_path):
+    files = {f"priorities_{name}": "priorities" for name in ("Mạng_A", "Mảng_A", "MANG_A")}
+    about = {"notice": "", "area": "", "period": "", "sources": []}
+    write_datapackage(tmp_path, {}, files, about)
+    package = json.loads((tmp_path / "datapackage.json").read_text(encoding="utf-8"))
+    assert [(r["name"], r["path"]) for r in package["resources"]] == [
+        ("priorities_mang_a", "priorities_Mạng_A.csv"),
+        ("priorities_mang_a_2", "priorities_Mảng_A.csv"),
+        ("priorities_mang_a_3", "priorities_MANG_A.csv"),
+    ]
