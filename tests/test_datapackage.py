@@ -9,7 +9,9 @@ import subprocess
 import sys
 
 from pipeline.publish.about import operator_files
+from pipeline.publish.datapackage import write_datapackage
 from pipeline.schema.tables import FIELDS, TABLES
+from tests.builders import about
 
 # in a process of its own: the package warns of its own future at import
 VALIDATE = "import json, sys, frictionless as f; r = f.validate(sys.argv[1]); print(json.dumps([r.valid, r.flatten(['type', 'message'])[:5], len(r.tasks)]))"
@@ -101,3 +103,14 @@ def test_a_run_on_tiles_says_why_there_are_no_operators_files(lomsong, shared, t
     assert "allow_noncommercial" in text
     assert not (tmp_path / "outputs/2024Q3/packs").exists()
     assert not list((tmp_path / "outputs/2024Q3/tables").glob("priorities_*"))
+
+
+def test_operators_that_differ_by_an_accent_have_resources_of_their_own(tmp_path):
+    files = {f"priorities_{name}": "priorities" for name in ("Mạng_A", "Mảng_A", "MANG_A")}
+    write_datapackage(tmp_path, {}, files, about("2026-10"))
+    package = json.loads((tmp_path / "datapackage.json").read_text(encoding="utf-8"))
+    assert [(r["name"], r["path"]) for r in package["resources"]] == [
+        ("priorities_mang_a", "priorities_Mạng_A.csv"),
+        ("priorities_mang_a_2", "priorities_Mảng_A.csv"),
+        ("priorities_mang_a_3", "priorities_MANG_A.csv"),
+    ]

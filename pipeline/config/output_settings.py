@@ -7,15 +7,23 @@ Does not belong here: reading the file (`settings.py`), what decides a verdict.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 
 class Section(BaseModel):
     """A closed section: a key that is not declared is a fault, values cannot be changed afterwards."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
+
+    @field_validator("*")
+    @classmethod
+    def _printable(cls, value: Any) -> Any:
+        """Texts stand in XML and on terminals, which cannot take control characters."""
+        if isinstance(value, str) and any(c < " " and c not in "\n\t" for c in value):
+            raise ValueError("a text without control characters")
+        return value
 
 
 class Label(Section):

@@ -15,6 +15,7 @@ import geopandas as gpd
 import pandas as pd
 
 from pipeline.publish.about import About
+from pipeline.publish.names import identifiers
 from pipeline.schema.tables import FIELDS, KEYS, PUBLISHED_AS, TABLES, Field
 
 TYPES = {"float64": "number", "int64": "integer", "bool": "boolean", "boolean": "boolean"}
@@ -26,10 +27,14 @@ def write_datapackage(
     """Describe the CSV and Parquet files of `folder`. `files`: CSV file → the declared table that
     it holds.
     """
-    resources = [_csv(name, table, bool(about.notice)) for name, table in files.items()]
+    names = identifiers([*files, *(f"{name}_parquet" for name in tables)])
+    resources = [
+        {"name": names[file], **_csv(file, table, bool(about.notice))}
+        for file, table in files.items()
+    ]
     resources += [
         {
-            "name": f"{name}_parquet",
+            "name": names[f"{name}_parquet"],
             "path": f"{name}.parquet",
             "format": "parquet",
             "mediatype": "application/vnd.apache.parquet",
@@ -61,9 +66,6 @@ def _csv(file: str, table: str, has_notice: bool) -> dict[str, Any]:
         )
     return {
         "profile": "tabular-data-resource",
-        "name": "".join(
-            c if c.isascii() and (c.isalnum() or c in "_-.") else "_" for c in file
-        ).lower(),
         "path": f"{file}.csv",
         "format": "csv",
         "mediatype": "text/csv",

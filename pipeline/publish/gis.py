@@ -10,6 +10,7 @@ import sqlite3
 import zipfile
 from collections.abc import Mapping
 from datetime import datetime
+from html import escape
 from pathlib import Path
 from typing import Any
 
@@ -146,7 +147,10 @@ def _write_project(path: Path, project: str) -> None:
 
 
 def _write_kml(path: Path, areas: gpd.GeoDataFrame, lang: texts.Lang) -> None:
-    """Gap areas for people without GIS: name, and a line per figure."""
+    """Gap areas for people without GIS: name, and a line per figure.
+
+    Google Earth shows a description as HTML, so names are escaped in it.
+    """
     import pyogrio
 
     shown = (
@@ -162,7 +166,7 @@ def _write_kml(path: Path, areas: gpd.GeoDataFrame, lang: texts.Lang) -> None:
 
     def told(row: dict[str, Any]) -> str:
         return "\n".join(
-            f"{heading(name, lang)}: {_plain(name, row[name], lang)}"
+            f"{heading(name, lang)}: {escape(_plain(name, row[name], lang), quote=False)}"
             for name in shown
             if name in row
         )
@@ -191,4 +195,4 @@ def _plain(name: str, value: Any, lang: texts.Lang) -> str:
         return f"{texts.number(100 * value, lang, 0)} %"
     if isinstance(value, float):
         return texts.number(value, lang, 0 if value.is_integer() else 2)
-    return texts.word(value, lang) if value in texts.WORDS else str(value)
+    return texts.word(value, lang) if name == "state" else str(value)

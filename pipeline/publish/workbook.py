@@ -7,6 +7,7 @@ Does not belong here: what stands in a table, colours (`gap_map/palette.py`), wo
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,7 @@ WORDED = ("status", "evidence", "evidence_basis", "gap_class", "likely_cause", "
           "devices_to_decide_reason", "reach", "campaign_signs", "participation")  # fmt: skip
 DARK = ("confirmed_gap", "total_gap")
 BARS = ("priority_index", "people_without_verdict", "share_of_official", "devices_per_1000")
+_MOST_IN_MARGIN = 120
 _BAD_IN_SHEET_NAMES = str.maketrans(dict.fromkeys("[]:*?/\\'", "_"))
 
 
@@ -121,19 +123,17 @@ class Sheets:
     def sheet(self, name: str) -> Any:
         """A new sheet: A4 landscape, one page wide, notice and page number in the margins."""
         plain = name.translate(_BAD_IN_SHEET_NAMES)[:28] or "_"
-        taken = {n.casefold() for n in self.names}
-        chosen = next(
-            n for n in (plain, *(f"{plain} {i}" for i in range(2, 99))) if n.casefold() not in taken
-        )
+        taken = {"history", *(n.casefold() for n in self.names)}  # Excel keeps History for itself
+        numbered = (plain, *(f"{plain} {i}" for i in range(2, 3 + len(taken))))
+        chosen = next(n for n in numbered if n.casefold() not in taken)
         self.names.add(chosen)
         sheet = self.book.add_worksheet(chosen)
         sheet.set_landscape()
         sheet.set_paper(9)
         sheet.set_margins(0.5, 0.5, 0.6, 0.6)
         sheet.fit_to_pages(1, 0)
-        sheet.set_header(
-            f"&L{_escaped(_title(self.about, self.lang))}&R{_escaped(self.about.notice)}"
-        )
+        title, notice = _title(self.about, self.lang), str(self.about.notice)
+        sheet.set_header(f"&L{_in_margin(title)}&R{_in_margin(notice)}")
         sheet.set_footer("&L&A&R&P / &N")
         return sheet
 
@@ -184,10 +184,9 @@ class Sheets:
         elif name in WORDED:
             sheet.write_string(row, column, self._words(value), kind)
         elif name == "other_operators":
-            parts = [part.rsplit(": ", 1) for part in value.split("; ")] if value else []
-            sheet.write_string(
-                row, column, "; ".join(f"{o}: {self._words(s)}" for o, s in parts), kind
-            )
+            # `operator: status` each; an operator's name may hold the same marks
+            worded = re.sub(r"(?<=: )\w+(?=; |$)", lambda status: self._words(status[0]), value)
+            sheet.write_string(row, column, worded, kind)
         else:
             sheet.write_string(row, column, str(value), kind)
 
@@ -351,6 +350,9 @@ def _kind(column: str) -> str:
     )
 
 
-def _escaped(text: str) -> str:
-    """Text for headers and footers, in which `&` begins a code."""
-    return text.replace("&", "&&")
+def _in_margin(text: str) -> str:
+    """Text for headers, in which `&` begins a code and which Excel limits to 255 characters."""
+    shown = text if len(text) <= _MOST_IN_MARGIN else f"{text[: _MOST_IN_MARGIN - 1]}…"
+    while len(escaped := shown.replace("&", "&&")) > _MOST_IN_MARGIN:
+        shown = f"{shown[:-2]}…"
+    return escaped

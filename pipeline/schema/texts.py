@@ -10,6 +10,7 @@ report.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterable, Mapping
 from decimal import ROUND_HALF_UP, Decimal
 from typing import Literal
@@ -17,6 +18,7 @@ from typing import Literal
 from pipeline.schema.errors import Fault
 
 Lang = Literal["vi", "en"]
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")  # a terminal would obey them
 
 FAULTS: Mapping[str, tuple[str, str]] = {
     "missing_file": ("không có tệp này; kiểm tra lại đường dẫn", "no such file; check the path"),
@@ -333,11 +335,10 @@ def error_message(fault: Fault, lang: Lang) -> str:
             else ""
         )
     template = FAULTS[fault.code][lang == "en"]
-    # braces of TOML examples are literal: only declared values are filled in
-    sentence = template
-    for name, value in values.items():
-        sentence = sentence.replace("{" + name + "}", value)
-    return f"{', '.join(place)}: {sentence}" if place else sentence
+    # in one pass: braces of TOML examples, and those in what was found, stay as they are
+    sentence = re.sub(r"\{(\w+)\}", lambda hole: values.get(hole[1], hole[0]), template)
+    said = f"{', '.join(place)}: {sentence}" if place else sentence
+    return _CONTROL.sub(" ", said)
 
 
 def number(value: float, lang: Lang, digits: int = 0) -> str:
@@ -362,8 +363,8 @@ def _plain(value: object, lang: Lang) -> str:
     if isinstance(value, float):
         return number(value, lang, 1 if round(value, 1) == round(value, 2) else 2)
     if isinstance(value, str):
-        return value
+        return _CONTROL.sub(" ", value)
     if isinstance(value, Iterable):
-        items = [str(item) for item in value]
+        items = [_CONTROL.sub(" ", str(item)) for item in value]
         return ", ".join(items[:12]) + (f" … ({len(items)})" if len(items) > 12 else "")
     return str(value)

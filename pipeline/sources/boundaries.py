@@ -109,7 +109,7 @@ def read_communes(
     communes = gpd.GeoDataFrame(
         {
             "commune_code": codes,
-            "commune_name": raw[name].astype("str").str.strip().fillna(codes),
+            "commune_name": _texts(raw, name).fillna(codes),
             "former_district": _texts(raw, former_district_column),
             "former_communes": _texts(raw, former_communes_column),
             "province_name": _texts(raw, province_column),
@@ -179,7 +179,7 @@ def _codes(column: pd.Series, length: int | None) -> pd.Series:
     if pd.api.types.is_numeric_dtype(column):
         text = column.astype("Int64").astype("str")
     else:
-        text = column.astype("str").str.strip().str.replace(r"\.0$", "", regex=True)
+        text = values.by_distinct(column, values.printable).str.replace(r"\.0$", "", regex=True)
     return text.str.zfill(length) if length else text
 
 
@@ -187,7 +187,7 @@ def _texts(raw: gpd.GeoDataFrame, column: str | None) -> pd.Series:
     return (
         pd.Series(None, index=raw.index, dtype="str")
         if column is None
-        else raw[column].astype("str").str.strip()
+        else values.by_distinct(raw[column], values.printable)
     )
 
 

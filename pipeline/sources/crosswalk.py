@@ -13,6 +13,7 @@ import geopandas as gpd
 import pandas as pd
 
 from pipeline.schema.errors import Fault, UserFault, fault
+from pipeline.sources import values
 
 _SEPARATOR = "; "
 
@@ -74,7 +75,11 @@ def named(
 
 def _joined(names: pd.Series, codes: pd.Series, communes: gpd.GeoDataFrame) -> pd.Series:
     """Names by commune, in alphabetical order, each once."""
-    known = pd.DataFrame({"code": codes, "name": names.str.strip()}).dropna().drop_duplicates()
+    known = (
+        pd.DataFrame({"code": codes, "name": values.by_distinct(names, values.printable)})
+        .dropna()
+        .drop_duplicates()
+    )
     joined = known.sort_values("name").groupby("code")["name"].agg(_SEPARATOR.join)
     return pd.Series(communes["commune_code"].map(joined).to_numpy(), index=communes.index).astype(
         "str"

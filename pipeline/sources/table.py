@@ -190,7 +190,7 @@ def _read(ours: str, column: pd.Series, rule: Rule, reading: Reading) -> pd.Seri
             return values.renamed(column, reading.operators)
         # `all` is the name of the pooled rows and no operator's
         column = column.where(column.astype("str").str.strip().str.casefold().ne(ALL))
-        return values.names(column)
+        return values.names(values.by_distinct(column, values.printable))
     if ours == "technology":
         return values.technologies(column, reading.technologies)
     if ours in ("test_id", "device_id"):

@@ -82,6 +82,7 @@ _FULL_OFFSET = (
 )
 _DATE_BEHIND = r"[T:]\d{2}\s+\d{1,2}-\d{1,2}-\d{4}$"
 _IN_HEADING = re.compile(r"[(\[]([^()\[\]]+)[)\]]|[\s_,]([^\W\d_]+(?:/[^\W\d_]+)?)$")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _SINGLE_SPACE = re.compile(r"\s+")
 
 
@@ -140,6 +141,15 @@ def unit_in(ours: str, heading: str) -> str | None:
         if unit_factor(ours, unit) is not None:
             return unit
     return None
+
+
+def printable(text: str) -> str:
+    """A text on one line: control characters, which XML and terminals cannot take, are blanks.
+
+    >>> printable("Viettel\\x07\\r\\nTelecom")
+    'Viettel Telecom'
+    """
+    return _CONTROL.sub(" ", text).strip()
 
 
 def present(column: pd.Series) -> pd.Series:

@@ -66,11 +66,11 @@ def counted(values: pd.Series | np.ndarray) -> np.ndarray:
 def places(values: pd.Series, among: list[str]) -> np.ndarray:
     """Texts → their place in a list plus one, 0 = missing or not in it.
 
-    >>> places(pd.Series(["b", None]), ["a", "b"]).tolist()
-    [2, 0]
+    >>> places(pd.Series(["b", None, "c"]), ["a", "b"]).tolist()
+    [2, 0, 0]
     """
-    codes: np.ndarray = pd.Categorical(values, categories=among).codes.astype("int64")
-    return codes + 1
+    place = pd.Index(among, dtype="str").get_indexer(pd.Index(values, dtype="str"))
+    return np.asarray(place, dtype="int64") + 1
 
 
 def marked(values: pd.Series, among: tuple[str, ...]) -> np.ndarray:

@@ -25,6 +25,7 @@ from pipeline.publish.report.blocks import Block, Heading, Paragraph, Picture, S
 from pipeline.publish.report.words import said
 from pipeline.schema.texts import Lang
 
+_MOST_IN_PROPERTY = 255  # characters; Word takes no more
 FONT, BODY_PT, TABLE_PT = "Times New Roman", 13, 10
 DARK = ("#a83c08", "#5c1a06")
 
@@ -47,6 +48,9 @@ class Letterhead:
     notice: str
 
 
+_MOST_IN_PROPERTY = 255  # characters; Word takes no more
+
+
 def document_bytes(
     head: Letterhead, opening: str, blocks: Sequence[Block], created: datetime, lang: Lang
 ) -> bytes:
@@ -60,9 +64,7 @@ def document_bytes(
     _signature(document, head, lang)
     properties = document.core_properties
     properties.title, properties.author, properties.comments = (
-        head.subject,
-        head.authority,
-        head.notice,
+        text[:_MOST_IN_PROPERTY] for text in (head.subject, head.authority, head.notice)
     )
     properties.created = properties.modified = created
     properties.last_modified_by, properties.revision = "", 1
