@@ -9,7 +9,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from pipeline.schema import texts
 
 
 class Section(BaseModel):
@@ -29,7 +31,7 @@ class Label(Section):
 class Publish(Section):
     """What people receive."""
 
-    lang: Literal["vi", "en"] = "vi"
+    lang: str = "vi"  # one of the catalogues of texts
     notice: str = ""  # e.g. "SỐ LIỆU GIẢ LẬP": stands on every output
     allow_noncommercial: bool = (
         False  # operators' files from data whose licence forbids commercial use (Ookla's tiles)
@@ -39,6 +41,13 @@ class Publish(Section):
         40_000, ge=1
     )  # with more, the map shows coarser cells, and a map is written by province
     labels: tuple[Label, ...] = ()
+
+    @field_validator("lang")
+    @classmethod
+    def _with_catalogue(cls, value: str) -> str:
+        if value not in texts.languages():
+            raise ValueError(f"one of {', '.join(texts.languages())}")
+        return value
 
 
 class Tracker(Section):

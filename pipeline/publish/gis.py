@@ -190,4 +190,4 @@ def _plain(name: str, value: Any, lang: texts.Lang) -> str:
         return f"{texts.number(100 * value, lang, 0)} %"
     if isinstance(value, float):
         return texts.number(value, lang, 0 if value.is_integer() else 2)
-    return texts.word(value, lang) if value in texts.WORDS else str(value)
+    return texts.word_or_own(str(value), lang)
