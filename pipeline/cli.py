@@ -57,11 +57,10 @@ class Format(StrEnum):
     table = "table"
 
 
-class Lang(StrEnum):
-    """Languages of outputs and messages."""
-
-    vi = "vi"
-    en = "en"
+def _known_language(lang: texts.Lang | None) -> texts.Lang | None:
+    if lang not in (None, *texts.languages()):
+        raise typer.BadParameter(f"{lang}: {' | '.join(texts.languages())}")
+    return lang
 
 
 SettingsFile = Annotated[
@@ -99,7 +98,13 @@ OutFolder = Annotated[
     Path, typer.Option("--out", help="Folder for outputs; the period's own folder is made inside.")
 ]
 LangName = Annotated[
-    Lang | None, typer.Option("--lang", help="Language of outputs and messages; default: vi.")
+    str | None,
+    typer.Option(
+        "--lang",
+        metavar=f"[{'|'.join(texts.languages())}]",
+        callback=_known_language,
+        help="Language of outputs and messages; default: vi.",
+    ),
 ]
 EngineName = Annotated[
     str,
@@ -274,7 +279,7 @@ def demo(
 
     Tạo một tỉnh giả lập: số liệu đo, ranh giới sơ đồ, cài đặt, và sự thật đứng sau.
     """
-    language: texts.Lang = "en" if lang is Lang.en else "vi"
+    language = lang or texts.languages()[0]
     with _letters(language):
         from pipeline.demo.province import write_demo
 
@@ -302,7 +307,7 @@ def explain(
     Giải thích vì sao xã có kết luận này: số liệu, khoảng tin cậy, điều kiện chưa đạt, cần gì để
     quyết định.
     """
-    language: texts.Lang = "en" if lang is Lang.en else "vi"
+    language = lang or texts.languages()[0]
     with _letters(language):
         from pipeline.sources.previous_runs import latest_run, read_run
         from pipeline.verdicts import explain as explaining
@@ -349,7 +354,7 @@ def diff(
 
     So hai lần chạy: xã nào đổi kết luận, và vì dữ liệu, quy tắc, ranh giới hay cài đặt.
     """
-    language: texts.Lang = "en" if lang is Lang.en else "vi"
+    language = lang or texts.languages()[0]
     with _letters(language):
         from pipeline.sources.previous_runs import read_run
         from pipeline.verdicts import compare
@@ -396,7 +401,7 @@ def _settings(
     format_name: Format | None,
     boundaries: Path | None,
     population: Path | None,
-    lang: Lang | None,
+    lang: texts.Lang | None,
 ) -> Settings:
     """The settings file with the options laid over it."""
     from pipeline.config.settings import Source, read_settings
@@ -419,7 +424,7 @@ def _settings(
     if population:
         update["population"] = chosen.population.model_copy(update={"path": population})
     if lang:
-        update["publish"] = chosen.publish.model_copy(update={"lang": lang.value})
+        update["publish"] = chosen.publish.model_copy(update={"lang": lang})
     return chosen.model_copy(update=update)
 
 
@@ -428,18 +433,18 @@ def _settings_file(path: Path | None) -> Path | None:
     return path if path is not None else usual if usual.is_file() else None
 
 
-def _language(path: Path | None, lang: Lang | None) -> texts.Lang:
+def _language(path: Path | None, lang: texts.Lang | None) -> texts.Lang:
     """The option's language, else the settings', else Vietnamese: needed before the settings are
     known to be sound.
     """
     if lang:
-        return "en" if lang is Lang.en else "vi"
+        return lang
     from pipeline.config.settings import read_settings
 
     try:
         return read_settings(_settings_file(path)).publish.lang
     except UserFault:
-        return "vi"
+        return texts.languages()[0]
 
 
 def _parts(publish: str, engine: str) -> tuple[str, ...]:

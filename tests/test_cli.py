@@ -254,7 +254,7 @@ def test_all_faults_of_all_files_come_at_once(lomsong, tmp_path):
     (tmp_path / "boundaries.geojson").unlink()
     _, text = lomsong("run", "--settings", settings, "--lang", "en")
     assert len([line for line in text.splitlines() if line.startswith("fault: ")]) == 7
-    assert "faults to mend: 7; the former outputs are untouched" in text
+    assert "faults to fix: 7; the former outputs are untouched" in text
 
 
 def test_error_messages_are_vietnamese_by_default(lomsong, tmp_path):

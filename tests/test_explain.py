@@ -13,7 +13,6 @@ import pytest
 from pipeline.schema import texts
 from pipeline.verdicts import compare
 from pipeline.verdicts.explain import plain
-from pipeline.verdicts.judge import GAP_GATES, PASS_GATES, SIZE_GATES
 from tests.builders import month_of_tests, run_lomsong, write_boundaries, write_world
 
 
@@ -24,13 +23,6 @@ def golden(golden_tables, lomsong, monkeypatch) -> Path:
     return golden_tables / "outputs/2026-10"
 
 
-def test_every_gate_has_its_sentence_in_both_languages():
-    for gate in {*SIZE_GATES, *GAP_GATES, *PASS_GATES}:
-        vietnamese, english = texts.LINES[f"gate_{gate}"]
-        assert vietnamese != english
-
-
-@pytest.mark.slow
 def test_the_demo_is_explained_row_by_row_with_the_tables_figures(demo_outputs, lomsong):
     status = pd.read_parquet(demo_outputs / "tables/commune_status.parquet")
     for code in status["commune_code"].unique():

@@ -11,6 +11,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
+from pipeline.schema import texts
+
 
 class Section(BaseModel):
     """A closed section: a key that is not declared is a fault, values cannot be changed afterwards."""
@@ -37,7 +39,7 @@ class Label(Section):
 class Publish(Section):
     """What people receive."""
 
-    lang: Literal["vi", "en"] = "vi"
+    lang: str = "vi"  # one of the catalogues of texts
     notice: str = ""  # e.g. "SỐ LIỆU GIẢ LẬP": stands on every output
     allow_noncommercial: bool = (
         False  # operators' files from data whose licence forbids commercial use (Ookla's tiles)
@@ -47,6 +49,13 @@ class Publish(Section):
         40_000, ge=1
     )  # with more, the map shows coarser cells, and a map is written by province
     labels: tuple[Label, ...] = ()
+
+    @field_validator("lang")
+    @classmethod
+    def _with_catalogue(cls, value: str) -> str:
+        if value not in texts.languages():
+            raise ValueError(f"one of {', '.join(texts.languages())}")
+        return value
 
 
 class Tracker(Section):

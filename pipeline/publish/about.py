@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from pipeline.schema.month import Month
     from pipeline.schema.periods import Period
 
-_LANGS: tuple[texts.Lang, texts.Lang] = ("vi", "en")
 _WEIGHTS = {"total_gap_weight", "facility_weight", "facility_cap", "road_weight"}
 
 
@@ -77,6 +76,11 @@ class About:
             f"lomsong {__version__}",
         ]
 
+    @property
+    def method_note(self) -> list[str]:
+        """How to read a table of verdicts, a paragraph each."""
+        return texts.method_note(self.lang, self.rules, self.technology, self.min_devices)
+
     def licence_lines(self, lang: texts.Lang) -> list[str]:
         """What a map names below itself."""
         return [*self.licences, f"{texts.word('boundaries', lang)} {self.vintage}"]
@@ -101,7 +105,7 @@ class About:
             "rules": self.rules,
             "labels": list(self.labels),
             "index": self.index,
-            "licences": {lang: self.licence_lines(lang) for lang in _LANGS},
+            "licences": {lang: self.licence_lines(lang) for lang in texts.languages()},
             "credits": self.credits,
             "start": self.start,
         }

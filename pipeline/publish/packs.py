@@ -48,10 +48,15 @@ def _write_files(folder: Path, own: Month, about: About, operator: str) -> None:
         write_csv(folder, name, own.tables[name], notice=about.notice)
     write_workbook(folder / "priorities.xlsx", own, about)
     gis.write(folder / "gis", own, about)
-    note = texts.word("pack_note", about.lang).format(
-        operator=operator, area=about.area, period=about.period_label
+    note = texts.text(
+        "words",
+        "pack_note",
+        about.lang,
+        operator=operator,
+        area=about.area,
+        period=about.period_label,
     )
-    lines = [note, about.notice, "", *texts.method_note(about.lang), "", *about.sources]
+    lines = [note, about.notice, "", *about.method_note, "", *about.sources]
     (folder / "README.txt").write_text(
         "\r\n".join(lines) + "\r\n", encoding="utf-8-sig", newline=""
     )

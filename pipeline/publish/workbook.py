@@ -192,11 +192,7 @@ class Sheets:
 
     def _words(self, keys: str) -> str:
         # a terrain class of the settings' own has no word of ours
-        return "; ".join(
-            texts.word(key, self.lang) if key in texts.WORDS else key
-            for key in keys.split(";")
-            if key
-        )
+        return "; ".join(texts.word_or_own(key, self.lang) for key in keys.split(";") if key)
 
     def _coloured(self, sheet: Any, row: int, column: int, last_row: int, last_column: int) -> None:
         for key, paint in self.paints.items():
@@ -323,7 +319,7 @@ class Sheets:
         sheet = self.sheet(texts.word("sheet_method", self.lang))
         sheet.set_column(0, 0, 105, self.wrapped)
         sheet.write_string(0, 0, texts.word("sheet_method", self.lang), self.title)
-        lines = [*texts.method_note(self.lang), "", *self.about.sources]
+        lines = [*self.about.method_note, "", *self.about.sources]
         for row, line in enumerate(lines, start=2):
             sheet.set_row(row, 14 * (1 + len(line) // 100))
             sheet.write_string(row, 0, line, self.wrapped)

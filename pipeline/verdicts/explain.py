@@ -168,7 +168,7 @@ def _percent(share: float) -> float:
 
 
 def _speaker(row: Row, lang: texts.Lang) -> Any:
-    """say(key, **values): a sentence of `texts.LINES` with the row's figures and the given ones,
+    """say(key, **values): a sentence of the log's texts with the row's figures and the given ones,
     rounded for people.
     """
 
@@ -178,8 +178,7 @@ def _speaker(row: Row, lang: texts.Lang) -> Any:
         value = round(value, 6)  # a median of two is 28.285 but for the last bit
         if (value == 0 or value >= 0.1) and round(value, 2).is_integer():
             return round(value)
-        small = f"{value:.2g}"
-        return (small.replace(".", ",") if lang == "vi" else small) if 0 < value < 0.1 else value
+        return texts.short_number(float(f"{value:.2g}"), lang) if 0 < value < 0.1 else value
 
     def say(key: str, **values: object) -> str:
         return texts.line(

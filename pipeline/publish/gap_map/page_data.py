@@ -31,6 +31,7 @@ from pipeline.publish.gap_map.columns import (
 )
 from pipeline.publish.gap_map.page_texts import page_texts
 from pipeline.publish.outlines import gap_outlines, rings
+from pipeline.schema import texts
 from pipeline.schema.tables import ALL, CHANGES, FIELDS, FLAGS, GAP_STATES, NO_DATA_REASONS
 
 SPEED, SHARE = 1000, 1_000_000  # digits kept: what `explain` writes, cut one digit later
@@ -98,7 +99,7 @@ def page_data(
             key: {"breaks": s.breaks, "fills": s.fills, "unit": s.unit}
             for key, s in palette.SCALES.items()
         },
-        "text": {one: page_texts(one) for one in ("vi", "en")},
+        "text": {one: page_texts(one) for one in texts.languages()},
         "block": encoded(columns),
     }
 

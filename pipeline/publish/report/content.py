@@ -388,7 +388,7 @@ class Content:
 
     def method(self) -> list[Block]:
         """How to read it; boundaries, sources, licences."""
-        notes = [Paragraph(line) for line in texts.method_note(self.lang)]
+        notes = [Paragraph(line) for line in self.about.method_note]
         return [
             Heading(said("h_method", self.lang)),
             *notes,

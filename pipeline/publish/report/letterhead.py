@@ -8,7 +8,6 @@ Does not belong here: how it looks.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
 from pipeline.publish.about import About
@@ -21,27 +20,11 @@ if TYPE_CHECKING:
 
 _SINCE = 2025 * 12 + 2  # March 2025, as `Period` counts months
 REPORT_DAY = 15  # of the month after the period
-# (before, since) in (Vietnamese, English)
-_DEFAULTS: Mapping[str, tuple[tuple[str, str], tuple[str, str]]] = {
-    "authority": (
-        ("Sở Thông tin và Truyền thông", "Department of Information and Communications"),
-        ("Sở Khoa học và Công nghệ", "Department of Science and Technology"),
-    ),
-    "sign": (("BC-STTTT", "BC-STTTT"), ("BC-SKHCN", "BC-SKHCN")),
-    "ministry": (
-        ("Bộ Thông tin và Truyền thông (Cục Viễn thông)", "Ministry of Information and Communications (Authority of Telecommunications)"),
-        ("Bộ Khoa học và Công nghệ (Cục Viễn thông)", "Ministry of Science and Technology (Authority of Telecommunications)"),
-    ),
-}  # fmt: skip
-_COMMITTEE = ("Ủy ban nhân dân {area}", "People's Committee of {area}")
-_AREA = ("tỉnh {name}", "{name} province")
-_DATE = ("ngày {day} tháng {month} năm {year}", "{day}/{month}/{year}")
-_DIRECTOR = ("Giám đốc", "Director")
 
 
 def area_title(given: Report, name: str, lang: Lang) -> str:
     """The area as sentences call it: `tỉnh NAME`, unless the settings say otherwise."""
-    return given.area_title or (_AREA[lang == "en"].replace("{name}", name) if name else "")
+    return given.area_title or (said("area", lang, name=name) if name else "")
 
 
 def letterhead(given: Report, about: About, operators: list[str]) -> Letterhead:
@@ -49,14 +32,12 @@ def letterhead(given: Report, about: About, operators: list[str]) -> Letterhead:
     number and signer blank.
     """
     lang, period = about.lang, about.period
-    english, recent = lang == "en", period.last >= _SINCE
     area = area_title(given, about.area, lang)
-    committee = _COMMITTEE[english].replace("{area}", area).strip()
-    default = {key: pair[recent][english] for key, pair in _DEFAULTS.items()}
-    month = period.last + 1
-    date = (
-        _DATE[english].replace("{day}", str(REPORT_DAY)).replace("{month}", f"{month % 12 + 1:02d}")
-    )
+    committee = said("committee", lang, area=area).strip()
+    suffix = "" if period.last >= _SINCE else "_before_march_2025"
+    default = {key: said(key + suffix, lang) for key in ("authority", "sign", "ministry")}
+    year, month = divmod(period.last + 1, 12)
+    date = said("date", lang, day=str(REPORT_DAY), month=f"{month + 1:02d}", year=str(year))
     subject = said("subject", lang, technology=about.technology, period=about.period_label)
     recipients = [said("as_above", lang)]
     if operators:
@@ -67,11 +48,11 @@ def letterhead(given: Report, about: About, operators: list[str]) -> Letterhead:
         number=given.number,
         sign=given.sign or default["sign"],
         place=given.place or about.area,
-        date_text=given.date or date.replace("{year}", str(month // 12)),
+        date_text=given.date or date,
         subject=subject,
         addressees=given.addressees or (committee, default["ministry"]),
         recipients=given.recipients or (*recipients, said("file", lang)),
-        signer_title=given.signer_title or _DIRECTOR[english],
+        signer_title=given.signer_title or said("director", lang),
         signer_name=given.signer_name,
         notice=about.notice,
     )

@@ -8,7 +8,7 @@ const t = (key, values) => {
   return text;
 };
 const number = (value, digits) => (value === null || value === undefined ? MISSING
-  : value.toLocaleString(state.lang === 'vi' ? 'vi-VN' : 'en-GB', {minimumFractionDigits: digits || 0, maximumFractionDigits: digits || 0}));
+  : value.toLocaleString(t('locale'), {minimumFractionDigits: digits || 0, maximumFractionDigits: digits || 0}));
 // a speed with one digit; two where one would put it on the wrong side of the target
 function speed(value) {
   if (value === null) return MISSING;
@@ -20,7 +20,7 @@ function speed(value) {
 function told(value) {
   if (value === null || value === undefined) return MISSING;
   if ((value === 0 || value >= 0.1) && Number.isInteger(Math.round(value * 100) / 100)) return number(Math.round(value));
-  if (value > 0 && value < 0.1) { const text = String(Number(value.toPrecision(2))); return state.lang === 'vi' ? text.replace('.', ',') : text; }
+  if (value > 0 && value < 0.1) return Number(value.toPrecision(2)).toLocaleString(t('locale'), {maximumSignificantDigits: 2});
   return number(value, Math.abs(Math.round(value * 10) / 10 - Math.round(value * 100) / 100) < 1e-9 ? 1 : 2);
 }
 const percent = (share) => Math.round(1000 * share) / 10;

@@ -39,6 +39,10 @@ function controls() {  // radios follow the state
   });
   byId('choose-one').hidden = !isAll();
 }
+function nextLang() {
+  const langs = Object.keys(data.text);
+  return langs[(langs.indexOf(state.lang) + 1) % langs.length];
+}
 function words() {
   document.documentElement.lang = state.lang;
   document.title = [titleText(), data.period_label, data.notice].filter(Boolean).join(' – ');
@@ -48,8 +52,8 @@ function words() {
   byId('title').textContent = titleText();
   byId('window').textContent = t('window') + ': ' + data.window_label;
   byId('sources').textContent = t('sources') + ': ' + data.licences[state.lang].concat(data.credits).join(' · ');
-  byId('language').textContent = state.lang === 'vi' ? 'English' : 'Tiếng Việt';
-  byId('language').lang = state.lang === 'vi' ? 'en' : 'vi';
+  byId('language').textContent = data.text[nextLang()].language;
+  byId('language').lang = nextLang();
   showSearch();
 }
 function redraw(everything) {
@@ -117,7 +121,7 @@ byId('search-results').addEventListener('keydown', (event) => {
   (next ? next.querySelector('button') : byId('search')).focus();
   event.preventDefault();
 });
-byId('language').addEventListener('click', () => { state.lang = state.lang === 'vi' ? 'en' : 'vi'; keep(); words(); redraw(true); });
+byId('language').addEventListener('click', () => { state.lang = nextLang(); keep(); words(); redraw(true); });
 byId('show-table').addEventListener('click', () => { state.table = !state.table; keep(); table(); });
 byId('close-table').addEventListener('click', () => { state.table = false; keep(); table(); byId('show-table').focus(); });
 byId('sheet').addEventListener('click', () => sheet(!document.body.classList.contains('sheet-open')));
