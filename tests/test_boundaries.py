@@ -212,6 +212,47 @@ def test_people_from_a_csv(tmp_path):
         assert codes_of(caught) == codes
 
 
+@pytest.mark.parametrize(
+    ("written", "people"),
+    [
+        (("12.345", "950"), (12345, 950)),
+        (("12.345.678", "1.000"), (12345678, 1000)),
+        (('"12,345"', '"1,234,567"'), (12345, 1234567)),
+        (("12 345", "12\u00a0345"), (12345, 12345)),
+        (("12345", "12.345"), (12345, 12345)),
+        (("12345.0", "12.5"), (12345, 12.5)),  # a zonal sum: the point is decimal
+        (("1234.567", "12.345"), (1234.567, 12.345)),
+        (('"1.234,5"', '"12,345"'), (1234.5, 12.345)),
+        (('"1,234.5"', '"12,345"'), (1234.5, 12345)),
+    ],
+)
+def test_people_are_read_as_they_are_written(tmp_path, written, people):
+    path = tmp_path / "p.csv"
+    path.write_text(f"commune_code,population\nr0c0,{written[0]}\nr0c1,{written[1]}\n")
+    assert tuple(people_per_commune(squares(2, 1), path, **ARGUMENTS)[0]) == people
+    made = write_boundaries(tmp_path / "b.geojson", squares(2, 1))
+    features = json.loads(made.read_text())
+    for feature, text in zip(features["features"], written, strict=True):
+        feature["properties"]["population"] = text.strip('"')
+    made.write_text(json.dumps(features))
+    communes, _ = read(made, population_column="population")
+    assert tuple(communes["population"]) == people
+
+
+def test_blank_rows_are_no_rows_and_a_code_that_is_missing_is_named_with_its_row(tmp_path):
+    path = tmp_path / "p.csv"
+    path.write_text("commune_code,population\n,\nr0c0,10\n\n , \nr0c1,20\n,\n")
+    people, _ = people_per_commune(squares(2, 1), path, **ARGUMENTS)
+    assert people.tolist() == [10, 20]
+    path.write_text("commune_code,population\n\nr0c0,10\n,\n,5\nr0c0,20\n")
+    with pytest.raises(UserFault) as caught:
+        people_per_commune(squares(2, 1), path, **ARGUMENTS)
+    assert [(f.code, f.row) for f in caught.value.faults] == [
+        ("blank_code", 5),
+        ("repeated_code", 6),
+    ]
+
+
 def test_the_real_raster_against_a_brute_force_sum(shared):
     """A cell's part inside a commune by shapely intersection, for three communes of the real
     raster: within 0.1 %.

@@ -14,7 +14,9 @@ import shapely
 
 from pipeline.schema.errors import UserFault
 from pipeline.sources import files, ispeed, ookla, table, values
+from tests.builders import month_of_tests, write_world
 
+ONE_MONTH = {"2026-10": month_of_tests("2026-10", {("r0c0", "V"): [12.5] * 24})}
 HANOI = ZoneInfo("Asia/Ho_Chi_Minh")
 READING = table.Reading(HANOI, None, {}, {})
 CSV = 'Thời gian đo,Vĩ độ,Kinh độ,Nhà mạng,Công nghệ,Tốc độ tải xuống (Mbps)\n2026-10-01 08:00:00,22.1,103.1,Viettel,4G,"12,5"\n'
@@ -214,6 +216,52 @@ def test_deliveries_carry_as_much_of_their_folder_as_makes_them_unique(tmp_path)
         files.deliveries((str(tmp_path / "empty"),))
 
 
+def test_a_file_by_two_paths_or_beside_a_link_to_it_is_read_once_and_said(tmp_path, lomsong):
+    settings = write_world(tmp_path, ONE_MONTH)
+    raw = tmp_path / "raw"
+    (raw / "link.csv").symlink_to(raw / "2026-10/tests.csv")
+    (raw / "again").symlink_to(raw, target_is_directory=True)
+    (raw / "broken.csv").symlink_to(raw / "absent.csv")
+    patterns = (str(raw), str(raw / "2026-10/../2026-10/*.csv"), str(raw / "**/*.csv"))
+    assert [d.name for d in files.deliveries(patterns)] == ["tests.csv"]
+    code, text = lomsong("check", "--settings", settings, "--lang", "en")
+    assert code == 0, text
+    assert "file tests.csv (ispeed): 72 rows" in text
+    assert "files that several paths or links lead to are read once: tests.csv" in text
+    assert files.named_again((str(raw / "2026-10"), str(raw / "2026-10/*.csv"))) == ["tests.csv"]
+    assert files.named_again((str(raw / "2026-10"),)) == []
+
+
+def test_numbers_in_cells_of_a_workbook_stand_beside_texts_with_a_comma(tmp_path):
+    pd.DataFrame(
+        {
+            "time": [pd.Timestamp("2026-10-01 08:00")] * 4,
+            "lat": [22.4, "22,4", 22, "22,4"],
+            "lon": [103.25, "103,25", "103,25", 103.25],
+            "operator": "V",
+            "technology": "4G",
+            "download": [1.5, "1,5", "1.234,5", 1e-5],
+        }
+    ).to_excel(tmp_path / "a.xlsx", index=False)
+    reading = table.Reading(HANOI, ",", {}, {})
+    rows = files.read_rows(files.Delivery(tmp_path / "a.xlsx", "a.xlsx"), decimal=",")
+    rules = ispeed.column_map(list(rows.columns), {})
+    tests = table.read_tests("s", "a.xlsx", rows, rules, reading)
+    assert tests["latitude"].tolist() == [22.4, 22.4, 22.0, 22.4]
+    assert tests["longitude"].tolist() == [103.25] * 4
+    assert tests["download_mbps"].tolist() == [1.5, 1.5, 1234.5, 1e-5]
+
+
+def test_the_settings_decimal_comma_reaches_the_workbook(tmp_path, lomsong):
+    settings = write_world(tmp_path, ONE_MONTH, 'decimal = ","\n')
+    frame = pd.read_csv(tmp_path / "raw/2026-10/tests.csv")
+    (tmp_path / "raw/2026-10/tests.csv").unlink()
+    frame.to_excel(tmp_path / "raw/2026-10/tests.xlsx", index=False)
+    code, text = lomsong("run", "--settings", settings, "--lang", "en", "--publish", "tables")
+    assert code == 0, text
+    assert "72 read = 72 valid + 0 failed + 0 set aside" in text
+
+
 @pytest.mark.parametrize(
     ("text", "form", "utc"),
     [
@@ -234,11 +282,41 @@ def test_times(text, form, utc):
     assert str(values.times(pd.Series([text]), HANOI, form)[0]) == utc
 
 
+@pytest.mark.parametrize(
+    ("text", "form"),
+    [
+        *[(f"2026-10-01 08:00:00{offset}", None) for offset in ("+07", "+0700", "+07:00", " +07")],
+        *[(f"2026-10-01 01:00:00{offset}", None) for offset in ("Z", "z", "+00", " UTC", "-00:00")],
+        ("2026-09-30 20:00:00.000-05", None),
+        ("20261001T080000+07", None),
+        ("2026-10-01T08+07", None),
+        ("01/10/2026 08:00:00+07", None),
+        ("01/10/2026 01:00 Z", None),
+        ("01/10/2026 08:00:00 +07", "%d/%m/%Y %H:%M:%S %z"),
+        ("01/10/2026 08:00:00+07", "%d/%m/%Y %H:%M:%S%z"),
+        ("2026-10-01 08:00:00+07", "ISO8601"),
+    ],
+)
+def test_times_with_an_offset_beside_naive_ones(text, form):
+    naive = "01/10/2026 08:00:00" if form and "%d" in form else "2026-10-01 08:00:00"
+    for column in ([text, text], [naive, text], [text, naive, None]):
+        read = values.times(pd.Series(column), HANOI, form).dropna().astype("str")
+        assert read.tolist() == ["2026-10-01 01:00:00+00:00"] * 2, column
+
+
 def test_mixed_times_in_one_column_are_each_read():
     mixed = pd.Series(["2026-10-01T08:00:00+07:00", "2026-10-01 08:00", "01/10/2026 08:00", None])
     assert (
         values.times(mixed, HANOI).astype("str").tolist()[:3] == ["2026-10-01 01:00:00+00:00"] * 3
     )
+
+
+def test_a_time_that_only_looks_like_one_is_unreadable_not_a_traceback():
+    odd = ["1900-01-01 00:00:00+07:06:30", "08:00 01-10", "2026-10-01 25:00+07", "T08+07", "::Z"]
+    assert values.times(pd.Series([*odd, "2026-10-01 08:00"]), HANOI).isna().tolist() == [
+        *[True] * 5,
+        False,
+    ]
 
 
 @pytest.mark.parametrize(
@@ -303,6 +381,46 @@ def test_every_fault_of_a_column_map_at_once():
         "unknown_our_column",
         *["unmapped_column"] * 4,
     ]
+
+
+@pytest.mark.parametrize(
+    ("unit", "mbps"),
+    [
+        *[(unit, 1.0) for unit in ("Mb/s", "mb/s", "Mbit/s", "Mbits/s", "Mbps", "mbps", "MBPS")],
+        *[(unit, 1e-3) for unit in ("kb/s", "Kb/s", "Kbps", "kbit/s", "kbits/s", "KBIT/S")],
+        *[(unit, 1e3) for unit in ("Gb/s", "gbps", "Gbit/s")],
+        *[(unit, 1e-6) for unit in ("b/s", "bps", "bit/s")],
+        *[(unit, 8.0) for unit in ("MB/s", "MBps", "MByte/s", "Mbytes/s")],
+        *[(unit, 8e-3) for unit in ("kB/s", "KB/s")],
+        *[(unit, None) for unit in ("MB/S", "KB/S")],
+    ],
+)
+def test_a_small_b_is_a_bit_a_large_one_a_byte_and_capitals_are_asked_about(unit, mbps):
+    rows = pd.DataFrame(
+        {
+            "time": ["2026-10-01"], "lat": "22", "lon": "103", "operator": "V", "technology": "4G",
+            f"Download ({unit})": "7", f"upload {unit}": "7",
+        },
+        index=[2],
+    )  # fmt: skip
+    by_heading = ispeed.column_map(list(rows.columns), {})
+    given = {
+        "download_mbps": table.Rule(f"Download ({unit})", unit=unit),
+        "upload_mbps": table.Rule(f"upload {unit}", unit=unit),
+    }
+    for rules in (by_heading, by_heading | given):
+        if mbps is None:
+            with pytest.raises(UserFault) as caught:
+                table.read_tests("s", "f", rows, rules, READING)
+            assert [f.code for f in caught.value.faults] == ["ambiguous_unit"] * 2
+        else:
+            row = table.read_tests("s", "f", rows, rules, READING).iloc[0]
+            assert (row["download_mbps"], row["upload_mbps"]) == pytest.approx((7 * mbps,) * 2)
+
+
+@pytest.mark.parametrize("unit", ["MB", "Mb", "b", "bogus", "Mbps/s", "m/s", "kmbps"])
+def test_a_unit_that_is_none_of_speed(unit):
+    assert values.unit_factor("download_mbps", unit) is None
 
 
 def test_guesses_and_the_lines_to_paste():

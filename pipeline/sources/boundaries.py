@@ -17,6 +17,7 @@ import shapely
 
 from pipeline.schema.errors import Fault, UserFault, fault
 from pipeline.schema.tables import checked, typed
+from pipeline.sources import values
 
 CODE_COLUMNS = (
     "commune_code",
@@ -193,7 +194,7 @@ def _texts(raw: gpd.GeoDataFrame, column: str | None) -> pd.Series:
 def _numbers(raw: gpd.GeoDataFrame, column: str | None) -> pd.Series:
     if column is None:
         return pd.Series(np.nan, index=raw.index)
-    return pd.to_numeric(raw[column], errors="coerce").astype("float64")
+    return values.counts(raw[column])
 
 
 def _row_faults(

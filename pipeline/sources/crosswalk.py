@@ -56,12 +56,12 @@ def named(
         )
     codes = table[code_column].str.strip()
     if not codes.isin(communes["commune_code"]).any():
-        expected = communes["commune_code"].iloc[0]
+        expected = list(communes["commune_code"][:3])
         raise fault(
             "no_code_met",
             path.name,
             column=code_column,
-            found=str(codes.iloc[0]),
+            found=list(codes.dropna()[:3]),
             expected=expected,
         )
     listed = communes.assign(former_communes=_joined(table[former_commune_column], codes, communes))

@@ -105,6 +105,8 @@ def listed(settings: Settings, warnings: list[Fault], faults: list[Fault]) -> li
             warnings.append(
                 Fault("passed_over", name, values={"found": others, "expected": files.SUFFIXES})
             )
+        if links := files.named_again(source.path):
+            warnings.append(Fault("named_again", name, values={"found": links}))
         for delivery in caught(faults, partial(files.deliveries, source.path)) or []:
             one = Listed(name, delivery, [])
             if source.format != "ookla":
@@ -234,6 +236,7 @@ def report(
 def _how(source: Source) -> dict[str, Any]:
     return {
         "delimiter": source.delimiter, "encoding": source.encoding, "sheet": source.sheet, "heading_row": source.heading_row,
+        "decimal": source.decimal,
     }  # fmt: skip
 
 

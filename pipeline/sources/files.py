@@ -67,10 +67,16 @@ def deliveries(patterns: tuple[str, ...]) -> list[Delivery]:
         paths.update(found)
     if faults:
         raise UserFault(faults)
-    ordered = sorted(path.resolve() for path in paths)
+    ordered = sorted({path.resolve() for path in paths})  # a file by two paths is read once
     return [
         Delivery(path, name) for path, name in zip(ordered, _unique_names(ordered), strict=True)
     ]
+
+
+def named_again(patterns: tuple[str, ...]) -> list[str]:
+    """Names of files that a source names more than once: by two patterns, or by a link too."""
+    met = Counter(path.resolve() for pattern in patterns for path in _expand(pattern))
+    return sorted(path.name for path, count in met.items() if count > 1)
 
 
 def passed_over(patterns: tuple[str, ...]) -> list[str]:
@@ -137,6 +143,7 @@ def batches(
     encoding: str | None = None,
     sheet: str | int = 0,
     heading_row: int = 1,
+    decimal: str | None = None,
     columns: list[str] | None = None,
     row_groups: range | None = None,
     categories: list[str] | None = None,
@@ -146,7 +153,8 @@ def batches(
 
     At least one batch of at most BATCH rows, so that memory is bounded by the batch (a workbook is
     read as a whole).
-    `heading_row`: where the headings stand (exports may begin with a title). CSV, TSV, TXT and XLSX
+    `heading_row`: where the headings stand (exports may begin with a title). `decimal`: the mark in
+    the text cells of a workbook, in which its numbers are then given too. CSV, TSV, TXT and XLSX
     come as text (missing = null); Parquet keeps its types, of it `columns` and `row_groups` may
     choose, and texts of `categories` come as such. Fields beyond the heading stand in columns that
     start with `OVERFLOW`. Raises `UserFault`: unknown suffix, empty file, repeated headings,
@@ -163,7 +171,7 @@ def batches(
         yield from _parquet(delivery, columns, row_groups, categories)
         return
     if suffix == ".xlsx":
-        names, frame = _xlsx(delivery, sheet, heading_row)
+        names, frame = _xlsx(delivery, sheet, heading_row, decimal)
         frames = iter([frame])
     else:
         names, frames = _delimited(
@@ -260,7 +268,9 @@ def _parquet(
             ) from None
 
 
-def _xlsx(delivery: Delivery, sheet: str | int, heading_row: int) -> tuple[list[str], pd.DataFrame]:
+def _xlsx(
+    delivery: Delivery, sheet: str | int, heading_row: int, decimal: str | None
+) -> tuple[list[str], pd.DataFrame]:
     source: Any = delivery.path
     try:
         if delivery.path.name.lower().endswith(".gz"):
@@ -276,24 +286,24 @@ def _xlsx(delivery: Delivery, sheet: str | int, heading_row: int) -> tuple[list[
         raise fault("empty_file", delivery.name)
     body = cells.iloc[heading_row:].reset_index(drop=True)
     return names, pd.DataFrame(
-        {name: _excel_text(body[name]) for name in body.columns}, index=body.index
+        {name: _excel_text(body[name], decimal) for name in body.columns}, index=body.index
     )
 
 
-def _excel_text(column: pd.Series) -> pd.Series:
-    """Cells as text: a date cell as ISO 8601, a whole number without `.0`."""
+def _excel_text(column: pd.Series, decimal: str | None) -> pd.Series:
+    """Cells as text: a date cell as ISO 8601, a whole number without `.0`.
+
+    A number has the decimal mark of the source, in which its text cells are written.
+    """
 
     def text(cell: Any) -> str | None:
         if cell is None or cell is pd.NaT or (isinstance(cell, float) and pd.isna(cell)):
             return None
-        if isinstance(cell, float) and cell.is_integer():
-            return str(int(cell))
-        return (
-            str(
-                cell.isoformat(sep=" ") if hasattr(cell, "hour") and hasattr(cell, "year") else cell
-            ).strip()
-            or None
-        )
+        if isinstance(cell, float):
+            return str(int(cell)) if cell.is_integer() else str(cell).replace(".", decimal or ".")
+        if hasattr(cell, "hour") and hasattr(cell, "year"):
+            return str(cell.isoformat(sep=" "))
+        return str(cell).strip() or None
 
     return column.map(text).astype("str")
 

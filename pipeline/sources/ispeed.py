@@ -39,8 +39,10 @@ ALIASES: Mapping[str, tuple[str, ...]] = {
     "device_id": ("device id", "deviceid", "ma thiet bi", "id thiet bi", "installation id", "open uuid", "imei hash"),
 }  # fmt: skip
 _UNIT_WORDS = frozenset(
-    {"mbps", "kbps", "mbit", "kbit", "s", "ms", "m", "km", "dbm", "gps", "wgs84", "wgs", "84"}
-)
+    f"{prefix}{unit}"
+    for prefix in ("", "k", "m", "g")
+    for unit in ("b", "bps", "bit", "bits", "byte", "bytes")
+) | {"s", "sec", "giay", "ms", "m", "km", "dbm", "gps", "wgs84", "wgs", "84"}
 
 
 def _bare(heading: str) -> str:

@@ -13,6 +13,7 @@ import pandas as pd
 
 from pipeline.hexgrid import hexes
 from pipeline.schema.errors import Fault, UserFault, fault
+from pipeline.sources import values
 from pipeline.sources.rasters import zones_on
 
 RASTERS = (".tif", ".tiff", ".vrt")
@@ -80,7 +81,7 @@ def _from_table(
     communes: gpd.GeoDataFrame, path: Path, code_column: str, people_column: str
 ) -> pd.Series:
     try:
-        table = pd.read_csv(path, dtype="str", encoding="utf-8-sig")
+        table = pd.read_csv(path, dtype="str", encoding="utf-8-sig", skip_blank_lines=False)
     except (UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
         raise fault(
             "unreadable_file", path.name, found=str(error)[:160], expected="CSV, UTF-8"
@@ -100,21 +101,25 @@ def _from_table(
             )
             for c in missing
         )
-    people = pd.to_numeric(table[people_column], errors="coerce")
+    codes = table[code_column].str.strip().replace("", None)
+    is_used = codes.notna() | values.present(table[people_column])  # other rows are blank
+    table, codes = table[is_used], codes[is_used]
+    people = values.counts(table[people_column])
+    unreadable = people.isna() & values.present(table[people_column])
+    row = table.index.to_numpy() + 2
+    bad, blank, repeated = (
+        (people < 0) | unreadable,
+        codes.isna(),
+        codes.duplicated() & codes.notna(),
+    )
     faults = [
-        Fault(
-            "bad_population",
-            path.name,
-            int(row) + 2,
-            people_column,
-            {"found": table[people_column].iloc[row]},
-        )
-        for row in np.flatnonzero((people < 0) | (people.isna() & table[people_column].notna()))
+        Fault("bad_population", path.name, int(line), people_column, {"found": met})
+        for line, met in zip(row[bad], table.loc[bad, people_column], strict=True)
     ]
-    codes = table[code_column].str.strip()
+    faults += [Fault("blank_code", path.name, int(line), code_column) for line in row[blank]]
     faults += [
-        Fault("repeated_code", path.name, int(row) + 2, code_column, {"found": codes.iloc[row]})
-        for row in np.flatnonzero(codes.duplicated())
+        Fault("repeated_code", path.name, int(line), code_column, {"found": code})
+        for line, code in zip(row[repeated], codes[repeated], strict=True)
     ]
     if faults:
         raise UserFault(faults)

@@ -7,7 +7,6 @@ Does not belong here: guessing what a heading means (`ispeed.py`), deciding whet
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from zoneinfo import ZoneInfo
@@ -36,9 +35,6 @@ NEVER_NEGATIVE = (
     "latency_ms",
     "jitter_ms",
 )  # −1 stands for "not measured"; download is judged in `clean`
-_IN_HEADING = re.compile(
-    r"[(\[]\s*([A-Za-z/]+)\s*[)\]]|_(kbps|mbps|kbit|ms|km|m|dbm)$", re.IGNORECASE
-)
 
 
 @dataclass(frozen=True)
@@ -75,17 +71,13 @@ def map_faults(file: str, headings: list[str], rules: Mapping[str, Rule]) -> lis
             faults.append(
                 Fault("missing_column", file, 1, rule.column, {"found": headings, "ours": ours})
             )
-        known_units = values.UNITS.get(ours, {})
-        if rule.unit is not None and rule.unit.casefold() not in known_units:
-            faults.append(
-                Fault(
-                    "unknown_unit",
-                    file,
-                    None,
-                    ours,
-                    {"found": rule.unit, "expected": list(known_units)},
-                )
-            )
+        unit = _unit(ours, rule)
+        factor = values.unit_factor(ours, unit) if unit else 1.0
+        named: dict[str, object] = {"found": unit, "expected": values.units_of(ours)}
+        if factor is None:
+            faults.append(Fault("unknown_unit", file, None, ours, named))
+        elif np.isnan(factor):
+            faults.append(Fault("ambiguous_unit", file, None, ours, named))
     faults += [
         Fault("unmapped_column", file, 1, ours, {"found": headings})
         for ours in REQUIRED
@@ -227,11 +219,10 @@ def _read_once_each(ours: str, column: pd.Series, rule: Rule, reading: Reading) 
 
 
 def _factor(ours: str, rule: Rule) -> float:
-    """Unit → our unit: the rule's unit, else the one in the heading (`Download (kbps)`), else ours."""
-    known = values.UNITS.get(ours, {})
-    if rule.unit is not None:
-        return known[rule.unit.casefold()]
-    if rule.column and (match := _IN_HEADING.search(rule.column.strip())):
-        unit = (match[1] or match[2]).casefold()
-        return known.get({"kbit": "kbit/s"}.get(unit, unit), 1.0)
-    return 1.0
+    unit = _unit(ours, rule)
+    return 1.0 if unit is None else values.unit_factor(ours, unit) or 1.0
+
+
+def _unit(ours: str, rule: Rule) -> str | None:
+    """The rule's unit, else the one in the heading (`Download (kbps)`), else None: ours."""
+    return rule.unit or (values.unit_in(ours, rule.column) if rule.column else None)

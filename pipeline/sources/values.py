@@ -33,13 +33,25 @@ MISSING = frozenset(
         "undefined",
     }
 )
-SPEED_UNITS = {"bps": 1e-6, "bit/s": 1e-6, "kbps": 1e-3, "kbit/s": 1e-3, "mbps": 1.0, "mbit/s": 1.0, "gbps": 1e3,
-               "gbit/s": 1e3, "kb/s": 8e-3, "mb/s": 8.0}  # fmt: skip
+# `b` is bit and `B` is byte; beside that case says nothing. MB/S in capitals may be either.
+_SPEED_UNIT = re.compile(r"([kmg]?)(bit|byte|b)(?:s?(?:/(?:s|sec|giây))|ps|s?)", re.IGNORECASE)
+_PREFIXES = {"": 1e-6, "k": 1e-3, "m": 1.0, "g": 1e3}
+SPEED_UNITS = (
+    "bit/s",
+    "kbit/s",
+    "Mbit/s",
+    "Gbit/s",
+    "kbps",
+    "Mbps",
+    "Gbps",
+    "kB/s",
+    "MB/s",
+    "GB/s",
+)
 TIME_UNITS = {"ms": 1.0, "s": 1e3, "us": 1e-3}
 LENGTH_UNITS = {"m": 1.0, "km": 1e3}
+SPEEDS = ("download_mbps", "upload_mbps")
 UNITS: dict[str, dict[str, float]] = {
-    "download_mbps": SPEED_UNITS,
-    "upload_mbps": SPEED_UNITS,
     "latency_ms": TIME_UNITS,
     "jitter_ms": TIME_UNITS,
     "location_accuracy_m": LENGTH_UNITS,
@@ -59,7 +71,17 @@ TIME_FORMATS = ("%d/%m/%Y %H:%M:%S", "%d/%m/%Y %H:%M", "%H:%M:%S %d/%m/%Y", "%H:
                 "%d-%m-%Y %H:%M", "%d.%m.%Y %H:%M:%S", "%Y/%m/%d %H:%M:%S", "%Y/%m/%d %H:%M")  # fmt: skip
 _MISSING = pa.array(sorted(MISSING), type=pa.large_string())
 _LONGEST = max(len(word) for word in MISSING)
-_OFFSET = r"(?:[zZ]|[+-]\d{2}:?\d{2})$"
+# An offset after a time of day (`+07`, as PostgreSQL writes, `+0700`, `+07:00`, `Z`, ` UTC`). The
+# time before it keeps `2026-10-01` and `08:00 01-10-2026` from ending in one.
+_OFFSET = r"(?:T\d{2}|T\d{4}|T\d{6}|:\d{2})(?:[.,]\d+)?\s*(?:[zZ]|UTC|GMT|[+-]\d{1,2}(?::?\d{2})?)$"
+_FULL_OFFSET = (
+    (r"\s*(?:z|UTC|GMT)$", "Z"),
+    (r"\s*([-+])(\d)$", r"\10\2"),
+    (r"\s*([-+]\d{2})$", r"\1:00"),
+    (r"\s+([-+]\d{2}:?\d{2}|Z)$", r"\1"),
+)
+_DATE_BEHIND = r"[T:]\d{2}\s+\d{1,2}-\d{1,2}-\d{4}$"
+_IN_HEADING = re.compile(r"[(\[]([^()\[\]]+)[)\]]|[\s_,]([^\W\d_]+(?:/[^\W\d_]+)?)$")
 _SINGLE_SPACE = re.compile(r"\s+")
 
 
@@ -80,6 +102,44 @@ def name_key(text: str) -> str:
     `mobifone`.
     """
     return _SINGLE_SPACE.sub(" ", unicodedata.normalize("NFC", text)).strip().casefold()
+
+
+def units_of(ours: str) -> list[str]:
+    """The units that a column of ours may come in, as to be written in the settings."""
+    return list(SPEED_UNITS if ours in SPEEDS else UNITS.get(ours, {}))
+
+
+def unit_factor(ours: str, unit: str) -> float | None:
+    """What a figure in `unit` is multiplied with to be in ours; None where the unit is not known.
+
+    NaN where its spelling may mean bits or bytes.
+
+    >>> [unit_factor("download_mbps", unit) for unit in ("Mb/s", "MB/s", "kbps", "MBPS", "MB/S")]
+    [1.0, 8.0, 0.001, 1.0, nan]
+    """
+    unit = "".join(unit.split())
+    if ours not in SPEEDS:
+        return UNITS.get(ours, {}).get(unit.casefold())
+    match = _SPEED_UNIT.fullmatch(unit)
+    if match is None or (match[2] in "bB" and match[0].casefold().endswith(("b", "bs"))):
+        return None  # Mbit is short for Mbit/s, MB is no speed
+    factor = _PREFIXES[match[1].casefold()]
+    if match[2] == "B" and unit.isupper():
+        return factor if unit.endswith("PS") else np.nan
+    return 8 * factor if match[2] == "B" or match[2].casefold() == "byte" else factor
+
+
+def unit_in(ours: str, heading: str) -> str | None:
+    """The unit of a column that its heading states, in brackets or as the last word.
+
+    >>> unit_in("download_mbps", "Tốc độ tải xuống (Mb/s)"), unit_in("latency_ms", "ping_ms")
+    ('Mb/s', 'ms')
+    """
+    for match in _IN_HEADING.finditer(heading.strip()):
+        unit = match[1] or match[2]
+        if unit_factor(ours, unit) is not None:
+            return unit
+    return None
 
 
 def present(column: pd.Series) -> pd.Series:
@@ -167,6 +227,32 @@ def _plain_numbers(column: pd.Series) -> pd.Series | None:
     return found.where(np.isfinite(found))
 
 
+def counts(column: pd.Series) -> pd.Series:
+    """Text → counts of people or things, float64; what cannot be read is NaN.
+
+    A mark before groups of three digits separates thousands, unless another cell of the column
+    shows that it is the decimal mark.
+
+    >>> counts(pd.Series(["12.345", "1.234.567", "12 345", "12,345", "950", "x"])).tolist()
+    [12345.0, 1234567.0, 12345.0, 12345.0, 950.0, nan]
+    >>> counts(pd.Series(["12.345", "0.5"])).tolist()
+    [12.345, 0.5]
+    """
+    if pd.api.types.is_numeric_dtype(column):
+        return column.astype("float64")
+    text = column.where(present(column)).astype("str").str.strip()
+    text = text.str.replace(r"(?<=\d)[\s'’](?=\d{3})", "", regex=True)
+    for mark, other in ((".", ","), (",", ".")):
+        m, o = re.escape(mark), re.escape(other)
+        decimal = (
+            rf"-?(?:\d+{m}(?:\d{{1,2}}|\d{{4,}})|(?:0|\d{{4,}}|\d{{1,3}}(?:{o}\d{{3}})+){m}\d+)"
+        )
+        if text.str.fullmatch(decimal).fillna(False).any():
+            return numbers(text, mark)
+    grouped = text.str.fullmatch(r"-?\d{1,3}(?:(?:\.\d{3})+|(?:,\d{3})+)").fillna(False)
+    return numbers(text.where(~grouped, text.str.replace(r"[.,]", "", regex=True)))
+
+
 def times(column: pd.Series, timezone: ZoneInfo, form: str | None = None) -> pd.Series:
     """Text → UTC; what cannot be read is NaT. Times without an offset are local in `timezone`.
 
@@ -186,28 +272,53 @@ def times(column: pd.Series, timezone: ZoneInfo, form: str | None = None) -> pd.
         believable = seconds.where(seconds.between(0, 253_402_300_799))  # 1970 to 9999
         return pd.to_datetime(believable, unit="s", utc=True).dt.as_unit("us")
     text = column.where(present(column)).astype("str").str.strip()
-    if form:
-        has_offset = pd.Series("%z" in form, index=text.index)
-        return _parsed(text, form, has_offset, timezone)
-    has_offset = text.str.contains(_OFFSET, regex=True).fillna(False) & text.str.contains(
-        ":", regex=False
-    ).fillna(False)
+    text, has_offset = _with_full_offsets(text)
+    if form and "%" in form:
+        if not form.endswith("%z"):
+            has_offset[:] = "%z" in form
+        return _parsed(text, form.removesuffix("%z").rstrip(), has_offset, timezone)
     result = _parsed(text, "ISO8601", has_offset, timezone)
     for candidate in TIME_FORMATS:
-        left = result.isna() & text.notna()
+        left = (result.isna() & text.notna()).to_numpy()
         if not left.any():
             break
-        result = result.where(
-            ~left,
-            _parsed(text.where(left), candidate, pd.Series(False, index=text.index), timezone),
-        )
+        result[left] = _parsed(text[left], candidate, has_offset[left], timezone)
     return result
 
 
-def _parsed(text: pd.Series, form: str, has_offset: pd.Series, timezone: ZoneInfo) -> pd.Series:
+def _with_full_offsets(text: pd.Series) -> tuple[pd.Series, npt.NDArray[np.bool_]]:
+    """Times with every offset written as `Z` or `+07:00` right behind the time, and which have one.
+
+    A time with anything else behind it gives null.
+    """
+    has_more = text.str.contains(r"[T:]\d{2}.*[-+zZUG]", regex=True).fillna(False).to_numpy()
+    has_offset = np.zeros(len(text), dtype=bool)
+    if has_more.any():
+        more = text[has_more]
+        has_offset[has_more] = more.str.contains(_OFFSET, regex=True)
+        readable = has_offset[has_more] | more.str.contains(_DATE_BEHIND, regex=True)
+        found = full = pa.array(more.where(readable), type=pa.large_string())
+        for pattern, replacement in _FULL_OFFSET:
+            if pc.any(pc.match_substring_regex(full, pattern)).as_py():
+                full = pc.replace_substring_regex(full, pattern, replacement)
+        if full is not found or not readable.all():
+            text = text.copy()
+            text[has_more] = full.to_pandas().to_numpy()
+    return text, has_offset
+
+
+def _parsed(
+    text: pd.Series, form: str, has_offset: npt.NDArray[np.bool_], timezone: ZoneInfo
+) -> pd.Series:
+    """Texts in one format as UTC: those with an offset by it, the others as local times."""
+    local = _localised(
+        pd.to_datetime(text.where(~has_offset), format=form, errors="coerce"), timezone
+    )
+    if not has_offset.any():
+        return local
+    form = form if form == "ISO8601" or "%z" in form else f"{form}%z"
     aware = pd.to_datetime(text.where(has_offset), format=form, errors="coerce", utc=True)
-    naive = pd.to_datetime(text.where(~has_offset), format=form, errors="coerce")
-    return aware.dt.as_unit("us").where(has_offset, _localised(naive, timezone))
+    return aware.dt.as_unit("us").where(has_offset, local)
 
 
 def _localised(naive: pd.Series, timezone: ZoneInfo) -> pd.Series:
