@@ -1,5 +1,6 @@
 # make run    the whole job on the embedded demo province, into outputs/PERIOD/
 # make test   everything that is checked: style, types, tests in a real browser, notebooks
+# make test-quick   while you work (a minute and a half): all but the browser and what is marked slow
 # make calibrate is a verdict right as often as it says? judges 240 simulated provinces (five minutes), renews docs/method.md
 # make bench-map the map's budgets in headless Chromium beside plain folium (ten minutes), renews docs/map.md
 # make bench  binning, locating and the whole job beside their peers, up to 10 million tests (ten minutes), renews docs/performance.md
@@ -15,19 +16,29 @@ DEMO   ?= data/demo
 OUT    ?= outputs
 BUNDLE ?= dist/lomsong-bundle
 
-.PHONY: run test calibrate bench bench-map gis-check bundle clean
+# modules are compiled when they are first imported: pip takes a third of the time
+export PIP_NO_COMPILE := no
+
+PYTEST := $(BIN)/pytest -n auto --dist worksteal
+
+.PHONY: run test test-quick check-code calibrate bench bench-map gis-check bundle clean
 .DELETE_ON_ERROR:
 
 run: $(VENV)/.run
 	$(BIN)/lomsong demo --out $(DEMO)
 	$(BIN)/lomsong run --settings $(DEMO)/settings.toml --out $(OUT)
 
-test: $(VENV)/.test
+test: check-code
 	sh tools/install_browser.sh
+	$(PYTEST)
+
+test-quick: check-code
+	$(PYTEST) -m "not slow and not browser"
+
+check-code: $(VENV)/.test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pytest -n auto
 
 calibrate: $(VENV)/.bench
 	$(BIN)/python -m benchmarks.calibration --first 400 --write

@@ -9,7 +9,9 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 import shapely
+from typer.testing import CliRunner
 
+from pipeline import cli
 from pipeline.config.settings import Evidence, Settings
 from pipeline.engine.local import Local
 from pipeline.measurements.prepare import facts_in, locate_all
@@ -123,6 +125,29 @@ path = "raw"
         encoding="utf-8",
     )
     return file
+
+
+def golden_world(folder: Path) -> Path:
+    """A box of sixteen squares, two operators, every status. Gives the settings file."""
+    slow = [8.1, 12.4, 15.0, 17.2, 18.8, 20.5, 22.3, 24.0, 26.9, 29.5, 33.0, 38.6]
+    fast = [44.0, 47.5, 51.2, 55.0, 57.3, 60.1, 62.8, 66.4, 70.9, 75.5, 81.2, 88.0]
+    mixed = [9.5, 14.2, 18.0, 21.7, 24.9, 27.3, 31.8, 52.0]
+    plan = {("r0c0", "A"): slow, ("r0c0", "B"): fast, ("r0c1", "A"): slow, ("r0c1", "B"): slow[:10], ("r0c2", "A"): mixed, ("r0c2", "B"): [20.0],
+            ("r1c0", "A"): fast, ("r1c1", "A"): [35.0, 38.0, 44.0, 39.0, 52.0, 41.0, 36.0], ("r1c2", "B"): [10.0, 12.0], ("r1c3", "A"): fast[:7],
+            ("r2c0", "B"): [30.0, 70.0, 20.0, 90.0, 45.0, 15.0, 33.0], ("r2c1", "B"): mixed, ("r2c2", "A"): fast[:6], ("r2c2", "B"): mixed}  # fmt: skip
+    return write_world(
+        folder,
+        {m: month_of_tests(m, plan, per_device=2) for m in ("2026-09", "2026-10")},
+        "[operators]\nA = []\nB = []\n",
+    )
+
+
+def run_lomsong(*arguments: object) -> tuple[int, str]:
+    """Run the command in this process; gives (exit code, everything it printed)."""
+    result = CliRunner().invoke(cli.app, [str(a) for a in arguments])
+    if result.exception is not None and not isinstance(result.exception, SystemExit):
+        raise result.exception
+    return result.exit_code, result.output
 
 
 def device_frame(groups: dict[tuple[str, str], list[float]]) -> pd.DataFrame:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import shutil
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -10,7 +12,7 @@ import pytest
 
 from pipeline.schema.tables import TABLES
 from pipeline.verdicts.changes import changes
-from tests.builders import month_of_tests, write_world
+from tests.builders import month_of_tests, run_lomsong, write_world
 
 NAN = np.nan
 
@@ -95,9 +97,20 @@ def slow_then_fast(tmp_path):
     return write_world(tmp_path, texts, "[evidence]\nwindow_months = 1\nwidened_months = []\n")
 
 
-def test_two_months_one_after_the_other(tmp_path, lomsong):
-    settings = slow_then_fast(tmp_path)
-    assert lomsong("run", "--settings", settings, "--period", "2026-09")[0] == 0
+@pytest.fixture
+def september(made_once, tmp_path) -> Path:
+    """A copy of two months' inputs with the tables that a run published for the first of them."""
+
+    def publish(folder: Path) -> None:
+        run = ("run", "--settings", slow_then_fast(folder), "--out", folder / "outputs")
+        assert run_lomsong(*run, "--period", "2026-09", "--publish", "tables")[0] == 0
+
+    shutil.copytree(made_once("september", publish), tmp_path, dirs_exist_ok=True)
+    return tmp_path / "settings.toml"
+
+
+def test_two_months_one_after_the_other(tmp_path, lomsong, september):
+    settings = september
     assert not (tmp_path / "outputs/2026-09/tables/changes.csv").exists(), (
         "nothing before it, nothing to say"
     )
@@ -120,17 +133,15 @@ def test_two_months_one_after_the_other(tmp_path, lomsong):
     assert "changes" in {resource["name"] for resource in described["resources"]}
 
 
-def test_only_the_period_just_before_is_compared(tmp_path, lomsong):
-    settings = slow_then_fast(tmp_path)
-    assert lomsong("run", "--settings", settings, "--period", "2026-09")[0] == 0
+def test_only_the_period_just_before_is_compared(tmp_path, lomsong, september):
+    settings = september
     (tmp_path / "outputs/2026-09").rename(tmp_path / "outputs/2026-08")
     assert lomsong("run", "--settings", settings, "--period", "2026-10")[0] == 0
     assert not (tmp_path / "outputs/2026-10/tables/changes.csv").exists()
 
 
-def test_another_versions_month_is_a_letter(tmp_path, lomsong):
-    settings = slow_then_fast(tmp_path)
-    assert lomsong("run", "--settings", settings, "--period", "2026-09")[0] == 0
+def test_another_versions_month_is_an_error_message(tmp_path, lomsong, september):
+    settings = september
     path = tmp_path / "outputs/2026-09/tables/commune_status.parquet"
     pd.read_parquet(path).drop(columns="hi_mbps").to_parquet(path)
     code, text = lomsong("run", "--settings", settings, "--period", "2026-10", "--lang", "en")

@@ -154,6 +154,7 @@ changes = st.fixed_dictionaries(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=60, deadline=None)
 @given(st.lists(changes, min_size=1, max_size=12))
 def test_the_books_balance_whatever_comes(rows):

@@ -49,7 +49,7 @@ def test_the_boundaries_own_districts_stand(tmp_path):
         ("new_ward_code,old_ward_name,old_district_name\n99,X,Y\n", "no_code_met"),
     ],
 )
-def test_a_file_that_is_no_crosswalk_is_a_letter(tmp_path, text, code):
+def test_a_file_that_is_no_crosswalk_is_an_error_message(tmp_path, text, code):
     if text is not None:
         (tmp_path / "c.csv").write_text(text, encoding="utf-8")
     with pytest.raises(UserFault) as raised:
@@ -60,7 +60,7 @@ def test_a_file_that_is_no_crosswalk_is_a_letter(tmp_path, text, code):
 def test_the_page_knows_the_old_names(tmp_path, lomsong):
     settings = write_world(tmp_path, ONE_MONTH, '[crosswalk]\npath = "c.csv"\n')
     (tmp_path / "c.csv").write_text(TEXT, encoding="utf-8")
-    assert lomsong("run", "--settings", settings)[0] == 0
+    assert lomsong("run", "--settings", settings, "--publish", "map")[0] == 0
     communes = {
         c["id"]: c
         for c in read_page(tmp_path / "outputs/2026-10/maps/coverage_gaps.html")["communes"]

@@ -91,6 +91,7 @@ def assert_same(month: journey.Month, other: journey.Month) -> None:
     assert (month.device_prints == other.device_prints).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("count", [1, 3, 7])
 def test_the_tables_are_the_same_for_shuffled_parts_on_every_engine(
     rows, one_part, cluster, tmp_path, count
@@ -104,6 +105,7 @@ def test_the_tables_are_the_same_for_shuffled_parts_on_every_engine(
         assert_same(judged(chosen, engine), one_part)
 
 
+@pytest.mark.slow
 def test_the_tables_do_not_hang_on_where_shards_begin(rows, one_part, tmp_path, monkeypatch):
     chosen = written(tmp_path, rows, 2)
     sizes = []
@@ -118,6 +120,7 @@ def test_the_tables_do_not_hang_on_where_shards_begin(rows, one_part, tmp_path, 
     assert sizes[0] > 100 > sizes[1] > 10 > sizes[2] > 1
 
 
+@pytest.mark.slow
 def test_text_files_give_what_parquet_gives(rows, one_part, tmp_path, monkeypatch):
     chosen = written(tmp_path, rows, 3, "csv")
     assert_same(judged(chosen, Local(2)), one_part)
@@ -254,6 +257,7 @@ def test_without_dask_the_letter_says_what_to_install(lomsong, tmp_path, rows, m
     assert 'pip install "lomsong[dask]"' in text
 
 
+@pytest.mark.slow
 def test_the_command_runs_on_a_scheduler_and_tells_its_dashboard(rows, tmp_path, cluster):
     """A process of its own joins the running scheduler, as an analyst would."""
     written(tmp_path, rows, 3)

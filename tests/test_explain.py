@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shutil
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -13,15 +14,14 @@ from pipeline.schema import texts
 from pipeline.verdicts import compare
 from pipeline.verdicts.explain import plain
 from pipeline.verdicts.judge import GAP_GATES, PASS_GATES, SIZE_GATES
-from tests.builders import month_of_tests, write_boundaries, write_world
-from tests.test_journey import golden_world
+from tests.builders import month_of_tests, run_lomsong, write_boundaries, write_world
 
 
 @pytest.fixture
-def golden(lomsong, tmp_path):
-    settings = golden_world(tmp_path)
-    assert lomsong("run", "--settings", settings)[0] == 0
-    return tmp_path / "outputs/2026-10", settings
+def golden(golden_tables, lomsong, monkeypatch) -> Path:
+    """The golden month's tables; the command runs beside them."""
+    monkeypatch.chdir(golden_tables)
+    return golden_tables / "outputs/2026-10"
 
 
 def test_every_gate_has_its_sentence_in_both_languages():
@@ -56,7 +56,7 @@ def test_the_demo_is_explained_row_by_row_with_the_tables_figures(demo_outputs, 
                 assert block.count("\n  – ") == len(gates)
 
 
-def test_private_figures_are_not_told(golden, lomsong):
+def test_private_figures_are_not_shown(golden, lomsong):
     _, text = lomsong("explain", "r1c2", "--operator", "B", "--lang", "en")
     assert "2 devices" in text
     assert "No speed is published" in text
@@ -65,7 +65,7 @@ def test_private_figures_are_not_told(golden, lomsong):
 
 
 def test_confirmed_borrowed_and_undecided_say_why(golden, lomsong):
-    folder, _ = golden
+    folder = golden
     status = pd.read_parquet(folder / "tables/commune_status.parquet")
     _, text = lomsong("explain", "xã r0c0", "--operator", "a", "--lang", "en")
     assert "Every gate of a confirmed verdict is passed" in text
@@ -92,8 +92,8 @@ def test_names_without_accents_and_parts_of_names_will_do(golden, lomsong):
     assert (code, "no operator “Z”; there are: A, B, all" in text) == (2, True)
 
 
-def test_where_there_is_no_run_there_is_a_letter(lomsong, tmp_path, golden):
-    folder, _ = golden
+def test_where_there_is_no_run_there_is_an_error_message(lomsong, tmp_path, golden):
+    folder = shutil.copytree(golden, tmp_path / "2026-10")
     assert lomsong("explain", "r0c0", "--out", tmp_path / "nowhere")[0] == 2
     assert lomsong("explain", "r0c0", "--period", "2026-09")[0] == 2
     assert lomsong("diff", folder, tmp_path)[0] == 2
@@ -124,11 +124,13 @@ def compared(lomsong, first, second) -> str:
 
 
 @pytest.fixture
-def base(lomsong, tmp_path):
-    folder = tmp_path / "base"
-    settings = write_world(folder, {"2026-10": month_of_tests("2026-10", PLAN)})
-    assert lomsong("run", "--settings", settings, "--out", folder / "outputs")[0] == 0
-    return folder
+def base(made_once):
+    def publish(folder: Path) -> None:
+        settings = write_world(folder, {"2026-10": month_of_tests("2026-10", PLAN)})
+        run = ("run", "--settings", settings, "--out", folder / "outputs", "--publish", "tables")
+        assert run_lomsong(*run)[0] == 0
+
+    return made_once("diff-base", publish)
 
 
 def changed(lomsong, tmp_path, name: str, plan=PLAN, settings: str = "", boundary: bool = False):
@@ -142,13 +144,13 @@ def changed(lomsong, tmp_path, name: str, plan=PLAN, settings: str = "", boundar
     return folder
 
 
-def test_equal_runs_are_said_to_be_equal(base, lomsong, tmp_path):
+def test_equal_runs_are_reported_as_equal(base, lomsong, tmp_path):
     text = compared(lomsong, base, changed(lomsong, tmp_path, "same"))
     assert "the runs are alike" in text
     assert "0 of " in text
 
 
-def test_a_change_is_laid_to_data_settings_boundary_or_rule(base, lomsong, tmp_path):
+def test_a_changes_cause_is_data_settings_boundary_or_rule(base, lomsong, tmp_path):
     text = compared(lomsong, base, changed(lomsong, tmp_path, "data", PLAN | {("r1c1", "V"): SLOW}))
     assert "they differ in data: " in text
     assert (
@@ -178,7 +180,7 @@ def test_a_change_is_laid_to_data_settings_boundary_or_rule(base, lomsong, tmp_p
     assert re.search(r"borderline\S* → probable_gap\S* \(rule\)", text)
 
 
-def test_a_row_that_changed_through_others_data_is_told_apart():
+def test_a_row_that_changed_through_others_data_has_a_cause_of_its_own():
     columns = {"commune_name": "x", "evidence": "none", "evidence_basis": "direct", "window_months": 3.0, "test_count": 9.0, "sample_count": 9.0,
                "device_count": 5.0, "date_count": 3.0, "failed_test_count": 0.0, "mean_mbps": 30.0}  # fmt: skip
     before = pd.DataFrame(

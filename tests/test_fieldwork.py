@@ -253,7 +253,7 @@ def test_the_demos_tracker_adds_up_to_the_usable_tests(demo_outputs):
     assert whole.loc["period", "test_count"] == now["test_count"].sum()
 
 
-def test_installs_come_from_a_file_and_its_faults_are_letters(tmp_path, lomsong):
+def test_installs_come_from_a_file_and_its_faults_are_error_messages(tmp_path, lomsong):
     settings = write_world(tmp_path, ONE_MONTH, '[installs]\npath = "i.csv"\n')
     (tmp_path / "i.csv").write_text("commune_code,installs\nr0c0,120\n", encoding="utf-8")
     assert lomsong("run", "--settings", settings)[0] == 0

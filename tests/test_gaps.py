@@ -5,6 +5,8 @@ where it was measured.
 from __future__ import annotations
 
 import json
+import shutil
+from pathlib import Path
 
 import h3
 import numpy as np
@@ -20,7 +22,7 @@ from pipeline.hexgrid import hexes
 from pipeline.schema.periods import Period
 from pipeline.sources.previous_runs import no_ledger
 from pipeline.verdicts import statistics
-from tests.builders import month_of_tests, squares, write_world
+from tests.builders import month_of_tests, run_lomsong, squares, write_world
 
 CELL = "87416e6e6ffffff"  # resolution 7
 AROUND = sorted(set(h3.grid_disk(CELL, 1)) - {CELL})
@@ -265,17 +267,20 @@ def ledger_of(folder, period: str) -> pd.DataFrame:
 
 
 @pytest.fixture
-def story(lomsong, tmp_path):
-    """Slow, slow, faster, nobody tests, good, slow again: the ledger over six months, in their
-    order.
+def story(made_once, tmp_path):
+    """Slow, slow, faster, nobody tests, good, slow again: a copy of the ledger over six months, in
+    their order.
     """
-    months = [SLOW, SLOW, BETTER, None, FAST, SLOW]
-    settings = world(tmp_path, {f"2026-{n:02d}": x for n, x in enumerate(months, start=5)})
-    code, text = lomsong(
-        "run", "--settings", settings, "--period", "all", "--publish", "tables", "--lang", "en"
-    )
-    assert code == 0, text
-    return settings, tmp_path
+
+    def publish(folder: Path) -> None:
+        months = [SLOW, SLOW, BETTER, None, FAST, SLOW]
+        settings = world(folder, {f"2026-{n:02d}": x for n, x in enumerate(months, start=5)})
+        run = ("run", "--settings", settings, "--out", folder / "outputs", "--period", "all")
+        code, text = run_lomsong(*run, "--publish", "tables", "--lang", "en")
+        assert code == 0, text
+
+    shutil.copytree(made_once("gap-story", publish), tmp_path, dirs_exist_ok=True)
+    return tmp_path / "settings.toml", tmp_path
 
 
 def test_what_becomes_of_a_gap(story):
@@ -329,7 +334,7 @@ def test_a_past_period_rebuilt_gives_the_same_ledger_and_names_its_input(story, 
     assert former[0]["sha256"] == june["outputs"]["tables/gap_ledger.parquet"]
 
 
-def test_a_ledger_that_is_none_is_a_letter(story, lomsong):
+def test_a_ledger_that_is_none_is_an_error_message(story, lomsong):
     settings, folder = story
     (folder / "outputs/2026-09/tables/gap_ledger.parquet").write_bytes(b"PAR1 not really")
     code, text = lomsong("run", "--settings", settings, "--period", "2026-10", "--lang", "en")

@@ -20,9 +20,11 @@ from pipeline.publish.manifest import TIMES
 from pipeline.schema import tables
 from tests.builders import (
     SHARED,
+    golden_world,
     month_of_tests,
     page_table,
     read_page,
+    run_lomsong,
     squares,
     write_boundaries,
     write_world,
@@ -45,28 +47,14 @@ def files_of(folder: Path) -> dict[str, bytes]:
     }
 
 
-# --- golden month: a box of sixteen squares, two operators, every status
+# --- golden month
 
 
-def golden_world(folder: Path) -> Path:
-    slow = [8.1, 12.4, 15.0, 17.2, 18.8, 20.5, 22.3, 24.0, 26.9, 29.5, 33.0, 38.6]
-    fast = [44.0, 47.5, 51.2, 55.0, 57.3, 60.1, 62.8, 66.4, 70.9, 75.5, 81.2, 88.0]
-    mixed = [9.5, 14.2, 18.0, 21.7, 24.9, 27.3, 31.8, 52.0]
-    plan = {("r0c0", "A"): slow, ("r0c0", "B"): fast, ("r0c1", "A"): slow, ("r0c1", "B"): slow[:10], ("r0c2", "A"): mixed, ("r0c2", "B"): [20.0],
-            ("r1c0", "A"): fast, ("r1c1", "A"): [35.0, 38.0, 44.0, 39.0, 52.0, 41.0, 36.0], ("r1c2", "B"): [10.0, 12.0], ("r1c3", "A"): fast[:7],
-            ("r2c0", "B"): [30.0, 70.0, 20.0, 90.0, 45.0, 15.0, 33.0], ("r2c1", "B"): mixed, ("r2c2", "A"): fast[:6], ("r2c2", "B"): mixed}  # fmt: skip
-    return write_world(
-        folder,
-        {m: month_of_tests(m, plan, per_device=2) for m in ("2026-09", "2026-10")},
-        "[operators]\nA = []\nB = []\n",
-    )
-
-
-def test_golden_month(lomsong, tmp_path):
+def test_golden_month(golden_tables):
     """To renew after a change that is meant: GOLDEN=renew make test, then read the difference in
     git.
     """
-    folder, _ = run(lomsong, golden_world(tmp_path), tmp_path / "out")
+    folder = golden_tables / "outputs/2026-10"
     for name in ("commune_status", "commune_summary", "priorities", "measure_first"):
         made, kept = folder / "tables" / f"{name}.csv", GOLDEN / f"{name}.csv"
         if os.environ.get("GOLDEN") == "renew":
@@ -230,8 +218,12 @@ def test_confirmed_verdicts_agree_with_the_truth_they_were_drawn_from(demo, demo
     assert both[known].eval("lo_mbps <= true_mean_mbps <= hi_mbps").mean() >= 0.94
 
 
-def test_the_same_run_twice_gives_equal_bytes(lomsong, tmp_path, demo, demo_outputs):
-    again, _ = run(lomsong, demo / "settings.toml", tmp_path / "again", "--lang", "vi")
+@pytest.mark.slow
+def test_the_same_run_twice_gives_equal_bytes(tmp_path, demo, demo_outputs):
+    """Tables, workbook, map, picture, GIS files, packs, report: every file that a run publishes."""
+    code, text = run_lomsong("run", "--settings", demo / "settings.toml", "--out", tmp_path)
+    assert code == 0, text
+    again = tmp_path / "2026-10"
     one, two = files_of(demo_outputs), files_of(again)
     manifests = [json.loads(f.pop("manifest.json")) for f in (one, two)]
     assert one == two
@@ -239,6 +231,7 @@ def test_the_same_run_twice_gives_equal_bytes(lomsong, tmp_path, demo, demo_outp
         for clock in TIMES:
             del manifest[clock]
     assert manifests[0] == manifests[1]
+    assert {path.split("/")[0] for path in one} == {"tables", "maps", "gis", "packs", "report"}
 
 
 def test_the_same_demo_twice_gives_equal_bytes_and_another_seed_others(tmp_path):
@@ -334,7 +327,7 @@ def test_a_hostile_name_is_text_everywhere(lomsong, tmp_path):
     path.write_text(json.dumps(document), encoding="utf-8")
     text = settings.read_text(encoding="utf-8").replace("A = []", f'"{evil}" = ["A"]')
     settings.write_text(text, encoding="utf-8")
-    folder, _ = run(lomsong, settings, tmp_path / "out")
+    folder, _ = run(lomsong, settings, tmp_path / "out", "--publish", "tables,map")
     page = (folder / "maps/coverage_gaps.html").read_text(encoding="utf-8")
     assert "<img src=x" not in page
     assert read_page(folder / "maps/coverage_gaps.html")["communes"][0]["name"] == evil
@@ -371,6 +364,7 @@ def armenia(shared, tmp_path_factory) -> Path:
     return path
 
 
+@pytest.mark.slow
 def test_armenia_every_quarter_is_a_period_of_its_own(armenia, tmp_path, lomsong):
     code, text = lomsong("run", "--settings", armenia, "--period", "all", "--out", tmp_path / "out")
     assert code == 0, text
@@ -426,6 +420,7 @@ def test_tiles_want_a_quarter(armenia, tmp_path, lomsong):
         assert part in text
 
 
+@pytest.mark.slow
 def test_real_communes_with_the_demos_measurements(shared, demo, tmp_path, lomsong):
     settings = tmp_path / "real.toml"
     text = (demo / "settings.toml").read_text(encoding="utf-8")
@@ -476,7 +471,7 @@ def test_unions_of_sources_and_their_mixture_with_tiles(lomsong, tmp_path):
     assert folder.is_dir()
 
 
-def test_help_starts_without_the_heavy_rooms():
+def test_help_starts_without_the_heavy_packages():
     """Late imports keep the command quick: no pandas behind --help."""
     import subprocess
     import sys

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -64,12 +65,13 @@ row = st.tuples(
 )
 months = st.lists(row, min_size=40, max_size=160)
 few = settings(
-    max_examples=12,
+    max_examples=8,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 
 
+@pytest.mark.slow
 @few
 @given(months, st.integers(1, 7), st.randoms(use_true_random=False))
 def test_order_and_files_never_matter(rows, files, random):
@@ -92,6 +94,7 @@ def test_order_and_files_never_matter(rows, files, random):
         )
 
 
+@pytest.mark.slow
 @few
 @given(months, st.sampled_from([0.1, 0.5, 2.0, 3.0]))
 def test_scaling_every_speed_and_the_target_leaves_the_statuses(rows, factor):
@@ -103,6 +106,7 @@ def test_scaling_every_speed_and_the_target_leaves_the_statuses(rows, factor):
     assert base[["status", "evidence"]].equals(other[["status", "evidence"]])
 
 
+@pytest.mark.slow
 @few
 @given(months)
 def test_counts_add_up_and_small_groups_show_no_speed(rows):
@@ -124,7 +128,8 @@ def test_counts_add_up_and_small_groups_show_no_speed(rows):
     assert both[status["lo_mbps"].notna()].all()
 
 
-@few
+@pytest.mark.slow
+@settings(few, max_examples=4)
 @given(st.floats(2, 39), st.integers(1, 12))
 def test_one_device_repeated_a_thousand_times_never_confirms_anything(speed, days):
     rows = [("r0c0", "V", 0, 1 + i % days, i % 17, speed) for i in range(1000)]
@@ -132,6 +137,7 @@ def test_one_device_repeated_a_thousand_times_never_confirms_anything(speed, day
     assert set(status["status"]) <= {"insufficient_evidence", "no_data"}
 
 
+@pytest.mark.slow
 @few
 @given(months, st.floats(40, 200), st.data())
 def test_a_further_device_above_the_target_never_turns_a_units_pass_into_a_gap(rows, speed, data):

@@ -13,7 +13,7 @@ import pytest
 from pipeline.publish.gap_map import palette
 from pipeline.sources.previous_runs import read_run
 from pipeline.verdicts.explain import explanation
-from tests.builders import page_table, read_page
+from tests.builders import golden_world, page_table, read_page
 
 AXE = Path(axe_playwright_python.__file__).with_name("axe.min.js")
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
@@ -630,8 +630,6 @@ def test_hostile_names_run_nothing(browser, tmp_path, lomsong):
     """
     import json
 
-    from tests.test_journey import golden_world
-
     evil = "</script><img src=x onerror=\"document.title='owned'\">"
     settings = golden_world(tmp_path)
     path = tmp_path / "boundaries.geojson"
@@ -641,7 +639,7 @@ def test_hostile_names_run_nothing(browser, tmp_path, lomsong):
     text = settings.read_text(encoding="utf-8").replace("Bốn ô", evil.replace('"', "'"))
     text = text.replace("A = []", f'{json.dumps("=" + evil)} = ["A"]')
     settings.write_text(text + f"\n[publish]\nnotice = {json.dumps(evil)}\n", encoding="utf-8")
-    assert lomsong("run", "--settings", settings)[0] == 0
+    assert lomsong("run", "--settings", settings, "--publish", "map")[0] == 0
     operator = "=" + evil
     seen = Seen(
         browser,
@@ -691,8 +689,8 @@ def test_english_and_tiles(browser, shared, tmp_path, lomsong):
         "../../data/raw", (SHARED / "measurements").as_posix()
     )
     (tmp_path / "a.toml").write_text(text, encoding="utf-8")
-    assert lomsong("run", "--settings", tmp_path / "a.toml", "--out", tmp_path / "o")[0] == 0
-    seen = Seen(browser, tmp_path / "o/2024Q3/maps/coverage_gaps.html").ready()
+    assert lomsong("run", "--settings", tmp_path / "a.toml", "--publish", "map")[0] == 0
+    seen = Seen(browser, tmp_path / "outputs/2024Q3/maps/coverage_gaps.html").ready()
     assert seen.page.get_attribute("html", "lang") == "en"
     assert seen.page.inner_text("#headline").startswith("mobile · Q3/2024 · 40 Mbps · met ")
     assert sum(legend(seen.page).values()) == 11

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 import json
 import re
+from pathlib import Path
 
 import geopandas as gpd
 import h3
@@ -18,7 +19,7 @@ from pipeline.hexgrid.hexes import cells_of_points
 from pipeline.measurements.evidence import Evidence
 from pipeline.schema.periods import Period
 from pipeline.verdicts import hex_tables
-from tests.builders import HEADINGS, page_table, read_page, squares, write_boundaries
+from tests.builders import HEADINGS, page_table, read_page, run_lomsong, squares, write_boundaries
 
 SPEEDS = [
     "mean_mbps",
@@ -43,8 +44,7 @@ def spread_tests(seed: int = 4, count: int = 4000) -> str:
     return "\n".join(lines) + "\n"
 
 
-@pytest.fixture
-def nation(tmp_path, lomsong):
+def write_nation(tmp_path: Path) -> Path:
     communes = squares()
     write_boundaries(tmp_path / "b.geojson", communes)
     document = json.loads((tmp_path / "b.geojson").read_text(encoding="utf-8"))
@@ -72,9 +72,19 @@ longitude = 106.5
 """,
         encoding="utf-8",
     )
-    code, text = lomsong("run", "--settings", tmp_path / "s.toml")
-    assert code == 0, text
-    return tmp_path / "outputs/2026-10"
+    return tmp_path / "s.toml"
+
+
+@pytest.fixture(scope="module")
+def nation(made_once) -> Path:
+    """Tables and maps of two provinces with more cells than one page may hold."""
+
+    def publish(folder: Path) -> None:
+        run = ("run", "--settings", write_nation(folder), "--out", folder / "outputs")
+        code, text = run_lomsong(*run, "--publish", "tables,map")
+        assert code == 0, text
+
+    return made_once("nation", publish) / "outputs/2026-10"
 
 
 def test_the_whole_shows_coarser_cells_and_provinces_the_fine_ones(nation):

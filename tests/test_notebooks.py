@@ -12,6 +12,7 @@ import pytest
 NOTEBOOKS = sorted((Path(__file__).resolve().parents[1] / "notebooks").glob("*.ipynb"))
 
 
+@pytest.mark.slow
 # the kernel's own machinery (zmq, asyncio, sockets at shutdown) warns about itself, not about the
 # notebook
 @pytest.mark.filterwarnings("default")

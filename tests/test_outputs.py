@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import json
-import os
 import signal
 import subprocess
 import sys
@@ -296,37 +295,32 @@ def test_a_folder_that_the_system_holds_is_a_fault_and_stays(tmp_path, monkeypat
     assert content(tmp_path) == "one"
 
 
+@pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL is a matter of Unix")
-def test_a_run_killed_half_way_leaves_the_former_outputs_whole(tmp_path):
+def test_a_run_killed_half_way_leaves_the_former_outputs_whole(tmp_path, lomsong):
     """A real process, killed by itself with SIGKILL right after the map was written: no handler can
     run.
     """
     settings = write_world(
         tmp_path, {"2026-10": month_of_tests("2026-10", {("r0c0", "V"): [10.0] * 4})}
     )
+    run = ["run", "--settings", "settings.toml", "--publish", "tables,map"]
     code = (
         "import os, signal, pipeline.publish.guard as g\n"
-        "if os.environ.get('KILL'): g.examine = lambda *a, **k: os.kill(os.getpid(), signal.SIGKILL)\n"
-        "from pipeline.cli import app; app(['run', '--settings', 'settings.toml'])"
+        "g.examine = lambda *a, **k: os.kill(os.getpid(), signal.SIGKILL)\n"
+        f"from pipeline.cli import app; app({run})"
     )
-
-    def run(kill: str) -> int:
-        return subprocess.run(
-            [sys.executable, "-c", code],
-            cwd=tmp_path,
-            env=os.environ | {"KILL": kill},
-            capture_output=True,
-            check=False,
-        ).returncode
-
-    assert run("") == 0
+    assert lomsong(*run)[0] == 0
     before = {
         p.relative_to(tmp_path): p.read_bytes()
         for p in (tmp_path / "outputs/2026-10").rglob("*")
         if p.is_file()
     }
     settings.write_text(settings.read_text().replace("Bốn ô", "Khác"))
-    assert run("yes") == -signal.SIGKILL
+    killed = subprocess.run(
+        [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, check=False
+    )
+    assert killed.returncode == -signal.SIGKILL
     after = {
         p.relative_to(tmp_path): p.read_bytes()
         for p in (tmp_path / "outputs/2026-10").rglob("*")
@@ -334,7 +328,7 @@ def test_a_run_killed_half_way_leaves_the_former_outputs_whole(tmp_path):
     }
     assert after == before
     assert (tmp_path / "outputs/.2026-10.new/maps").is_dir(), "the killed run had come that far"
-    assert run("") == 0
+    assert lomsong(*run)[0] == 0
     assert "Khác" in (tmp_path / "outputs/2026-10/maps/coverage_gaps.html").read_text(
         encoding="utf-8"
     )

@@ -55,6 +55,7 @@ def test_its_tables_hold_its_rows_only(demo_outputs, pack):
             ], layer
 
 
+@pytest.mark.browser
 def test_its_map_opens_on_it(pack, chromium):
     with sync_playwright() as player:
         browser = player.chromium.launch(

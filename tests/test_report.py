@@ -147,6 +147,7 @@ def test_the_demos_figures_are_the_tables(demo_outputs):
     assert compared(demo_outputs) > 400
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("province", "seed"), [("Cà Mau", 2), ("Đà Nẵng", 3)])
 def test_other_simulated_provinces_too(tmp_path, lomsong, province, seed):
     assert (
@@ -159,7 +160,7 @@ def test_other_simulated_provinces_too(tmp_path, lomsong, province, seed):
             "--seed",
             seed,
             "--tests",
-            12_000,
+            5_000,
         )[0]
         == 0
     )
@@ -271,23 +272,7 @@ def test_authorities_are_those_of_the_time_and_the_settings_have_the_last_word()
     assert area_title(Report(area_title="thành phố Huế"), "Huế", "vi") == "thành phố Huế"
 
 
-def test_two_runs_give_equal_bytes(demo, demo_outputs, tmp_path, lomsong):
-    assert (
-        lomsong(
-            "run",
-            "--settings",
-            demo / "settings.toml",
-            "--out",
-            tmp_path / "o",
-            "--publish",
-            "report",
-        )[0]
-        == 0
-    )
-    for name in ("monthly_report.docx", "summary.png"):
-        assert (tmp_path / "o/2026-10/report" / name).read_bytes() == (
-            demo_outputs / "report" / name
-        ).read_bytes()
+def test_the_document_carries_the_periods_end(demo_outputs):
     document = report_of(demo_outputs)
     assert document.core_properties.created.replace(tzinfo=None) == datetime(2026, 10, 31)  # noqa: DTZ001 - the period's end
 
@@ -319,7 +304,7 @@ def world(tmp_path: Path, count: int, plan: dict, settings: str = "") -> Path:
 
 def test_one_commune_gives_a_report(tmp_path, lomsong):
     file = world(tmp_path, 1, {("r0c0", "V"): [10.0 + i / 3 for i in range(14)]})
-    code, text = lomsong("run", "--settings", file)
+    code, text = lomsong("run", "--settings", file, "--publish", "report")
     assert code == 0, text
     document = report_of(tmp_path / "outputs/2026-10")
     assert len(cells(table_after(document, "Bảng 2."))) == 2
@@ -329,13 +314,13 @@ def test_one_commune_gives_a_report(tmp_path, lomsong):
 def test_two_hundred_communes_give_a_report(tmp_path, lomsong):
     codes = [f"r{r}c{c}" for r in range(4) for c in range(4)]
     file = world(tmp_path, 200, {(code, "V"): [10.0 + i for i in range(12)] for code in codes})
-    assert lomsong("run", "--settings", file)[0] == 0
+    assert lomsong("run", "--settings", file, "--publish", "report")[0] == 0
     assert len(cells(table_after(report_of(tmp_path / "outputs/2026-10"), "Bảng 2."))) == 201
 
 
 def test_no_usable_test_at_all_gives_a_report(tmp_path, lomsong):
     file = write_world(tmp_path, {"2026-10": month_of_tests("2026-10", {("r0c0", "V"): [10.0] * 3}, technology="3G")}, "[operators]\nV = []\n[report]\npdf = false\n")  # fmt: skip
-    code, text = lomsong("run", "--settings", file)
+    code, text = lomsong("run", "--settings", file, "--publish", "report")
     assert code == 0, text
     document = report_of(tmp_path / "outputs/2026-10")
     text = body_text(document)

@@ -34,12 +34,13 @@ def test_the_same_again_is_the_same_revision(tmp_path, lomsong):
         assert (manifest(tmp_path)["revision"], manifest(tmp_path)["revisions"]) == (1, [])
 
 
-def test_late_data_make_a_revision_that_says_what_changed(tmp_path, lomsong):
+def test_late_data_make_a_revision_that_lists_what_changed(tmp_path, lomsong):
     settings = world(tmp_path)
     assert lomsong("run", "--settings", settings)[0] == 0
     late = month_of_tests("2026-10", {("r2c2", "V"): [9.0 + i / 9 for i in range(14)]})
     (tmp_path / "raw/2026-10/late.csv").write_text(late, encoding="utf-8")
-    code, text = lomsong("run", "--settings", settings, "--lang", "en")
+    parts = ("--publish", "tables,report")
+    code, text = lomsong("run", "--settings", settings, *parts, "--lang", "en")
     assert code == 0
     assert "revision 2 of this period; differs from the one before in data" in text
     found = manifest(tmp_path)

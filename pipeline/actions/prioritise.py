@@ -26,19 +26,20 @@ def depth(mean_mbps: pd.Series, target: float) -> pd.Series:
     return ((target - mean_mbps) / target).clip(0, 1)
 
 
-def weight(
-    rows: pd.DataFrame,
-    total_gap: Floats | float,
-    facility: Floats | float,
-    road: Floats | float,
-    cap: int,
-) -> pd.Series:
-    """Product of the factors 1 + excess; what is not known (facilities, roads) weighs 1."""
-    return (
-        (1 + total_gap * rows["gap_class"].eq("total_gap"))
-        * (1 + facility * rows["facility_count"].fillna(0).clip(upper=cap))
-        * (1 + road * rows["has_main_road"].fillna(False).astype("float64"))
+def weight(rows: pd.DataFrame, excess: Floats, cap: int) -> Floats:
+    """Product of the factors 1 + excess; what is not known (facilities, roads) weighs 1.
+
+    `excess`: of total gaps, facilities and roads in the last axis; one weight per row comes back
+    for each of its other axes.
+    """
+    of_rows = (
+        rows["gap_class"].eq("total_gap"),
+        rows["facility_count"].fillna(0).clip(upper=cap),
+        rows["has_main_road"].fillna(False),
     )
+    counts = np.column_stack([column.to_numpy(dtype="float64") for column in of_rows])
+    weights: Floats = np.prod(1 + excess[..., np.newaxis, :] * counts, axis=-1)
+    return weights
 
 
 def score(gaps: pd.DataFrame, target: float, weights: Weights) -> pd.DataFrame:
@@ -57,17 +58,15 @@ def score(gaps: pd.DataFrame, target: float, weights: Weights) -> pd.DataFrame:
     )
     rows["expected_person_gap"] = rows["population"] * rows["depth"] * rows["gap_probability"]
     base = rows["expected_person_gap"].fillna(rows["depth"] * rows["gap_probability"])
-    rows["priority_index"] = base * weight(
-        rows,
-        weights.total_gap_weight,
-        weights.facility_weight,
-        weights.road_weight,
-        weights.facility_cap,
-    )
+    rows["priority_index"] = base * weight(rows, _excess(weights), weights.facility_cap)
     efficiency = rows["priority_index"] / terrain_costs(rows, weights)
     rows["need_rank"] = rank(rows, rows["priority_index"])
     rows["efficiency_rank"] = rank(rows, efficiency)
     return rows
+
+
+def _excess(weights: Weights) -> Floats:
+    return np.array([weights.total_gap_weight, weights.facility_weight, weights.road_weight])
 
 
 def terrain_costs(rows: pd.DataFrame, weights: Weights) -> pd.Series:
@@ -137,18 +136,9 @@ def rank_spread(
         )
     ranks = np.empty_like(base)
     unknown = rows["population"].isna().to_numpy()
+    weighted = base * weight(rows, _excess(weights) * factor, weights.facility_cap)
     for d in range(draws):
-        weighted = (
-            base[d]
-            * weight(
-                rows,
-                weights.total_gap_weight * factor[d, 0],
-                weights.facility_weight * factor[d, 1],
-                weights.road_weight * factor[d, 2],
-                weights.facility_cap,
-            ).to_numpy()
-        )
-        ranks[d, np.lexsort((-weighted, unknown))] = np.arange(1, len(rows) + 1)
+        ranks[d, np.lexsort((-weighted[d], unknown))] = np.arange(1, len(rows) + 1)
     lo, hi = np.percentile(ranks, [5, 95], axis=0)
     return pd.DataFrame(
         {"rank_lo": np.floor(lo).astype("int64"), "rank_hi": np.ceil(hi).astype("int64")},
