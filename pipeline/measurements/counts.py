@@ -141,6 +141,6 @@ def bursts(rows: pl.LazyFrame, valid: pl.LazyFrame, scope: Scope) -> pl.LazyFram
     begins = c("device").ne_missing(c("device").shift()) | c("cell").ne_missing(c("cell").shift())
     begins |= c("time").diff() > gap * 60_000_000
     sittings = some.with_columns(sitting=begins.cum_sum(), month=_month())
-    large = sittings.group_by("sitting").len().filter(c("len") >= least)
-    large = sittings.join(large, on="sitting", how="semi")
-    return large.group_by("zone", "month").agg(bursts=pl.len())
+    tests = sittings.group_by("sitting", "zone", "month").agg(tests=pl.len())
+    large = tests.filter(c("tests").sum().over("sitting") >= least)
+    return large.group_by("zone", "month").agg(bursts=c("tests").sum())

@@ -167,9 +167,12 @@ def rows_of(tests: pl.DataFrame, how: Preparation) -> pl.DataFrame:
         latency_ns=_whole("latency_ms"),
     )  # fmt: skip
     rows = _with_pseudo_devices(rows, salt)
-    by_id = tests["test_id"].hash() ^ pl.Series(salt).gather(source)
     same = reduce(operator.xor, [c(name).hash(seed) for seed, name in enumerate(SAME_TEST)])
-    key = same if by_id.null_count() == len(by_id) else pl.coalesce(by_id, same)
+    test_id = tests["test_id"]
+    by_id = pl.when(pl.lit(test_id.is_not_null())).then(
+        pl.lit(test_id.hash(len(SAME_TEST)) ^ pl.Series(salt).gather(source))
+    )
+    key = same if test_id.null_count() == len(test_id) else by_id.otherwise(same)
     return rows.with_columns(key=key).drop("latitude", "longitude")
 
 

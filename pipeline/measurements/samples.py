@@ -14,6 +14,7 @@ from pipeline.measurements.scope import Scope, Window
 from pipeline.schema.tables import TECHNOLOGIES
 
 UNIT = ["zone", "operator"]  # numbers of commune and operator
+FIGURES = ["bits", "upload_bits", "latency_ns"]
 SAMPLE = ["device", *UNIT, "technology", "cell", "day"]
 FINE = 100_000_000_000  # a mean in Mbit/s is kept to eleven decimals: 90 million fit into a sum
 PER_UNIT = 1_000_000  # bit/s per Mbit/s, ns per ms
@@ -62,15 +63,20 @@ def samples(rows: pl.LazyFrame, scope: Scope) -> pl.LazyFrame:
     ceiling = 10 * PER_UNIT * scope.rules.max_download_mbps
     mobile = rows.filter(is_sound & is_placed & ~c("is_repeat") & c("bits").is_between(1, ceiling))
 
-    def mean(name: str, close: bool = False) -> pl.Expr:
-        figure = pl.when("is_close").then(name) if close else c(name)
-        exact = figure.sum() * (FINE / PER_UNIT) / figure.count()
-        return pl.when(figure.count() > 0).then(exact.round().cast(pl.Int64))
+    close = [pl.when("is_close").then(name).alias(f"close_{name}") for name in FIGURES]
+    figures = [*FIGURES, *(f"close_{name}" for name in FIGURES)]
+    sums = mobile.with_columns(close).group_by(SAMPLE).agg(
+        c("second").min(), c("is_pseudo").any(), c("is_accurate", "is_close").sum(),
+        c(figures).sum(), c(figures).count().name.suffix("_count"), tests=pl.len(),
+    )  # fmt: skip
 
-    return mobile.group_by(SAMPLE).agg(
-        c("day").first().dt.month_start().alias("month"), c("second").min(), c("is_pseudo").any(),
-        c("bits").sum(), tests=pl.len(), accurate=c("is_accurate").sum(), close=c("is_close").sum(),
-        mean=mean("bits"), upload=mean("upload_bits"), latency=mean("latency_ns"),
-        close_mean=mean("bits", close=True), close_upload=mean("upload_bits", close=True),
-        close_latency=mean("latency_ns", close=True),
+    def mean(name: str) -> pl.Expr:
+        exact = c(name) * (FINE / PER_UNIT) / c(f"{name}_count")
+        return pl.when(c(f"{name}_count") > 0).then(exact.round().cast(pl.Int64))
+
+    return sums.select(
+        *SAMPLE, "second", "is_pseudo", "tests", "bits", month=c("day").dt.month_start(),
+        accurate="is_accurate", close="is_close", mean=mean("bits"), upload=mean("upload_bits"),
+        latency=mean("latency_ns"), close_mean=mean("close_bits"),
+        close_upload=mean("close_upload_bits"), close_latency=mean("close_latency_ns"),
     )  # fmt: skip
