@@ -21,11 +21,11 @@ from scipy import stats
 
 from benchmarks import provinces
 from benchmarks.calibration_report import promises, write_report
+from pipeline.config.run_context import RunContext
 from pipeline.config.settings import Settings
 from pipeline.hexgrid import hexes
 from pipeline.journey import judge_month
 from pipeline.measurements import locate
-from pipeline.publish.manifest import Journal
 from pipeline.schema.periods import Period
 from pipeline.schema.tables import ALL
 from pipeline.verdicts import statistics
@@ -41,7 +41,7 @@ def judged(task: tuple[str, int]) -> pd.DataFrame:
     """One province → its units: truth, verdict, figures, and what naive pipelines would have said."""
     regime, seed = task
     inputs, province = provinces.draw(regime, seed)
-    status = judge_month(inputs, SETTINGS, PERIOD, Journal()).tables["commune_status"]
+    status = judge_month(inputs, RunContext(SETTINGS, PERIOD)).tables["commune_status"]
     rows = (
         status[status["operator"] != ALL]
         .merge(province.truth, on=UNIT)
@@ -86,10 +86,7 @@ def intervals(task: tuple[str, int]) -> pd.DataFrame:
     from pipeline.sources.previous_runs import no_ledger
 
     inputs, province = provinces.draw(regime, seed)
-    inputs = journey._in_memory(inputs, SETTINGS)
-    evidence, *_ = journey._evidence_of(
-        inputs, SETTINGS, PERIOD, PERIOD.window(3), no_ledger(), journey.silent
-    )
+    evidence = journey.measure(inputs, RunContext(SETTINGS, PERIOD), no_ledger()).evidence
     truth = province.truth.set_index(UNIT)["true_mean_mbps"]
     generator = np.random.default_rng([7, seed, len(regime)])
     found = []
@@ -180,7 +177,7 @@ def growth(task: tuple[float, int]) -> tuple[float, float, float]:
         spread=provinces.PLAIN,
     )
     inputs = provinces.inputs_of(area, province.tests)
-    status = judge_month(inputs, SETTINGS, PERIOD, Journal()).tables["commune_status"]
+    status = judge_month(inputs, RunContext(SETTINGS, PERIOD)).tables["commune_status"]
     named = status[status["operator"] != ALL]
     return (
         devices,

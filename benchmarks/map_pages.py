@@ -24,14 +24,15 @@ import numpy as np
 import pandas as pd
 import shapely
 
+from pipeline.config.run_context import RunContext
 from pipeline.config.settings import Settings, read_settings
 from pipeline.demo.province import write_demo
 from pipeline.hexgrid import hexes
 from pipeline.journey import judge_month, read
-from pipeline.publish import _about
+from pipeline.publish import maps
+from pipeline.publish.about import about_of
 from pipeline.publish.gap_map import palette
-from pipeline.publish.manifest import Journal
-from pipeline.publish.maps import Maps
+from pipeline.publish.picture import verdict_picture
 from pipeline.schema.fields import ALL
 from pipeline.schema.month import Month
 from pipeline.schema.periods import Period
@@ -48,7 +49,7 @@ def month_of_cells(cell_count: int, density: str) -> tuple[Month, Settings]:
         write_demo(Path(folder), test_count=30_000, seed=1)
         settings = read_settings(Path(folder) / "settings.toml")
         inputs = read(settings)
-    month = judge_month(inputs, settings, Period.parse(PERIOD), Journal())
+    month = judge_month(inputs, RunContext(settings, Period.parse(PERIOD)))
     tables = {**month.tables, "hex_status": drawn_cells(month, cell_count, density)}
     tables["gap_areas"] = tables["gap_areas"].head(0)
     return Month(**{**month.__dict__, "tables": tables}), settings
@@ -106,7 +107,9 @@ def drawn_cells(month: Month, cell_count: int, density: str) -> gpd.GeoDataFrame
 
 def write_ours(path: Path, month: Month, settings: Settings) -> None:
     """The project's page with its picture, as a run writes it."""
-    Maps(month, settings, _about(month, settings, []), []).write(path)
+    about = about_of(month, settings, {"revision": 1, "revisions": []})
+    picture = verdict_picture(month.communes, month.tables, about)
+    maps.write_page(path, month, about, picture)
 
 
 def write_peer(path: Path, month: Month, kind: str) -> None:

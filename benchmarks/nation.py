@@ -12,15 +12,14 @@ import pickle
 import subprocess
 import sys
 import tempfile
-from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 
 from benchmarks import provinces
+from pipeline.config.run_context import RunContext
 from pipeline.config.settings import Settings
-from pipeline.journey import judge_month, silent
-from pipeline.publish import publish_month
-from pipeline.publish.manifest import Journal
+from pipeline.journey import judge_month
+from pipeline.publish import Outputs, publish_month
 from pipeline.schema.periods import Period
 
 PARTS = {
@@ -46,13 +45,11 @@ def main() -> int:
         f"{len(inputs.tests):,} tests, {len(area):,} communes × {len(provinces.OPERATORS)} operators"
     )
     began = perf_counter()
-    month = judge_month(inputs, settings, Period.parse("2026-10"), Journal())
+    month = judge_month(inputs, RunContext(settings, Period.parse("2026-10")))
     print(f"judged in {perf_counter() - began:.1f} s")
     with tempfile.TemporaryDirectory() as folder:
         judged = Path(folder) / "judged"
-        judged.write_bytes(
-            pickle.dumps((month, replace(inputs, tests=inputs.tests.head(0)), settings))
-        )
+        judged.write_bytes(pickle.dumps((month, settings)))
         for what in PARTS:
             subprocess.run(
                 [sys.executable, "-m", "benchmarks.nation", str(judged), what], check=True
@@ -62,16 +59,16 @@ def main() -> int:
 
 def published(judged: Path, what: str) -> int:
     """Publish what was judged, in this process alone."""
-    month, inputs, settings = pickle.loads(judged.read_bytes())  # noqa: S301 - written a moment ago, above
-    journal, began = Journal(), perf_counter()
-    publish_month(month, inputs, [], settings, judged.parent, PARTS[what], journal, silent, silent)
+    month, settings = pickle.loads(judged.read_bytes())  # noqa: S301 - written a moment ago, above
+    context, began = RunContext(settings, month.period), perf_counter()
+    publish_month(month, context, Outputs(judged.parent, PARTS[what]))
     # the process's own high-water mark: what getrusage tells is the parent's, where that was higher
     status = Path("/proc/self/status").read_text()
     peak = (
         int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM")))
         / 1024
     )
-    print(f"{what}: {perf_counter() - began:.1f} s, {peak:.0f} MB; {journal.seconds}")
+    print(f"{what}: {perf_counter() - began:.1f} s, {peak:.0f} MB; {context.timer.seconds}")
     return 0
 
 

@@ -12,7 +12,7 @@ import pandas as pd
 import shapely
 
 from pipeline.demo.simulate import Operator, Province, Spread, draw_province
-from pipeline.schema.tables import TABLES, typed
+from pipeline.schema.tables import TABLES, with_declared_dtypes
 from pipeline.sources.inputs import Inputs
 
 MONTHS = ("2026-08", "2026-09", "2026-10")
@@ -88,7 +88,9 @@ def communes(count: int = 38, columns: int = 7, side: float = 0.15) -> gpd.GeoDa
             "geometry": shapes,
         }
     )
-    return gpd.GeoDataFrame(typed("communes", frame), geometry="geometry", crs="EPSG:4326")
+    return gpd.GeoDataFrame(
+        with_declared_dtypes("communes", frame), geometry="geometry", crs="EPSG:4326"
+    )
 
 
 def draw(name: str, seed: int) -> tuple[Inputs, Province]:
@@ -118,6 +120,6 @@ def inputs_of(area: gpd.GeoDataFrame, drawn: pd.DataFrame) -> Inputs:
         operator_met=drawn["operator"],
         unreadable="",
     )
-    tests = typed("tests", rows.reindex(columns=list(TABLES["tests"])))
-    tiles = typed("tiles", pd.DataFrame({c: [] for c in TABLES["tiles"]}))
+    tests = with_declared_dtypes("tests", rows.reindex(columns=list(TABLES["tests"])))
+    tiles = with_declared_dtypes("tiles", pd.DataFrame({c: [] for c in TABLES["tiles"]}))
     return Inputs(area, tests, tiles, [], [], [], {"simulated": 1})

@@ -475,6 +475,6 @@ def _letters(lang: texts.Lang) -> Iterator[None]:
     else:
         return
     for one in faults:
-        typer.echo(f"{texts.line('fault', lang)}: {texts.letter(one, lang)}", err=True)
+        typer.echo(f"{texts.line('fault', lang)}: {texts.error_message(one, lang)}", err=True)
     typer.echo(texts.line("faults_left", lang, count=len(faults)), err=True)
     raise typer.Exit(2)

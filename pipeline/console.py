@@ -38,7 +38,9 @@ def progress_shown(lang: texts.Lang) -> Iterator[tuple[Log, Progress]]:
 
         def log(line: str, /, **values: object) -> None:
             if line == "warning":
-                text = f"{texts.line('warning', lang)}: {texts.letter(values['fault'], lang)}"  # type: ignore[arg-type]
+                text = (
+                    f"{texts.line('warning', lang)}: {texts.error_message(values['fault'], lang)}"  # type: ignore[arg-type]
+                )
             else:
                 text = texts.line(line, lang, **values)
             if bar.disable:

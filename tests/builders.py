@@ -12,13 +12,15 @@ import shapely
 from typer.testing import CliRunner
 
 from pipeline import cli
+from pipeline.config.output_settings import Report
 from pipeline.config.settings import Evidence, Settings
 from pipeline.engine.local import Local
 from pipeline.measurements.prepare import facts_in, locate_all
 from pipeline.measurements.scope import question_of
+from pipeline.publish.about import About
 from pipeline.publish.gap_map.columns import decoded
 from pipeline.schema.periods import Period
-from pipeline.schema.tables import checked, typed
+from pipeline.schema.tables import validated, with_declared_dtypes
 from pipeline.sources.deliveries import Part
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -52,7 +54,9 @@ def squares(
         }
     )
     return gpd.GeoDataFrame(
-        checked("communes", typed("communes", frame)), geometry="geometry", crs="EPSG:4326"
+        validated("communes", with_declared_dtypes("communes", frame)),
+        geometry="geometry",
+        crs="EPSG:4326",
     )
 
 
@@ -234,3 +238,30 @@ def facts_of_tests(
         located, account.operators, set(account.months), first, when, window, places, settings
     )
     return facts_in(located, question.scope), question, located
+
+
+def about(period: str, **changes: object) -> About:
+    """What outputs of a small month say of themselves."""
+    plain = {
+        "period": Period.parse(period),
+        "window": [period],
+        "area": "Lai Châu",
+        "technology": "4G",
+        "target_mbps": 40.0,
+        "target_source": "",
+        "notice": "",
+        "lang": "vi",
+        "vintage": "test",
+        "licences": [],
+        "results": {},
+        "rules": {},
+        "min_devices": 3,
+        "labels": [],
+        "operator_files": {},
+        "excel_vi": False,
+        "letterhead": Report(),
+        "official_test_count": 300,
+        "revision": 1,
+        "revisions": [],
+    }
+    return About(**{**plain, **changes})

@@ -13,7 +13,7 @@ from pipeline.config.settings import Settings
 from pipeline.measurements import clean, tile_values
 from pipeline.measurements.evidence import units_of_facts
 from pipeline.measurements.prepare import books_of, rejects_of
-from pipeline.schema.tables import REJECT_REASONS, TABLES, checked, typed
+from pipeline.schema.tables import REJECT_REASONS, TABLES, validated, with_declared_dtypes
 from tests.builders import facts_of_tests
 
 ONE_MONTH = {"evidence": {"window_months": 1, "widened_months": ()}}
@@ -34,7 +34,7 @@ def rows_of(*changes: dict) -> pd.DataFrame:
     ]
     frame = pd.DataFrame(rows)
     frame["measured_at"] = pd.to_datetime(frame["measured_at"], utc=True)
-    return typed("tests", frame)
+    return with_declared_dtypes("tests", frame)
 
 
 def examined(tests: pd.DataFrame) -> tuple[list[str | None], pd.DataFrame]:
@@ -305,12 +305,12 @@ def test_a_large_table_is_held_to_its_dtypes_and_its_first_rows():
     good = pd.DataFrame(
         {"source_file": "f", "source_row": np.arange(2, 60_002), "reject_reason": "bad_time"}
     )
-    good = typed("rejects", good)
-    assert checked("rejects", good) is not None
+    good = with_declared_dtypes("rejects", good)
+    assert validated("rejects", good) is not None
     with pytest.raises(SchemaErrors):
-        checked("rejects", good.astype({"source_row": "float64"}))
+        validated("rejects", good.astype({"source_row": "float64"}))
     with pytest.raises(SchemaErrors):
-        checked(
+        validated(
             "rejects",
             good.assign(reject_reason=good["reject_reason"].mask(good.index == 5, "whim")),
         )

@@ -1,4 +1,4 @@
-"""Old names for the new communes: n to n, and letters where the file is not one."""
+"""Old names for the new communes: n to n, and error messages where the file is not one."""
 
 from __future__ import annotations
 

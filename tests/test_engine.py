@@ -22,10 +22,10 @@ from hypothesis import strategies as st
 
 from benchmarks import crowd, naive
 from pipeline import journey
+from pipeline.config.run_context import RunContext
 from pipeline.config.settings import Settings, read_settings
 from pipeline.engine.dask_cluster import Cluster
 from pipeline.engine.local import BUCKETS, Local, LocalRows, by_bucket, shards_of, stacked
-from pipeline.publish.manifest import Journal
 from pipeline.schema.periods import Period
 from tests.builders import squares, write_boundaries
 
@@ -62,7 +62,7 @@ def written(folder: Path, rows: pd.DataFrame, count: int, suffix: str = "parquet
 
 def judged(chosen: Settings, engine) -> journey.Month:
     inputs = journey.read(chosen, engine=engine)
-    month = journey.judge_month(inputs, chosen, Period.parse("2026-10"), Journal())
+    month = journey.judge_month(inputs, RunContext(chosen, Period.parse("2026-10")))
     inputs.rows.close()
     return month
 

@@ -30,6 +30,7 @@ def test_every_gate_has_its_sentence_in_both_languages():
         assert vietnamese != english
 
 
+@pytest.mark.slow
 def test_the_demo_is_explained_row_by_row_with_the_tables_figures(demo_outputs, lomsong):
     status = pd.read_parquet(demo_outputs / "tables/commune_status.parquet")
     for code in status["commune_code"].unique():
@@ -150,6 +151,7 @@ def test_equal_runs_are_reported_as_equal(base, lomsong, tmp_path):
     assert "0 of " in text
 
 
+@pytest.mark.slow
 def test_a_changes_cause_is_data_settings_boundary_or_rule(base, lomsong, tmp_path):
     text = compared(lomsong, base, changed(lomsong, tmp_path, "data", PLAN | {("r1c1", "V"): SLOW}))
     assert "they differ in data: " in text

@@ -11,7 +11,7 @@ import pytest
 from pipeline.actions.monthly import month_tables, participation
 from pipeline.config.settings import Settings
 from pipeline.schema.periods import Period
-from pipeline.schema.tables import TABLES, typed
+from pipeline.schema.tables import TABLES, with_declared_dtypes
 from tests.builders import facts_of_tests, squares, write_world
 from tests.test_cli import ONE_MONTH
 
@@ -42,7 +42,7 @@ def table_of(rows: list[dict]) -> pd.DataFrame:
         measured_at=at,
         unreadable="",
     )
-    return typed("tests", table.reindex(columns=list(TABLES["tests"])))
+    return with_declared_dtypes("tests", table.reindex(columns=list(TABLES["tests"])))
 
 
 def rows_of_plan(plan: dict[tuple[str, str], list[tuple[int, str, str, str]]]) -> pd.DataFrame:
@@ -140,7 +140,7 @@ def test_the_present_pace_says_when(counts, reach, month):
     assert pd.isna(found["expected_month"]) == (month is None)
 
 
-def test_signs_of_a_campaign_are_told_apart():
+def test_signs_of_a_campaign_are_distinguished():
     bursts = [(1 + i // 5, f"09:{i % 5:02d}", f"d{i // 5}", f"c{i // 5}") for i in range(25)]
     office = [(1 + i % 20, f"{8 + i % 12:02d}:00", f"d{i}", "office") for i in range(25)]
     end = [(29 + i % 3, f"{8 + i % 12:02d}:00", f"d{i}", f"c{i}") for i in range(25)]

@@ -17,8 +17,11 @@ from hypothesis import strategies as st
 
 from pipeline.actions import gaps
 from pipeline.actions.gap_tables import Gaps, gap_tables
+from pipeline.config.rules import rules_of
 from pipeline.config.settings import Settings
 from pipeline.hexgrid import hexes
+from pipeline.measurements.evidence import Evidence
+from pipeline.schema.month import AreaPeriod
 from pipeline.schema.periods import Period
 from pipeline.sources.previous_runs import no_ledger
 from pipeline.verdicts import statistics
@@ -177,18 +180,22 @@ def samples_in(cells: list[str], month: str, commune: str = "r0c0") -> pd.DataFr
 def gaps_of(cells: list[str], month: str, former: pd.DataFrame, commune: str = "r0c0") -> Gaps:
     weak = pd.DataFrame({"hex_id": cells, "operator": "A"})
     prior = statistics.Prior(3.6, 0.2, 0.3, 0.01)
-    return gap_tables(
-        weak,
+    nothing = pd.DataFrame()
+    evidence = Evidence(
+        nothing,
+        nothing,
         devices_in(cells, commune),
         samples_in(cells, month, commune),
-        former,
-        {"A": prior},
-        squares(),
-        Period.parse(month),
-        1,
-        Settings(),
-        pd.Series(dtype="float64"),
+        operators=["A"],
+        present=set(),
+        window_months=1,
+        is_tiles=False,
+        sample_count=0,
+        device_count=0,
+        last_date=None,
     )
+    area = AreaPeriod(squares(), Period.parse(month))
+    return gap_tables(weak, evidence, former, {"A": prior}, area, rules_of(Settings()))
 
 
 def test_areas_that_grow_together_and_part_again_keep_their_ids():
@@ -257,7 +264,7 @@ HERE = "r0c0/unstated/A/1"
 
 
 def world(folder, here: dict[str, list[float] | None]):
-    """A file of settings and months in which commune r0c0 tests as told (None: nobody tests)."""
+    """A file of settings and months in which commune r0c0 tests as given (None: nobody tests)."""
     plans = {month: OTHERS | ({("r0c0", "A"): x} if x else {}) for month, x in here.items()}
     return write_world(folder, {m: month_of_tests(m, plan) for m, plan in plans.items()}, ONE_MONTH)
 

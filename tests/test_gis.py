@@ -181,13 +181,13 @@ def test_kml_holds_every_gap_area_with_its_figures(pack, demo_outputs):
     space = {"k": "http://www.opengis.net/kml/2.2"}
     marks = tree.findall(".//k:Placemark", space)
     assert len(marks) == len(areas)
-    told = {
+    shown = {
         m.find("k:name", space).text.split(" · ")[1]: m.find("k:description", space).text
         for m in marks
     }
     for row in areas.itertuples():
-        assert f"Trung bình (Mbps): {texts.number(row.mean_mbps, 'vi', 2)}" in told[row.gap_id]
-        assert texts.word(row.state, "vi") in told[row.gap_id]
+        assert f"Trung bình (Mbps): {texts.number(row.mean_mbps, 'vi', 2)}" in shown[row.gap_id]
+        assert texts.word(row.state, "vi") in shown[row.gap_id]
 
 
 def test_geoparquet_is_of_version_1_1(demo_outputs):

@@ -111,7 +111,7 @@ def test_every_fault_has_words_in_both_languages_and_every_word_a_use():
         holes = re.compile(r"\{(\w+)\}")
         assert set(holes.findall(vietnamese)) == set(holes.findall(english))
         assert vietnamese != english
-    lines = set(re.findall(r"""(?:tell|texts\.line)\(\s*["'](\w+)["']""", code))
+    lines = set(re.findall(r"""(?:log|texts\.line)\(\s*["'](\w+)["']""", code))
     assert lines <= set(texts.LINES)
 
 
@@ -165,9 +165,9 @@ def test_the_guards_on_tables_fire():
     import pandas as pd
 
     good = pd.DataFrame({"source_file": ["a"], "source_row": [2], "reject_reason": ["duplicate"]})
-    assert len(tables.checked("rejects", tables.typed("rejects", good))) == 1
+    assert len(tables.validated("rejects", tables.with_declared_dtypes("rejects", good))) == 1
     with pytest.raises(AssertionError, match="lacks"):
-        tables.checked("rejects", good.drop(columns="reject_reason"))
+        tables.validated("rejects", good.drop(columns="reject_reason"))
     for bad in (
         good.assign(reject_reason="because"),
         good.assign(source_row=0),
@@ -175,4 +175,4 @@ def test_the_guards_on_tables_fire():
         good.assign(source_row="2"),
     ):
         with pytest.raises(Exception, match=r"(?i)schema|isin|greater|unique|dtype"):
-            tables.checked("rejects", bad)
+            tables.validated("rejects", bad)

@@ -8,11 +8,9 @@ import json
 import os
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline import cli
 from pipeline.demo.province import write_demo
 from pipeline.publish import guard
 from pipeline.publish.gap_map.columns import decoded
@@ -234,6 +232,7 @@ def test_the_same_run_twice_gives_equal_bytes(tmp_path, demo, demo_outputs):
     assert {path.split("/")[0] for path in one} == {"tables", "maps", "gis", "packs", "report"}
 
 
+@pytest.mark.slow
 def test_the_same_demo_twice_gives_equal_bytes_and_another_seed_others(tmp_path):
     for name, seed in (("a", 3), ("b", 3), ("c", 4)):
         write_demo(tmp_path / name, test_count=800, seed=seed)
@@ -478,8 +477,6 @@ def test_help_starts_without_the_heavy_packages():
 
     code = "import sys, pipeline.cli; sys.exit(any(m in sys.modules for m in ('pandas', 'geopandas', 'scipy', 'folium', 'numpy')))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
-    assert cli.app is not None
-    assert np.isfinite(squares()["area_km2"]).all()
 
 
 def test_an_operator_called_all_is_not_taken_for_the_pooled_rows(lomsong, tmp_path):

@@ -10,12 +10,12 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from pipeline.config.run_context import RunContext
 from pipeline.config.settings import Settings
 from pipeline.journey import judge_month
-from pipeline.publish.manifest import Journal
-from pipeline.schema.tables import TABLES, typed
+from pipeline.schema.tables import TABLES, with_declared_dtypes
 from pipeline.sources.inputs import Inputs, chosen_period
-from pipeline.verdicts import result_tables, statistics
+from pipeline.verdicts import statistics
 from tests.builders import centre, device_frame, squares
 
 COMMUNES = squares()
@@ -45,14 +45,14 @@ def table_of(rows: list[tuple[str, str, int, int, int, float]], *, files: int = 
             for i, (code, operator, device, day, hour, speed) in enumerate(rows)
         ]
     )
-    return typed("tests", frame.reindex(columns=list(TABLES["tests"])))
+    return with_declared_dtypes("tests", frame.reindex(columns=list(TABLES["tests"])))
 
 
 def judged(tests: pd.DataFrame, **change) -> Mapping[str, pd.DataFrame]:
     rules = Settings.model_validate({"priority": {"draws": 20}} | change)
-    tiles = typed("tiles", pd.DataFrame({c: [] for c in TABLES["tiles"]}))
+    tiles = with_declared_dtypes("tiles", pd.DataFrame({c: [] for c in TABLES["tiles"]}))
     inputs = Inputs(COMMUNES, tests, tiles, [], [], [], {"s": 1})
-    return judge_month(inputs, rules, chosen_period(inputs, rules, "2026-10"), Journal()).tables
+    return judge_month(inputs, RunContext(rules, chosen_period(inputs, rules, "2026-10"))).tables
 
 
 row = st.tuples(
@@ -189,14 +189,12 @@ def test_q_values_keep_the_order_and_never_fall_below_p(p, data):
     assert inside["q"].is_monotonic_increasing or np.allclose(inside["q"], inside["q"].cummax())
 
 
-def test_months_of_the_window_that_the_data_lack_are_told():
+def test_months_of_the_window_that_the_data_lack_are_warned_about():
     rules = Settings()
     tests = table_of([("r0c0", "V", 0, 1, 3, 10.0)])
-    tiles = typed("tiles", pd.DataFrame({c: [] for c in TABLES["tiles"]}))
+    tiles = with_declared_dtypes("tiles", pd.DataFrame({c: [] for c in TABLES["tiles"]}))
     inputs = Inputs(COMMUNES, tests, tiles, [], [], [], {"s": 1})
-    month = judge_month(inputs, rules, chosen_period(inputs, rules, None), Journal())
+    month = judge_month(inputs, RunContext(rules, chosen_period(inputs, rules, None)))
     assert [w.values["found"] for w in month.warnings if w.code == "months_missing"] == [
         ["2026-08", "2026-09"]
     ]
-    assert isinstance(month.tables["commune_status"], pd.DataFrame)
-    assert result_tables.UNIT == ["commune_code", "operator"]

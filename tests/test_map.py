@@ -340,8 +340,8 @@ def test_why_says_what_explain_says(opened, demo_outputs, lang):
                     areas["commune_code"].eq(code) & areas["operator"].eq(row["operator"]), "gap_id"
                 ]
             )
-            told = explanation(row, run.manifest["settings"], gaps, lang)[1:]
-            assert cards[row["operator"]] == [line.strip() for line in told]
+            expected = explanation(row, run.manifest["settings"], gaps, lang)[1:]
+            assert cards[row["operator"]] == [line.strip() for line in expected]
             compared += 1
     assert compared == 190
 
@@ -550,7 +550,7 @@ def test_the_map_can_be_used_by_keyboard(opened):
     "choice",
     ["", "#operator=Viettel&view=mean&commune=03390", "#operator=MobiFone&table=1&lang=en"],
 )
-def test_nothing_shuts_anybody_out(browser, demo_outputs, size, choice):
+def test_axe_finds_no_barrier(browser, demo_outputs, size, choice):
     """axe: WCAG 2 A and AA (2.0 to 2.2) and its best practices."""
     seen = Seen(
         browser,

@@ -101,7 +101,7 @@ def test_a_stored_figure_is_of_the_figures_class_and_near_it(values):
     ].all()
 
 
-def test_what_has_no_figure_is_missing_and_what_cannot_be_is_ours_to_mend():
+def test_what_has_no_figure_is_missing_and_what_cannot_be_fails():
     assert scaled(pd.Series([np.nan, np.inf, 1e30]), 1000).tolist() == [0, 0, 0]
     with pytest.raises(AssertionError):
         scaled(pd.Series([-1.0]), 10)

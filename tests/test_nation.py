@@ -14,9 +14,11 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from pipeline.config.rules import rules_of
 from pipeline.config.settings import Settings
 from pipeline.hexgrid.hexes import cells_of_points
 from pipeline.measurements.evidence import Evidence
+from pipeline.schema.month import AreaPeriod
 from pipeline.schema.periods import Period
 from pipeline.verdicts import hex_tables
 from tests.builders import HEADINGS, page_table, read_page, run_lomsong, squares, write_boundaries
@@ -164,13 +166,13 @@ def test_a_coarse_cell_does_not_give_away_a_small_group_among_its_finer_cells(sm
         (b, "V", f"x{i}", 5.0) for i in range(small)
     ]
     rows += [(cell, "W", f"w{cell}{i}", 30.0) for cell in (a, b) for i in range(4)]
-    settings = Settings.model_validate({"publish": {"max_map_cells": 1}})
-    evidence, period, communes = hand_made(rows), Period.parse("2026-10"), squares()
-    figures = hex_tables.hex_figures(evidence, {}, settings)
+    rules = rules_of(Settings.model_validate({"publish": {"max_map_cells": 1}}))
+    evidence, area = hand_made(rows), AreaPeriod(squares(), Period.parse("2026-10"))
+    figures = hex_tables.hex_figures(evidence, {}, rules)
     nothing = pd.DataFrame({"hex_id": [], "operator": [], "gap_id": []}, dtype="str")
     people = pd.Series(np.nan, index=pd.Index([], dtype="str"))
-    fine = hex_tables.hex_status(figures, nothing, communes, period, 3, 3, people)
-    coarse = hex_tables.coarser_cells(evidence, {}, fine, communes, period, settings)
+    fine = hex_tables.hex_status(figures, nothing, people, area, 3, 3)
+    coarse = hex_tables.coarser_cells(evidence, {}, fine, area, rules)
     assert isinstance(coarse, gpd.GeoDataFrame)
     assert set(coarse["h3_resolution"]) == {5}
     found = coarse.set_index("operator")[SPEEDS]
@@ -191,11 +193,9 @@ def test_few_cells_need_no_coarser_ones():
             for i in range(4)
         ]
     )
-    figures = hex_tables.hex_figures(evidence, {}, Settings())
+    area, rules = AreaPeriod(squares(), Period.parse("2026-10")), rules_of(Settings())
+    figures = hex_tables.hex_figures(evidence, {}, rules)
     nothing = pd.DataFrame({"hex_id": [], "operator": [], "gap_id": []}, dtype="str")
     people = pd.Series(np.nan, index=pd.Index([], dtype="str"))
-    fine = hex_tables.hex_status(figures, nothing, squares(), Period.parse("2026-10"), 3, 3, people)
-    assert (
-        hex_tables.coarser_cells(evidence, {}, fine, squares(), Period.parse("2026-10"), Settings())
-        is None
-    )
+    fine = hex_tables.hex_status(figures, nothing, people, area, 3, 3)
+    assert hex_tables.coarser_cells(evidence, {}, fine, area, rules) is None

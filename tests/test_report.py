@@ -20,11 +20,8 @@ from pipeline.publish.gap_map import palette
 from pipeline.publish.report import office
 from pipeline.publish.report.letterhead import area_title, letterhead
 from pipeline.schema import texts
-from pipeline.schema.periods import Period
-from tests.builders import month_of_tests, squares, write_boundaries, write_world
+from tests.builders import about, month_of_tests, squares, write_boundaries, write_world
 from tests.test_cli import ONE_MONTH
-
-ABOUT = {"area": "Lai Châu", "technology": "4G", "period_label": "10/2026", "notice": ""}
 
 
 def report_of(folder: Path):
@@ -239,18 +236,15 @@ def test_the_layout_is_the_decrees(demo_outputs):
 
 
 def test_authorities_are_those_of_the_time_and_the_settings_have_the_last_word():
-    now = letterhead(Report(), Period.parse("2025-03"), ABOUT, ["V"], "vi")
-    before = letterhead(Report(), Period.parse("2025-02"), ABOUT, ["V"], "vi")
+    now = letterhead(Report(), about("2025-03"), ["V"])
+    before = letterhead(Report(), about("2025-02"), ["V"])
     assert (now.authority, before.authority) == (
         "Sở Khoa học và Công nghệ",
         "Sở Thông tin và Truyền thông",
     )
     assert "Bộ Thông tin và Truyền thông" in before.addressees[1]
     assert before.date_text == "ngày 15 tháng 03 năm 2025"
-    assert (
-        letterhead(Report(), Period.parse("2026-12"), ABOUT, [], "vi").date_text
-        == "ngày 15 tháng 01 năm 2027"
-    )
+    assert letterhead(Report(), about("2026-12"), []).date_text == "ngày 15 tháng 01 năm 2027"
     given = Report(
         authority="Sở X",
         number="12",
@@ -260,7 +254,7 @@ def test_authorities_are_those_of_the_time_and_the_settings_have_the_last_word()
         date="hôm nay",
         place="Y",
     )
-    head = letterhead(given, Period.parse("2026-10"), ABOUT, [], "vi")
+    head = letterhead(given, about("2026-10"), [])
     assert (head.authority, head.number, head.sign, head.signer_name) == (
         "Sở X",
         "12",
@@ -302,6 +296,7 @@ def world(tmp_path: Path, count: int, plan: dict, settings: str = "") -> Path:
     return file
 
 
+@pytest.mark.slow
 def test_one_commune_gives_a_report(tmp_path, lomsong):
     file = world(tmp_path, 1, {("r0c0", "V"): [10.0 + i / 3 for i in range(14)]})
     code, text = lomsong("run", "--settings", file, "--publish", "report")
@@ -311,6 +306,7 @@ def test_one_commune_gives_a_report(tmp_path, lomsong):
     assert "Chưa có kết quả của kỳ trước để so sánh." in body_text(document)
 
 
+@pytest.mark.slow
 def test_two_hundred_communes_give_a_report(tmp_path, lomsong):
     codes = [f"r{r}c{c}" for r in range(4) for c in range(4)]
     file = world(tmp_path, 200, {(code, "V"): [10.0 + i for i in range(12)] for code in codes})
@@ -318,6 +314,7 @@ def test_two_hundred_communes_give_a_report(tmp_path, lomsong):
     assert len(cells(table_after(report_of(tmp_path / "outputs/2026-10"), "Bảng 2."))) == 201
 
 
+@pytest.mark.slow
 def test_no_usable_test_at_all_gives_a_report(tmp_path, lomsong):
     file = write_world(tmp_path, {"2026-10": month_of_tests("2026-10", {("r0c0", "V"): [10.0] * 3}, technology="3G")}, "[operators]\nV = []\n[report]\npdf = false\n")  # fmt: skip
     code, text = lomsong("run", "--settings", file, "--publish", "report")

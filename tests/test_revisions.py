@@ -8,6 +8,7 @@ import json
 
 import docx
 import pandas as pd
+import pytest
 
 from tests.builders import month_of_tests, write_world
 
@@ -34,6 +35,7 @@ def test_the_same_again_is_the_same_revision(tmp_path, lomsong):
         assert (manifest(tmp_path)["revision"], manifest(tmp_path)["revisions"]) == (1, [])
 
 
+@pytest.mark.slow
 def test_late_data_make_a_revision_that_lists_what_changed(tmp_path, lomsong):
     settings = world(tmp_path)
     assert lomsong("run", "--settings", settings)[0] == 0

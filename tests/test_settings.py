@@ -10,7 +10,7 @@ import pytest
 from pipeline.config.settings import Settings, read_settings
 from pipeline.schema.errors import UserFault
 from pipeline.schema.periods import Period
-from pipeline.schema.texts import letter
+from pipeline.schema.texts import error_message
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -19,7 +19,7 @@ def faults_of(tmp_path, text: str) -> list[str]:
     (tmp_path / "s.toml").write_text(text, encoding="utf-8")
     with pytest.raises(UserFault) as caught:
         read_settings(tmp_path / "s.toml")
-    return [letter(f, "en") for f in caught.value.faults]
+    return [error_message(f, "en") for f in caught.value.faults]
 
 
 def test_every_fault_at_once_with_its_line(tmp_path):

@@ -41,6 +41,7 @@ def measured(province: simulate.Province) -> pd.Series:
     return phones.groupby(UNIT).mean()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "change",
     [

@@ -128,6 +128,7 @@ def test_people_of_a_cell_are_its_part_of_each_commune(tmp_path):
     assert np.isnan(unknown["west"])
 
 
+@pytest.mark.slow
 def test_people_over_all_cells_are_the_communes_people_on_the_real_raster(shared):
     rules = Boundaries(code_column="code", name_column="fullName").model_dump(exclude={"path"})
     communes, _ = boundaries.read_communes(

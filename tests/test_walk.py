@@ -15,7 +15,7 @@ from pipeline.config.settings import Settings
 from pipeline.hexgrid import groups
 from pipeline.measurements import sample_facts
 from pipeline.measurements.evidence import units_of_facts
-from pipeline.schema.tables import typed
+from pipeline.schema.tables import with_declared_dtypes
 from tests.builders import facts_of_tests, squares
 
 COMMUNES = squares(columns=3, rows=2, side=0.15)
@@ -42,7 +42,7 @@ def rows_as_tests(rows: list[tuple]) -> pd.DataFrame:
         "upload_mbps",
     ]
     frame = pd.DataFrame(rows, columns=names)
-    return typed("tests", frame.assign(
+    return with_declared_dtypes("tests", frame.assign(
         measured_at=pd.to_datetime(NEAR) + pd.to_timedelta(frame["tens"] * 10, unit="min"), longitude=103.05, latency_ms=20.0,
         source="s", source_file="f", source_row=np.arange(2, len(frame) + 2), location_accuracy_m=10.0, test_id=None,
         jitter_ms=np.nan, signal_dbm=np.nan, unreadable="",
@@ -133,7 +133,9 @@ def test_machine_code_finds_what_the_loops_as_they_stand_find(tmp_path, monkeypa
         "source_row": np.arange(2, len(rows) + 2),
         "test_id": None,
     }
-    rows = typed("tests", rows.assign(**about, jitter_ms=np.nan, signal_dbm=np.nan, unreadable=""))
+    rows = with_declared_dtypes(
+        "tests", rows.assign(**about, jitter_ms=np.nan, signal_dbm=np.nan, unreadable="")
+    )
     met = []
     monkeypatch.setattr(
         sample_facts, "compiled", lambda loop: met.append(loop.__name__) or groups._compiled(loop)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from pipeline.schema.tables import checked, typed
+from pipeline.schema.tables import validated, with_declared_dtypes
 
 TREND_MONTHS = 6  # months that the pace is taken from
 FAR_MONTHS = 60  # what is reached later than that is never reached
@@ -33,7 +33,7 @@ def measure_first(rows: pd.DataFrame) -> pd.DataFrame:
         ["unknown", "doubt", "commune_code", "operator"], ignore_index=True
     )
     ordered["measure_rank"] = ordered.index + 1
-    return checked("measure_first", typed("measure_first", ordered))
+    return validated("measure_first", with_declared_dtypes("measure_first", ordered))
 
 
 def sample_tracker(
@@ -86,7 +86,7 @@ def sample_tracker(
     table["reached_on"] = _reached_on(dates, index, official_test_count).to_numpy()
     table = pd.concat([table, _reach(table, official_test_count)], axis=1)
     table = table.merge(communes, on="commune_code")
-    return checked("sample_tracker", typed("sample_tracker", table))
+    return validated("sample_tracker", with_declared_dtypes("sample_tracker", table))
 
 
 _LEAST_FOR_SIGNS = 20

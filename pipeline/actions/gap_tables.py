@@ -20,7 +20,7 @@ from pipeline.measurements import tile_values
 from pipeline.measurements.evidence import Evidence
 from pipeline.schema.month import AreaPeriod
 from pipeline.schema.periods import Period
-from pipeline.schema.tables import ALL, FIELDS, GAP_STATES, checked, typed
+from pipeline.schema.tables import ALL, FIELDS, GAP_STATES, validated, with_declared_dtypes
 from pipeline.verdicts import judge, statistics
 
 Priors = Mapping[str, statistics.Prior | None]
@@ -87,7 +87,7 @@ def gap_tables(
     ledger = pd.concat([former, history], ignore_index=True).sort_values(
         ["gap_id", "period"], ignore_index=True
     )
-    ledger = checked("gap_ledger", typed("gap_ledger", ledger))
+    ledger = validated("gap_ledger", with_declared_dtypes("gap_ledger", ledger))
     table = areas.merge(
         history[["gap_id", "commune_code", "boundary_vintage", "state", "first_seen"]], on="gap_id"
     )
@@ -99,7 +99,7 @@ def gap_tables(
         table["commune_code"]
     )  # a gap of older boundaries
     table = table.sort_values("gap_id", ignore_index=True)
-    return Gaps(of_cells, checked("gap_areas", typed("gap_areas", table)), ledger)
+    return Gaps(of_cells, validated("gap_areas", with_declared_dtypes("gap_areas", table)), ledger)
 
 
 def with_people(gaps: Gaps, people: pd.Series) -> Gaps:

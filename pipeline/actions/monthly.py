@@ -20,7 +20,7 @@ from pipeline.measurements.scope import Names, Question
 from pipeline.schema import privacy
 from pipeline.schema.month import AreaPeriod
 from pipeline.schema.periods import Period
-from pipeline.schema.tables import ALL, PRIVATE, checked, spelled, typed
+from pipeline.schema.tables import ALL, PRIVATE, validated, decode_labels, with_declared_dtypes
 
 c = pl.col
 NOISE = 2.0  # standard deviations of a Poisson difference: less is no change
@@ -75,7 +75,7 @@ def _dates(found: Aggregates, names: Names) -> pd.DataFrame:
     day = rows["day"].cast(pl.String)
     return pd.DataFrame(
         {
-            "commune_code": spelled(rows["zone"].to_numpy(), names.communes),
+            "commune_code": decode_labels(rows["zone"].to_numpy(), names.communes),
             "operator": rows["operator"].to_numpy(),
             "local_date": day.to_pandas().astype("str"),
             "month": day.str.head(7).to_pandas().astype("str"),
@@ -89,7 +89,7 @@ def _by_month(found: Aggregates, names: Names, dates: pd.DataFrame) -> pd.DataFr
     keys = ["commune_code", "month"]
 
     def placed(table: pl.DataFrame) -> pd.DataFrame:
-        codes = spelled(table["zone"].to_numpy(), names.communes)
+        codes = decode_labels(table["zone"].to_numpy(), names.communes)
         month = table["month"].cast(pl.String).str.head(7).to_pandas().astype("str")
         figures = table.drop("zone", "month").cast(pl.Float64).to_pandas()
         return figures.assign(commune_code=codes, month=month).groupby(keys).sum()
@@ -171,7 +171,7 @@ def participation(
         ["unknown", "more", "fewer"],
         default="unchanged",
     )
-    return checked("participation", typed("participation", table.assign(participation=kind)))
+    return validated("participation", with_declared_dtypes("participation", table.assign(participation=kind)))
 
 
 def operator_summary(
@@ -204,7 +204,7 @@ def operator_summary(
     few |= (added.gt(0) & added.lt(least)).reindex(table.index)
     table = privacy.without(table, few, PRIVATE).assign(order=order)
     table = table.sort_values(["technology_used", "order", "operator"], ignore_index=True)
-    return checked("operator_summary", typed("operator_summary", table))
+    return validated("operator_summary", with_declared_dtypes("operator_summary", table))
 
 
 def _span(values: pl.DataFrame, names: Names) -> pd.DataFrame:

@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from pipeline.config.rules import Weights
-from pipeline.schema.tables import checked, typed
+from pipeline.schema.tables import validated, with_declared_dtypes
 
 Floats = npt.NDArray[np.float64]
 # (device log values' count, mean log) → (eb_mean, P_gap): the journey hands in the estimator with
@@ -166,6 +166,7 @@ def bands(rows: pd.DataFrame) -> pd.Series:
 
 def priorities(scored: pd.DataFrame) -> pd.DataFrame:
     """The scored rows as the table `priorities`, by need rank."""
-    return checked(
-        "priorities", typed("priorities", scored.sort_values("need_rank", ignore_index=True))
+    return validated(
+        "priorities",
+        with_declared_dtypes("priorities", scored.sort_values("need_rank", ignore_index=True)),
     )

@@ -23,7 +23,7 @@ from pipeline.measurements import counts, devices, fingerprints
 from pipeline.measurements.prepare import Preparation, Prepared, rows_of
 from pipeline.measurements.samples import UNIT, repeats, row_number, samples
 from pipeline.measurements.scope import Scope
-from pipeline.schema.tables import TABLES, spelled, typed
+from pipeline.schema.tables import TABLES, decode_labels, with_declared_dtypes
 from pipeline.sources.table import tests_in_memory
 
 Aggregates = dict[str, pl.DataFrame]
@@ -40,7 +40,7 @@ def aggregates_in(prepared: Prepared, scope: Scope) -> Aggregates:
     again = pl.concat([none, *prepared.rows.gather("ids", repeats)])
     found = prepared.rows.gather("tests", partial(aggregates_of, again=again, scope=scope))
     if not found:
-        nothing = typed("tests", pd.DataFrame({name: [] for name in TABLES["tests"]}))
+        nothing = with_declared_dtypes("tests", pd.DataFrame({name: [] for name in TABLES["tests"]}))
         found = [aggregates_of(rows_of(tests_in_memory(nothing), prepared.how), none, scope)]
     return {name: pl.concat([part[name] for part in found]) for name in found[0]}
 
@@ -132,7 +132,7 @@ def rejects_of(found: Aggregates, how: Preparation) -> pd.DataFrame:
     """
     rows = found["rejects"].sort("file", "row")
     names = {"source": how.sources, "file": how.files}
-    texts = {name: spelled(rows[name].to_numpy(), of) for name, of in names.items()}
+    texts = {name: decode_labels(rows[name].to_numpy(), of) for name, of in names.items()}
     reasons = rows["reason"].cast(pl.String).to_pandas().astype("str")
     numbers = pd.Series(rows["row"].to_numpy(), dtype="int64")
     return pd.DataFrame(

@@ -21,7 +21,7 @@ from pipeline.measurements.fingerprints import combined, mixed, operator_prints
 from pipeline.measurements.samples import PER_UNIT, during
 from pipeline.measurements.samples import UNIT as UNIT_NUMBERS
 from pipeline.measurements.scope import Names, Question
-from pipeline.schema.tables import ALL, checked, spelled, typed
+from pipeline.schema.tables import ALL, validated, decode_labels, with_declared_dtypes
 
 UNIT = tile_values.UNIT
 c = pl.col
@@ -168,8 +168,8 @@ def _device_values(values: pl.DataFrame, names: Names) -> pd.DataFrame:
     pooled = np.full(len(device), names.pooled, dtype=np.int8)
     table = pd.DataFrame(
         {
-            "commune_code": spelled(twice["zone"].to_numpy(), names.communes),
-            "operator": spelled(np.r_[operator, pooled], [*names.operators, ALL]),
+            "commune_code": decode_labels(twice["zone"].to_numpy(), names.communes),
+            "operator": decode_labels(np.r_[operator, pooled], [*names.operators, ALL]),
             "device_key": np.r_[device, combined(device, by_operator[operator])],
             "download_mbps": twice["download"].to_numpy(),
             "upload_mbps": twice["upload"].to_numpy(),
@@ -179,7 +179,7 @@ def _device_values(values: pl.DataFrame, names: Names) -> pd.DataFrame:
             "is_pseudo": twice["is_pseudo"].to_numpy(),
         }
     )
-    return checked("device_values", typed("device_values", table))
+    return validated("device_values", with_declared_dtypes("device_values", table))
 
 
 def _cells(cells: pl.DataFrame, names: Names) -> pd.DataFrame:
@@ -212,8 +212,8 @@ def revisited_samples(known: pl.DataFrame, names: Names) -> pd.DataFrame:
     day = known["day"].cast(pl.String).to_pandas().astype("str")
     return pd.DataFrame(
         {
-            "commune_code": spelled(known["zone"].to_numpy(), names.communes),
-            "operator": spelled(known["operator"].to_numpy(), names.operators),
+            "commune_code": decode_labels(known["zone"].to_numpy(), names.communes),
+            "operator": decode_labels(known["operator"].to_numpy(), names.operators),
             "device_key": known["device"].to_numpy(),
             "hex9_id": hexes.names(known["cell"].to_numpy()),
             "local_date": day,

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from pipeline.measurements.fingerprints import of_texts
-from pipeline.schema.tables import ALL, checked, typed
+from pipeline.schema.tables import ALL, validated, with_declared_dtypes
 
 UNIT = ["commune_code", "operator"]
 
@@ -70,4 +70,4 @@ def tile_values(parts: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
             "sample_count": home.groupby(UNIT).size().reindex(sums.index, fill_value=0),
         }
     )
-    return checked("device_values", typed("device_values", devices)), counts
+    return validated("device_values", with_declared_dtypes("device_values", devices)), counts

@@ -81,7 +81,7 @@ def publish_month(month: Month, context: RunContext, outputs: Outputs) -> Path:
                 folder, device_prints=month.device_prints, min_devices=about.min_devices
             )
         log("guard", files=examined)
-        warnings = [texts.letter(warning, about.lang) for warning in month.warnings]
+        warnings = [texts.error_message(warning, about.lang) for warning in month.warnings]
         write_manifest(folder, month, about, timer, {**account, "warnings": warnings})
     return target
 

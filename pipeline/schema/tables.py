@@ -1,6 +1,6 @@
 """Every table that flows: its columns and key; the columns themselves are declared in `fields.py`.
 
-A step promises a table by ending in `checked(NAME, frame)`; the doors (`sources/`, `publish/`) hold
+A step promises a table by ending in `validated(NAME, frame)`; the doors (`sources/`, `publish/`) hold
 files to the same declarations. Stored positions are EPSG:4326. Does not belong here: computing,
 reading, writing.
 """
@@ -53,9 +53,9 @@ __all__ = [
     "TABLES",
     "TECHNOLOGIES",
     "Field",
-    "checked",
+    "validated",
     "schema",
-    "typed",
+    "with_declared_dtypes",
 ]
 
 _SPEEDS = (
@@ -215,7 +215,7 @@ def schema(table: str) -> pa.DataFrameSchema:
     return pa.DataFrameSchema(columns, strict=False, unique=list(KEYS[table]), name=table)
 
 
-def checked(table: str, frame: pd.DataFrame) -> pd.DataFrame:
+def validated(table: str, frame: pd.DataFrame) -> pd.DataFrame:
     """The frame, held to the declaration: exactly its columns in its order, its dtypes, values and
     key.
 
@@ -233,7 +233,7 @@ def checked(table: str, frame: pd.DataFrame) -> pd.DataFrame:
 
 def of_declared_types(table: str, frame: pd.DataFrame) -> pd.DataFrame:
     """The frame in the declared order, held to the declared dtypes alone: for further batches of
-    what was `checked`.
+    what was `validated`.
     """
     frame = frame.loc[:, list(TABLES[table])]
     wrong = set(_other_types(frame)) - set(_coded_texts(frame))
@@ -258,22 +258,22 @@ def _coded_texts(frame: pd.DataFrame) -> list[str]:
     ]
 
 
-def spelled(numbers: npt.NDArray[Any], names: Iterable[str]) -> pd.Series:
+def decode_labels(numbers: npt.NDArray[Any], names: Iterable[str]) -> pd.Series:
     """The text that each number stands for: its place among the names.
 
-    >>> spelled(np.array([1, 0, 1]), ["a", "b"]).tolist()
+    >>> decode_labels(np.array([1, 0, 1]), ["a", "b"]).tolist()
     ['b', 'a', 'b']
     """
     return pd.Series(pd.Series(list(names), dtype="str").array.take(numbers.astype(np.int64)))
 
 
-def typed(table: str, frame: pd.DataFrame) -> pd.DataFrame:
+def with_declared_dtypes(table: str, frame: pd.DataFrame) -> pd.DataFrame:
     """The frame with the declared dtypes: for tables put together from parts, some of which may be
     empty.
 
     Texts that are categories stay so.
 
-    >>> typed("rejects", pd.DataFrame({"source_file": [], "source_row": [], "reject_reason": []})).dtypes.astype(str).tolist()
+    >>> with_declared_dtypes("rejects", pd.DataFrame({"source_file": [], "source_row": [], "reject_reason": []})).dtypes.astype(str).tolist()
     ['str', 'int64', 'str']
     """
     other = set(_other_types(frame)) - set(_coded_texts(frame))

@@ -314,10 +314,10 @@ def word(key: str, lang: Lang) -> str:
     return WORDS[key][lang == "en"]
 
 
-def letter(fault: Fault, lang: Lang) -> str:
+def error_message(fault: Fault, lang: Lang) -> str:
     """A fault on one line: file, row, column, what was found and expected, how to mend it.
 
-    >>> letter(Fault("repeated_code", "communes.gpkg", 4, "code", {"found": "03388"}), "en")[:62]
+    >>> error_message(Fault("repeated_code", "communes.gpkg", 4, "code", {"found": "03388"}), "en")[:62]
     'communes.gpkg, row 4, column code: code 03388 is repeated; one'
     """
     place = [fault.file] if fault.file else []

@@ -16,7 +16,7 @@ import pyproj
 import shapely
 
 from pipeline.schema.errors import Fault, UserFault, fault
-from pipeline.schema.tables import checked, typed
+from pipeline.schema.tables import validated, with_declared_dtypes
 from pipeline.sources import values
 
 CODE_COLUMNS = (
@@ -122,7 +122,7 @@ def read_communes(
         crs="EPSG:4326",
     ).sort_values("commune_code", ignore_index=True)
     return gpd.GeoDataFrame(
-        checked("communes", typed("communes", communes)), crs="EPSG:4326"
+        validated("communes", with_declared_dtypes("communes", communes)), crs="EPSG:4326"
     ), warnings
 
 

@@ -98,7 +98,7 @@ class Listed:
     account: Account = field(default_factory=Account)
 
 
-def caught(faults: list[Fault], read: Callable[[], Any]) -> Any:
+def collect_faults(faults: list[Fault], read: Callable[[], Any]) -> Any:
     """What `read` gives; its faults are collected instead of ending the reading of the other files."""
     try:
         return read()
@@ -124,11 +124,11 @@ def listed(settings: Settings, warnings: list[Fault], faults: list[Fault]) -> li
             )
         if links := files.named_again(source.path):
             warnings.append(Fault("named_again", name, values={"found": links}))
-        for delivery in caught(faults, partial(files.deliveries, source.path)) or []:
+        for delivery in collect_faults(faults, partial(files.deliveries, source.path)) or []:
             one = Listed(name, delivery, [])
             if source.format != "ookla":
                 one.parts = (
-                    caught(one.account.faults, partial(_parts, name, delivery, settings)) or []
+                    collect_faults(one.account.faults, partial(_parts, name, delivery, settings)) or []
                 )
             found.append(one)
     return found
@@ -185,7 +185,7 @@ def read_tiles(listed: list[Listed], settings: Settings) -> list[pd.DataFrame]:
     for one in listed:
         source = settings.sources[one.source]
         if source.format == "ookla":
-            found = caught(one.account.faults, partial(_tiles, one, source))
+            found = collect_faults(one.account.faults, partial(_tiles, one, source))
             if found is not None:
                 one.account.read_count = len(found)
                 one.account.unreadable.update(
@@ -278,10 +278,10 @@ def headings(settings: Settings) -> list[tuple[str, Headings]]:
         of_tests = (
             []
             if source.format == "ookla"
-            else caught([], partial(files.deliveries, source.path)) or []
+            else collect_faults([], partial(files.deliveries, source.path)) or []
         )
         for delivery in of_tests:
-            known = caught([], partial(files.headings, delivery, **_how(source)))
+            known = collect_faults([], partial(files.headings, delivery, **_how(source)))
             if known is None or tuple(known) in met:
                 continue
             met.add(tuple(known))

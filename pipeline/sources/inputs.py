@@ -20,7 +20,7 @@ from pipeline.config.settings import Settings
 from pipeline.schema.errors import Fault, UserFault
 from pipeline.schema.month import Input
 from pipeline.schema.periods import Period
-from pipeline.schema.tables import TABLES, typed
+from pipeline.schema.tables import TABLES, with_declared_dtypes
 from pipeline.sources import (
     boundaries,
     context_layers,
@@ -30,7 +30,7 @@ from pipeline.sources import (
     ookla,
     population,
 )
-from pipeline.sources.deliveries import Account, Listed, Part, caught
+from pipeline.sources.deliveries import Account, Listed, Part, collect_faults
 
 STRAY_SHARE = 0.001  # a month with a smaller share of the rows is never chosen by itself
 
@@ -128,15 +128,15 @@ def read_inputs(settings: Settings) -> Delivered:
     faults: list[Fault] = []
     warnings: list[Fault] = []
     read: list[Input] = []
-    communes = caught(faults, lambda: _communes(settings, read, warnings))
+    communes = collect_faults(faults, lambda: _communes(settings, read, warnings))
     facility_count, roads, installs = None, None, None
     if communes is not None:
-        facility_count = caught(faults, lambda: _facilities(communes, settings, read, warnings))
-        roads = caught(faults, lambda: _roads(settings, read))
-        installs = caught(faults, lambda: _installs(communes, settings, read))
-        communes = caught(faults, lambda: _with_terrain(communes, settings, read))
+        facility_count = collect_faults(faults, lambda: _facilities(communes, settings, read, warnings))
+        roads = collect_faults(faults, lambda: _roads(settings, read))
+        installs = collect_faults(faults, lambda: _installs(communes, settings, read))
+        communes = collect_faults(faults, lambda: _with_terrain(communes, settings, read))
     if communes is not None:
-        communes = caught(faults, lambda: _with_former_names(communes, settings, read))
+        communes = collect_faults(faults, lambda: _with_former_names(communes, settings, read))
     listed = deliveries.listed(settings, warnings, faults)
     beside = ThreadPoolExecutor(1)
     hashes = [beside.submit(getattr, one.delivery, "sha256") for one in listed]
@@ -146,7 +146,7 @@ def read_inputs(settings: Settings) -> Delivered:
         return Delivered(None, listed, faults, hashes)
     inputs = Inputs(
         communes,
-        typed("tests", pd.DataFrame({column: [] for column in TABLES["tests"]})),
+        with_declared_dtypes("tests", pd.DataFrame({column: [] for column in TABLES["tests"]})),
         tiles,
         read,
         warnings,
@@ -346,7 +346,7 @@ def period_warnings(
 
 def _joined(name: str, parts: list[pd.DataFrame]) -> pd.DataFrame:
     if not parts:
-        return typed(name, pd.DataFrame({column: [] for column in TABLES[name]}))
+        return with_declared_dtypes(name, pd.DataFrame({column: [] for column in TABLES[name]}))
     return pd.concat(parts, ignore_index=True)
 
 

@@ -16,7 +16,7 @@ import shapely
 
 from pipeline.schema.errors import Fault, UserFault
 from pipeline.schema.periods import Period
-from pipeline.schema.tables import checked, typed
+from pipeline.schema.tables import validated, with_declared_dtypes
 from pipeline.sources import values
 
 LICENCE = "Speedtest® by Ookla® Global Fixed and Mobile Network Performance Maps, CC BY-NC-SA 4.0"
@@ -81,7 +81,7 @@ def read_tiles(source: str, file: str, path: str, rows: pd.DataFrame) -> pd.Data
     tiles[["test_count", "device_count"]] = (
         tiles[["test_count", "device_count"]].clip(lower=0).fillna(0.0)
     )
-    return checked("tiles", typed("tiles", tiles.reset_index(drop=True)))
+    return validated("tiles", with_declared_dtypes("tiles", tiles.reset_index(drop=True)))
 
 
 def tile_outlines(quadkeys: pd.Series) -> np.ndarray:

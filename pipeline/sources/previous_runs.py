@@ -17,14 +17,16 @@ import pandas as pd
 from pipeline.schema.errors import UserFault, fault
 from pipeline.schema.month import Input
 from pipeline.schema.periods import Period
-from pipeline.schema.tables import TABLES, checked, typed
+from pipeline.schema.tables import TABLES, validated, with_declared_dtypes
 
 LEDGER, STATUS = "tables/gap_ledger.parquet", "tables/commune_status.parquet"
 
 
 def no_ledger() -> pd.DataFrame:
     """A ledger in which no gap is known."""
-    return typed("gap_ledger", pd.DataFrame({name: [] for name in TABLES["gap_ledger"]}))
+    return with_declared_dtypes(
+        "gap_ledger", pd.DataFrame({name: [] for name in TABLES["gap_ledger"]})
+    )
 
 
 @dataclass(frozen=True)
@@ -58,8 +60,9 @@ def read_ledger(out: Path, period: Period) -> tuple[pd.DataFrame, list[Input]]:
         return no_ledger(), []
     try:
         table = pd.read_parquet(path)
-        ledger = checked(
-            "gap_ledger", typed("gap_ledger", table.drop(columns="notice", errors="ignore"))
+        ledger = validated(
+            "gap_ledger",
+            with_declared_dtypes("gap_ledger", table.drop(columns="notice", errors="ignore")),
         )
     except (OSError, ValueError, KeyError, AssertionError, TypeError) as error:
         raise fault("bad_ledger", path, found=type(error).__name__) from None

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from pipeline.schema.tables import TABLES, checked, typed
+from pipeline.schema.tables import TABLES, validated, with_declared_dtypes
 
 KEY = ["commune_code", "boundary_vintage", "operator"]
 GAPS = ("confirmed_gap", "probable_gap")
@@ -29,7 +29,9 @@ def changes(status: pd.DataFrame, former: pd.DataFrame | None) -> pd.DataFrame:
     more frequent, than their confidence promises. `None`: no former period.
     """
     if former is None or former.empty:
-        return typed("changes", pd.DataFrame({name: [] for name in TABLES["changes"]}))
+        return with_declared_dtypes(
+            "changes", pd.DataFrame({name: [] for name in TABLES["changes"]})
+        )
     then = former[[*KEY, "period", *_COMPARED]].rename(
         columns={n: f"former_{n}" for n in ("period", *_COMPARED)}
     )
@@ -42,4 +44,4 @@ def changes(status: pd.DataFrame, former: pd.DataFrame | None) -> pd.DataFrame:
         ["new_gap", "closed_gap", "worse", "better", "no_change"],
         default="not_comparable",
     )
-    return checked("changes", typed("changes", rows.assign(change=change)))
+    return validated("changes", with_declared_dtypes("changes", rows.assign(change=change)))

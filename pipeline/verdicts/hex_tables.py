@@ -17,7 +17,7 @@ from pipeline.measurements import locate
 from pipeline.measurements.evidence import Evidence
 from pipeline.schema import privacy
 from pipeline.schema.month import AreaPeriod
-from pipeline.schema.tables import ALL, PRIVATE, checked, typed
+from pipeline.schema.tables import ALL, PRIVATE, validated, with_declared_dtypes
 from pipeline.verdicts import statistics, weak_hexes
 
 
@@ -88,7 +88,9 @@ def hex_status(
     )
     table = table.sort_values(["hex_id", "operator"], ignore_index=True)
     return gpd.GeoDataFrame(
-        checked("hex_status", typed("hex_status", table)), geometry="geometry", crs="EPSG:4326"
+        validated("hex_status", with_declared_dtypes("hex_status", table)),
+        geometry="geometry",
+        crs="EPSG:4326",
     )
 
 

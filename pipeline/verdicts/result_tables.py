@@ -18,7 +18,14 @@ from pipeline.measurements.evidence import Evidence
 from pipeline.schema import privacy
 from pipeline.schema.errors import Fault
 from pipeline.schema.month import AreaPeriod
-from pipeline.schema.tables import ALL, GAP_CLASSES, PRIVATE, STATUSES, checked, typed
+from pipeline.schema.tables import (
+    ALL,
+    GAP_CLASSES,
+    PRIVATE,
+    STATUSES,
+    validated,
+    with_declared_dtypes,
+)
 from pipeline.verdicts import borrowing, judge, statistics
 
 UNIT = statistics.UNIT
@@ -184,7 +191,7 @@ def commune_status(rows: pd.DataFrame, min_devices: int) -> tuple[pd.DataFrame, 
     shown["operator_order"] = shown["operator"].eq(ALL)
     shown = shown.sort_values(["commune_code", "operator_order", "operator"], ignore_index=True)
     suppressed = pd.Series(few.to_numpy(), index=pd.MultiIndex.from_frame(rows[UNIT]))
-    return checked("commune_status", typed("commune_status", shown)), suppressed
+    return validated("commune_status", with_declared_dtypes("commune_status", shown)), suppressed
 
 
 def commune_summary(
@@ -225,7 +232,7 @@ def commune_summary(
         .assign(period=str(period))
         .sort_values("commune_code", ignore_index=True)
     )
-    return checked("commune_summary", typed("commune_summary", table))
+    return validated("commune_summary", with_declared_dtypes("commune_summary", table))
 
 
 def rejects_summary(rejects: pd.DataFrame) -> pd.DataFrame:
@@ -236,7 +243,7 @@ def rejects_summary(rejects: pd.DataFrame) -> pd.DataFrame:
         if len(rejects)
         else pd.DataFrame({k: [] for k in [*keys, "reject_count"]})
     )
-    return checked("rejects_summary", typed("rejects_summary", table))
+    return validated("rejects_summary", with_declared_dtypes("rejects_summary", table))
 
 
 def results(
