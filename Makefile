@@ -16,9 +16,6 @@ DEMO   ?= data/demo
 OUT    ?= outputs
 BUNDLE ?= dist/lomsong-bundle
 
-# modules are compiled when they are first imported: pip takes a third of the time
-export PIP_NO_COMPILE := no
-
 PYTEST := $(BIN)/pytest -n auto --dist worksteal
 
 .PHONY: run test test-quick check-code calibrate bench bench-map gis-check bundle clean
