@@ -110,7 +110,7 @@ def judge_month(inputs: Inputs, context: RunContext, previous: Previous = NOTHIN
     window = evidence_window(inputs, context.settings, context.period)
     run_log.inputs_read(context.log, inputs, context.period, window)
     with context.step("clean", 0.2):
-        measured = _measured(inputs, context, window, previous.ledger)
+        measured = measure(inputs, context, previous.ledger)
         evidence = measured.evidence
     with context.step("judge", 0.5):
         verdicts = result_tables.verdicts(evidence, area, rules)
@@ -169,7 +169,7 @@ def judge_month(inputs: Inputs, context: RunContext, previous: Previous = NOTHIN
 
 
 @dataclass(frozen=True)
-class _Measured:
+class Measured:
     """What the measurements of a window show."""
 
     evidence: Evidence
@@ -179,27 +179,25 @@ class _Measured:
     device_prints: npt.NDArray[np.uint64]
 
 
-def _measured(
-    inputs: Inputs, context: RunContext, window: list[str], ledger: pd.DataFrame
-) -> _Measured:
+def measure(inputs: Inputs, context: RunContext, ledger: pd.DataFrame) -> Measured:
     """Device values and counts of the window, of tests or of tiles."""
     settings, period, log = context.settings, context.period, context.log
     if len(inputs.tiles):
         finest = settings.hexes.finest_resolution
         evidence, rejects, books = measured_tiles(inputs.tiles, inputs.communes, period, finest)
         run_log.tiles(log, books)
-        return _Measured(evidence, rejects, books, {}, np.zeros(0, dtype=np.uint64))
-    prepared = inputs.rows or _in_memory(inputs, settings)
-    return _measured_tests(inputs, prepared, context, window, ledger)
+        return Measured(evidence, rejects, books, {}, np.zeros(0, dtype=np.uint64))
+    return _measured_tests(inputs, inputs.rows or _in_memory(inputs, settings), context, ledger)
 
 
 def _measured_tests(
-    inputs: Inputs, prepared: Prepared, context: RunContext, window: list[str], ledger: pd.DataFrame
-) -> _Measured:
+    inputs: Inputs, prepared: Prepared, context: RunContext, ledger: pd.DataFrame
+) -> Measured:
     settings, period, log = context.settings, context.period, context.log
     months = prepared.account.months
     held = set(periods_of(months))
     delivered = Delivered(held, min(months, default=""), prepared.account.operators)
+    window = evidence_window(inputs, settings, period)
     places = indexes(known_cells(ledger, settings.hexes.finest_resolution))
     communes = prepared.how.zones.codes
     question = question_of(communes, delivered, period, window, places, scope_rules_of(settings))
@@ -213,7 +211,7 @@ def _measured_tests(
     tables = monthly.month_tables(
         found, question, area, inputs.installs, held, context.tracker_rules
     )
-    return _Measured(evidence, rejects, books, tables, prints_of(found, prepared.how))
+    return Measured(evidence, rejects, books, tables, prints_of(found, prepared.how))
 
 
 def _in_memory(inputs: Inputs, settings: Settings) -> Prepared:

@@ -20,7 +20,7 @@ from pipeline.measurements.scope import Names, Question
 from pipeline.schema import privacy
 from pipeline.schema.month import AreaPeriod
 from pipeline.schema.periods import Period
-from pipeline.schema.tables import ALL, PRIVATE, validated, decode_labels, with_declared_dtypes
+from pipeline.schema.tables import ALL, PRIVATE, decode_labels, validated, with_declared_dtypes
 
 c = pl.col
 NOISE = 2.0  # standard deviations of a Poisson difference: less is no change
@@ -171,7 +171,9 @@ def participation(
         ["unknown", "more", "fewer"],
         default="unchanged",
     )
-    return validated("participation", with_declared_dtypes("participation", table.assign(participation=kind)))
+    return validated(
+        "participation", with_declared_dtypes("participation", table.assign(participation=kind))
+    )
 
 
 def operator_summary(

@@ -40,7 +40,9 @@ def aggregates_in(prepared: Prepared, scope: Scope) -> Aggregates:
     again = pl.concat([none, *prepared.rows.gather("ids", repeats)])
     found = prepared.rows.gather("tests", partial(aggregates_of, again=again, scope=scope))
     if not found:
-        nothing = with_declared_dtypes("tests", pd.DataFrame({name: [] for name in TABLES["tests"]}))
+        nothing = with_declared_dtypes(
+            "tests", pd.DataFrame({name: [] for name in TABLES["tests"]})
+        )
         found = [aggregates_of(rows_of(tests_in_memory(nothing), prepared.how), none, scope)]
     return {name: pl.concat([part[name] for part in found]) for name in found[0]}
 

@@ -21,7 +21,7 @@ from pipeline.measurements.fingerprints import combined, mixed, operator_prints
 from pipeline.measurements.samples import PER_UNIT, during
 from pipeline.measurements.samples import UNIT as UNIT_NUMBERS
 from pipeline.measurements.scope import Names, Question
-from pipeline.schema.tables import ALL, validated, decode_labels, with_declared_dtypes
+from pipeline.schema.tables import ALL, decode_labels, validated, with_declared_dtypes
 
 UNIT = tile_values.UNIT
 c = pl.col

@@ -128,7 +128,8 @@ def listed(settings: Settings, warnings: list[Fault], faults: list[Fault]) -> li
             one = Listed(name, delivery, [])
             if source.format != "ookla":
                 one.parts = (
-                    collect_faults(one.account.faults, partial(_parts, name, delivery, settings)) or []
+                    collect_faults(one.account.faults, partial(_parts, name, delivery, settings))
+                    or []
                 )
             found.append(one)
     return found
@@ -149,7 +150,9 @@ def read_part(part: Part) -> Iterator[tuple[pl.DataFrame, Account]]:
     if part.tests is not None:
         yield table.tests_in_memory(part.tests), Account(len(part.tests))
         return
-    assert part.delivery is not None and part.about is not None and part.reading is not None
+    assert part.delivery is not None
+    assert part.about is not None
+    assert part.reading is not None
     file, is_typed = part.delivery.name, files.suffix_of(part.delivery.path) == ".parquet"
     columns: list[str] = []
     if is_typed:  # only columns that are used are read

@@ -114,6 +114,7 @@ def _is_scratch(path: Path) -> bool:
 
 
 def suffix_of(path: Path) -> str:
+    """A file's suffix in small letters, `.gz` left out."""
     name = path.name.lower()
     return Path(name.removesuffix(".gz")).suffix
 
@@ -400,4 +401,5 @@ def delimiter_of(heading: str) -> str:
 
 
 def first_line(error: BaseException) -> str:
+    """The first line of an exception's text, or its kind."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0][:160]

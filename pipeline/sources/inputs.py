@@ -131,7 +131,9 @@ def read_inputs(settings: Settings) -> Delivered:
     communes = collect_faults(faults, lambda: _communes(settings, read, warnings))
     facility_count, roads, installs = None, None, None
     if communes is not None:
-        facility_count = collect_faults(faults, lambda: _facilities(communes, settings, read, warnings))
+        facility_count = collect_faults(
+            faults, lambda: _facilities(communes, settings, read, warnings)
+        )
         roads = collect_faults(faults, lambda: _roads(settings, read))
         installs = collect_faults(faults, lambda: _installs(communes, settings, read))
         communes = collect_faults(faults, lambda: _with_terrain(communes, settings, read))

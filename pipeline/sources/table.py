@@ -151,7 +151,7 @@ def read_tests(
 def tests_in_memory(tests: pd.DataFrame) -> pl.DataFrame:
     """`tests` of notebooks and simulations, a pandas table, as `read_tests` gives them."""
     frame = pl.from_pandas(tests.reset_index(drop=True)[list(TESTS)])
-    return frame.cast({name: dtype for name, dtype in TESTS.items()})  # type: ignore[arg-type]
+    return frame.cast(dict(TESTS))  # type: ignore[arg-type]
 
 
 def headings_in(rows: pl.DataFrame) -> list[str]:
