@@ -15,7 +15,7 @@ import hashlib
 import io
 import zlib
 from collections import Counter
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -184,8 +184,11 @@ def lines(
     delivery: Delivery, block: bytes, names: list[str], delimiter: str, first_row: int
 ) -> Generator[pd.DataFrame]:
     """Some lines of a UTF-8 text file as `batches` gives them; `first_row`: the first one's number."""
-    text = io.TextIOWrapper(io.BytesIO(block), encoding="utf-8", newline=None)
-    return _named(names, _fields(delivery, text, delimiter, len(names)), first_row)
+
+    def body() -> io.TextIOWrapper:
+        return io.TextIOWrapper(io.BytesIO(block), encoding="utf-8", newline=None)
+
+    return _named(names, _fields(delivery, body, delimiter, len(names)), first_row)
 
 
 def _named(names: list[str], frames: Iterator[pd.DataFrame], first: int) -> Generator[pd.DataFrame]:
@@ -310,21 +313,25 @@ def _delimited(
         raise fault("empty_file", delivery.name)
     delimiter = delimiter or delimiter_of(heading)
     names = headings_of(next(csv.reader([heading], delimiter=delimiter)))
-    stream = io.TextIOWrapper(_opened(delivery), encoding=known, newline=None)
-    for _ in range(heading_row):
-        stream.readline()
-    return names, _fields(delivery, stream, delimiter, len(names))
+
+    def body() -> io.TextIOWrapper:
+        stream = io.TextIOWrapper(_opened(delivery), encoding=known, newline=None)
+        for _ in range(heading_row):
+            stream.readline()
+        return stream
+
+    return names, _fields(delivery, body, delimiter, len(names))
 
 
 def _fields(
-    delivery: Delivery, stream: io.TextIOWrapper, delimiter: str, count: int
+    delivery: Delivery, body: Callable[[], io.TextIOWrapper], delimiter: str, count: int
 ) -> Iterator[pd.DataFrame]:
     is_empty = True
     try:
         # not pyarrow's reader: it passes over blank lines and rows with too many fields, of which
         # we say which they are
         with (
-            stream,
+            body() as stream,
             pd.read_csv(
                 stream,
                 sep=delimiter,
