@@ -9,13 +9,14 @@ from __future__ import annotations
 
 import geopandas as gpd
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import polars as pl
 
 from pipeline.actions import fieldwork
 from pipeline.config.rules import TrackerRules
 from pipeline.measurements.aggregates import Aggregates
-from pipeline.measurements.samples import PER_UNIT, UNIT
+from pipeline.measurements.samples import PER_UNIT, UNIT, mean_of
 from pipeline.measurements.scope import Names, Question
 from pipeline.schema import privacy
 from pipeline.schema.month import AreaPeriod
@@ -215,7 +216,12 @@ def _span(values: pl.DataFrame, names: Names) -> pd.DataFrame:
     for number, operator in enumerate([*names.operators, ALL]):
         of = values if operator == ALL else values.filter(c("operator") == number)
         speed, upload, latency = (
-            _middle(of[name].drop_nulls()) for name in ("download", "upload", "latency")
+            _middle(mean_of(of, total, count))
+            for total, count in (
+                ("download", "samples"),
+                ("upload_total", "uploads"),
+                ("latency_total", "latencies"),
+            )
         )
         rows.append(
             {
@@ -231,9 +237,10 @@ def _span(values: pl.DataFrame, names: Names) -> pd.DataFrame:
     return table[table["device_count"] > 0].sort_values("operator", ignore_index=True)
 
 
-def _middle(values: pl.Series) -> tuple[float, float]:
-    """(mean to a bit/s or ns, median): whatever order they come in."""
-    if not len(values):
+def _middle(values: npt.NDArray[np.float64]) -> tuple[float, float]:
+    """(mean to a bit/s or ns, median) of the known values: whatever order they come in."""
+    known = values[~np.isnan(values)]
+    if not len(known):
         return np.nan, np.nan
-    whole = (values * PER_UNIT).round().cast(pl.Int64).sum()
-    return float(whole) / PER_UNIT / len(values), float(np.median(values.to_numpy()))
+    whole = np.rint(known * PER_UNIT).astype(np.int64).sum()
+    return float(whole) / PER_UNIT / len(known), float(np.median(known))

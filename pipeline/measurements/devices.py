@@ -1,6 +1,7 @@
 """Samples → device values (METHOD §2.3) and what they add up to by commune × operator.
 
-One device, one vote: the mean of its samples. Means are in 1 / FINE Mbit/s (ms) until they leave.
+One device, one vote: the mean of its samples. Sums of means stay whole numbers, in 1 / FINE Mbit/s
+(ms): they are divided where they are used, and so the same in shards of any size.
 Does not belong here: intervals and probabilities (`verdicts/statistics.py`).
 """
 
@@ -11,12 +12,9 @@ import polars as pl
 from pipeline.measurements.samples import FINE, NEWER, PER_UNIT, UNIT, during
 from pipeline.measurements.scope import Scope, Window
 
+# samples, and sums of their means in 1 / FINE Mbit/s (ms) with how many samples have these
+FIGURES = ("samples", "download", "upload_total", "uploads", "latency_total", "latencies")
 c = pl.col
-
-
-def _mean(total: str, count: str) -> pl.Expr:
-    """Mbit/s (ms), null where nothing was counted."""
-    return pl.when(c(count) > 0).then(c(total) / c(count) / FINE)
 
 
 def device_months(valid: pl.LazyFrame, scope: Scope) -> pl.LazyFrame:
@@ -78,14 +76,9 @@ def devices_over(
 
 
 def device_values(devices: pl.LazyFrame) -> pl.LazyFrame:
-    """Device values by commune × operator: METHOD §2.3.
-
-    UNIT, device, is_pseudo, tests, samples; download and upload in Mbit/s, latency in ms.
-    """
-    return devices.filter(c("tests") > 0).select(
-        *UNIT, "device", "is_pseudo", "tests", "samples", download=_mean("download", "samples"),
-        upload=_mean("upload_total", "uploads"), latency=_mean("latency_total", "latencies"),
-    )  # fmt: skip
+    """What device values by commune × operator are made of: METHOD §2.3. FIGURES, is_pseudo, tests."""
+    values = devices.filter(c("tests") > 0)
+    return values.select(*UNIT, "device", "is_pseudo", "tests", *FIGURES)
 
 
 def units(devices: pl.LazyFrame, pooled: int) -> pl.LazyFrame:
@@ -126,44 +119,35 @@ def units(devices: pl.LazyFrame, pooled: int) -> pl.LazyFrame:
 
 
 def area_values(months: pl.LazyFrame, window: Window, prefix: str = "") -> pl.LazyFrame:
-    """A device's values over the whole area, by operator. `prefix`: `newer_` of 5G.
+    """What a device's values over the whole area are made of, by operator.
 
-    operator, device, tests, samples; download and upload in Mbit/s, latency in ms.
+    operator, device, tests, FIGURES. `prefix`: `newer_` of 5G.
     """
-    names = (
-        "tests", "samples", "download", "upload_total", "uploads", "latency_total", "latencies",
-    )  # fmt: skip
     here = months.filter(c("month").is_between(*window) & (c(prefix + "samples") > 0))
-    sums = here.group_by("operator", "device").agg(
-        **{name: c(prefix + name).sum() for name in names}
-    )
-    return sums.select(
-        "operator", "device", "tests", "samples", download=_mean("download", "samples"),
-        upload=_mean("upload_total", "uploads"), latency=_mean("latency_total", "latencies"),
-    )  # fmt: skip
+    sums = {name: c(prefix + name).sum() for name in ("tests", *FIGURES)}
+    return here.group_by("operator", "device").agg(**sums)
 
 
 def cells(valid: pl.LazyFrame, scope: Scope) -> pl.LazyFrame:
     """Device × commune × operator × finest cell, of tests of the base window exact enough for hexes.
 
-    tests, samples, sums of sample means total, upload_total, latency_total in Mbit/s and ms, and how
-    many samples have these: upload_samples, latency_samples (METHOD §5).
+    FIGURES and tests of the device's samples there (METHOD §5).
     """
     here = valid.filter((c("close") > 0) & during(scope.windows[0]))
     return here.group_by(*UNIT, "device", "cell").agg(
-        tests=c("close").sum(), samples=pl.len(), total=c("close_mean").sum() / FINE,
-        upload_total=c("close_upload").sum() / FINE, upload_samples=c("close_upload").count(),
-        latency_total=c("close_latency").sum() / FINE, latency_samples=c("close_latency").count(),
+        tests=c("close").sum(), samples=pl.len(), download=c("close_mean").sum(),
+        upload_total=c("close_upload").sum(), uploads=c("close_upload").count(),
+        latency_total=c("close_latency").sum(), latencies=c("close_latency").count(),
     )  # fmt: skip
 
 
 def known_samples(valid: pl.LazyFrame, scope: Scope) -> pl.LazyFrame:
     """Samples of the base window at cells of gaps that are known already, one to a row.
 
-    UNIT, device, cell, day, is_pseudo, tests; download and upload in Mbit/s, latency in ms.
+    UNIT, device, cell, day, is_pseudo, tests, and their means download, upload, latency.
     """
     here = c("cell").is_in(scope.known_cells.implode()) & (c("close") > 0)
     return valid.filter(here & during(scope.windows[0])).select(
-        *UNIT, "device", "cell", "day", "is_pseudo", tests="close", download=c("close_mean") / FINE,
-        upload=c("close_upload") / FINE, latency=c("close_latency") / FINE,
+        *UNIT, "device", "cell", "day", "is_pseudo", tests="close", download="close_mean",
+        upload="close_upload", latency="close_latency",
     )  # fmt: skip

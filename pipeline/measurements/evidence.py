@@ -13,12 +13,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pandas as pd
 import polars as pl
+from polars.lazyframe.group_by import LazyGroupBy
 
 from pipeline.hexgrid import hexes
 from pipeline.measurements import tile_values
 from pipeline.measurements.aggregates import Aggregates
 from pipeline.measurements.fingerprints import combined, mixed, operator_prints
-from pipeline.measurements.samples import PER_UNIT, during
+from pipeline.measurements.samples import PER_UNIT, during, mean_of
 from pipeline.measurements.samples import UNIT as UNIT_NUMBERS
 from pipeline.measurements.scope import Names, Question
 from pipeline.schema.tables import ALL, decode_labels, validated, with_declared_dtypes
@@ -92,7 +93,7 @@ def units_over(
     assert tests["tests"].item() == tests["named"].item()
     inside = c("month").is_between(*window)
 
-    def by_unit(table: pl.DataFrame, *keys: str) -> pl.lazyframe.group_by.LazyGroupBy:
+    def by_unit(table: pl.DataFrame, *keys: str) -> LazyGroupBy:
         everyone = table.lazy().with_columns(operator=pl.lit(names.pooled, pl.Int8))
         return pl.concat([table.lazy(), everyone]).group_by(*UNIT_NUMBERS, *keys)
 
@@ -171,9 +172,9 @@ def _device_values(values: pl.DataFrame, names: Names) -> pd.DataFrame:
             "commune_code": decode_labels(twice["zone"].to_numpy(), names.communes),
             "operator": decode_labels(np.r_[operator, pooled], [*names.operators, ALL]),
             "device_key": np.r_[device, combined(device, by_operator[operator])],
-            "download_mbps": twice["download"].to_numpy(),
-            "upload_mbps": twice["upload"].to_numpy(),
-            "latency_ms": twice["latency"].to_numpy(),
+            "download_mbps": mean_of(twice, "download", "samples"),
+            "upload_mbps": mean_of(twice, "upload_total", "uploads"),
+            "latency_ms": mean_of(twice, "latency_total", "latencies"),
             "test_count": twice["tests"].to_numpy().astype(np.float64),
             "sample_count": twice["samples"].to_numpy().astype(np.float64),
             "is_pseudo": twice["is_pseudo"].to_numpy(),
@@ -190,9 +191,15 @@ def _cells(cells: pl.DataFrame, names: Names) -> pd.DataFrame:
     columns = {name: cells[name].to_numpy() for name in cells.columns}
     distinct, number = np.unique(columns["cell"], return_inverse=True)
     texts = hexes.names(distinct).to_numpy(dtype=object)
-    figures = {
-        "test_count": "tests", "sample_count": "samples", "download_total": "total", "upload_total": "upload_total",
-        "upload_count": "upload_samples", "latency_total": "latency_total", "latency_count": "latency_samples",
+    totals = {
+        f"{ours}_total": mean_of(cells, name)
+        for ours, name in (
+            ("download", "download"), ("upload", "upload_total"), ("latency", "latency_total"),
+        )
+    }  # fmt: skip
+    counts = {
+        "test_count": "tests", "sample_count": "samples", "upload_count": "uploads",
+        "latency_count": "latencies",
     }  # fmt: skip
     return pd.DataFrame(
         {
@@ -202,7 +209,8 @@ def _cells(cells: pl.DataFrame, names: Names) -> pd.DataFrame:
             "hex9_id": pd.Categorical.from_codes(number, texts),
             "device_weight": 1.0,
         }
-        | {ours: columns[name] for ours, name in figures.items()},
+        | totals
+        | {ours: columns[name] for ours, name in counts.items()},
         copy=False,
     )
 
@@ -219,9 +227,9 @@ def revisited_samples(known: pl.DataFrame, names: Names) -> pd.DataFrame:
             "local_date": day,
             "is_pseudo": known["is_pseudo"].to_numpy(),
             "test_count": known["tests"].to_numpy().astype(np.float64),
-            "download_mbps": known["download"].to_numpy(),
-            "upload_mbps": known["upload"].to_numpy(),
-            "latency_ms": known["latency"].to_numpy(),
+            "download_mbps": mean_of(known, "download"),
+            "upload_mbps": mean_of(known, "upload"),
+            "latency_ms": mean_of(known, "latency"),
         }
     ).sort_values(["hex9_id", "operator", "device_key", "local_date"], ignore_index=True)  # fmt: skip
 
@@ -229,7 +237,7 @@ def revisited_samples(known: pl.DataFrame, names: Names) -> pd.DataFrame:
 def no_revisited_samples() -> pd.DataFrame:
     """What `revisited_samples` gives where no gap was known."""
     numbers = {"zone": pl.Int32, "operator": pl.Int8, "device": pl.UInt64, "cell": pl.UInt64}
-    figures = dict.fromkeys(("tests", "download", "upload", "latency"), pl.Float64)
+    figures = dict.fromkeys(("tests", "download", "upload", "latency"), pl.Int64)
     nothing = pl.DataFrame(schema=numbers | {"day": pl.Date, "is_pseudo": pl.Boolean} | figures)
     return revisited_samples(nothing, Names(np.zeros(0, dtype=object), []))
 

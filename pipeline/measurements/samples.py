@@ -8,6 +8,7 @@ machines shows in a figure. Does not belong here: what samples add up to (`devic
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from pipeline.measurements.scope import Scope, Window
@@ -80,3 +81,15 @@ def samples(rows: pl.LazyFrame, scope: Scope) -> pl.LazyFrame:
         latency=mean("latency_ns"), close_mean=mean("close_bits"),
         close_upload=mean("close_upload_bits"), close_latency=mean("close_latency_ns"),
     )  # fmt: skip
+
+
+def mean_of(table: pl.DataFrame, total: str, count: str | None = None) -> npt.NDArray[np.float64]:
+    """Mbit/s (ms) of a column in 1 / FINE: of sums over `count` the means, NaN where it is 0.
+
+    By numpy: Polars multiplies by the reciprocal where a column has one row, which shows in a figure.
+    """
+    sums = table[total].cast(pl.Float64).fill_null(np.nan).to_numpy()
+    if count is not None:
+        counts = table[count].to_numpy()
+        sums = np.divide(sums, counts, out=np.full(len(sums), np.nan), where=counts > 0)
+    return np.asarray(sums / FINE)
