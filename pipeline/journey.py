@@ -8,10 +8,9 @@ everything ─ publish ─► OUT/PERIOD/
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
-import geopandas as gpd
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -20,30 +19,32 @@ from pipeline import run_log
 from pipeline.actions import monthly
 from pipeline.actions.gap_tables import gap_tables, known_cells, with_people
 from pipeline.actions.priority_tables import Context, ranked
+from pipeline.config.rules import cleaning_rules_of, scope_rules_of
 from pipeline.config.run_context import Log, Progress, RunContext, Timer, silent
 from pipeline.config.settings import Settings
 from pipeline.engine.local import Engine, Local
-from pipeline.measurements.evidence import Evidence, evidence_of_facts, units_of_facts, widened
-from pipeline.measurements.facts import Facts
-from pipeline.measurements.prepare import (
-    Located,
+from pipeline.hexgrid.hexes import indexes
+from pipeline.measurements.aggregates import (
+    Aggregates,
+    aggregates_in,
     books_of,
-    facts_in,
-    locate_all,
     prints_of,
     rejects_of,
 )
-from pipeline.measurements.scope import Question, question_of
+from pipeline.measurements.evidence import Evidence, evidence_of_tests, units_over, widened
+from pipeline.measurements.prepare import Prepared, prepared_tests
+from pipeline.measurements.scope import Delivered, Question, question_of
 from pipeline.measurements.tile_evidence import measured_tiles
 from pipeline.publish import Outputs, publish_month
 from pipeline.schema.month import AreaPeriod, Month
-from pipeline.sources.deliveries import Account, Part
+from pipeline.sources.deliveries import Part
 from pipeline.sources.inputs import (
     Inputs,
     chosen_period,
     evidence_window,
     period_warnings,
     periods_in,
+    periods_of,
     read_inputs,
 )
 from pipeline.sources.population import people_of_hexes
@@ -80,23 +81,23 @@ def run(
 
 
 def read(settings: Settings, progress: Progress = silent, engine: Engine | None = None) -> Inputs:
-    """Read everything that the settings name; tests are cleaned, binned and located on the way.
+    """Read everything that the settings name, then prepare the tests: cleaned, binned, located.
 
     Raises `UserFault` with the faults of all files.
     """
-
-    def prepared(
-        communes: gpd.GeoDataFrame | None, parts: list[Part]
-    ) -> tuple[Located, list[Account]]:
-        return locate_all(
-            communes,
-            parts,
-            settings,
-            engine or Local(),
-            lambda share: progress("read", 0.2 * share),
-        )
-
-    return read_inputs(settings, progress, prepared)
+    delivered = read_inputs(settings)
+    prepared, accounts = prepared_tests(
+        delivered.parts,
+        delivered.inputs.communes if delivered.inputs else None,
+        cleaning_rules_of(settings),
+        engine or Local(),
+        lambda share: progress("read", 0.2 * share),
+    )
+    try:
+        return delivered.completed(accounts, prepared)
+    except BaseException:
+        prepared.close()
+        raise
 
 
 def judge_month(inputs: Inputs, context: RunContext, previous: Previous = NOTHING) -> Month:
@@ -181,50 +182,55 @@ class Measured:
 def measure(inputs: Inputs, context: RunContext, ledger: pd.DataFrame) -> Measured:
     """Device values and counts of the window, of tests or of tiles."""
     settings, period, log = context.settings, context.period, context.log
-    window = evidence_window(inputs, settings, period)
     if len(inputs.tiles):
         finest = settings.hexes.finest_resolution
         evidence, rejects, books = measured_tiles(inputs.tiles, inputs.communes, period, finest)
         run_log.tiles(log, books)
         return Measured(evidence, rejects, books, {}, np.zeros(0, dtype=np.uint64))
-    inputs = inputs if inputs.rows is not None else _in_memory(inputs, settings)
-    located = inputs.rows
-    held, account = set(periods_in(inputs, settings)), inputs.account
-    places = known_cells(ledger, settings.hexes.finest_resolution)
-    first = min(account.months, default="")
-    question = question_of(
-        located, account.operators, held, first, period, window, places, settings
-    )
-    facts = facts_in(located, question.scope)
-    books = books_of(facts, located.how.sources)
-    rejects = rejects_of(facts, located.how.files, located.how.sources)
-    evidence = evidence_of_facts(facts, question.names, question.scope, len(window), settings)
+    return _measured_tests(inputs, inputs.rows or _in_memory(inputs, settings), context, ledger)
+
+
+def _measured_tests(
+    inputs: Inputs, prepared: Prepared, context: RunContext, ledger: pd.DataFrame
+) -> Measured:
+    settings, period, log = context.settings, context.period, context.log
+    months = prepared.account.months
+    held = set(periods_of(months))
+    delivered = Delivered(held, min(months, default=""), prepared.account.operators)
+    window = evidence_window(inputs, settings, period)
+    places = indexes(known_cells(ledger, settings.hexes.finest_resolution))
+    communes = prepared.how.zones.codes
+    question = question_of(communes, delivered, period, window, places, scope_rules_of(settings))
+    found = aggregates_in(prepared, question.scope)
+    books, rejects = books_of(found, prepared.how), rejects_of(found, prepared.how)
+    least = settings.privacy.min_devices
+    evidence = evidence_of_tests(found, question, len(window), least)
     run_log.tests(log, books, evidence)
-    evidence = _widened(evidence, facts, question, inputs, context)
-    about = (question.window_of_span, inputs.communes, inputs.installs, held, period, settings)
-    months = monthly.month_tables(facts, question.names, *about)
-    return Measured(evidence, rejects, books, months, prints_of(facts, located.how.sources))
+    evidence = _widened(evidence, found, question, inputs, context)
+    area = AreaPeriod(inputs.communes, period)
+    tables = monthly.month_tables(
+        found, question, area, inputs.installs, held, context.tracker_rules
+    )
+    return Measured(evidence, rejects, books, tables, prints_of(found, prepared.how))
 
 
-def _in_memory(inputs: Inputs, settings: Settings) -> Inputs:
-    """The inputs with rows of tests that no file was read for: of notebooks and simulations."""
-    parts = [Part("", None, tests=inputs.tests)]
-    located, accounts = locate_all(inputs.communes, parts, settings, Local(), silent)
-    return replace(inputs, rows=located, account=accounts[0])
+def _in_memory(inputs: Inputs, settings: Settings) -> Prepared:
+    """Rows of tests that no file was read for: of notebooks and simulations."""
+    parts, rules = [Part(tests=inputs.tests)], cleaning_rules_of(settings)
+    return prepared_tests(parts, inputs.communes, rules, Local())[0]
 
 
 def _widened(
-    evidence: Evidence, facts: Facts, question: Question, inputs: Inputs, context: RunContext
+    evidence: Evidence, found: Aggregates, question: Question, inputs: Inputs, context: RunContext
 ) -> Evidence:
     """Units that fail the first gate over a longer window, as far as deliveries reach back.
 
     The books stay with the base window.
     """
+    least = context.rules.shown_min_devices
     for month_count, number in question.window_of_months.items():
         lacking = result_tables.below_first_gate(evidence, inputs.communes, context.rules.gates)
-        units = units_of_facts(
-            facts, question.names, question.scope, number, month_count, context.settings
-        )
+        units = units_over(found, question, number, month_count, least)
         evidence = widened(evidence, *units, lacking, month_count)
         context.log("widened", count=len(lacking), months=month_count)
     return evidence

@@ -13,10 +13,12 @@ from typer.testing import CliRunner
 
 from pipeline import cli
 from pipeline.config.output_settings import Report
+from pipeline.config.rules import cleaning_rules_of, scope_rules_of
 from pipeline.config.settings import Evidence, Settings
 from pipeline.engine.local import Local
-from pipeline.measurements.prepare import facts_in, locate_all
-from pipeline.measurements.scope import question_of
+from pipeline.measurements.aggregates import aggregates_in
+from pipeline.measurements.prepare import prepared_tests
+from pipeline.measurements.scope import Delivered, question_of
 from pipeline.publish.about import About
 from pipeline.publish.gap_map.columns import decoded
 from pipeline.schema.periods import Period
@@ -221,23 +223,21 @@ def page_table(data: dict, kind: str) -> pd.DataFrame:
     return pd.concat(parts).set_index(["hex_id", "operator"]).sort_index()
 
 
-def facts_of_tests(
+def aggregates_of_tests(
     tests: pd.DataFrame, communes: gpd.GeoDataFrame | None = None, period: str = "2026-10", **rules
 ):
-    """(facts, question, located) of `tests` in memory, as the journey asks for them."""
-    settings = Settings.model_validate(rules)
+    """(aggregates, question, prepared) of `tests` in memory, as the journey asks for them."""
+    settings, when = Settings.model_validate(rules), Period.parse(period)
     communes = squares() if communes is None else communes
-    located, accounts = locate_all(
-        communes, [Part("", None, tests=tests)], settings, Local(1), lambda _: None
+    prepared, _ = prepared_tests(
+        [Part(tests=tests)], communes, cleaning_rules_of(settings), Local(1)
     )
-    account, when = accounts[0], Period.parse(period)
+    months = prepared.account.months
+    delivered = Delivered(set(months), min(months, default=""), prepared.account.operators)
     window = when.window(max(settings.evidence.window_months, when.length))
-    first = min(account.months, default="")
-    places = pd.Series([], dtype="str")
-    question = question_of(
-        located, account.operators, set(account.months), first, when, window, places, settings
-    )
-    return facts_in(located, question.scope), question, located
+    codes, nowhere = prepared.how.zones.codes, np.zeros(0, dtype=np.uint64)
+    question = question_of(codes, delivered, when, window, nowhere, scope_rules_of(settings))
+    return aggregates_in(prepared, question.scope), question, prepared
 
 
 def about(period: str, **changes: object) -> About:

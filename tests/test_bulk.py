@@ -43,14 +43,11 @@ def test_poles_pentagons_and_face_centres_get_the_librarys_cell(resolution):
     ).all()
 
 
-def test_a_small_area_is_numbered_by_a_box_and_few_points_by_sorting(monkeypatch):
+def test_points_of_a_small_area_get_the_librarys_cell():
+    """Few lattice points for many points: the cells are found in an array, not by sorting."""
     generator = np.random.default_rng(1)
     lat, lon = generator.uniform(21.7, 22.8, 100_000), generator.uniform(102.3, 103.9, 100_000)
-    expected = by_the_library(lat, lon, 9)
-    assert (bulk_index.cells_of_points(lat, lon, 9) == expected).all()
-    assert (bulk_index.cells_of_points(lat, lon, 9, threads=1) == expected).all()
-    monkeypatch.setattr(bulk_index, "BOX_LIMIT", 0)
-    assert (bulk_index.cells_of_points(lat, lon, 9) == expected).all()
+    assert (bulk_index.cells_of_points(lat, lon, 9) == by_the_library(lat, lon, 9)).all()
 
 
 def test_no_position_has_no_cell():
@@ -61,19 +58,10 @@ def test_no_position_has_no_cell():
     assert bulk_index.cells_of_points(lat[:0], lon[:0], 9).tolist() == []
 
 
-def test_few_points_and_many_give_the_same_cells(monkeypatch):
+def test_few_points_and_many_give_the_same_cells():
     lat, lon = spread_over_the_world(500, 3)
-    few = hexes.indexes_of_points(lat, lon, 8)
-    monkeypatch.setattr(hexes, "BULK", 1)
-    monkeypatch.setattr(hexes, "find_spec", lambda _: None)  # without numba
-    assert (hexes.indexes_of_points(lat, lon, 8) == few).all()
-    monkeypatch.undo()
-    monkeypatch.setattr(hexes, "BULK", 1)
-    assert (hexes.indexes_of_points(lat, lon, 8) == few).all()
-    monkeypatch.setattr(
-        bulk_index, "cells_of_points", lambda *_, **__: np.full(500, 7, dtype="uint64")
-    )
-    assert set(hexes.indexes_of_points(lat, lon, 8)) == {7}  # it is the bulk loop that is asked
+    one_by_one = [hexes.indexes_of_points(lat[n : n + 1], lon[n : n + 1], 8)[0] for n in range(500)]
+    assert hexes.indexes_of_points(lat, lon, 8).tolist() == one_by_one
 
 
 # communes

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -9,12 +11,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pandera.errors import SchemaErrors
 
-from pipeline.config.settings import Settings
-from pipeline.measurements import clean, tile_values
-from pipeline.measurements.evidence import units_of_facts
-from pipeline.measurements.prepare import books_of, rejects_of
+from pipeline.measurements import tile_values
+from pipeline.measurements.aggregates import books_of, rejects_of
+from pipeline.measurements.evidence import units_over
 from pipeline.schema.tables import REJECT_REASONS, TABLES, validated, with_declared_dtypes
-from tests.builders import facts_of_tests
+from tests.builders import aggregates_of_tests
 
 ONE_MONTH = {"evidence": {"window_months": 1, "widened_months": ()}}
 GOOD = dict(
@@ -39,14 +40,12 @@ def rows_of(*changes: dict) -> pd.DataFrame:
 
 def examined(tests: pd.DataFrame) -> tuple[list[str | None], pd.DataFrame]:
     """(the reason of each row, None where it counts; the books), within October 2026."""
-    facts, _, located = facts_of_tests(tests, **ONE_MONTH)
-    rejects = rejects_of(facts, located.how.files, located.how.sources).set_index(
-        ["source_file", "source_row"]
-    )
+    found, _, prepared = aggregates_of_tests(tests, **ONE_MONTH)
+    rejects = rejects_of(found, prepared.how).set_index(["source_file", "source_row"])
     rows = pd.MultiIndex.from_frame(tests[["source_file", "source_row"]])
-    found = rejects["reject_reason"].reindex(rows)
-    return [None if pd.isna(reason) else reason for reason in found], books_of(
-        facts, located.how.sources
+    reasons = rejects["reject_reason"].reindex(rows)
+    return [None if pd.isna(reason) else reason for reason in reasons], books_of(
+        found, prepared.how
     )
 
 
@@ -175,8 +174,8 @@ def test_the_books_balance_whatever_comes(rows):
 
 def figures(*rows: dict) -> tuple[pd.DataFrame, pd.DataFrame]:
     """(device values, counts by unit) over October 2026."""
-    facts, asked, _ = facts_of_tests(rows_of(*rows), **ONE_MONTH)
-    return units_of_facts(facts, asked.names, asked.scope, 0, 1, Settings.model_validate(ONE_MONTH))
+    found, asked, _ = aggregates_of_tests(rows_of(*rows), **ONE_MONTH)
+    return units_over(found, asked, 0, 1, 3)
 
 
 def test_one_device_one_cell_one_date_is_one_sample_and_one_device_one_vote():
@@ -257,16 +256,37 @@ def test_hours_apart_are_measured_on_the_circle_and_only_between_slow_samples():
 
 
 def test_reasons_are_tried_in_the_declared_order():
-    assert list(clean.REASON) == list(REJECT_REASONS)
-    own = np.array([clean.REASON["bad_row"], clean.REASON["bad_value"], clean.COUNTS], dtype="int8")
-    yes, no = np.ones(3, dtype=bool), np.zeros(3, dtype=bool)
-    assert clean.reasons_in(own, yes, no).tolist() == [
-        clean.REASON[r] for r in ("bad_row", "outside_window", "outside_window")
-    ]
-    assert clean.reasons_in(own, yes, yes).tolist() == [
-        clean.REASON[r] for r in ("bad_row", "duplicate", "duplicate")
-    ]
-    assert clean.reasons_in(own, no, yes).tolist() == own.tolist()
+    """Of a row that has several faults the first declared one is its reason."""
+    faults = {
+        "bad_row": {"unreadable": "row"},
+        "bad_time": {"measured_at": pd.NaT},
+        "outside_window": {"measured_at": pd.Timestamp("2026-08-01T01:00:00Z")},
+        "bad_position": {"latitude": 95.0},
+        "outside_area": {"latitude": 10.0},
+        "inaccurate_position": {"location_accuracy_m": 1000.1},
+        "unknown_technology": {"technology": None},
+        "other_technology": {"technology": "5G"},
+        "unknown_operator": {"operator_met": None},
+        "bad_value": {"download_mbps": 600.1},
+    }
+    order = [reason for reason in REJECT_REASONS if reason in faults]
+    assert set(REJECT_REASONS) - set(order) == {"duplicate"}
+    for first, second in itertools.combinations(order, 2):
+        reasons, _ = examined(rows_of(faults[second] | faults[first]))
+        assert reasons == [first], (first, second)
+
+
+def test_a_copy_outside_the_window_lies_outside_and_a_broken_copy_is_broken():
+    old = pd.Timestamp("2026-08-01T01:00:00Z")
+    reasons, _ = examined(
+        rows_of(
+            {"test_id": "a", "measured_at": old},
+            {"test_id": "a", "measured_at": old},
+            {"test_id": "a", "unreadable": "row"},
+            {"test_id": "a", "latitude": 10.0},
+        )
+    )
+    assert reasons == ["outside_window", "outside_window", "bad_row", "duplicate"]
 
 
 def test_a_tiles_value_goes_to_the_larger_part_and_its_counts_are_split():

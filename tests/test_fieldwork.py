@@ -9,10 +9,12 @@ import pandas as pd
 import pytest
 
 from pipeline.actions.monthly import month_tables, participation
+from pipeline.config.rules import tracker_rules_of
 from pipeline.config.settings import Settings
+from pipeline.schema.month import AreaPeriod
 from pipeline.schema.periods import Period
 from pipeline.schema.tables import TABLES, with_declared_dtypes
-from tests.builders import facts_of_tests, squares, write_world
+from tests.builders import aggregates_of_tests, squares, write_world
 from tests.test_cli import ONE_MONTH
 
 RULES = {
@@ -70,16 +72,9 @@ def month_tables_of(tests: pd.DataFrame, months: list[str], **change) -> dict[st
     rules = RULES | change
     period = Period.parse(months[-1])
     rules = rules | {"tracker": RULES["tracker"] | {"months": len(months)}}
-    facts, asked, _ = facts_of_tests(tests, COMMUNES, str(period), **rules)
-    about = (
-        asked.window_of_span,
-        COMMUNES,
-        None,
-        set(months),
-        period,
-        Settings.model_validate(rules),
-    )
-    return month_tables(facts, asked.names, *about)
+    found, asked, _ = aggregates_of_tests(tests, COMMUNES, str(period), **rules)
+    area, tracker = AreaPeriod(COMMUNES, period), tracker_rules_of(Settings.model_validate(rules))
+    return month_tables(found, asked, area, None, set(months), tracker)
 
 
 def tracked(plan, months, copies: int = 0) -> pd.DataFrame:

@@ -9,16 +9,18 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 import pandas as pd
+import polars as pl
 import pytest
 import shapely
 
 from pipeline.schema.errors import UserFault
-from pipeline.sources import files, ispeed, ookla, table, values
+from pipeline.sources import files, frames, ispeed, ookla, table, values
 from tests.builders import month_of_tests, write_world
 
 ONE_MONTH = {"2026-10": month_of_tests("2026-10", {("r0c0", "V"): [12.5] * 24})}
 HANOI = ZoneInfo("Asia/Ho_Chi_Minh")
 READING = table.Reading(HANOI, None, {}, {})
+LAYOUT = {"delimiter": None, "encoding": None, "sheet": 0, "heading_row": 1, "decimal": None}
 CSV = 'Thời gian đo,Vĩ độ,Kinh độ,Nhà mạng,Công nghệ,Tốc độ tải xuống (Mbps)\n2026-10-01 08:00:00,22.1,103.1,Viettel,4G,"12,5"\n'
 SEMICOLONS = (
     CSV.split("\n")[0].replace(",", ";") + "\n2026-10-01 08:00:00;22,1;103,1;Viettel;4G;12,5\n"
@@ -31,10 +33,33 @@ def delivery(path, content: bytes) -> files.Delivery:
 
 
 def read(path, content: bytes, **how) -> pd.DataFrame:
-    rows = files.read_rows(delivery(path, content), **how)
-    return table.read_tests(
-        "s", path.name, rows, ispeed.column_map(list(rows.columns), {}), READING
-    )
+    """`tests` of a file, whichever way it is read; a plain file is read the careful way too."""
+    found, careful = delivery(path, content), files.read_rows(delivery(path, content), **how)
+    rules, about = ispeed.column_map(list(careful.columns), {}), {**LAYOUT, **how}
+    listed = frames.stretches(found, about) or [None]
+    is_delimited = path.suffix != ".parquet"
+    parts = [
+        table.read_tests("s", path.name, rows, rules, READING, is_delimited=is_delimited)
+        for stretch in listed
+        for rows in frames.frames(found, stretch, about, list(careful.columns))
+    ]
+    tests = as_pandas(pl.concat(parts))
+    pd.testing.assert_frame_equal(tests, read_tests("s", path.name, careful, rules, READING))
+    return tests
+
+
+def as_pandas(tests: pl.DataFrame) -> pd.DataFrame:
+    return tests.with_columns(pl.col("operator_met", "technology").cast(pl.String)).to_pandas()
+
+
+def read_tests(source, file, rows: pd.DataFrame, rules, reading) -> pd.DataFrame:
+    """As `table.read_tests`, from pandas rows indexed by source_row to a pandas table."""
+    return as_pandas(table.read_tests(source, file, as_frame(rows), rules, reading))
+
+
+def as_frame(rows: pd.DataFrame) -> pl.DataFrame:
+    numbers = pl.Series(frames.ROW, rows.index.to_numpy(), dtype=pl.UInt32)
+    return pl.from_pandas(rows.reset_index(drop=True)).with_columns(numbers)
 
 
 @pytest.mark.parametrize(
@@ -246,7 +271,7 @@ def test_numbers_in_cells_of_a_workbook_stand_beside_texts_with_a_comma(tmp_path
     reading = table.Reading(HANOI, ",", {}, {})
     rows = files.read_rows(files.Delivery(tmp_path / "a.xlsx", "a.xlsx"), decimal=",")
     rules = ispeed.column_map(list(rows.columns), {})
-    tests = table.read_tests("s", "a.xlsx", rows, rules, reading)
+    tests = read_tests("s", "a.xlsx", rows, rules, reading)
     assert tests["latitude"].tolist() == [22.4, 22.4, 22.0, 22.4]
     assert tests["longitude"].tolist() == [103.25] * 4
     assert tests["download_mbps"].tolist() == [1.5, 1.5, 1234.5, 1e-5]
@@ -356,9 +381,7 @@ def test_column_map_of_the_drive_test_log():
         },
         index=pd.RangeIndex(2, 3),
     )
-    tests = table.read_tests(
-        "log", "x.txt", rows, ispeed.column_map(list(rows.columns), given), READING
-    )
+    tests = read_tests("log", "x.txt", rows, ispeed.column_map(list(rows.columns), given), READING)
     row = tests.iloc[0]
     assert (row["download_mbps"], row["signal_dbm"], row["technology"]) == (35.4, -98.0, "4G")
     assert pd.isna(row["latency_ms"])
@@ -373,7 +396,7 @@ def test_every_fault_of_a_column_map_at_once():
         "operator": table.Rule(value="V"),
     }
     with pytest.raises(UserFault) as caught:
-        table.read_tests("s", "x.csv", rows, rules, READING)
+        read_tests("s", "x.csv", rows, rules, READING)
     codes = [f.code for f in caught.value.faults]
     assert codes == [
         "missing_column",
@@ -411,10 +434,10 @@ def test_a_small_b_is_a_bit_a_large_one_a_byte_and_capitals_are_asked_about(unit
     for rules in (by_heading, by_heading | given):
         if mbps is None:
             with pytest.raises(UserFault) as caught:
-                table.read_tests("s", "f", rows, rules, READING)
+                read_tests("s", "f", rows, rules, READING)
             assert [f.code for f in caught.value.faults] == ["ambiguous_unit"] * 2
         else:
-            row = table.read_tests("s", "f", rows, rules, READING).iloc[0]
+            row = read_tests("s", "f", rows, rules, READING).iloc[0]
             assert (row["download_mbps"], row["upload_mbps"]) == pytest.approx((7 * mbps,) * 2)
 
 
@@ -460,15 +483,16 @@ def test_operators_as_met_without_settings_and_ours_with_them():
         index=[2, 3, 4],
     )
     rules = ispeed.column_map(list(rows.columns), {})
-    assert table.read_tests("s", "f", rows, rules, READING)["operator_met"].tolist() == [
+    assert read_tests("s", "f", rows, rules, READING)["operator_met"].tolist() == [
         "VIETTEL",
         "452-04",
         "Digi",
     ]
     named = table.Reading(HANOI, None, {"Viettel": ("452-04",)}, {})
-    tests = table.read_tests("s", "f", rows, rules, named)
+    tests = read_tests("s", "f", rows, rules, named)
     assert tests["operator_met"].tolist()[:2] == ["Viettel", "Viettel"]
-    assert table.names_not_met(rows, rules["operator"], tests["operator_met"]) == {"Digi": 1}
+    read = table.read_tests("s", "f", as_frame(rows), rules, named)["operator_met"]
+    assert table.names_not_met(as_frame(rows), rules["operator"], read) == {"Digi": 1}
 
 
 # --- Ookla tiles

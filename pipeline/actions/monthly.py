@@ -7,118 +7,102 @@ sign (`fieldwork.py`).
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any
-
 import geopandas as gpd
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import polars as pl
 
 from pipeline.actions import fieldwork
-from pipeline.config.settings import Settings
-from pipeline.hexgrid.groups import changes, sequence, sums
-from pipeline.measurements.evidence import Names
-from pipeline.measurements.facts import Facts
-from pipeline.measurements.sample_facts import PER_UNIT, added_places, area_over, whole
+from pipeline.config.rules import TrackerRules
+from pipeline.measurements.aggregates import Aggregates
+from pipeline.measurements.samples import PER_UNIT, UNIT, mean_of
+from pipeline.measurements.scope import Names, Question
 from pipeline.schema import privacy
+from pipeline.schema.month import AreaPeriod
 from pipeline.schema.periods import Period
 from pipeline.schema.tables import ALL, PRIVATE, decode_labels, validated, with_declared_dtypes
 
+c = pl.col
 NOISE = 2.0  # standard deviations of a Poisson difference: less is no change
 
 
 def month_tables(
-    facts: Facts,
-    names: Names,
-    spans: Mapping[str, int],
-    communes: gpd.GeoDataFrame,
+    found: Aggregates,
+    question: Question,
+    area: AreaPeriod,
     installs: pd.Series | None,
     held: set[str],
-    period: Period,
-    settings: Settings,
+    rules: TrackerRules,
 ) -> dict[str, pd.DataFrame]:
     """`sample_tracker`, `participation` and `operator_summary`.
 
-    `spans`: names of spans of `operator_summary` → the scope's window. The scope's spans are the
-    period and the one before.
-    `held`: months that were delivered: before the first of these nothing is said.
+    `held`: months that were delivered; before the first of them nothing is reported.
     """
-    rules = settings.tracker
+    communes, period = area.communes, area.period
     asked = period.window(rules.months)
     months = [month for month in asked if month >= min(held, default=asked[-1])]
     about = pd.DataFrame(
         communes[["commune_code", "commune_name", "former_district", "boundary_vintage"]]
     )
-    dates = _dates(facts, names)
+    dates = _dates(found, question.names)
     tracker = fieldwork.sample_tracker(
-        _by_month(facts, names, dates),
+        _by_month(found, question.names, dates),
         dates.groupby(["commune_code", "local_date"], as_index=False)["test_count"].sum(),
         about,
         months,
-        official_test_count=settings.evidence.official_test_count,
+        official_test_count=rules.official_test_count,
         one_place_share=rules.one_place_share,
         month_end_share=rules.month_end_share,
     )
     before = period.before().months
     now, then = (
-        _taking_part(facts, names, dates, number, list_)
+        _taking_part(found[f"spans {number}"], question.names, dates, list_)
         for number, list_ in enumerate((period.months, before))
     )
+    is_delivered = bool(set(before) & held)
     return {
         "sample_tracker": tracker,
         "participation": participation(
-            now, then if set(before) & held else None, communes, installs, period
+            now, then if is_delivered else None, communes, installs, period
         ),
-        "operator_summary": operator_summary(facts, names, spans, period, settings),
+        "operator_summary": operator_summary(found, question, period, rules),
     }
 
 
-def _dates(facts: Facts, names: Names) -> pd.DataFrame:
+def _dates(found: Aggregates, names: Names) -> pd.DataFrame:
     """Valid tests by commune_code, operator, local_date, month."""
-    found = facts["dates"]
-    order = sequence((found["zone"], found["operator"], found["day"] - found["day"].min(initial=0)))
-    rows = {name: values[order] for name, values in found.items()}
-    starts = changes(rows["zone"], rows["operator"], rows["day"])
-    day = rows["day"][starts].astype("datetime64[D]")
+    rows = found["dates"].group_by(*UNIT, "day").agg(c("tests").sum()).sort(*UNIT, "day")
+    day = rows["day"].cast(pl.String)
     return pd.DataFrame(
         {
-            "commune_code": decode_labels(rows["zone"][starts], names.communes),
-            "operator": rows["operator"][starts],
-            "local_date": pd.Series(day.astype(str), dtype="str"),
-            "month": pd.Series(day.astype("datetime64[M]").astype(str), dtype="str"),
-            "test_count": sums(rows["tests"], starts),
+            "commune_code": decode_labels(rows["zone"].to_numpy(), names.communes),
+            "operator": rows["operator"].to_numpy(),
+            "local_date": day.to_pandas().astype("str"),
+            "month": day.str.head(7).to_pandas().astype("str"),
+            "test_count": rows["tests"].to_numpy().astype(np.float64),
         }
     )
 
 
-def _text_of_months(month: npt.NDArray[Any]) -> pd.Series:
-    return pd.Series((month - 1970 * 12).astype("datetime64[M]").astype(str), dtype="str")
-
-
-def _by_month(facts: Facts, names: Names, dates: pd.DataFrame) -> pd.DataFrame:
+def _by_month(found: Aggregates, names: Names, dates: pd.DataFrame) -> pd.DataFrame:
     """What the tracker is made of, by commune_code and month."""
     keys = ["commune_code", "month"]
 
-    def placed(table: str, *columns: str) -> pd.DataFrame:
-        found = facts[table]
-        codes = decode_labels(found["zone"], names.communes)
-        about = {"commune_code": codes, "month": _text_of_months(found["month"])}
-        return pd.DataFrame(about | {c: found[c] for c in columns})
+    def placed(table: pl.DataFrame) -> pd.DataFrame:
+        codes = decode_labels(table["zone"].to_numpy(), names.communes)
+        month = table["month"].cast(pl.String).str.head(7).to_pandas().astype("str")
+        figures = table.drop("zone", "month").cast(pl.Float64).to_pandas()
+        return figures.assign(commune_code=codes, month=month).groupby(keys).sum()
 
     counted = dates.groupby(keys)
     late = (
         dates["local_date"].str[8:].astype("int64")
         > pd.to_datetime(dates["local_date"]).dt.days_in_month - 3
     )
-    months = placed("months", "samples", "devices", "bursts").groupby(keys).sum()
-    places = facts["places"] | {"zone": facts["places"]["unit"] // max(len(names.operators), 1)}
-    place = pd.DataFrame(added_places(places, ("zone", "month", "cell")))
-    place = place.groupby(["zone", "month"])["tests"].max().reset_index()
-    largest = place.assign(
-        commune_code=names.communes[place["zone"].to_numpy(dtype=np.int64)],
-        month=_text_of_months(place["month"].to_numpy()),
-    ).set_index(keys)["tests"]
+    months = placed(found["months"])
+    cells = found["places"].group_by("zone", "month", "cell").agg(c("tests").sum())
+    largest = placed(cells.group_by("zone", "month").agg(c("tests").max()))
     return pd.DataFrame(
         {
             "test_count": counted["test_count"].sum(),
@@ -126,26 +110,23 @@ def _by_month(facts: Facts, names: Names, dates: pd.DataFrame) -> pd.DataFrame:
             "device_count": months["devices"],
             "date_count": counted["local_date"].nunique(),
             "operator_count": counted["operator"].nunique(),
-            "burst_test_count": months["bursts"],
-            "one_place": largest,
+            "burst_test_count": placed(found["bursts"])["bursts"],
+            "one_place": largest["tests"],
             "late": dates["test_count"]
             .where(late, 0.0)
             .groupby([dates[key] for key in keys])
             .sum(),
-            "copied_row_count": placed("copies", "copies").groupby(keys)["copies"].sum(),
+            "copied_row_count": placed(found["copies"])["copies"],
         }
     )
 
 
 def _taking_part(
-    facts: Facts, names: Names, dates: pd.DataFrame, span: int, months: list[str]
+    span: pl.DataFrame, names: Names, dates: pd.DataFrame, months: list[str]
 ) -> pd.DataFrame:
     """test_count and device_count by commune_code over a span."""
-    found = facts["spans"]
-    here = found["span"] == span
-    devices = np.bincount(
-        found["zone"][here], weights=found["devices"][here], minlength=len(names.communes)
-    )
+    zones, here = span["zone"].to_numpy(), span["devices"].to_numpy()
+    devices = np.bincount(zones, weights=here, minlength=len(names.communes))
     tests = dates[dates["month"].isin(months)].groupby("commune_code")["test_count"].sum()
     counts = pd.DataFrame(
         {"device_count": devices}, index=pd.Index(names.communes, name="commune_code")
@@ -197,7 +178,7 @@ def participation(
 
 
 def operator_summary(
-    facts: Facts, names: Names, spans: Mapping[str, int], period: Period, settings: Settings
+    found: Aggregates, question: Question, period: Period, rules: TrackerRules
 ) -> pd.DataFrame:
     """Device values over the whole area: operator (and `all`) × technology × span, small groups'
     speeds emptied.
@@ -206,15 +187,17 @@ def operator_summary(
     it is judged; 5G, where the target is 4G, from sound rows that were set aside for their
     technology.
     """
-    target = settings.target.technology
-    technologies = {target: False} | ({"5G": True} if target == "4G" else {})
+    target, spans = rules.technology, question.window_of_span
+    technologies = {target: "area"} | ({"5G": "newer area"} if target == "4G" else {})
     parts = [
-        _span(facts, names, window, is_newer).assign(technology_used=technology, span=span)
-        for technology, is_newer in technologies.items()
+        _span(found[f"{table} {window}"], question.names).assign(
+            technology_used=technology, span=span
+        )
+        for technology, table in technologies.items()
         for span, window in spans.items()
     ]
     table = pd.concat(parts, ignore_index=True).assign(period=str(period))
-    least = settings.privacy.min_devices
+    least = rules.shown_min_devices
     place = table["technology_used"] + "/" + table["span"]
     few = privacy.is_suppressed(table.assign(place=place), "place", "device_count", least)
     # the longer span less the shorter would be the few devices that only the longer one has
@@ -227,26 +210,25 @@ def operator_summary(
     return validated("operator_summary", with_declared_dtypes("operator_summary", table))
 
 
-def _span(facts: Facts, names: Names, window: int, is_newer: bool) -> pd.DataFrame:
-    """Figures by operator, and of `all`, over one window."""
-    values, counts = facts[area_over(window)], facts["area"]
-    here = (counts["window"] == window) & (counts["is_newer"] == is_newer)
-    size = len(names.operators)
-    total = {
-        name: np.bincount(counts["operator"][here], weights=counts[name][here], minlength=size + 1)
-        for name in ("tests", "samples", "devices")
-    }
-    chosen = values["is_newer"] == is_newer
+def _span(values: pl.DataFrame, names: Names) -> pd.DataFrame:
+    """Figures by operator, and of `all`, over one window. `values`: `devices.area_values`."""
     rows = []
     for number, operator in enumerate([*names.operators, ALL]):
-        of = chosen if operator == ALL else chosen & (values["operator"] == number)
+        of = values if operator == ALL else values.filter(c("operator") == number)
         speed, upload, latency = (
-            _middle(values[name][of]) for name in ("download", "upload", "latency")
+            _middle(mean_of(of, total, count))
+            for total, count in (
+                ("download", "samples"),
+                ("upload_total", "uploads"),
+                ("latency_total", "latencies"),
+            )
         )
         rows.append(
             {
-                "operator": operator, "test_count": total["tests"][number], "sample_count": total["samples"][number],
-                "device_count": total["devices"][number], "mean_mbps": speed[0], "median_mbps": speed[1],
+                "operator": operator, "test_count": float(of["tests"].sum()),
+                "sample_count": float(of["samples"].sum()),
+                "device_count": float(of["device"].n_unique()),
+                "mean_mbps": speed[0], "median_mbps": speed[1],
                 "upload_mean_mbps": upload[0], "median_upload_mbps": upload[1],
                 "latency_mean_ms": latency[0], "latency_median_ms": latency[1],
             }
@@ -260,6 +242,5 @@ def _middle(values: npt.NDArray[np.float64]) -> tuple[float, float]:
     known = values[~np.isnan(values)]
     if not len(known):
         return np.nan, np.nan
-    return float(whole(known).astype(np.int64).sum()) / PER_UNIT / len(known), float(
-        np.median(known)
-    )
+    whole = np.rint(known * PER_UNIT).astype(np.int64).sum()
+    return float(whole) / PER_UNIT / len(known), float(np.median(known))

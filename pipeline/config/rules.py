@@ -59,6 +59,34 @@ class Rules:
 
 
 @dataclass(frozen=True)
+class CleaningRules:
+    """When a test counts, and how it is located and dated (METHOD §2)."""
+
+    technology: str  # the target's
+    max_download_mbps: float
+    max_commune_accuracy_m: float
+    max_hex_accuracy_m: float
+    finest_resolution: int  # H3
+    timezone: str  # IANA name, of local dates and hours
+
+
+@dataclass(frozen=True)
+class ScopeRules:
+    """What a period asks of the tests."""
+
+    operators: tuple[str, ...]  # none: those that the deliveries name
+    window_months: int
+    widened_months: tuple[int, ...]
+    tracker_months: int
+    burst_gap_minutes: float
+    burst_min_tests: int
+    busy_hours: tuple[float, float]
+    technology: str
+    target_mbps: float
+    max_download_mbps: float
+
+
+@dataclass(frozen=True)
 class Weights:
     """Excess weights over 1, and the cost of terrain: `[priority]`."""
 
@@ -115,6 +143,26 @@ def rules_of(settings: Settings) -> Rules:
         target_mbps=settings.target.download_mbps,
         gates=_picked(Gates, settings.evidence),
         shown_min_devices=settings.privacy.min_devices,
+    )
+
+
+def cleaning_rules_of(settings: Settings) -> CleaningRules:
+    """When a test counts."""
+    return _picked(CleaningRules, settings.quality, settings.target, settings.hexes, settings.area)
+
+
+def scope_rules_of(settings: Settings) -> ScopeRules:
+    """What a period asks of the tests."""
+    return _picked(
+        ScopeRules,
+        settings.evidence,
+        settings.tracker,
+        settings.diagnosis,
+        settings.quality,
+        operators=tuple(settings.operators),
+        tracker_months=settings.tracker.months,
+        technology=settings.target.technology,
+        target_mbps=settings.target.download_mbps,
     )
 
 

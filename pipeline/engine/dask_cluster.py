@@ -11,25 +11,12 @@ import os
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
-import numpy.typing as npt
+import polars as pl
 
-from pipeline.engine.local import (
-    BUCKETS,
-    Chunk,
-    Columns,
-    Prepare,
-    Reduce,
-    Told,
-    by_bucket,
-    shards_of,
-    stacked,
-)
+from pipeline.engine.local import Pieces, Prepare, Reduce, Report, pieces_of, together
 from pipeline.schema.errors import fault
 
-Kept = dict[
-    str, list[tuple[npt.NDArray[np.int64], Columns]]
-]  # by stream: (bounds of the buckets, columns) of each chunk
+Kept = dict[str, list[Pieces]]  # by stream: of each chunk its rows by shard
 
 
 class Cluster:
@@ -60,7 +47,7 @@ class Cluster:
         """Address of the page that shows what the workers do."""
         return str(self.client.dashboard_link)
 
-    def prepare(self, parts: Sequence[Any], prepare: Prepare, told: Told) -> ClusterRows:
+    def prepare(self, parts: Sequence[Any], prepare: Prepare, report: Report) -> ClusterRows:
         """Parts spread over the workers."""
         from distributed import as_completed
 
@@ -69,7 +56,7 @@ class Cluster:
         accounts = [self.client.submit(_accounts, one, pure=False) for one in kept]
         for _, chunks in as_completed(accounts, with_results=True):
             for account in chunks:
-                told(account)
+                report(account)
         return ClusterRows(self.client, kept, self.client.gather(accounts))
 
     def close(self) -> None:
@@ -87,17 +74,15 @@ class ClusterRows:
 
     def gather(self, stream: str, reduce: Reduce) -> list[Any]:
         """`reduce` of every shard, wherever its last rows arrive."""
-        counts = self.client.gather(
-            [self.client.submit(_counts, one, stream, pure=False) for one in self.kept]
-        )
-        total = np.sum([np.zeros(BUCKETS, dtype=np.int64), *counts], axis=0)
+        asked = [self.client.submit(_shards, one, stream, pure=False) for one in self.kept]
+        held = self.client.gather(asked)
         work = self.client.scatter(reduce, broadcast=True, hash=False)
         found = []
-        for first, last in shards_of(total):
+        for shard in sorted(set().union(*held)):
             pieces = [
-                self.client.submit(_piece, one, stream, first, last, pure=False)
-                for one, count in zip(self.kept, counts, strict=True)
-                if count[first:last].sum()
+                self.client.submit(_piece, one, stream, shard, pure=False)
+                for one, shards in zip(self.kept, held, strict=True)
+                if shard in shards
             ]
             found.append(self.client.submit(_reduced, work, pieces, pure=False))
         return list(self.client.gather(found))
@@ -112,37 +97,22 @@ def _kept(part: Any, prepare: Prepare) -> tuple[Kept, list[Any]]:
     accounts = []
     for chunk in prepare(part):
         accounts.append(chunk.account)
-        for stream, kept in _by_stream(chunk).items():
-            found.setdefault(stream, []).append(kept)
+        for stream, rows in chunk.streams.items():
+            found.setdefault(stream, []).append(pieces_of(rows))
     return found, accounts
-
-
-def _by_stream(chunk: Chunk) -> dict[str, tuple[npt.NDArray[np.int64], Columns]]:
-    return {
-        name: by_bucket(key, columns) for name, (key, columns) in chunk.streams.items() if len(key)
-    }
 
 
 def _accounts(kept: tuple[Kept, list[Any]]) -> list[Any]:
     return kept[1]
 
 
-def _counts(kept: tuple[Kept, list[Any]], stream: str) -> npt.NDArray[np.int64]:
-    chunks = kept[0].get(stream, [])
-    return np.sum(
-        [np.zeros(BUCKETS, dtype=np.int64), *(np.diff(bounds) for bounds, _ in chunks)], axis=0
-    )
+def _shards(kept: tuple[Kept, list[Any]], stream: str) -> set[int]:
+    return {shard for pieces in kept[0].get(stream, []) for shard in pieces}
 
 
-def _piece(kept: tuple[Kept, list[Any]], stream: str, first: int, last: int) -> Columns:
-    chunks = kept[0][stream]
-    return stacked(
-        [
-            {n: v[bounds[first] : bounds[last]] for n, v in columns.items()}
-            for bounds, columns in chunks
-        ]
-    )
+def _piece(kept: tuple[Kept, list[Any]], stream: str, shard: int) -> pl.DataFrame:
+    return together([pieces[shard] for pieces in kept[0][stream] if shard in pieces])
 
 
-def _reduced(reduce: Reduce, pieces: list[Columns]) -> Any:
-    return reduce(stacked(pieces))
+def _reduced(reduce: Reduce, pieces: list[pl.DataFrame]) -> Any:
+    return reduce(together(pieces))

@@ -10,16 +10,15 @@ hexagon's edge for its side to be certain in floating point is asked of the libr
 answer is the library's for every point.
 
 Method: Sahr, White & Kimerling (2003), Geodesic discrete global grid systems; the H3 documentation,
-"Overview of the H3 Geospatial Indexing System". Compiled by numba, which is imported at the first
-call only. Does not belong here: anything about cells (`hexes.py`).
+"Overview of the H3 Geospatial Indexing System". Does not belong here: anything about
+cells (`hexes.py`).
 """
 
 from __future__ import annotations
 
-import os
-from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from itertools import combinations
+from typing import Any
 
 import h3.api.basic_int as h3
 import numpy as np
@@ -37,8 +36,12 @@ CLASS_III_TURN = float(
 # rad at the face's edge; library and kernel each err by some 1e-15, near a face's centre by 1e-15 /
 # r
 ROUNDING = 1e-12
-BOX_LIMIT = 60_000_000  # lattice points numbered by an array; beyond it by sorting
-_CHUNK = 1 << 16
+_CHUNK = 1 << 14  # points at once: what is made of them on the way stays in the cache
+FIELD = 26  # bits of a lattice coordinate: resolution 15 needs 24
+HALF = 1 << (FIELD - 1)
+UNSURE = -1  # too near to an edge
+# cosine of half the angle between neighbouring faces' centres: no other face is nearer
+INNER = 0.934172358962716
 
 
 @cache
@@ -80,90 +83,98 @@ def _rows_of_faces(resolution: int) -> Floats:
     return np.ascontiguousarray(np.hstack([centres, x - y / np.sqrt(3), 2 * y / np.sqrt(3)]))
 
 
-def cells_of_points(
-    latitude: Floats, longitude: Floats, resolution: int, threads: int | None = None
-) -> Cells:
-    """H3 cells (as the library's 64-bit integers) of points in degrees WGS 84; 0 where the position
-    is off the globe.
+def cells_of_points(latitude: Floats, longitude: Floats, resolution: int) -> Cells:
+    """H3 cells (as the library's 64-bit integers) of points in degrees WGS 84; 0 where the position is off the globe.
 
-    Equal to `h3.latlng_to_cell` for every point. `threads`: absent, one per core.
+    Equal to `h3.latlng_to_cell` for every point.
     """
-    from pipeline.hexgrid import bulk_index_kernels as kernels
-
     latitude, longitude = (
         np.ascontiguousarray(latitude, "float64"),
         np.ascontiguousarray(longitude, "float64"),
     )
     cells = np.zeros(len(latitude), dtype=np.uint64)
-    slices = [slice(n, n + _CHUNK) for n in range(0, len(cells), _CHUNK)]
-    if not slices:
+    known = np.flatnonzero((np.abs(latitude) <= 90) & (np.abs(longitude) <= 180))
+    if not len(known):
         return cells
-    pool = ThreadPoolExecutor(threads or os.cpu_count() or 1)
-    with pool:
-        keys, box = _keys(latitude, longitude, resolution, slices, pool)
-        unsure = np.flatnonzero(keys == kernels.UNSURE)
-        cells[unsure] = _asked(unsure, latitude, longitude, resolution)
-        size = (
-            int((box[1] - box[0] + 1) * (box[3] - box[2] + 1) * (box[5] - box[4] + 1))
-            if box[1] >= box[0]
-            else 0
-        )
-        if 0 < size <= min(BOX_LIMIT, 8 * len(keys) + 1_000_000):
-            rows = np.full(size, -1, dtype=np.int64)
-            # threads may write different rows of one lattice point: any of them names it
-            list(pool.map(lambda here: kernels.mark(keys[here], box, rows, here.start), slices))
-            met = np.flatnonzero(rows >= 0)
-            names = np.zeros(size, dtype=np.uint64)
-            names[met] = _named(keys[rows[met]], rows[met], latitude, longitude, resolution)
-            list(pool.map(lambda here: kernels.fill(keys[here], box, names, cells[here]), slices))
-        elif size:
-            sure = np.flatnonzero(keys >= 0)
-            distinct, one_row, number = np.unique(
-                keys[sure], return_index=True, return_inverse=True
-            )
-            cells[sure] = _named(distinct, sure[one_row], latitude, longitude, resolution)[number]
+    latitude, longitude = latitude[known], longitude[known]
+    parts = [slice(n, n + _CHUNK) for n in range(0, len(known), _CHUNK)]
+    keys = np.concatenate([_keys(latitude[here], longitude[here], resolution) for here in parts])
+    row, place = _distinct(keys)
+    names = np.where(
+        keys[row] == UNSURE, np.uint64(0), _named(keys[row], row, latitude, longitude, resolution)
+    )
+    found = names[place]
+    unsure = np.flatnonzero(keys == UNSURE)
+    found[unsure] = _asked(unsure, latitude, longitude, resolution)
+    cells[known] = found
     return cells
 
 
-def _keys(
-    latitude: Floats,
-    longitude: Floats,
-    resolution: int,
-    slices: list[slice],
-    pool: ThreadPoolExecutor,
-) -> tuple[Integers, Integers]:
-    """Lattice keys of all points, and the box (face, a, b: low and high) that holds them."""
-    from pipeline.hexgrid import bulk_index_kernels as kernels
+def _keys(latitude: Floats, longitude: Floats, resolution: int) -> Integers:
+    """Face and lattice point of each point, packed into an integer; UNSURE where it lies too near to an edge."""
+    table, scale = _rows_of_faces(resolution), 7 ** (resolution / 2) / RES0_UNIT
+    phi, lam = np.radians(latitude), np.radians(longitude)
+    x, y, z = np.cos(phi) * np.cos(lam), np.cos(phi) * np.sin(lam), np.sin(phi)
+    face: Any = int(np.argmax(table[:, :3] @ np.array([x[0], y[0], z[0]])))
+    dot = table[face, 0] * x + table[face, 1] * y + table[face, 2] * z
+    if dot.min() < INNER:  # some point may be nearer to another face
+        face = np.argmax(np.stack([one[0] * x + one[1] * y + one[2] * z for one in table]), axis=0)
+    c = table[face].T
+    dot = c[0] * x + c[1] * y + c[2] * z
+    a, b = (c[3] * x + c[4] * y + c[5] * z) / dot, (c[6] * x + c[7] * y + c[8] * z) / dot
+    # cube rounding: a + b + c = 0, and of the three rounded ones the worst gives way
+    i, j, k = np.rint(a), np.rint(b), np.rint(-a - b)
+    off_i, off_j, off_k = np.abs(a - i), np.abs(b - j), np.abs(-a - b - k)
+    worst_i = (off_i >= off_j) & (off_i >= off_k)
+    i, j = np.where(worst_i, -j - k, i), np.where(~worst_i & (off_j >= off_k), -i - k, j)
+    da, db = a - i, b - j
+    margin = 1 - (
+        np.maximum(np.maximum(da, db), -da - db) - np.minimum(np.minimum(da, db), -da - db)
+    )  # 0 on the hexagon's edge
+    # squared distance from the face's centre, which the library's arc cosine divides by
+    is_sure = (margin > 0) & (
+        margin * margin * np.maximum(1 - dot * dot, 1e-12) > (scale * ROUNDING) ** 2
+    )
+    key = (
+        np.int64(face) << 2 * FIELD
+        | (i.astype(np.int64) + HALF) << FIELD
+        | (j.astype(np.int64) + HALF)
+    )
+    return np.where(is_sure, key, UNSURE)
 
-    table, half = _rows_of_faces(resolution), kernels.HALF
-    scale = 7 ** (resolution / 2) / RES0_UNIT
-    keys = np.empty(len(latitude), dtype=np.int64)
-    boxes = np.tile(np.array([99, -1, half, -half, half, -half], dtype=np.int64), (len(slices), 1))
 
-    def run(part: int) -> None:
-        here = slices[part]
-        kernels.lattice_keys(
-            latitude[here], longitude[here], table, scale, ROUNDING, keys[here], boxes[part]
-        )
-
-    list(pool.map(run, range(len(slices))))
-    return keys, np.where([True, False] * 3, boxes.min(axis=0), boxes.max(axis=0))
+def _distinct(keys: Integers) -> tuple[Integers, Integers]:
+    """(a row of each distinct key, the place of each row's key among these): by an array of the box that holds the keys, if small."""
+    face, i, j = keys >> 2 * FIELD, keys >> FIELD & 2 * HALF - 1, keys & 2 * HALF - 1
+    sure = keys != UNSURE
+    if sure.all() or sure.any():
+        lows = [int(part[sure].min()) for part in (face, i, j)]
+        sizes = [
+            int(part[sure].max()) - low + 1 for part, low in zip((face, i, j), lows, strict=True)
+        ]
+        if np.prod([float(size) for size in sizes]) <= 8 * len(keys) + 1_000_000:
+            box = ((face - lows[0]) * sizes[1] + i - lows[1]) * sizes[2] + j - lows[2]
+            box = np.where(sure, box, int(np.prod(sizes)))
+            row = np.full(int(np.prod(sizes)) + 1, -1, dtype=np.int64)
+            row[box] = np.arange(len(keys))
+            met = np.flatnonzero(row >= 0)
+            number = np.zeros(len(row), dtype=np.int64)
+            number[met] = np.arange(len(met))
+            return row[met], number[box]
+    _, row, place = np.unique(keys, return_index=True, return_inverse=True)
+    return row, place
 
 
 def _named(
     keys: Integers, rows: Integers, latitude: Floats, longitude: Floats, resolution: int
 ) -> Cells:
-    """Cells of distinct lattice points; `rows`: one point of each. The library names each base
-    cell, arithmetic the rest.
+    """Cells of distinct lattice points; `rows`: one point of each. The library names each base cell, arithmetic the rest.
 
-    In the ring of the Eisenstein integers a + bω, ω = e^(iπ/3), the coarser lattice is the
-    multiples of a number of norm 7: the quotient's nearest integer is the parent, the remainder, 0
-    or one of six units, the digit. The digits of a base cell seen from a face are turned by one
-    multiple of 60°, read off one cell that the library names. Pentagons' cells and those of their
-    descendants are named by the library.
+    In the ring of the Eisenstein integers a + bω, ω = e^(iπ/3), the coarser lattice is the multiples of a number of norm 7:
+    the quotient's nearest integer is the parent, the remainder, 0 or one of six units, the digit. The digits of a base cell
+    seen from a face are turned by one multiple of 60°, read off one cell that the library names. Pentagons' cells and
+    those of their descendants are named by the library.
     """
-    from pipeline.hexgrid.bulk_index_kernels import FIELD, HALF
-
     a, b = (keys >> FIELD & 2 * HALF - 1) - HALF, (keys & 2 * HALF - 1) - HALF
     turns = np.full(
         (resolution + 1, len(keys)), -1, dtype=np.int64
@@ -210,8 +221,7 @@ def _asked(rows: Integers, latitude: Floats, longitude: Floats, resolution: int)
     )
 
 
-# H3's digits counter-clockwise from the lattice's first axis, and the units a + bω in the same
-# order
+# H3's digits counter-clockwise from the lattice's first axis, and the units a + bω in the same order
 _DIGIT_OF_TURN = np.array([4, 6, 2, 3, 1, 5])
 _TURN_OF_DIGIT = {int(digit): turn for turn, digit in enumerate(_DIGIT_OF_TURN)}
 _TURN_OF_UNIT = np.full((3, 3), -1)

@@ -7,8 +7,6 @@ Does not belong here: verdicts. A hex shows the pattern; the commune carries the
 from __future__ import annotations
 
 from collections.abc import Collection
-from concurrent.futures import ThreadPoolExecutor
-from importlib.util import find_spec
 from itertools import pairwise
 from typing import Any
 
@@ -17,40 +15,24 @@ import h3
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import polars as pl
 import shapely
-from h3.api import basic_int
 
-from pipeline.hexgrid.groups import changes, mean_of_known, medians, ratio, sequence, sizes, sums
+from pipeline.hexgrid import bulk_index
 from pipeline.schema.tables import ALL
 
-# points from which compiled loops pay for being loaded (0.9 s: numba, this one and those of
-# `walk.py`)
-BULK = 100_000
+# totals are added up as whole numbers of 1e-11 Mbit/s (ms): in any order the sum is the same
+FINE = 1e11
+c = pl.col
 
 
 def indexes_of_points(
-    latitude: npt.NDArray[np.float64],
-    longitude: npt.NDArray[np.float64],
-    resolution: int,
-    total: int | None = None,
+    latitude: npt.NDArray[np.float64], longitude: npt.NDArray[np.float64], resolution: int
 ) -> npt.NDArray[np.uint64]:
     """H3 cell of each point (EPSG:4326) as the 64-bit integer that it is; 0 where a coordinate is
     missing or off the globe.
-
-    Many points go through `lattice.py`, few through the library itself: the cells are the same.
-    `total`: how many points there are in all, of which these are some.
     """
-    if (len(latitude) if total is None else total) >= BULK and find_spec("numba"):
-        from pipeline.hexgrid import bulk_index
-
-        return bulk_index.cells_of_points(
-            latitude, longitude, resolution, threads=1
-        )  # parts run side by side already
-    known = np.flatnonzero((np.abs(latitude) <= 90) & (np.abs(longitude) <= 180))
-    cells = np.zeros(len(latitude), dtype=np.uint64)
-    points = zip(latitude[known].tolist(), longitude[known].tolist(), strict=True)
-    cells[known] = [basic_int.latlng_to_cell(lat, lon, resolution) for lat, lon in points]
-    return cells
+    return bulk_index.cells_of_points(latitude, longitude, resolution)
 
 
 def names(indexes: npt.NDArray[np.uint64]) -> pd.Series:
@@ -121,17 +103,15 @@ def adaptive_cells(
     row_cell, fine = _coded(devices["hex9_id"])
     texts = pd.Index(fine, name="hex9_id", dtype="str")
     index = indexes(pd.Series(fine))
-    phone = pd.factorize(devices["device_key"])[0]
-    weight = devices["device_weight"].to_numpy(dtype="float64")
+    rows = _devices(devices)
     ladder = {r: parent_indexes(index, r) for r in range(coarsest, finest + 1)}
     shown, is_open = ladder[coarsest].copy(), np.ones(len(index), dtype=bool)
     for resolution, finer in pairwise(range(coarsest, finest + 1)):
         child, of_child = np.unique(ladder[finer], return_inverse=True)
-        held = of_child[row_cell]
-        order = _order_by(held, phone)
-        inside = held[order]
-        once = changes(inside, phone[order])  # a device counts once in a cell
-        count = np.bincount(inside[once], weights=weight[order][once], minlength=len(child))
+        held = rows.select(cell=pl.Series(of_child[row_cell]), phone="phone", weight="weight")
+        once = held.group_by("cell", "phone").agg(c("weight").first())  # counts once in a cell
+        weights = once.group_by("cell").agg(c("weight").sum()).sort("cell")["weight"]
+        count = weights.to_numpy()
         parent, of_parent = np.unique(parent_indexes(child, resolution), return_inverse=True)
         fewest = np.full(len(parent), np.inf)
         np.minimum.at(fewest, of_parent, count)
@@ -140,12 +120,11 @@ def adaptive_cells(
     return pd.Series(names(shown).to_numpy(), index=texts, dtype="str")
 
 
-def _order_by(number: npt.NDArray[np.int64], phone: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
-    """The order of rows by number and phone. `phone`: numbered as they appear; where each one's
-    rows are together, they stay so.
-    """
-    is_together = len(phone) < 2 or bool((phone[1:] >= phone[:-1]).all())
-    return sequence((number,) if is_together else (number, phone))
+def _devices(devices: pd.DataFrame) -> pl.DataFrame:
+    """phone (number of the device), weight."""
+    phone = pd.factorize(devices["device_key"])[0]
+    weight = devices["device_weight"].to_numpy(dtype="float64")
+    return pl.DataFrame({"phone": phone, "weight": weight})
 
 
 def _coded(column: pd.Series) -> tuple[npt.NDArray[np.int64], npt.NDArray[Any]]:
@@ -211,69 +190,61 @@ def cell_figures(devices: pd.DataFrame, shown: pd.Series, target_mbps: float) ->
     fine, of_fine = _coded(devices["hex9_id"])
     cell = cell_of_fine[shown.index.get_indexer(pd.Index(of_fine, dtype="str"))][fine]
     operator, operators = _coded(devices["operator"])
-    phone = pd.factorize(devices["device_key"])[0]
-    order = _order_by(cell * len(operators) + operator, phone)
-    cell, operator, phone = cell[order], operator[order], phone[order]
-    starts = changes(cell, operator, phone)
-
-    def total(name: str) -> npt.NDArray[np.float64]:
-        return sums(devices[name].to_numpy(dtype="float64")[order], starts)
-
-    weight = devices["device_weight"].to_numpy(dtype="float64")[order]
-    by_device = {
-        "cell": cell[starts],
-        "operator": operator[starts],
-        "phone": phone[starts],
-        "weight": np.maximum.reduceat(weight, starts) if len(starts) else weight,
-        "test_count": total("test_count"),
-        "value": ratio(total("download_total"), total("sample_count")),
-        "upload": ratio(total("upload_total"), total("upload_count")),
-        "latency": ratio(total("latency_total"), total("latency_count")),
+    totals = {
+        name: (devices[name].to_numpy(dtype="float64") * FINE).round().astype(np.int64)
+        for name in ("download_total", "upload_total", "latency_total")
     }
-    votes = [by_device]
+    counts = {
+        name: devices[name].to_numpy(dtype="float64")
+        for name in ("test_count", "sample_count", "upload_count", "latency_count")
+    }
+    rows = _devices(devices).with_columns(cell=pl.Series(cell), operator=pl.Series(operator))
+    rows = rows.with_columns(**{name: pl.Series(x) for name, x in (totals | counts).items()})
+    keys = ("cell", "operator", "phone")
+    votes = (
+        rows.lazy()
+        .group_by(keys)
+        .agg(c("weight").max(), c(*totals, *counts).sum())
+        .select(*keys, "weight", "test_count", value=_mean("download_total", "sample_count"),
+                upload=_mean("upload_total", "upload_count"),
+                latency=_mean("latency_total", "latency_count"))
+    )  # fmt: skip
+    tables = [votes]
     if any(name != ALL for name in operators):  # tiles know of no operator but `all`
-        everyone = sequence((by_device["cell"], by_device["phone"]))
-        pooled = {name: values[everyone] for name, values in by_device.items()}
-        votes.append(pooled | {"operator": np.full(len(starts), len(operators))})
-    with ThreadPoolExecutor(len(votes)) as pool:
-        tables = pool.map(lambda rows: _figures(rows, target_mbps), votes)
-    table = pd.concat(tables, ignore_index=True)
+        tables.append(votes.with_columns(operator=pl.lit(len(operators), pl.Int64)))
+    table = pl.concat([_figures(one, target_mbps) for one in tables]).collect().to_pandas()
     table["hex_id"] = pd.Series(cells[table["cell"].to_numpy()], dtype="str")
-    table["operator"] = pd.Series(
-        np.append(operators, ALL)[table["operator"].to_numpy()], dtype="str"
-    )
+    names_of = np.append(operators, ALL)
+    table["operator"] = pd.Series(names_of[table["operator"].to_numpy()], dtype="str")
     table = table.drop(columns="cell").sort_values(["hex_id", "operator"], ignore_index=True)
     return table[
         ["hex_id", "operator", *(name for name in table if name not in ("hex_id", "operator"))]
     ]
 
 
-def _figures(rows: dict[str, npt.NDArray[Any]], target_mbps: float) -> pd.DataFrame:
+def _mean(total: str, count: str) -> pl.Expr:
+    """In 1 / FINE of the unit, whole; null where nothing was counted."""
+    return pl.when(c(count) > 0).then((c(total) / c(count)).round().cast(pl.Int64))
+
+
+def _figures(votes: pl.LazyFrame, target_mbps: float) -> pl.LazyFrame:
     """Figures by cell and operator from one value per device (under `all`, one per operator that it
-    uses), ordered by these.
+    uses).
     """
-    cell, operator = rows["cell"], rows["operator"]
-    starts = changes(cell, operator)
-    count = sizes(starts, len(cell))
-    below = rows["value"] < target_mbps
+    below = c("value") < target_mbps * FINE
     # a phone with two operators' SIM cards has two values under `all` and is one device
-    is_first = np.zeros(len(cell), dtype=bool)
-    is_first[changes(cell, operator, rows["phone"])] = True
-    return pd.DataFrame(
-        {
-            "cell": cell[starts],
-            "operator": operator[starts],
-            "test_count": sums(rows["test_count"], starts),
-            "device_count": sums(np.where(is_first, rows["weight"], 0.0), starts),
-            "value_count": count,
-            "below_count": sums(below, starts).astype(np.int64),
-            "mean_mbps": sums(rows["value"], starts) / count,
-            "median_mbps": medians(rows["value"], starts),
-            "upload_mean_mbps": mean_of_known(rows["upload"], starts),
-            "latency_median_ms": medians(rows["latency"], starts),
-            "share_devices_below_target": sums(below, starts) / count,
-        }
-    )
+    once = votes.group_by("cell", "operator", "phone").agg(c("weight").first())
+    devices = once.group_by("cell", "operator").agg(device_count=c("weight").sum())
+    figures = votes.group_by("cell", "operator").agg(
+        c("test_count").sum(), value_count=pl.len().cast(pl.Int64), below_count=below.sum().cast(pl.Int64),
+        mean_mbps=c("value").sum() / pl.len() / FINE, median_mbps=c("value").median() / FINE,
+        upload_mean_mbps=c("upload").mean() / FINE, latency_median_ms=c("latency").median() / FINE,
+        share_devices_below_target=below.sum() / pl.len(),
+    )  # fmt: skip
+    return figures.join(devices, on=["cell", "operator"]).select(
+        "cell", "operator", "test_count", "device_count",
+        pl.all().exclude("cell", "operator", "test_count", "device_count"),
+    )  # fmt: skip
 
 
 def neighbour_pairs(cells: Collection[str]) -> pd.DataFrame:

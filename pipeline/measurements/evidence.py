@@ -9,24 +9,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from itertools import pairwise
-from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
+import polars as pl
+from polars.lazyframe.group_by import LazyGroupBy
 
-from pipeline.config.settings import Settings
 from pipeline.hexgrid import hexes
-from pipeline.hexgrid.groups import changes, medians, ratio, sequence
 from pipeline.measurements import tile_values
-from pipeline.measurements.facts import Facts
-from pipeline.measurements.fingerprints import combined, operator_prints
-from pipeline.measurements.rows import DAY_S, Columns, Scope, month_of_day, split, within
-from pipeline.measurements.sample_facts import PER_UNIT, added_places, values_over
+from pipeline.measurements.aggregates import Aggregates
+from pipeline.measurements.fingerprints import combined, mixed, operator_prints
+from pipeline.measurements.samples import PER_UNIT, during, mean_of
+from pipeline.measurements.samples import UNIT as UNIT_NUMBERS
+from pipeline.measurements.scope import Names, Question
 from pipeline.schema.tables import ALL, decode_labels, validated, with_declared_dtypes
 
 UNIT = tile_values.UNIT
+c = pl.col
 
 
 @dataclass(frozen=True)
@@ -50,283 +49,197 @@ class Evidence:
     last_date: str | None  # local date of the last sample, YYYY-MM-DD
 
 
-@dataclass(frozen=True)
-class Names:
-    """What the numbers in facts stand for."""
-
-    communes: npt.NDArray[np.object_]  # commune_code by zone
-    operators: list[str]
-
-
-def evidence_of_facts(
-    facts: Facts, names: Names, scope: Scope, window_months: int, settings: Settings
+def evidence_of_tests(
+    found: Aggregates, question: Question, window_months: int, shown_min_devices: int
 ) -> Evidence:
-    """Facts of all shards → evidence over the base window."""
-    devices, counts = units_of_facts(facts, names, scope, 0, window_months, settings)
-    cells = _cells(facts["cells"], names)
-    codes, seen = names.communes, facts["seen"]
-    present = {
-        (str(codes[zone]), names.operators[o])
-        for zone, o in zip(*(seen[n].tolist() for n in ("zone", "operator")), strict=True)
-    }
-    day = facts["dates"]["day"]
-    day = day[within_months(day, scope.windows[0])]
-    area = facts["area"]
-    everyone = (
-        (area["window"] == 0) & ~area["is_newer"] & (area["operator"] == len(names.operators))
-    )
+    """Aggregates → evidence over the base window.
+
+    `shown_min_devices`: a smaller operator's speeds are not published.
+    """
+    names, scope = question.names, question.scope
+    devices, counts = units_over(found, question, 0, window_months, shown_min_devices)
+    seen = found["present"].unique().iter_rows()
+    present = {(str(names.communes[zone]), names.operators[o]) for zone, o in seen}
+    last = found["dates"].filter(during(scope.windows[0]))["day"].max()
+    area = found["area 0"]
+    met = found["met"]["operator"].unique().sort().to_list()
     return Evidence(
         devices,
         counts,
-        cells,
-        revisited_samples(facts["known"], names),
-        sorted(settings.operators)
-        or [names.operators[number] for number in np.unique(facts["met"]["operator"])],
+        _cells(found["cells"], names),
+        revisited_samples(found["known"], names),
+        sorted(scope.rules.operators) or [names.operators[number] for number in met],
         present,
         window_months,
         False,
-        int(area["samples"][everyone].sum()),
-        int(area["devices"][everyone].sum()),
-        str(day.max().astype("datetime64[D]")) if len(day) else None,
+        int(area["samples"].sum()),
+        area["device"].n_unique(),
+        str(last) if last is not None else None,
     )
 
 
-def units_of_facts(
-    facts: Facts, names: Names, scope: Scope, number: int, window_months: int, settings: Settings
+def units_over(
+    found: Aggregates, question: Question, number: int, window_months: int, shown_min_devices: int
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """(device_values, counts by unit) over one of the scope's windows. Every valid test is in
-    exactly one unit: asserted.
+    """(device_values, counts by unit) over one of the scope's windows.
+
+    Every valid test is in exactly one unit: asserted.
     """
-    pooled_number = len(names.operators)
-    named_codes = np.array([*names.operators, ALL], dtype=object)
-    size = len(names.communes) * (pooled_number + 1)
+    names, window = question.names, question.scope.windows[number]
+    units = found[f"units {number}"].group_by(UNIT_NUMBERS)
+    units = units.agg(c("largest_device").max(), pl.all().exclude("largest_device").sum())
+    pooled = c("operator") == names.pooled
+    tests = units.select(c("tests").filter(pooled).sum(), named=c("tests").filter(~pooled).sum())
+    assert tests["tests"].item() == tests["named"].item()
+    inside = c("month").is_between(*window)
 
-    def unit(table: Columns, operator: Any = None) -> npt.NDArray[np.int64]:
-        of = table["operator"] if operator is None else operator
-        return np.asarray(table["zone"].astype(np.int64) * (pooled_number + 1) + of)
+    def by_unit(table: pl.DataFrame, *keys: str) -> LazyGroupBy:
+        everyone = table.lazy().with_columns(operator=pl.lit(names.pooled, pl.Int8))
+        return pl.concat([table.lazy(), everyone]).group_by(*UNIT_NUMBERS, *keys)
 
-    units = _chosen(facts["units"], facts["units"]["window"] == number)
-    sums_of = {
-        name: np.zeros(size, dtype=np.int64) for name in units if name not in ("window", "unit")
-    }
-    for name, total in sums_of.items():
-        add = np.maximum if name == "largest_device" else np.add
-        add.at(total, units["unit"], units[name].astype(np.int64))
+    dates = found["dates"].filter(during(window))
+    in_cells = by_unit(found["places"].filter(inside), "cell").agg(c("samples").sum())
+    signals = found[f"signals {number}"].with_columns(c("operator").fill_null(names.pooled))
+    slow = by_unit(found["slow"].filter(inside)).agg(c("second").unique().sort())
+    others = by_unit(found["others"].filter(inside)).agg(c("failed", "newer", "older").sum())
+    table = (
+        units.lazy()
+        .join(others, on=UNIT_NUMBERS, how="full", coalesce=True)
+        .join(by_unit(dates).agg(dates=c("day").n_unique()), on=UNIT_NUMBERS, how="left")
+        .join(in_cells.group_by(UNIT_NUMBERS).agg(largest_cell=c("samples").max()), on=UNIT_NUMBERS, how="left")
+        .join(
+            signals.lazy().group_by(UNIT_NUMBERS).agg(c("signal").median(), heard=pl.len()),
+            on=UNIT_NUMBERS, how="left",
+        )
+        .join(slow, on=UNIT_NUMBERS, how="left")
+        .collect()
+    )  # fmt: skip
 
-    def speed(total: str, count: str) -> npt.NDArray[np.float64]:
-        """Mbit/s from sums in whole bit/s."""
-        return ratio(sums_of[total] / PER_UNIT, sums_of[count])
+    def speed(total: str, count: str) -> pl.Expr:
+        """Mbit/s from a sum in whole bit/s."""
+        return pl.when(c(count) > 0).then(c(total) / PER_UNIT / c(count))
 
-    tests = sums_of["tests"].reshape(len(names.communes), -1)
-    assert tests[:, :pooled_number].sum() == tests[:, pooled_number].sum()
-    months = scope.windows[number]
-    signals = _chosen(facts["signals"], facts["signals"]["window"] == number)
-    of_signal = unit(
-        signals, np.where(signals["operator"] >= 0, signals["operator"], pooled_number)
-    )
-    found: dict[str, npt.NDArray[Any]] = {
-        "test_count": sums_of["tests"],
-        "device_count": sums_of["devices"],
-        "raw_mean_mbps": speed("raw", "tests"),
-        "date_count": _distinct_dates(facts["dates"], months, unit, pooled_number, size),
-        "accurate_count": sums_of["accurate"],
-        "pseudo_count": sums_of["pseudo"],
-        "largest_device_tests": sums_of["largest_device"],
-        "sample_count": sums_of["samples"],
-        "largest_cell_samples": _largest_cells(facts["places"], months, pooled_number, size),
-        "month_test_count": sums_of["month_tests"],
-        "month_device_count": sums_of["month_devices"],
-        "month_mean_mbps": speed("month", "month_samples"),
-        "slow_hours_apart": _slow_hours_apart(
-            facts["slow"], scope, months, sums_of["slow_samples"]
-        ),
-        "all_mobile_mean_mbps": speed("mobile", "mobile_devices"),
-        "mobile_device_count": sums_of["mobile_devices"],
-        "device_count_5g": sums_of["newer_devices"],
-        "mean_5g_mbps": speed("newer", "newer_devices"),
-        "other_device_count": sums_of["other_devices"],
-        "busy_mean_mbps": speed("busy", "busy_devices"),
-        "busy_device_count": sums_of["busy_devices"],
-        "calm_mean_mbps": speed("calm", "calm_devices"),
-        "calm_device_count": sums_of["calm_devices"],
-        "signal_median_dbm": _medians_by(signals["signal"], of_signal, size),
-        "signal_device_count": np.bincount(of_signal, minlength=size),
-    }
-    others = _chosen(facts["others"], facts["others"]["window"] == number)
-    of_others = np.r_[unit(others), unit(others, pooled_number)]
-    for name, column in (
-        ("failed", "failed_test_count"),
-        ("newer", "newer_test_count"),
-        ("older", "older_test_count"),
-    ):
-        found[column] = np.bincount(of_others, weights=np.tile(others[name], 2), minlength=size)
-    index = pd.MultiIndex.from_product([names.communes, named_codes], names=UNIT)
-    counts = pd.DataFrame(
-        {name: values.astype(np.float64) for name, values in found.items()}, index=index
-    )
-    counted = [
-        "test_count",
-        "mobile_device_count",
-        "failed_test_count",
-        "newer_test_count",
-        "older_test_count",
+    apart = [
+        tile_values.widest_apart(seconds.to_numpy()) if seconds is not None and count > 1 else None
+        for seconds, count in zip(table["second"], table["slow_samples"].fill_null(0), strict=True)
     ]
-    counts = counts[counts[counted].any(axis=1)].sort_index()
+    figures = table.with_columns(apart=pl.Series(apart, dtype=pl.Float64)).select(
+        *UNIT_NUMBERS, test_count="tests", device_count="devices",
+        raw_mean_mbps=speed("raw", "tests"), date_count="dates", accurate_count="accurate",
+        pseudo_count="pseudo", largest_device_tests="largest_device", sample_count="samples",
+        largest_cell_samples="largest_cell", month_test_count="month_tests",
+        month_device_count="month_devices", month_mean_mbps=speed("month", "month_samples"),
+        slow_hours_apart="apart", all_mobile_mean_mbps=speed("mobile", "mobile_devices"),
+        mobile_device_count="mobile_devices", device_count_5g="newer_devices",
+        mean_5g_mbps=speed("newer", "newer_devices"), other_device_count="other_devices",
+        busy_mean_mbps=speed("busy", "busy_devices"), busy_device_count="busy_devices",
+        calm_mean_mbps=speed("calm", "calm_devices"), calm_device_count="calm_devices",
+        signal_median_dbm="signal", signal_device_count="heard",
+        failed_test_count="failed", newer_test_count="newer", older_test_count="older",
+    )  # fmt: skip
+    numbered = ("^.*_count(_5g)?$", "largest_device_tests")
+    figures = figures.with_columns(c(*numbered).fill_null(0)).filter(
+        pl.any_horizontal(c("test_count", "mobile_device_count", "failed_test_count",
+                            "newer_test_count", "older_test_count") > 0)
+    )  # fmt: skip
+    communes = names.communes[figures["zone"].to_numpy()]
+    operators = np.array([*names.operators, ALL], dtype=object)[figures["operator"].to_numpy()]
+    counts = figures.drop(UNIT_NUMBERS).cast(pl.Float64).to_pandas()
+    counts.index = pd.MultiIndex.from_arrays([communes, operators], names=UNIT)
+    counts = counts.sort_index()
     counts["window_months"] = float(window_months)
-    least = settings.privacy.min_devices
-    counts["small_operator_count"] = _small_operators(counts["device_count"], least)
-    counts["small_5g_operator_count"] = _small_operators(counts["device_count_5g"], least)
-    return _device_values(facts[values_over(number)], names), counts
+    for name, of in (
+        ("small_operator_count", "device_count"),
+        ("small_5g_operator_count", "device_count_5g"),
+    ):
+        counts[name] = _small_operators(counts[of], shown_min_devices)
+    return _device_values(found[f"values {number}"], names), counts
 
 
-def _medians_by(
-    values: npt.NDArray[np.float64], unit: npt.NDArray[np.int64], size: int
-) -> npt.NDArray[np.float64]:
-    order = sequence((unit,))
-    starts = changes(unit[order])
-    found = np.full(size, np.nan)
-    found[unit[order][starts]] = medians(values[order], starts)
-    return found
-
-
-def within_months(day: npt.NDArray[Any], months: tuple[int, int]) -> npt.NDArray[np.bool_]:
-    """Which days since 1970 lie in the months."""
-    month = month_of_day(day)
-    return np.asarray((month >= months[0]) & (month <= months[1]))
-
-
-def _chosen(columns: Columns, rows: npt.NDArray[Any]) -> Columns:
-    if rows.dtype == bool and rows.all():
-        return columns
-    return {name: values[rows] for name, values in columns.items()}
-
-
-def _device_values(values: Columns, names: Names) -> pd.DataFrame:
+def _device_values(values: pl.DataFrame, names: Names) -> pd.DataFrame:
     """x_i = mean of a device's samples in commune × operator. Rows of operator `all` follow: the
     same values, pooled over operators. A phone with two operators' SIM cards measures two networks
     and gives two values.
     """
-    order = sequence(
-        (values["zone"], values["operator"])
-    )  # devices stay in the order of the shards
-    rows = {name: column[order] for name, column in values.items()}
+    order = pl.Series("order", mixed(values["device"].to_numpy()))
+    rows = values.with_columns(order).sort(*UNIT_NUMBERS, "order")
+    device, operator = rows["device"].to_numpy(), rows["operator"].to_numpy()
     by_operator = operator_prints(names.operators).astype(np.uint64)
-    keys = np.r_[rows["device"], combined(rows["device"], by_operator[rows["operator"]])]
-    twice = {name: np.tile(rows[name], 2) for name in rows if name not in ("device", "operator")}
-    operator = np.r_[rows["operator"], np.full(len(order), len(names.operators), dtype=np.int16)]
+    twice = pl.concat([rows, rows])
+    pooled = np.full(len(device), names.pooled, dtype=np.int8)
     table = pd.DataFrame(
         {
-            "commune_code": decode_labels(twice["zone"], names.communes),
-            "operator": decode_labels(operator, [*names.operators, ALL]),
-            "device_key": keys,
-            "download_mbps": twice["download"],
-            "upload_mbps": twice["upload"],
-            "latency_ms": twice["latency"],
-            "test_count": twice["tests"].astype(np.float64),
-            "sample_count": twice["samples"].astype(np.float64),
-            "is_pseudo": twice["is_pseudo"],
+            "commune_code": decode_labels(twice["zone"].to_numpy(), names.communes),
+            "operator": decode_labels(np.r_[operator, pooled], [*names.operators, ALL]),
+            "device_key": np.r_[device, combined(device, by_operator[operator])],
+            "download_mbps": mean_of(twice, "download", "samples"),
+            "upload_mbps": mean_of(twice, "upload_total", "uploads"),
+            "latency_ms": mean_of(twice, "latency_total", "latencies"),
+            "test_count": twice["tests"].to_numpy().astype(np.float64),
+            "sample_count": twice["samples"].to_numpy().astype(np.float64),
+            "is_pseudo": twice["is_pseudo"].to_numpy(),
         }
     )
     return validated("device_values", with_declared_dtypes("device_values", table))
 
 
-def _distinct_dates(
-    dates: Columns, months: tuple[int, int], unit: Any, pooled: int, size: int
-) -> npt.NDArray[np.float64]:
-    here = _chosen(dates, within_months(dates["day"], months))
-    low = int(here["day"].min(initial=0))
-    span = int(here["day"].max(initial=0)) - low + 1
-    codes = np.r_[unit(here), unit(here, pooled)] * span + np.tile(here["day"] - low, 2)
-    return np.bincount(np.unique(codes) // span, minlength=size).astype(np.float64)
-
-
-def _largest_cells(
-    places: Columns, months: tuple[int, int], pooled: int, size: int
-) -> npt.NDArray[np.float64]:
-    """Samples of the cell that has most, by unit."""
-    here = _chosen(places, (places["month"] >= months[0]) & (places["month"] <= months[1]))
-    zone, operator = split(here["unit"].astype(np.int64), max(pooled, 1))
-    largest = np.zeros(size, dtype=np.int64)
-    for of in (operator, np.full(len(zone), pooled)):
-        by_cell = added_places(here | {"unit": zone * (pooled + 1) + of}, ("unit", "cell"))
-        np.maximum.at(largest, by_cell["unit"], by_cell["samples"])
-    return np.where(largest > 0, largest, np.nan)
-
-
-def _slow_hours_apart(
-    slow: Columns, scope: Scope, months: tuple[int, int], slow_samples: npt.NDArray[np.int64]
-) -> npt.NDArray[np.float64]:
-    """By unit: how far apart on the clock the slow samples lie, NaN where there are not two.
-    `slow`: see `walk.Found`.
-    """
-    low, high = scope.reach
-    size, count = len(scope.operators), high - low + 1
-    named, month = split(np.arange(scope.zone_count * max(size, 1) * count), count)
-    zone, operator = split(named, max(size, 1))
-    here = within(month + low, months)[slow["code"]]
-    code, second = slow["code"][here], slow["second"][here]
-    found = np.full(len(slow_samples), np.nan)
-    for unit in (zone * (size + 1) + operator, zone * (size + 1) + size):
-        codes = _distinct(unit[code] * DAY_S + second, len(slow_samples) * DAY_S)
-        of, second_of = split(codes, DAY_S)
-        bounds = np.r_[changes(of), len(codes)]
-        for start, stop in pairwise(bounds.tolist()):
-            if slow_samples[of[start]] > 1:
-                found[of[start]] = tile_values.widest_apart(second_of[start:stop])
-    return found
-
-
-def _distinct(codes: npt.NDArray[np.int64], limit: int) -> npt.NDArray[np.int64]:
-    """Distinct codes below the limit, ascending: by an array of marks where that is small enough."""
-    if limit > 200_000_000:
-        return np.unique(codes)
-    marks = np.zeros(limit, dtype=bool)
-    marks[codes] = True
-    return np.flatnonzero(marks)
-
-
-def _cells(cells: Columns, names: Names) -> pd.DataFrame:
+def _cells(cells: pl.DataFrame, names: Names) -> pd.DataFrame:
     """commune_code, operator, device_key, hex9_id, and of the device's samples there: test_count,
     sample_count, totals of download, upload and latency, and the samples that have these; a
     device's rows are together.
     """
-    number, distinct = pd.factorize(cells["cell"])
-    ascending = np.argsort(distinct)
-    number = np.argsort(ascending)[number]
-    texts = hexes.names(distinct[ascending])
-    figures = {
-        "test_count": "tests", "sample_count": "samples", "download_total": "total", "upload_total": "upload_total",
-        "upload_count": "upload_samples", "latency_total": "latency_total", "latency_count": "latency_samples",
+    columns = {name: cells[name].to_numpy() for name in cells.columns}
+    distinct, number = np.unique(columns["cell"], return_inverse=True)
+    texts = hexes.names(distinct).to_numpy(dtype=object)
+    totals = {
+        f"{ours}_total": mean_of(cells, name)
+        for ours, name in (
+            ("download", "download"), ("upload", "upload_total"), ("latency", "latency_total"),
+        )
+    }  # fmt: skip
+    counts = {
+        "test_count": "tests", "sample_count": "samples", "upload_count": "uploads",
+        "latency_count": "latencies",
     }  # fmt: skip
     return pd.DataFrame(
         {
-            "commune_code": pd.Categorical.from_codes(cells["zone"], names.communes),
-            "operator": pd.Categorical.from_codes(cells["operator"], names.operators),
-            "device_key": cells["device"],
-            "hex9_id": pd.Categorical.from_codes(number, texts.to_numpy(dtype=object)),
+            "commune_code": pd.Categorical.from_codes(columns["zone"], names.communes),
+            "operator": pd.Categorical.from_codes(columns["operator"], names.operators),
+            "device_key": columns["device"],
+            "hex9_id": pd.Categorical.from_codes(number, texts),
             "device_weight": 1.0,
         }
-        | {ours: cells[name] for ours, name in figures.items()},
+        | totals
+        | {ours: columns[name] for ours, name in counts.items()},
         copy=False,
     )
 
 
-def revisited_samples(known: Columns, names: Names) -> pd.DataFrame:
+def revisited_samples(known: pl.DataFrame, names: Names) -> pd.DataFrame:
     """Samples at the cells of gaps that were known before, one to a row."""
+    day = known["day"].cast(pl.String).to_pandas().astype("str")
     return pd.DataFrame(
         {
-            "commune_code": decode_labels(known["zone"], names.communes),
-            "operator": decode_labels(known["operator"], names.operators),
-            "device_key": known["device"],
-            "hex9_id": hexes.names(known["cell"]),
-            "local_date": pd.Series(known["day"].astype("datetime64[D]").astype(str), dtype="str"),
-            "is_pseudo": known["is_pseudo"],
-            "test_count": known["tests"],
-            "download_mbps": known["download"],
-            "upload_mbps": known["upload"],
-            "latency_ms": known["latency"],
+            "commune_code": decode_labels(known["zone"].to_numpy(), names.communes),
+            "operator": decode_labels(known["operator"].to_numpy(), names.operators),
+            "device_key": known["device"].to_numpy(),
+            "hex9_id": hexes.names(known["cell"].to_numpy()),
+            "local_date": day,
+            "is_pseudo": known["is_pseudo"].to_numpy(),
+            "test_count": known["tests"].to_numpy().astype(np.float64),
+            "download_mbps": mean_of(known, "download"),
+            "upload_mbps": mean_of(known, "upload"),
+            "latency_ms": mean_of(known, "latency"),
         }
     ).sort_values(["hex9_id", "operator", "device_key", "local_date"], ignore_index=True)  # fmt: skip
+
+
+def no_revisited_samples() -> pd.DataFrame:
+    """What `revisited_samples` gives where no gap was known."""
+    numbers = {"zone": pl.Int32, "operator": pl.Int8, "device": pl.UInt64, "cell": pl.UInt64}
+    figures = dict.fromkeys(("tests", "download", "upload", "latency"), pl.Int64)
+    nothing = pl.DataFrame(schema=numbers | {"day": pl.Date, "is_pseudo": pl.Boolean} | figures)
+    return revisited_samples(nothing, Names(np.zeros(0, dtype=object), []))
 
 
 def _small_operators(device_count: pd.Series, min_devices: int) -> pd.Series:

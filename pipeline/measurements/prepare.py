@@ -1,289 +1,234 @@
-"""Parts of the input → rows ready for `facts.py`: read ∘ clean ∘ bin ∘ locate, row by row; the same
-rows come out, marked.
+"""Parts of the deliveries → rows of tests as numbers: read ∘ locate ∘ bin ∘ judge, row by row.
 
-Does not belong here: whatever compares rows with rows (`facts.py`), where it runs (`engine.py`).
+Every row that is read comes through, with the one reason why it does not count (METHOD §2.1).
+Does not belong here: whatever compares or adds up rows (`samples.py`, `devices.py`, `counts.py`),
+where it runs (`engine/`).
 """
 
 from __future__ import annotations
 
+import operator
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
-from functools import partial
-from typing import Any
+from dataclasses import dataclass
+from functools import partial, reduce
 
 import geopandas as gpd
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
-import pyarrow as pa
+import polars as pl
 
-from pipeline.config.settings import Settings
-from pipeline.engine.local import Chunk, Columns, Engine, Rows
+from pipeline.config.rules import CleaningRules
+from pipeline.engine.local import Chunk, Engine, Rows
 from pipeline.hexgrid import hexes
-from pipeline.measurements import clean, facts, fingerprints, locate
-from pipeline.measurements.rows import ACCURATE, CLOSE, DAY_S, HAS_ID, PSEUDO, Scope, month_of_day
+from pipeline.measurements import fingerprints, locate
 from pipeline.schema.errors import UserFault
-from pipeline.schema.tables import (
-    REJECT_REASONS,
-    TABLES,
-    TECHNOLOGIES,
-    decode_labels,
-    with_declared_dtypes,
-)
+from pipeline.schema.tables import REJECT_REASONS, TECHNOLOGIES
 from pipeline.sources.deliveries import Account, Part, read_part
+
+REASON = pl.Enum(REJECT_REASONS)
+SHARD_ROWS = 4_000_000  # rows of whole devices that are added up at once
+SAME_TEST = (
+    "device", "operator", "technology", "time", "latitude", "longitude", "bits", "upload_bits",
+)  # fmt: skip
+c = pl.col
 
 
 @dataclass(frozen=True)
 class Preparation:
-    """What every part needs to know: the settings, the communes ready to be asked, the numbers of
-    files and sources.
-    """
+    """What every part needs to know to be prepared."""
 
-    settings: Settings
+    rules: CleaningRules
     zones: locate.Zones
     files: tuple[str, ...]  # names, ascending: a file's number is its place
     sources: tuple[str, ...]
-    row_estimate: int  # of all parts
+    shard_count: int  # shards hold whole devices
 
 
 @dataclass(frozen=True)
-class Located:
+class Prepared:
     """All tests of a run as prepared rows, and how they were prepared."""
 
     rows: Rows
     how: Preparation
+    account: Account  # of all parts
 
     def close(self) -> None:
         """Give up what the rows occupy."""
         self.rows.close()
 
 
-def locate_all(
-    communes: gpd.GeoDataFrame | None,
+def prepared_tests(
     parts: list[Part],
-    settings: Settings,
+    communes: gpd.GeoDataFrame | None,
+    rules: CleaningRules,
     engine: Engine,
-    progress: Callable[[float], None],
-) -> tuple[Located, list[Account]]:
-    """Rows of all parts, and an account of each part. Without communes every row lies outside.
+    progress: Callable[[float], None] = lambda share: None,
+) -> tuple[Prepared, list[Account]]:
+    """Rows of all parts, and an account of each part; without communes every row lies outside.
 
-    `progress` is told the share of the rows that are ready: of text files their number is guessed
-    from their size.
+    `progress` is given the share of the rows that are ready.
     """
-    in_memory = [part.tests for part in parts if part.tests is not None]
-    files = {part.delivery.name for part in parts if part.delivery} | {
-        n for t in in_memory for n in t["source_file"].unique()
-    }
-    sources = {part.source for part in parts if part.delivery} | {
-        n for t in in_memory for n in t["source"].unique()
-    }
+    names = [part.names() for part in parts]
     nowhere = gpd.GeoDataFrame({"commune_code": []}, geometry=[], crs="EPSG:4326")
     count = sum(part.row_estimate() for part in parts)
     zones = locate.zones_of(nowhere if communes is None else communes, count)
-    how = Preparation(settings, zones, tuple(sorted(files)), tuple(sorted(sources)), count)
+    sources, files = (tuple(sorted(set().union(*(one[n] for one in names)))) for n in (0, 1))
+    how = Preparation(rules, zones, files, sources, max(1, -(-count // SHARD_ROWS)))
     ready = [0]
 
-    def told(account: Account) -> None:
+    def add(account: Account) -> None:
         ready[0] += account.read_count
         progress(min(1.0, ready[0] / max(count, 1)))
 
-    rows = engine.prepare(parts, partial(prepared, how=how), told)
-    accounts = []
-    for chunks in rows.accounts:
-        accounts.append(total := Account())
-        for account in chunks:
-            total.add(account)
-    return Located(rows, how), accounts
+    rows = engine.prepare(parts, partial(chunks_of, how=how), add)
+    accounts = [Account.sum(chunks) for chunks in rows.accounts]
+    return Prepared(rows, how, Account.sum(accounts)), accounts
 
 
-def facts_in(located: Located, scope: Scope) -> facts.Facts:
-    """Facts of all rows: repeats by test id first, since the copies of a test may name different
-    devices.
+def chunks_of(part: Part, how: Preparation) -> Iterator[Chunk]:
+    """The part's rows, by chunks. Faults of its file end it and stand in the last account.
+
+    Stream `tests`: the rows, whole devices to a shard. Stream `ids`, where there are several
+    shards: of rows with a test id what tells whether they repeat another, whole ids to a shard.
     """
-    repeated = located.rows.gather("ids", facts.repeated_ids)
-    scope = replace(scope, repeated=np.sort(np.concatenate([np.zeros(0, np.uint64), *repeated])))
-    found = located.rows.gather("tests", partial(facts.facts_of, scope=scope))
-    if not found:
-        nothing = with_declared_dtypes(
-            "tests", pd.DataFrame({name: [] for name in TABLES["tests"]})
-        )
-        found = [facts.facts_of(rows_of(nothing, located.how)[0], scope)]
-    return facts.joined(found)
-
-
-def prepared(part: Part, how: Preparation) -> Iterator[Chunk]:
-    """The part's rows, chunk by chunk. Faults of a file end it and stand in its last account."""
     try:
-        for tests, account in read_part(part, how.settings):
-            rows, months = rows_of(tests, how)
-            account.months.update(months)
-            account.operators.update(tests["operator_met"].dropna().unique().tolist())
-            streams = {"tests": (fingerprints.mixed(rows["device"]), rows)}
-            named = np.flatnonzero(rows["flags"] & HAS_ID & (clean.has_time(rows["own"]) * 255))
-            if len(named):
-                ids = {
-                    name: rows[name][named]
-                    for name in ("identity", "identity2", "time", "file", "row")
-                }
-                streams["ids"] = (ids["identity"], ids)
+        for tests, account in read_part(part):
+            rows = rows_of(tests, how)
+            days = rows["day"].drop_nulls().value_counts()
+            for day, count in days.iter_rows():
+                account.months[f"{day:%Y-%m}"] += count
+            account.operators.update(tests["operator_met"].drop_nulls().unique().to_list())
+            streams = {"tests": rows}
+            if how.shard_count > 1:
+                device = pl.Series(fingerprints.mixed(rows["device"].to_numpy()))
+                streams["tests"] = rows.with_columns(shard=_shard(device, how.shard_count))
+                ids = rows.select("key", "time", "file", "row").filter(
+                    tests["test_id"].is_not_null() & rows["time"].is_not_null()
+                )
+                streams["ids"] = ids.with_columns(shard=_shard(ids["key"], how.shard_count))
             yield Chunk(streams, account)
     except UserFault as error:
         yield Chunk({}, Account(faults=list(error.faults)))
 
 
-def rows_of(tests: pd.DataFrame, how: Preparation) -> tuple[Columns, dict[str, int]]:
-    """`tests` → (columns of rows, rows by local month). Columns: see `facts.py`; here they get
-    their numbers and prints.
+def _shard(key: pl.Series, count: int) -> pl.Series:
+    """The number of the shard of each 64-bit key: ascending with the key."""
+    return ((key // 2**32) * count // 2**32).cast(pl.UInt16)
+
+
+def rows_of(tests: pl.DataFrame, how: Preparation) -> pl.DataFrame:
+    """`tests` → rows as numbers, one to one.
+
+    source, file        numbers of the names        row        as a spreadsheet counts
+    device              fingerprint of the device id and source, or of cell and date without an id
+    key                 hash of the test id and source, without an id of SAME_TEST: equal in repeats
+    time                µs since 1970, UTC; null where it is not known
+    day, second         local date, second of that day
+    zone                commune's number, locate.OUTSIDE outside            cell   H3 index
+    operator            fingerprint of the name                             technology  its number
+    bits, upload_bits   bit/s                       latency_ns  ns          signal  dBm
+    reason              why the row does not count, as far as it shows by itself; null: it counts
+    is_close            position exact enough for a hex, or of unknown accuracy
+    is_accurate         known to be exact enough    is_pseudo   without a device id
     """
-    settings, quality = how.settings, how.settings.quality
+    rules, salt = how.rules, fingerprints.of_texts(pd.Series(how.sources, dtype="str"))
     latitude, longitude = (
-        np.ascontiguousarray(tests[name].to_numpy(dtype="float64"))
-        for name in ("latitude", "longitude")
+        tests[name].fill_null(np.nan).to_numpy() for name in ("latitude", "longitude")
     )
     zone = locate.zone_numbers(latitude, longitude, how.zones)
-    own = clean.own_reasons(
-        tests,
-        zone != locate.OUTSIDE,
-        technology=settings.target.technology,
-        max_download_mbps=quality.max_download_mbps,
-        max_accuracy_m=quality.max_commune_accuracy_m,
+    cell = np.zeros(len(zone), dtype=np.uint64)
+    inside = np.flatnonzero(zone != locate.OUTSIDE)
+    cell[inside] = hexes.indexes_of_points(
+        latitude[inside], longitude[inside], rules.finest_resolution
     )
-    cell = hexes.indexes_of_points(
-        latitude, longitude, settings.hexes.finest_resolution, how.row_estimate
+    source = tests["source"].cast(pl.Enum(how.sources)).to_physical()
+    ids = tests["device_id"].to_arrow(compat_level=pl.CompatLevel.oldest())
+    local = c("measured_at").dt.convert_time_zone(rules.timezone).dt.replace_time_zone(None)
+    accuracy, is_broken = c("location_accuracy_m"), _lists("row")
+    rows = tests.with_columns(
+        zone=pl.Series(zone), cell=pl.Series(cell), technology=_technology(tests["technology"]),
+        local=pl.when(~is_broken).then(local),
+    ).select(
+        "zone", "cell", "technology", "latitude", "longitude", row="source_row",
+        source=source.cast(pl.UInt16),
+        file=tests["source_file"].cast(pl.Enum(how.files)).to_physical().cast(pl.UInt32),
+        device=pl.Series(fingerprints.of_texts(ids) ^ salt[source.to_numpy()]),
+        time=pl.when(~is_broken).then(c("measured_at").dt.epoch("us")),
+        day=c("local").dt.date(),
+        second=(c("local").dt.epoch("s") % 86_400).cast(pl.Int32),
+        operator=_operator(tests["operator_met"]),
+        reason=_reason(rules, is_broken),
+        signal="signal_dbm",
+        is_close=(accuracy <= rules.max_hex_accuracy_m).fill_null(True),
+        # phones write 0 or −1 where they do not know their accuracy
+        is_accurate=((accuracy > 0) & (accuracy <= rules.max_hex_accuracy_m)).fill_null(False),
+        is_pseudo=c("device_id").is_null(),
+        bits=_whole("download_mbps"), upload_bits=_whole("upload_mbps"),
+        latency_ns=_whole("latency_ms"),
+    )  # fmt: skip
+    rows = _with_pseudo_devices(rows, salt)
+    same = reduce(operator.xor, [c(name).hash(seed) for seed, name in enumerate(SAME_TEST)])
+    test_id = tests["test_id"]
+    by_id = pl.when(pl.lit(test_id.is_not_null())).then(
+        pl.lit(test_id.hash(len(SAME_TEST)) ^ pl.Series(salt).gather(source))
     )
-    utc = tests["measured_at"]
-    time = utc.to_numpy(dtype="datetime64[us]").view("int64")
-    local = (
-        utc.dt.tz_convert(settings.timezone)
-        .dt.tz_localize(None)
-        .to_numpy(dtype="datetime64[us]")
-        .view("int64")
-    )
-    day = local // (DAY_S * 1_000_000)
-    accuracy = tests["location_accuracy_m"].to_numpy(dtype="float64")
-    source = _places(tests["source"], how.sources).astype(np.uint8)
-    flags = np.where(accuracy > quality.max_hex_accuracy_m, 0, CLOSE).astype(np.uint8)
-    # phones write 0 or −1 where they do not know their accuracy
-    flags |= np.where(
-        (accuracy > 0) & (accuracy <= quality.max_hex_accuracy_m), ACCURATE, 0
-    ).astype(np.uint8)
-    salt = (
-        fingerprints.of_texts(pd.Series(how.sources, dtype="str"))[source]
-        if len(how.sources)
-        else np.zeros(0, np.uint64)
-    )
-    device = fingerprints.of_texts(tests["device_id"])
-    nameless = device == 0
-    device ^= salt
-    if nameless.any():  # a cell and a date make a pseudo-device
-        flags[nameless] |= PSEUDO
-        device[nameless] = fingerprints.combined(cell[nameless], day[nameless], salt[nameless])
-    rows: Columns = {
-        "device": device,
-        "cell": cell,
-        "time": time,
-        "shift": ((local - time) // 1_000_000).astype(np.int32),
-        "zone": zone,
-        "operator": _operator_prints(tests["operator_met"]),
-        "technology": _places(tests["technology"], TECHNOLOGIES).astype(np.int8),
-        "own": own,
-        "source": source,
-        "file": _places(tests["source_file"], how.files).astype(np.uint32),
-        "row": tests["source_row"].to_numpy().astype(np.uint32),
-    }
-    for ours, name in (
-        ("download_mbps", "download"),
-        ("upload_mbps", "upload"),
-        ("latency_ms", "latency"),
-    ):
-        rows[name] = tests[ours].to_numpy(dtype="float64")
-    if tests["signal_dbm"].notna().any():
-        rows["signal"] = tests["signal_dbm"].to_numpy(dtype="float64")
-    identity = fingerprints.combined(latitude, longitude)
-    if tests["test_id"].notna().any():
-        test = fingerprints.of_texts(tests["test_id"])
-        has_id = test != 0
-        flags[has_id] |= HAS_ID
-        identity = np.where(has_id, fingerprints.combined(test, salt), identity)
-        second = fingerprints.of_texts(tests["test_id"], seed=1) >> np.uint64(32)
-        rows["identity2"] = np.where(has_id, second, 0).astype(np.uint32)
-    else:
-        rows["identity2"] = np.zeros(len(tests), dtype=np.uint32)
-    return rows | {"identity": identity, "flags": flags}, _months(day[utc.notna().to_numpy()])
+    key = same if test_id.null_count() == len(test_id) else by_id.otherwise(same)
+    return rows.with_columns(key=key).drop("latitude", "longitude")
 
 
-def _months(day: npt.NDArray[np.int64]) -> dict[str, int]:
-    """Rows by local month, YYYY-MM."""
-    if not len(day):
-        return {}
-    month = month_of_day(day)
-    counts = np.bincount(month - month.min())
-    texts = (np.flatnonzero(counts) + month.min() - 1970 * 12).astype("datetime64[M]").astype(str)
-    return dict(zip(texts.tolist(), counts[counts > 0].tolist(), strict=True))
+def _reason(rules: CleaningRules, is_broken: pl.Expr) -> pl.Expr:
+    """The first reason of METHOD §2.1 that a row shows by itself, null where none.
 
-
-def _places(column: pd.Series, names: tuple[str, ...]) -> npt.NDArray[np.int64]:
-    """Place of each text among the names, −1 for none of them."""
-    codes, texts = _coded(column)
-    place = {name: number for number, name in enumerate(names)}
-    return np.array([place.get(text, -1) for text in texts] + [-1], dtype=np.int64)[codes]
-
-
-def _operator_prints(column: pd.Series) -> npt.NDArray[np.uint32]:
-    """32 bits of each operator's fingerprint, 0 for none."""
-    codes, texts = _coded(column)
-    return np.r_[fingerprints.operator_prints(texts), np.uint32(0)][codes]
-
-
-def _coded(column: pd.Series) -> tuple[npt.NDArray[Any], list[str]]:
-    """(place of each text among the distinct ones, −1 for null; the distinct ones)."""
-    if isinstance(column.dtype, pd.CategoricalDtype):
-        return column.cat.codes.to_numpy(), column.cat.categories.tolist()
-    texts = pa.array(column.astype("str"), type=pa.large_string(), from_pandas=True)
-    texts = texts.combine_chunks() if isinstance(texts, pa.ChunkedArray) else texts
-    coded = texts.dictionary_encode()
-    return coded.indices.fill_null(-1).to_numpy(zero_copy_only=False), coded.dictionary.to_pylist()
-
-
-def books_of(found: facts.Facts, sources: tuple[str, ...]) -> pd.DataFrame:
-    """By source: rows read = valid tests + failed tests + rejects; asserted here, printed by the
-    journey.
+    `outside_window` and `duplicate` depend on the period and on other rows: see `counts.py`.
     """
-    books = pd.DataFrame(found["books"]).groupby("source").sum()
-    books = books.set_axis(pd.Index([sources[number] for number in books.index], name="source"))
-    assert (
-        books["read_count"] == books[["valid_count", "failed_count", "reject_count"]].sum(axis=1)
-    ).all()
-    return books[books["read_count"] > 0].sort_index()
-
-
-def rejects_of(
-    found: facts.Facts, files: tuple[str, ...], sources: tuple[str, ...]
-) -> pd.DataFrame:
-    """Rows that are set aside, in the order of files and rows: source, source_file, source_row,
-    reject_reason.
-    """
-    rows = pd.DataFrame(found["rejects"]).sort_values(["file", "row"], ignore_index=True)
-    named = {
-        "source": ("source", sources),
-        "source_file": ("file", files),
-        "reject_reason": ("reason", REJECT_REASONS),
+    latitude, longitude, download = c("latitude"), c("longitude"), c("download_mbps")
+    is_somewhere = (latitude != 0) | (longitude != 0)  # phones write 0, 0 where they do not know
+    is_position = (latitude.abs() <= 90) & (longitude.abs() <= 180) & is_somewhere
+    reasons = {
+        "bad_row": is_broken,
+        "bad_time": c("measured_at").is_null(),
+        "bad_position": ~is_position.fill_null(False),
+        "outside_area": c("zone") == locate.OUTSIDE,
+        "inaccurate_position": c("location_accuracy_m") > rules.max_commune_accuracy_m,
+        "unknown_technology": c("technology").is_null(),
+        "other_technology": c("technology") != TECHNOLOGIES.index(rules.technology),
+        "unknown_operator": c("operator_met").is_null(),
+        "bad_value": ~download.is_between(0, rules.max_download_mbps) | _lists("download_mbps"),
     }
-    texts = {
-        ours: decode_labels(rows[column].to_numpy(), names)
-        for ours, (column, names) in named.items()
-    }
-    return pd.DataFrame(texts | {"source_row": rows["row"].astype("int64")})
+    named = [pl.when(holds).then(pl.lit(name, REASON)) for name, holds in reasons.items()]
+    return pl.coalesce(named)
 
 
-def prints_of(found: facts.Facts, sources: tuple[str, ...]) -> fingerprints.Prints:
-    """Fingerprints of the device ids as texts, ascending: for the last look at the outputs, and for
-    nothing else.
-    """
-    salt = fingerprints.of_texts(pd.Series(sources, dtype="str"))
-    phones = found["phones"]
-    return (
-        np.unique(phones["device"] ^ salt[phones["source"]])
-        if len(salt)
-        else np.zeros(0, dtype=np.uint64)
+def _lists(name: str) -> pl.Expr:
+    """Whether `unreadable` names a column of the row, or the whole `row`."""
+    return pl.concat_str(pl.lit(";"), c("unreadable"), pl.lit(";")).str.contains(
+        f";{name};", literal=True
     )
+
+
+def _whole(name: str) -> pl.Expr:
+    """Mbit/s in whole bit/s (ms in whole ns)."""
+    return (c(name) * 1e6).round().cast(pl.Int64, strict=False)
+
+
+def _technology(column: pl.Series) -> pl.Series:
+    return column.cast(pl.Enum(TECHNOLOGIES)).to_physical().cast(pl.Int8)
+
+
+def _operator(column: pl.Series) -> pl.Series:
+    """Fingerprints of operators, asked once for each name."""
+    names = column.cast(pl.String).unique().drop_nulls().sort()
+    prints = pl.Series(fingerprints.operator_prints(names.to_list()), dtype=pl.UInt32)
+    return prints.gather(column.cast(pl.Enum(names)).to_physical())
+
+
+def _with_pseudo_devices(rows: pl.DataFrame, salt: fingerprints.Prints) -> pl.DataFrame:
+    """The rows, those without a device id under one of their cell, date and source (METHOD §2.4)."""
+    nameless = rows["is_pseudo"].arg_true()
+    if not len(nameless):
+        return rows
+    some = rows[nameless]
+    days = some["day"].to_physical().fill_null(0).to_numpy().astype(np.int64)
+    cells = some["cell"].to_numpy()
+    device = fingerprints.combined(cells, days, salt[some["source"].to_numpy()])
+    return rows.with_columns(device=rows["device"].scatter(nameless, pl.Series(device)))

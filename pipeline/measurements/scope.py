@@ -1,5 +1,4 @@
-"""What a period asks of the rows: its windows, the months of the tracker, operators, the places of
-gaps that are known.
+"""What a period asks of the rows: its windows, the months of the tracker, operators, known places.
 
 Does not belong here: what is made of the answers (`evidence.py`, `monthly.py`).
 """
@@ -7,20 +6,49 @@ Does not belong here: what is made of the answers (`evidence.py`, `monthly.py`).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import date, timedelta
 
 import numpy as np
-import pandas as pd
+import numpy.typing as npt
+import polars as pl
 
-from pipeline.config.settings import Settings
-from pipeline.hexgrid import hexes
-from pipeline.measurements.evidence import Names
-from pipeline.measurements.fingerprints import operator_prints
-from pipeline.measurements.prepare import Located
-from pipeline.measurements.rows import Scope
+from pipeline.config.rules import ScopeRules
 from pipeline.schema.periods import Period
 from pipeline.schema.tables import TECHNOLOGIES
 
-SPANS = ("period", "window", "rolling_12")
+SUMMARY_SPANS = ("period", "window", "rolling_12")
+Window = tuple[date, date]  # first and last day
+
+
+@dataclass(frozen=True)
+class Names:
+    """What the numbers in aggregates stand for."""
+
+    communes: npt.NDArray[np.object_]  # commune_code by zone
+    operators: list[str]
+
+    @property
+    def pooled(self) -> int:
+        """The number of the commune's row over all operators."""
+        return len(self.operators)
+
+
+@dataclass(frozen=True)
+class Scope:
+    """What the aggregates are asked for."""
+
+    windows: tuple[Window, ...]  # the first is the base window
+    valued: tuple[int, ...]  # windows that verdicts rest on: numbers into `windows`
+    summarised: tuple[int, ...]  # windows of the area's figures
+    report_month: date  # its first day
+    tracker: Window
+    spans: tuple[Window, ...]  # whose devices are counted by commune
+    longest: Window  # in which an operator is met
+    year: Window  # the twelve months in which an operator counts as present
+    operators: list[str]
+    technology: int  # the target's: number into TECHNOLOGIES
+    rules: ScopeRules
+    known_cells: pl.Series  # H3 indexes of gaps that are known already
 
 
 @dataclass(frozen=True)
@@ -33,76 +61,77 @@ class Question:
     window_of_span: dict[str, int]
 
 
+@dataclass(frozen=True)
+class Delivered:
+    """What the deliveries hold: months that may be judged, the first of any test, operators met."""
+
+    months: set[str]
+    first_month: str  # empty without a test; no window reaches back before it
+    operators: set[str]
+
+
 def question_of(
-    located: Located,
-    operators_met: set[str],
-    held: set[str],
-    first_month: str,
+    communes: npt.NDArray[np.object_],
+    delivered: Delivered,
     period: Period,
     window: list[str],
-    known_cells: pd.Series,
-    settings: Settings,
+    known_cells: npt.NDArray[np.uint64],
+    rules: ScopeRules,
 ) -> Question:
-    """`held`: months that were delivered. `first_month`: the first of any test, before which no
-    window reaches.
+    """What a period asks. `communes`: their codes by zone. `window`: months of the base window.
 
-    Without operators in the settings all that were met are asked for.
+    Without operators in the rules all that were met are asked for.
     """
-    low = _number(first_month) if first_month else 0
-    windows: list[tuple[int, int]] = []
+    low = first_day(delivered.first_month) if delivered.first_month else date.min
+    windows: list[Window] = []
 
     def numbered(months: list[str]) -> int:
-        clipped = (max(_number(months[0]), low), _number(months[-1]))
+        first, last = days_of(months)
+        clipped = (max(first, low), last)
         if clipped not in windows:
             windows.append(clipped)
         return windows.index(clipped)
 
     numbered(window)
     longer, former = {}, window
-    for count in [n for n in settings.evidence.widened_months if n > len(window)]:
+    for count in [n for n in rules.widened_months if n > len(window)]:
         months = period.window(count)
-        if held.isdisjoint(set(months) - set(former)):
+        if delivered.months.isdisjoint(set(months) - set(former)):
             continue  # a window is not said to be longer than what was delivered
         former = months
         longer[count] = numbered(months)
     spans = {
-        name: numbered(m)
-        for name, m in zip(SPANS, (period.months, window, period.window(12)), strict=True)
+        name: numbered(months)
+        for name, months in zip(
+            SUMMARY_SPANS, (period.months, window, period.window(12)), strict=True
+        )
     }
-    operators = sorted(settings.operators) or sorted(operators_met)
-    longest = max(
-        [settings.evidence.window_months, period.length, *settings.evidence.widened_months]
-    )
-    tracker = period.window(settings.tracker.months)
-    rules = settings.tracker
+    operators = sorted(rules.operators) or sorted(delivered.operators)
+    longest = max([rules.window_months, period.length, *rules.widened_months])
+    first, last = days_of(period.window(rules.tracker_months))
     scope = Scope(
         windows=tuple(windows),
-        report_month=_number(period.months[-1]),
-        months=(min(max(_number(tracker[0]), low), _number(tracker[-1])), _number(tracker[-1])),
-        spans=tuple(
-            (_number(m[0]), _number(m[-1])) for m in (period.months, period.before().months)
-        ),
-        longest=_ends(period.window(longest)),
-        year=_ends(period.window(12)),
-        zone_count=len(located.how.zones.codes),
-        operators=operator_prints(operators),
         valued=(0, *longer.values()),
         summarised=tuple(sorted(set(spans.values()))),
-        source_count=len(located.how.sources),
-        technology=TECHNOLOGIES.index(settings.target.technology),
-        max_download_mbps=settings.quality.max_download_mbps,
-        target_mbps=settings.target.download_mbps,
-        busy_hours=settings.diagnosis.busy_hours,
-        burst_gap_minutes=rules.burst_gap_minutes,
-        burst_min_tests=rules.burst_min_tests,
-        known_cells=np.sort(hexes.indexes(known_cells)),
+        report_month=first_day(period.months[-1]),
+        tracker=(max(first, min(low, last)), last),
+        spans=(days_of(period.months), days_of(period.before().months)),
+        longest=days_of(period.window(longest)),
+        year=days_of(period.window(12)),
+        operators=operators,
+        technology=TECHNOLOGIES.index(rules.technology),
+        rules=rules,
+        known_cells=pl.Series(known_cells, dtype=pl.UInt64),
     )
-    return Question(scope, Names(located.how.zones.codes, operators), longer, spans)
+    return Question(scope, Names(communes, operators), longer, spans)
 
 
-def _number(month: str) -> int:
-    return int(month[:4]) * 12 + int(month[5:7]) - 1
+def first_day(month: str) -> date:
+    """The first day of a month, YYYY-MM."""
+    return date(int(month[:4]), int(month[5:7]), 1)
 
 
-def _ends(months: list[str]) -> tuple[int, int]:
-    return _number(months[0]), _number(months[-1])
+def days_of(months: list[str]) -> Window:
+    """The first and the last day of consecutive months."""
+    last = first_day(months[-1])
+    return first_day(months[0]), (last + timedelta(days=31)).replace(day=1) - timedelta(days=1)

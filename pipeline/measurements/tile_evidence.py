@@ -13,7 +13,7 @@ import shapely
 
 from pipeline.hexgrid import hexes
 from pipeline.measurements import locate, tile_values
-from pipeline.measurements.evidence import Evidence, Names, revisited_samples
+from pipeline.measurements.evidence import Evidence, no_revisited_samples
 from pipeline.schema.periods import Period
 from pipeline.schema.tables import ALL
 from pipeline.sources import ookla
@@ -123,13 +123,7 @@ def evidence_of_tiles(
     )  # fmt: skip
     present = {(code, ALL) for code in counts.index.get_level_values("commune_code")}
     counts = counts.assign(window_months=3.0)
-    nothing: dict[str, np.ndarray] = {
-        name: np.zeros(0, dtype=np.int64)
-        for name in ("zone", "operator", "day", "is_pseudo", "tests")
-    }
-    nothing |= {name: np.zeros(0) for name in ("download", "upload", "latency")}
-    nothing |= {name: np.zeros(0, dtype=np.uint64) for name in ("device", "cell")}
-    revisited = revisited_samples(nothing, Names(np.zeros(0, dtype=object), []))
+    revisited = no_revisited_samples()
     shown = devices["device_key"].nunique()
     return Evidence(
         devices, counts, cell_values, revisited, [], present, 3, True, len(devices), shown, None

@@ -7,39 +7,48 @@ Does not belong here: reading values (`sources/`), boundaries and people (`input
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import pandas as pd
+import polars as pl
 
 from pipeline.config.settings import Settings, Source
 from pipeline.schema.errors import Fault, UserFault
-from pipeline.sources import files, ispeed, ookla, table
-
-PART_ROWS = 1_000_000  # row groups of a Parquet file are read together up to as many
+from pipeline.sources import files, frames, ispeed, ookla, table
 
 
 @dataclass(frozen=True)
 class Part:
-    """A stretch of the tests: a delivery, or some row groups of one; or rows that are in memory
-    already.
+    """Some of the tests, and all that reading them takes: a file, or a stretch of one.
+
+    `tests`: rows that are in memory already, a pandas table.
     """
 
-    source: str
-    delivery: files.Delivery | None
-    row_groups: range | None = None
+    source: str = ""
+    delivery: files.Delivery | None = None
+    about: Source | None = None
+    reading: table.Reading | None = None
+    stretch: frames.Stretch | None = None  # None: the whole file
     tests: pd.DataFrame | None = None
-    row_count: int | None = None  # where the file tells it
+
+    def names(self) -> tuple[set[str], set[str]]:
+        """(sources, files) of the part's rows."""
+        if self.tests is not None:
+            return set(self.tests["source"].unique()), set(self.tests["source_file"].unique())
+        assert self.delivery is not None
+        return {self.source}, {self.delivery.name}
 
     def row_estimate(self) -> int:
-        """About how many rows: of text, from the file's size."""
+        """How many rows; of a file that is read as a whole a guess by its size."""
         if self.tests is not None:
             return len(self.tests)
-        if self.row_count is not None or self.delivery is None:
-            return self.row_count or 0
+        if self.stretch is not None:
+            return self.stretch.row_count
+        assert self.delivery is not None
         return self.delivery.path.stat().st_size // 100
 
 
@@ -56,6 +65,14 @@ class Account:
     columns: dict[str, str] = field(default_factory=dict)  # ours → the heading it was read from
     months: Counter[str] = field(default_factory=Counter)  # rows by local month
     operators: set[str] = field(default_factory=set)
+
+    @staticmethod
+    def sum(accounts: Iterable[Account]) -> Account:
+        """The account of all of them."""
+        total = Account()
+        for account in accounts:
+            total.add(account)
+        return total
 
     def add(self, other: Account) -> None:
         """Take in what is said of further rows."""
@@ -111,66 +128,56 @@ def listed(settings: Settings, warnings: list[Fault], faults: list[Fault]) -> li
             one = Listed(name, delivery, [])
             if source.format != "ookla":
                 one.parts = (
-                    collect_faults(one.account.faults, partial(_parts, name, delivery)) or []
+                    collect_faults(one.account.faults, partial(_parts, name, delivery, settings))
+                    or []
                 )
             found.append(one)
     return found
 
 
-def _parts(source: str, delivery: files.Delivery) -> list[Part]:
-    sizes = files.row_group_sizes(delivery)
-    if not sizes:
-        return [Part(source, delivery)]
-    found, first, held = [], 0, 0
-    for number, size in enumerate(sizes, start=1):
-        held += size
-        if held >= PART_ROWS or number == len(sizes):
-            found.append(Part(source, delivery, range(first, number), row_count=held))
-            first, held = number, 0
-    return found
+def _parts(source: str, delivery: files.Delivery, settings: Settings) -> list[Part]:
+    about = settings.sources[source]
+    found = frames.stretches(delivery, _how(about))
+    whole = Part(source, delivery, about, _reading(about, settings))
+    return [whole] if found is None else [replace(whole, stretch=one) for one in found]
 
 
-def read_part(part: Part, settings: Settings) -> Iterator[tuple[pd.DataFrame, Account]]:
-    """The part's `tests`, batch by batch, each with an account of its reading. Raises `UserFault`."""
+def read_part(part: Part) -> Iterator[tuple[pl.DataFrame, Account]]:
+    """The part's `tests` (dtypes: `table.TESTS`), by frames, with an account of each.
+
+    Raises `UserFault`.
+    """
     if part.tests is not None:
-        yield part.tests, Account(len(part.tests))
+        yield table.tests_in_memory(part.tests), Account(len(part.tests))
         return
     assert part.delivery is not None
-    source, file = settings.sources[part.source], part.delivery.name
-    reading, how = _reading(source, settings), _how(source)
-    is_delimited = files.row_group_sizes(part.delivery) is None
-    rules: dict[str, table.Rule] | None = None
-    if not is_delimited:  # only columns that are used are read
+    assert part.about is not None
+    assert part.reading is not None
+    file, is_typed = part.delivery.name, files.suffix_of(part.delivery.path) == ".parquet"
+    columns: list[str] = []
+    if is_typed:  # only columns that are used are read
         headings = files.headings(part.delivery)
-        rules = rules_for(source, headings)
+        rules = rules_for(part.about, headings)
         if faults := table.map_faults(file, headings, rules):
             raise UserFault(faults)
-        used = {rule.column for rule in rules.values() if rule.column is not None}
-        few = [
-            rules[ours].column for ours in ("operator", "technology")
-        ]  # few texts, each read once
-        how |= {
-            "columns": sorted(used),
-            "row_groups": part.row_groups,
-            "categories": [name for name in few if name],
-        }
-    for number, rows in enumerate(files.batches(part.delivery, **how)):
-        rules = rules or rules_for(
-            source, [str(c) for c in rows.columns if not str(c).startswith(files.OVERFLOW)]
-        )
+        columns = sorted({rule.column for rule in rules.values() if rule.column is not None})
+    for rows in frames.frames(part.delivery, part.stretch, _how(part.about), columns):
+        rules = rules_for(part.about, table.headings_in(rows))
         tests = table.read_tests(
-            part.source, file, rows, rules, reading, is_delimited=is_delimited, is_first=not number
+            part.source, file, rows, rules, part.reading, is_delimited=not is_typed
         )
         yield tests, _account(tests, rows, rules)
 
 
-def _account(tests: pd.DataFrame, rows: pd.DataFrame, rules: dict[str, table.Rule]) -> Account:
-    account = Account(len(tests), columns={ours: rule.column or "" for ours, rule in rules.items()})
-    if tests["unreadable"].ne("").any():
-        lost = tests["unreadable"].str.split(";").explode().value_counts().drop("", errors="ignore")
-        account.unreadable.update({str(column): int(count) for column, count in lost.items()})
+def _account(tests: pl.DataFrame, rows: pl.DataFrame, rules: dict[str, table.Rule]) -> Account:
+    account = Account(
+        tests.height, columns={ours: rule.column or "" for ours, rule in rules.items()}
+    )
+    lost = tests.filter(pl.col("unreadable") != "")["unreadable"].value_counts()
+    for names, count in lost.iter_rows():
+        account.unreadable.update(dict.fromkeys(names.split(";"), count))
     for ours, read in (("operator", "operator_met"), ("technology", "technology")):
-        if tests[read].isna().any():
+        if tests[read].null_count():
             account.unknown[ours] = Counter(table.names_not_met(rows, rules[ours], tests[read]))
     return account
 

@@ -1,7 +1,8 @@
 """Delivered files as rows of text: which files, which encoding, which delimiter, which row is
 which.
 
-Does not belong here: what the columns mean (`table.py`, `ispeed.py`, `ookla.py`).
+Does not belong here: what the columns mean (`table.py`, `ispeed.py`, `ookla.py`), the quick way for
+large files (`frames.py`).
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ import hashlib
 import io
 import zlib
 from collections import Counter
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,7 +88,7 @@ def passed_over(patterns: tuple[str, ...]) -> list[str]:
     files = [
         p for folder in folders for p in folder.rglob("*") if p.is_file() and not _is_scratch(p)
     ]
-    return sorted(p.name for p in files if _suffix(p) not in (*SUFFIXES, ".md"))
+    return sorted(p.name for p in files if suffix_of(p) not in (*SUFFIXES, ".md"))
 
 
 def _expand(pattern: str) -> list[Path]:
@@ -98,7 +99,7 @@ def _expand(pattern: str) -> list[Path]:
         return [
             p
             for p in path.rglob("*")
-            if p.is_file() and _suffix(p) in SUFFIXES and not _is_scratch(p)
+            if p.is_file() and suffix_of(p) in SUFFIXES and not _is_scratch(p)
         ]
     return [
         Path(p)
@@ -112,7 +113,8 @@ def _is_scratch(path: Path) -> bool:
     return path.name.startswith(("~$", ".", ".~lock"))
 
 
-def _suffix(path: Path) -> str:
+def suffix_of(path: Path) -> str:
+    """A file's suffix in small letters, `.gz` left out."""
     name = path.name.lower()
     return Path(name.removesuffix(".gz")).suffix
 
@@ -144,9 +146,6 @@ def batches(
     sheet: str | int = 0,
     heading_row: int = 1,
     decimal: str | None = None,
-    columns: list[str] | None = None,
-    row_groups: range | None = None,
-    categories: list[str] | None = None,
 ) -> Generator[pd.DataFrame]:
     """The file's rows under its own headings, indexed by `source_row` as a spreadsheet counts;
     blank rows are no rows.
@@ -155,12 +154,11 @@ def batches(
     read as a whole).
     `heading_row`: where the headings stand (exports may begin with a title). `decimal`: the mark in
     the text cells of a workbook, in which its numbers are then given too. CSV, TSV, TXT and XLSX
-    come as text (missing = null); Parquet keeps its types, of it `columns` and `row_groups` may
-    choose, and texts of `categories` come as such. Fields beyond the heading stand in columns that
-    start with `OVERFLOW`. Raises `UserFault`: unknown suffix, empty file, repeated headings,
-    unreadable content.
+    come as text (missing = null); Parquet keeps its types. Fields beyond the heading stand in
+    columns that start with `OVERFLOW`. Raises `UserFault`: unknown suffix, empty file, repeated
+    headings, unreadable content.
     """
-    path, suffix = delivery.path, _suffix(delivery.path)
+    path, suffix = delivery.path, suffix_of(delivery.path)
     if suffix not in SUFFIXES:
         raise fault(
             "unknown_suffix", delivery.name, found=suffix or path.name, expected=" ".join(SUFFIXES)
@@ -168,7 +166,7 @@ def batches(
     if path.stat().st_size == 0:
         raise fault("empty_file", delivery.name)
     if suffix == ".parquet":
-        yield from _parquet(delivery, columns, row_groups, categories)
+        yield from _parquet(delivery)
         return
     if suffix == ".xlsx":
         names, frame = _xlsx(delivery, sheet, heading_row, decimal)
@@ -179,7 +177,21 @@ def batches(
         )
     if repeated := [name for name, n in Counter(names).items() if n > 1]:
         raise fault("repeated_heading", delivery.name, row=heading_row, found=", ".join(repeated))
-    first = heading_row + 1
+    yield from _named(names, frames, heading_row + 1)
+
+
+def lines(
+    delivery: Delivery, block: bytes, names: list[str], delimiter: str, first_row: int
+) -> Generator[pd.DataFrame]:
+    """Some lines of a UTF-8 text file as `batches` gives them; `first_row`: the first one's number."""
+
+    def body() -> io.TextIOWrapper:
+        return io.TextIOWrapper(io.BytesIO(block), encoding="utf-8", newline=None)
+
+    return _named(names, _fields(delivery, body, delimiter, len(names)), first_row)
+
+
+def _named(names: list[str], frames: Iterator[pd.DataFrame], first: int) -> Generator[pd.DataFrame]:
     for frame in frames:
         beyond = [f"{OVERFLOW}{i}" for i in range(frame.shape[1] - len(names))]
         frame.columns = pd.Index([*names, *beyond])
@@ -190,7 +202,7 @@ def batches(
 
 def headings(delivery: Delivery, **how: Any) -> list[str]:
     """A file's headings, without those of `OVERFLOW`."""
-    if _suffix(delivery.path) == ".parquet" and delivery.path.stat().st_size:
+    if suffix_of(delivery.path) == ".parquet" and delivery.path.stat().st_size:
         with _open_parquet(delivery) as file:
             return list(file.schema_arrow.names)
     with closing(batches(delivery, **how)) as parts:
@@ -201,7 +213,7 @@ def row_group_sizes(delivery: Delivery) -> list[int] | None:
     """Rows of each row group of a Parquet file; None for other files, which are read from their
     start.
     """
-    if _suffix(delivery.path) != ".parquet" or not delivery.path.stat().st_size:
+    if suffix_of(delivery.path) != ".parquet" or not delivery.path.stat().st_size:
         return None
     with _open_parquet(delivery) as file:
         metadata = file.metadata
@@ -213,7 +225,7 @@ def _numbered(frame: pd.DataFrame, first: int) -> pd.DataFrame:
     return frame
 
 
-def _headings(cells: list[Any]) -> list[str]:
+def headings_of(cells: list[Any]) -> list[str]:
     """Headings as text; nameless columns get a name, nameless ones at the end are none."""
     texts = [
         "" if cell is None or (isinstance(cell, float) and pd.isna(cell)) else str(cell).strip()
@@ -224,47 +236,30 @@ def _headings(cells: list[Any]) -> list[str]:
     return [text or f"column_{i}" for i, text in enumerate(texts, start=1)]
 
 
-def _open_parquet(delivery: Delivery, categories: list[str] | None = None) -> Any:
+def _open_parquet(delivery: Delivery) -> Any:
     import pyarrow.parquet as pq
 
     try:
         # not `filters`/hive folders: a delivery is one file, its folder's name is not a column
-        types = (
-            {field.name: field.type for field in pq.read_schema(delivery.path)}
-            if categories
-            else {}
-        )
-        texts = [
-            name
-            for name in categories or ()
-            if pa.types.is_string(types[name]) or pa.types.is_large_string(types[name])
-        ]
-        return pq.ParquetFile(delivery.path, read_dictionary=texts)
+        return pq.ParquetFile(delivery.path)
     except Exception as error:
         raise fault(
-            "unreadable_file", delivery.name, found=_first_line(error), expected="Parquet"
+            "unreadable_file", delivery.name, found=first_line(error), expected="Parquet"
         ) from None
 
 
-def _parquet(
-    delivery: Delivery,
-    columns: list[str] | None,
-    row_groups: range | None,
-    categories: list[str] | None,
-) -> Iterator[pd.DataFrame]:
-    with _open_parquet(delivery, categories) as file:
-        chosen = range(file.metadata.num_row_groups) if row_groups is None else row_groups
-        first = 2 + sum(file.metadata.row_group(i).num_rows for i in range(chosen.start))
-        is_empty = True
+def _parquet(delivery: Delivery) -> Iterator[pd.DataFrame]:
+    with _open_parquet(delivery) as file:
+        first = 2
         try:
-            for batch in file.iter_batches(BATCH, row_groups=list(chosen), columns=columns):
+            for batch in file.iter_batches(BATCH):
                 yield _numbered(batch.to_pandas(), first)
-                first, is_empty = first + batch.num_rows, False
-            if is_empty:
+                first += batch.num_rows
+            if first == 2:
                 yield _numbered(file.schema_arrow.empty_table().to_pandas(), first)
         except (pa.ArrowException, OSError) as error:
             raise fault(
-                "unreadable_file", delivery.name, found=_first_line(error), expected="Parquet"
+                "unreadable_file", delivery.name, found=first_line(error), expected="Parquet"
             ) from None
 
 
@@ -280,9 +275,9 @@ def _xlsx(
         )
     except Exception as error:
         raise fault(
-            "unreadable_file", delivery.name, found=_first_line(error), expected="XLSX"
+            "unreadable_file", delivery.name, found=first_line(error), expected="XLSX"
         ) from None
-    if len(cells) < heading_row or not (names := _headings(cells.iloc[heading_row - 1].tolist())):
+    if len(cells) < heading_row or not (names := headings_of(cells.iloc[heading_row - 1].tolist())):
         raise fault("empty_file", delivery.name)
     body = cells.iloc[heading_row:].reset_index(drop=True)
     return names, pd.DataFrame(
@@ -316,23 +311,27 @@ def _delimited(
         heading = [stream.readline() for _ in range(heading_row)][-1].rstrip("\n").lstrip("\ufeff")
     if not heading.strip():
         raise fault("empty_file", delivery.name)
-    delimiter = delimiter or _delimiter(heading)
-    names = _headings(next(csv.reader([heading], delimiter=delimiter)))
-    return names, _fields(delivery, known, heading_row, delimiter, len(names))
+    delimiter = delimiter or delimiter_of(heading)
+    names = headings_of(next(csv.reader([heading], delimiter=delimiter)))
+
+    def body() -> io.TextIOWrapper:
+        stream = io.TextIOWrapper(_opened(delivery), encoding=known, newline=None)
+        for _ in range(heading_row):
+            stream.readline()
+        return stream
+
+    return names, _fields(delivery, body, delimiter, len(names))
 
 
 def _fields(
-    delivery: Delivery, encoding: str, heading_row: int, delimiter: str, count: int
+    delivery: Delivery, body: Callable[[], io.TextIOWrapper], delimiter: str, count: int
 ) -> Iterator[pd.DataFrame]:
-    stream = io.TextIOWrapper(_opened(delivery), encoding=encoding, newline=None)
-    for _ in range(heading_row):
-        stream.readline()
     is_empty = True
     try:
         # not pyarrow's reader: it passes over blank lines and rows with too many fields, of which
         # we say which they are
         with (
-            stream,
+            body() as stream,
             pd.read_csv(
                 stream,
                 sep=delimiter,
@@ -354,7 +353,7 @@ def _fields(
         pass
     except pd.errors.ParserError as error:
         raise fault(
-            "unreadable_file", delivery.name, found=_first_line(error), expected=f"{count} fields"
+            "unreadable_file", delivery.name, found=first_line(error), expected=f"{count} fields"
         ) from None
     if is_empty:
         yield pd.DataFrame({i: pd.Series(dtype="str") for i in range(count)})
@@ -385,7 +384,7 @@ def _encoding(delivery: Delivery, encoding: str | None) -> str:
                     return candidate
     except (OSError, EOFError, zlib.error) as error:
         raise fault(
-            "unreadable_file", delivery.name, found=_first_line(error), expected="gzip"
+            "unreadable_file", delivery.name, found=first_line(error), expected="gzip"
         ) from None
     raise fault("bad_encoding", delivery.name, found=", ".join(candidates))
 
@@ -401,12 +400,13 @@ def _reads(stream: IO[bytes], encoding: str) -> bool:
     return True
 
 
-def _delimiter(heading: str) -> str:
+def delimiter_of(heading: str) -> str:
     """The separator that the heading holds most often outside quotes; a comma when it holds none."""
     bare = "".join(part for i, part in enumerate(heading.split('"')) if i % 2 == 0)
     counts = {mark: bare.count(mark) for mark in (",", ";", "\t", "|")}
     return max(counts, key=lambda mark: counts[mark])
 
 
-def _first_line(error: BaseException) -> str:
+def first_line(error: BaseException) -> str:
+    """The first line of an exception's text, or its kind."""
     return (str(error).strip().splitlines() or [type(error).__name__])[0][:160]

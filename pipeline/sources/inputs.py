@@ -7,11 +7,10 @@ Does not belong here: judging rows (`clean.py`), what is computed (`journey.py`)
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import geopandas as gpd
 import numpy as np
@@ -31,13 +30,16 @@ from pipeline.sources import (
     ookla,
     population,
 )
-from pipeline.sources.deliveries import Account, Part, collect_faults
+from pipeline.sources.deliveries import Account, Listed, Part, collect_faults
 
 STRAY_SHARE = 0.001  # a month with a smaller share of the rows is never chosen by itself
-Progress = Callable[[str, float], None]  # (what is being done, share of it that is done)
 
 
-Prepared = Callable[[gpd.GeoDataFrame | None, list[Part]], tuple[Any, list[Account]]]
+class Closable(Protocol):
+    """Prepared rows of tests, wherever they are kept."""
+
+    def close(self) -> None:
+        """Give up what they occupy."""
 
 
 @dataclass
@@ -57,7 +59,7 @@ class Inputs:
     roads: np.ndarray | None = None  # lines of the main roads, EPSG:4326; None: not known
     installs: pd.Series | None = None  # of the app, by commune_code; None: not known
     people_grid: Path | None = None  # raster that spreads the communes' people over cells
-    rows: Any = None  # prepared rows of the tests, as the engine keeps them
+    rows: Any = None  # prepared rows of the tests (`measurements.prepare.Prepared`)
     account: Account = field(default_factory=Account)  # of all tests
 
     def __enter__(self) -> Inputs:
@@ -80,11 +82,48 @@ class Inputs:
         return dict(sorted(counts.items()))
 
 
-def read_inputs(settings: Settings, progress: Progress, prepared: Prepared) -> Inputs:
-    """Read boundaries, people and every source. Raises `UserFault` with the faults of all of them.
+@dataclass
+class Delivered:
+    """What the settings name, read but for the rows of tests, and all faults met on the way."""
 
-    `prepared(communes, parts)`: reads the parts of the tests and gives their rows and an account of
-    each part; without communes (they have faults themselves) for the accounts alone.
+    inputs: Inputs | None  # None where the communes could not be read
+    listed: list[Listed]
+    faults: list[Fault]
+    hashes: list[Future[str]]  # of the listed files, made while their rows are read
+
+    @property
+    def parts(self) -> list[Part]:
+        """The parts of the tests, in order."""
+        return [part for one in self.listed for part in one.parts]
+
+    def completed(self, accounts: list[Account], rows: Closable) -> Inputs:
+        """The inputs with the prepared rows of the tests, and what is to be reported of them.
+
+        `accounts`: of the parts, in order. Raises `UserFault` with the faults of all files.
+        """
+        account = deliveries.accounted(self.listed, accounts)
+        sha256 = [found.result() for found in self.hashes]
+        warnings = self.inputs.warnings if self.inputs else []
+        deliveries.report(self.listed, sha256, warnings, self.faults)
+        tiles = pd.DataFrame() if self.inputs is None else self.inputs.tiles
+        if account.read_count and len(tiles):
+            names = {one.source for one in self.listed if one.parts} | set(tiles["source"])
+            self.faults.append(Fault("mixed_sources", values={"found": sorted(names)}))
+        if self.faults or self.inputs is None:
+            raise UserFault(self.faults)
+        read = [
+            Input(one.source, one.delivery.name, found, one.account.read_count, is_delivery=True)
+            for one, found in zip(self.listed, sha256, strict=True)
+        ]
+        warnings = [*warnings, *_warnings_of_people(self.inputs.communes)]
+        read = [*self.inputs.read, *read]
+        return replace(self.inputs, read=read, warnings=warnings, rows=rows, account=account)
+
+
+def read_inputs(settings: Settings) -> Delivered:
+    """Read boundaries, people, surroundings and tiles, and list the parts of the tests.
+
+    Faults are collected: `Delivered.completed` raises them together with those of the tests' rows.
     """
     faults: list[Fault] = []
     warnings: list[Fault] = []
@@ -101,49 +140,33 @@ def read_inputs(settings: Settings, progress: Progress, prepared: Prepared) -> I
     if communes is not None:
         communes = collect_faults(faults, lambda: _with_former_names(communes, settings, read))
     listed = deliveries.listed(settings, warnings, faults)
-    parts = [part for one in listed for part in one.parts]
-    with ThreadPoolExecutor(1) as beside:  # files are hashed while they are read
-        hashes = [beside.submit(getattr, one.delivery, "sha256") for one in listed]
-        rows, accounts = prepared(communes, parts)
-        tiles = _joined("tiles", deliveries.read_tiles(listed, settings))
-        sha256 = [found.result() for found in hashes]
-    account = deliveries.accounted(listed, accounts)
-    read += [
-        Input(one.source, one.delivery.name, found, one.account.read_count, is_delivery=True)
-        for one, found in zip(listed, sha256, strict=True)
-        if not one.account.faults
-    ]
-    deliveries.report(listed, sha256, warnings, faults)
-    if account.read_count and len(tiles):
-        names = {one.source for one in listed if one.parts} | set(tiles["source"])
-        faults.append(Fault("mixed_sources", values={"found": sorted(names)}))
-    if faults or communes is None:
-        raise UserFault(faults)
-    if communes["population"].isna().all():
-        warnings.append(Fault("nobody_counted"))
-    licences = [ookla.LICENCE] if len(tiles) else []
-    if crowded := population.crowded(communes):
-        warnings.append(Fault("crowded", values={"found": crowded}))
-    grid = settings.population.grid or population.raster_path(settings.population.path)
-    file_counts = Counter(one.source for one in listed)
-    no_tests = with_declared_dtypes(
-        "tests", pd.DataFrame({column: [] for column in TABLES["tests"]})
-    )
-    return Inputs(
+    beside = ThreadPoolExecutor(1)
+    hashes = [beside.submit(getattr, one.delivery, "sha256") for one in listed]
+    beside.shutdown(wait=False)  # ends when the last file is hashed
+    tiles = _joined("tiles", deliveries.read_tiles(listed, settings))
+    if communes is None:
+        return Delivered(None, listed, faults, hashes)
+    inputs = Inputs(
         communes,
-        no_tests,
+        with_declared_dtypes("tests", pd.DataFrame({column: [] for column in TABLES["tests"]})),
         tiles,
         read,
         warnings,
-        licences,
-        dict(file_counts),
+        [ookla.LICENCE] if len(tiles) else [],
+        dict(Counter(one.source for one in listed)),
         facility_count,
         roads,
         installs,
-        grid,
-        rows,
-        account,
+        settings.population.grid or population.raster_path(settings.population.path),
     )
+    return Delivered(inputs, listed, faults, hashes)
+
+
+def _warnings_of_people(communes: gpd.GeoDataFrame) -> list[Fault]:
+    found = [Fault("nobody_counted")] if communes["population"].isna().all() else []
+    if crowded := population.crowded(communes):
+        found.append(Fault("crowded", values={"found": crowded}))
+    return found
 
 
 def _facilities(
@@ -254,9 +277,14 @@ def periods_in(inputs: Inputs, settings: Settings) -> list[str]:
     if len(inputs.tiles):
         readable = inputs.tiles.loc[inputs.tiles["unreadable"].eq(""), "tile_period"]
         return sorted(readable.unique())
-    counts = _months(inputs, settings)
-    # a phone with a wrong clock must not choose the report month
-    return sorted(month for month, count in counts.items() if count >= STRAY_SHARE * counts.total())
+    return periods_of(_months(inputs, settings))
+
+
+def periods_of(months: Counter[str]) -> list[str]:
+    """The months that hold more than a stray share of the tests, ascending: a phone with a wrong
+    clock must not choose the report month.
+    """
+    return sorted(month for month, n in months.items() if n >= STRAY_SHARE * months.total())
 
 
 def _months(inputs: Inputs, settings: Settings) -> Counter[str]:

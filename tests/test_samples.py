@@ -1,6 +1,4 @@
-"""The walk over ordered rows against plain pandas, and as machine code against the same loops as
-they stand.
-"""
+"""Samples, device values, units and bursts against plain pandas."""
 
 from __future__ import annotations
 
@@ -10,15 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from benchmarks import crowd
-from pipeline.config.settings import Settings
-from pipeline.hexgrid import groups
-from pipeline.measurements import sample_facts
-from pipeline.measurements.evidence import units_of_facts
+from pipeline.measurements.evidence import units_over
 from pipeline.schema.tables import with_declared_dtypes
-from tests.builders import facts_of_tests, squares
+from tests.builders import aggregates_of_tests, squares
 
-COMMUNES = squares(columns=3, rows=2, side=0.15)
 NEAR = pd.Timestamp("2026-10-02T02:00:00Z")
 one_test = st.tuples(
     st.sampled_from(["d", "e", None]),
@@ -78,21 +71,19 @@ def test_units_and_bursts_are_those_of_plain_pandas(rows, least, gap):
         "tracker": {"burst_min_tests": least, "burst_gap_minutes": gap},
     }
     tests = rows_as_tests(rows)
-    facts, asked, _ = facts_of_tests(tests, squares(), **chosen)
+    found, asked, _ = aggregates_of_tests(tests, squares(), **chosen)
     once = plain(tests)
     valid = once[once["technology"].eq("4G") & once["download_mbps"].gt(0)]
     sat = valid.sort_values(["device", "cell", "measured_at", "source_row"])
     apart = sat.groupby(["device", "cell"])["measured_at"].diff().dt.total_seconds().div(60)
     sitting = (apart.isna() | (apart > gap)).cumsum()
     assert (
-        facts["months"]["bursts"].sum()
+        found["bursts"]["bursts"].sum()
         == (sat.groupby(sitting)["cell"].transform("size") >= least).sum()
     )
     if valid.empty:
         return
-    devices, counts = units_of_facts(
-        facts, asked.names, asked.scope, 0, 1, Settings.model_validate(chosen)
-    )
+    devices, counts = units_over(found, asked, 0, 1, 3)
     samples = valid.groupby(["operator_met", "device", "cell", "day"])[
         ["download_mbps", "upload_mbps"]
     ].mean()
@@ -113,41 +104,7 @@ def test_units_and_bursts_are_those_of_plain_pandas(rows, least, gap):
     everyone = counts.loc[("r0c0", "all")]
     assert everyone["device_count"] == valid["device"].nunique()
     assert everyone["largest_device_tests"] == valid["device"].value_counts().max()
-    assert facts["area"]["devices"][len(asked.names.operators)] == valid["device"].nunique()
+    assert found["area 0"]["device"].n_unique() == valid["device"].nunique()
     mobile = once[once["technology"].isin(["4G", "5G"]) & once["download_mbps"].gt(0)]
     expected = mobile.groupby("device")["download_mbps"].mean().mean()
     assert everyone["all_mobile_mean_mbps"] == pytest.approx(expected, abs=1e-6)
-
-
-def test_machine_code_finds_what_the_loops_as_they_stand_find(tmp_path, monkeypatch):
-    path = crowd.write(
-        tmp_path / "t.parquet", COMMUNES[["commune_code", "geometry"]], 4000, 150, seed=5
-    )
-    rows = pd.read_parquet(path).rename(columns={"operator": "operator_met"})
-    rows["operator_met"] = rows["operator_met"].where(
-        rows.index % 7 > 0, "VNPT"
-    )  # phones with two operators
-    about = {
-        "source": "s",
-        "source_file": "f",
-        "source_row": np.arange(2, len(rows) + 2),
-        "test_id": None,
-    }
-    rows = with_declared_dtypes(
-        "tests", rows.assign(**about, jitter_ms=np.nan, signal_dbm=np.nan, unreadable="")
-    )
-    met = []
-    monkeypatch.setattr(
-        sample_facts, "compiled", lambda loop: met.append(loop.__name__) or groups._compiled(loop)
-    )
-    fast, _, _ = facts_of_tests(rows, COMMUNES)
-    monkeypatch.setattr(sample_facts, "compiled", lambda loop: loop)
-    plain_loops, _, _ = facts_of_tests(rows, COMMUNES)
-    assert met == ["walk", "count_bursts"]
-    assert fast["months"]["bursts"].sum() > 0
-    assert sum(len(next(iter(columns.values()))) for columns in fast.values()) > 5_000
-    for name, columns in fast.items():
-        for column, values in columns.items():
-            np.testing.assert_array_equal(
-                values, plain_loops[name][column], err_msg=f"{name}.{column}"
-            )

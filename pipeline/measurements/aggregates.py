@@ -1,0 +1,152 @@
+"""Rows of whole devices → every aggregate that figures are made of.
+
+rows ─ repeats ─► samples ─► months of devices ─► devices over a window ─► values, units
+                  samples ─► cells, places, dates, slow, known; months ─► area, months, spans
+rows ─► books, rejects, others, copies, present, met, signals, bursts
+
+Tables are declared in `devices.py` and `counts.py`, one statement each. A shard holds all rows of
+its devices, so that whatever compares rows with rows is closed in it: aggregates of several shards
+stand one below the other, and what is counted over devices is added up where it is used.
+Does not belong here: formulas, verdicts, names (`evidence.py`).
+"""
+
+from __future__ import annotations
+
+from functools import partial
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+import polars as pl
+
+from pipeline.measurements import counts, devices, fingerprints
+from pipeline.measurements.prepare import Preparation, Prepared, rows_of
+from pipeline.measurements.samples import UNIT, repeats, row_number, samples
+from pipeline.measurements.scope import Scope
+from pipeline.schema.tables import TABLES, decode_labels, with_declared_dtypes
+from pipeline.sources.table import tests_in_memory
+
+Aggregates = dict[str, pl.DataFrame]
+c = pl.col
+
+
+def aggregates_in(prepared: Prepared, scope: Scope) -> Aggregates:
+    """All aggregates of all rows, by name. Tables over a window are named `NAME NUMBER`.
+
+    Copies of a test id may name different devices: where there are several shards, repeats by id
+    are looked for among all rows first.
+    """
+    none = pl.Series("number", [], dtype=pl.UInt64)
+    again = pl.concat([none, *prepared.rows.gather("ids", repeats)])
+    found = prepared.rows.gather("tests", partial(aggregates_of, again=again, scope=scope))
+    if not found:
+        nothing = with_declared_dtypes(
+            "tests", pd.DataFrame({name: [] for name in TABLES["tests"]})
+        )
+        found = [aggregates_of(rows_of(tests_in_memory(nothing), prepared.how), none, scope)]
+    return {name: pl.concat([part[name] for part in found]) for name in found[0]}
+
+
+def aggregates_of(rows: pl.DataFrame, again: pl.Series, scope: Scope) -> Aggregates:
+    """All aggregates of a shard. `again`: `row_number` of rows known to repeat one of any shard."""
+    again = pl.concat([again, repeats(rows)])
+    prints = fingerprints.operator_prints(scope.operators).tolist()
+    numbers = list(range(len(prints)))
+    operator = c("operator").replace_strict(prints, numbers, default=None, return_dtype=pl.Int8)
+    marked = rows.lazy().with_columns(
+        operator=operator, is_repeat=row_number().is_in(again.implode())
+    )
+    marked = marked.drop("key").collect().lazy()
+    drawn = samples(marked, scope).collect(engine="streaming").lazy()
+    valid = drawn.filter(c("technology") == scope.technology)
+    others = drawn.filter(c("technology") != scope.technology)
+    base = _collected(
+        {
+            "months": devices.device_months(valid, scope),
+            "others": devices.other_months(others),
+            "judged": counts.judged(marked, scope),
+        }
+    )
+    months, other_months, judged = (table.lazy() for table in base.values())
+    windows = {
+        number: devices.devices_over(scope.windows[number], months, other_months, scope)
+        for number in scope.valued
+    }
+    over = {n: one.lazy() for n, one in _collected(windows).items()}
+    found = _collected(
+        {
+            "cells": devices.cells(valid, scope),
+            "known": devices.known_samples(valid, scope),
+            "places": counts.places(valid),
+            "dates": counts.dates(valid),
+            "slow": counts.slow_times(valid, scope),
+            "months": counts.month_counts(months, scope),
+            "bursts": counts.bursts(marked, valid, scope),
+            "books": counts.books(judged),
+            "rejects": counts.rejects(judged),
+            "others": counts.other_tests(marked),
+            "copies": counts.copies(marked, scope),
+            "present": counts.present(marked, scope),
+            "met": counts.met(marked, scope),
+            "phones": marked.filter(~c("is_pseudo")).select("source", "device").unique(),
+            **{f"spans {n}": counts.span_devices(months, one) for n, one in enumerate(scope.spans)},
+            **{f"signals {n}": counts.signals(marked, scope.windows[n]) for n in scope.valued},
+            **{f"values {n}": devices.device_values(one) for n, one in over.items()},
+            **{f"units {n}": devices.units(one, len(prints)) for n, one in over.items()},
+            **{
+                f"{name} {n}": devices.area_values(table, scope.windows[n], prefix)
+                for n in scope.summarised
+                for name, table, prefix in (
+                    ("area", months, ""),
+                    ("newer area", other_months, "newer_"),
+                )
+            },
+        }
+    )
+    return found | {"cells": ordered(found["cells"], *UNIT, "cell")}
+
+
+def _collected(tables: dict[str, pl.LazyFrame]) -> dict[str, pl.DataFrame]:
+    """All tables at once: they share what they have in common, and the cores."""
+    found = pl.collect_all(list(tables.values()), engine="streaming")
+    return dict(zip(tables, found, strict=True))
+
+
+def ordered(table: pl.DataFrame, *then: str) -> pl.DataFrame:
+    """The table by device, in the order of shards, and `then`: the same whatever parts it came in."""
+    order = pl.Series("order", fingerprints.mixed(table["device"].to_numpy()))
+    return table.with_columns(order).sort("order", *then).drop("order")
+
+
+def books_of(found: Aggregates, how: Preparation) -> pd.DataFrame:
+    """By source: rows read = valid tests + failed tests + rejects; asserted here."""
+    books = found["books"].to_pandas().groupby("source").sum().astype("int64")
+    books = books.set_axis(pd.Index([how.sources[n] for n in books.index], name="source"))
+    parts = books[["valid_count", "failed_count", "reject_count"]].sum(axis=1)
+    assert (books["read_count"] == parts).all()
+    return books.sort_index()
+
+
+def rejects_of(found: Aggregates, how: Preparation) -> pd.DataFrame:
+    """Rows that are set aside, in the order of files and rows.
+
+    source, source_file, source_row, reject_reason.
+    """
+    rows = found["rejects"].sort("file", "row")
+    names = {"source": how.sources, "file": how.files}
+    texts = {name: decode_labels(rows[name].to_numpy(), of) for name, of in names.items()}
+    reasons = rows["reason"].cast(pl.String).to_pandas().astype("str")
+    numbers = pd.Series(rows["row"].to_numpy(), dtype="int64")
+    return pd.DataFrame(
+        {
+            "source": texts["source"], "source_file": texts["file"], "reject_reason": reasons,
+            "source_row": numbers,
+        }
+    )  # fmt: skip
+
+
+def prints_of(found: Aggregates, how: Preparation) -> npt.NDArray[np.uint64]:
+    """Fingerprints of the device ids as texts, ascending: for the last look at the outputs."""
+    salt = fingerprints.of_texts(pd.Series(how.sources, dtype="str"))
+    phones = found["phones"]
+    return np.unique(phones["device"].to_numpy() ^ salt[phones["source"].to_numpy()])

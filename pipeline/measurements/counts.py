@@ -1,0 +1,146 @@
+"""What is counted of rows and samples beside the device values: one statement a table.
+
+Months are the date of their first day. Does not belong here: device values (`devices.py`).
+"""
+
+from __future__ import annotations
+
+from math import ceil
+
+import polars as pl
+
+from pipeline.measurements.prepare import REASON
+from pipeline.measurements.samples import FINE, NEWER, UNIT, WIFI, during, is_valid
+from pipeline.measurements.scope import Scope, Window
+
+OLDER = NEWER - 1  # 4G: numbers below it are 2G and 3G
+c = pl.col
+
+
+def judged(rows: pl.LazyFrame, scope: Scope) -> pl.LazyFrame:
+    """source, file, row, reason (null: the row counts), is_failed: METHOD §2.1, in the base window.
+
+    A failed test is a sound one without a speed: evidence of failure, no reject and no valid test.
+    """
+    is_timed = c("time").is_not_null()
+    reason = (
+        pl.when(is_timed & ~during(scope.windows[0]))
+        .then(pl.lit("outside_window", REASON))
+        .when(is_timed & c("is_repeat"))
+        .then(pl.lit("duplicate", REASON))
+        .otherwise("reason")
+    )
+    return rows.select("source", "file", "row", reason=reason, is_failed=_has_no_speed())
+
+
+def books(of: pl.LazyFrame) -> pl.LazyFrame:
+    """By source: read_count = valid_count + failed_count + reject_count. `of`: `judged` rows."""
+    is_sound = c("reason").is_null()
+    return of.group_by("source").agg(
+        read_count=pl.len(), valid_count=(is_sound & ~c("is_failed")).sum(),
+        failed_count=(is_sound & c("is_failed")).sum(), reject_count=(~is_sound).sum(),
+    )  # fmt: skip
+
+
+def rejects(of: pl.LazyFrame) -> pl.LazyFrame:
+    """Rows that are set aside: source, file, row, reason. `of`: `judged` rows."""
+    return of.filter(c("reason").is_not_null()).drop("is_failed")
+
+
+def _has_no_speed() -> pl.Expr:
+    return (c("bits") > 0).ne_missing(True)
+
+
+def other_tests(rows: pl.LazyFrame) -> pl.LazyFrame:
+    """UNIT, month: tests that failed, and those of newer and older technologies than 4G."""
+    is_failed = c("reason").is_null() & _has_no_speed()
+    is_other = c("reason") == "other_technology"
+    is_placed = (c("zone") >= 0) & c("operator").is_not_null() & ~c("is_repeat")
+    some = rows.filter(is_placed & (is_failed | is_other)).with_columns(month=_month())
+    return some.group_by(*UNIT, "month").agg(
+        failed=c("reason").is_null().sum(),
+        newer=(is_other & (c("technology") == NEWER)).sum(),
+        older=(is_other & (c("technology") < OLDER)).sum(),
+    )
+
+
+def _month() -> pl.Expr:
+    return c("day").dt.month_start()
+
+
+def copies(rows: pl.LazyFrame, scope: Scope) -> pl.LazyFrame:
+    """zone, month of the tracker: rows that repeat another."""
+    some = rows.filter(c("is_repeat") & (c("zone") >= 0) & during(scope.tracker))
+    return some.group_by("zone", month=_month()).agg(copies=pl.len())
+
+
+def present(rows: pl.LazyFrame, scope: Scope) -> pl.LazyFrame:
+    """UNIT: operators with a mobile test in the commune within twelve months, sound or not."""
+    is_placed = (c("zone") >= 0) & c("operator").is_not_null() & (c("technology") < WIFI)
+    return rows.filter(is_placed & during(scope.year)).select(UNIT).unique()
+
+
+def met(rows: pl.LazyFrame, scope: Scope) -> pl.LazyFrame:
+    """operator: those with a test of the target's technology in the longest window."""
+    is_test = (c("technology") == scope.technology) & (c("bits") > 0) & (c("zone") >= 0)
+    some = rows.filter(is_test & during(scope.longest) & c("operator").is_not_null())
+    return some.select("operator").unique()
+
+
+def signals(rows: pl.LazyFrame, window: Window) -> pl.LazyFrame:
+    """UNIT (operator null: of the phone over all), device: the median signal of valid tests, dBm."""
+    heard = rows.filter(is_valid() & c("signal").is_not_null() & during(window))
+    phones = heard.with_columns(operator=pl.lit(None, pl.Int8))
+    medians = [one.group_by(*UNIT, "device").agg(c("signal").median()) for one in (heard, phones)]
+    return pl.concat(medians)
+
+
+def places(valid: pl.LazyFrame) -> pl.LazyFrame:
+    """UNIT, cell, month: tests and samples."""
+    return valid.group_by(*UNIT, "cell", "month").agg(c("tests").sum(), samples=pl.len())
+
+
+def dates(valid: pl.LazyFrame) -> pl.LazyFrame:
+    """UNIT, day: tests."""
+    return valid.group_by(*UNIT, "day").agg(c("tests").sum())
+
+
+def slow_times(valid: pl.LazyFrame, scope: Scope) -> pl.LazyFrame:
+    """UNIT, month, second: local times of day of samples below the target (METHOD §4), each once."""
+    is_slow = c("mean") < scope.rules.target_mbps * FINE
+    return valid.filter(is_slow).select(*UNIT, "month", "second").unique()
+
+
+def month_counts(months: pl.LazyFrame, scope: Scope) -> pl.LazyFrame:
+    """zone, month of the tracker: samples and devices. `months`: `device_months`."""
+    inside = months.filter(c("month").is_between(*scope.tracker))
+    return inside.group_by("zone", "month").agg(c("samples").sum(), devices=c("device").n_unique())
+
+
+def span_devices(months: pl.LazyFrame, span: Window) -> pl.LazyFrame:
+    """zone: devices over a span."""
+    inside = months.filter(c("month").is_between(*span))
+    return inside.group_by("zone").agg(devices=c("device").n_unique())
+
+
+def bursts(rows: pl.LazyFrame, valid: pl.LazyFrame, scope: Scope) -> pl.LazyFrame:
+    """zone, month of the tracker: valid tests of sittings with at least `burst_min_tests`.
+
+    A sitting is a device's tests in one cell, none longer than `burst_gap_minutes` after the one
+    before. On one of its dates or the date beside it stand half of its tests, or as many as the gap
+    leaves in a day: only tests of such dates are looked at one by one.
+    """
+    gap, least = scope.rules.burst_gap_minutes, scope.rules.burst_min_tests
+    dense = min(ceil(least / 2), max(1, int(1440 // max(gap, 1))))
+    place = ["device", "cell", "day"]
+    days = valid.filter(during(scope.tracker)).group_by(place).agg(c("tests").sum())
+    days = days.filter(c("tests") >= dense).select(place)
+    around = pl.concat([days.with_columns(c("day").dt.offset_by(f"{n}d")) for n in (-1, 0, 1)])
+    some = rows.filter(is_valid() & during(scope.tracker)).select(*place, "time", "zone")
+    some = some.join(around.unique(), on=place, how="semi").sort("device", "cell", "time")
+    begins = c("device").ne_missing(c("device").shift()) | c("cell").ne_missing(c("cell").shift())
+    begins |= c("time").diff() > gap * 60_000_000
+    sittings = some.with_columns(sitting=begins.cum_sum(), month=_month())
+    tests = sittings.group_by("sitting", "zone", "month").agg(tests=pl.len())
+    large = tests.filter(c("tests").sum().over("sitting") >= least)
+    return large.group_by("zone", "month").agg(bursts=c("tests").sum())
