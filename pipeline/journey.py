@@ -24,13 +24,8 @@ from pipeline.config.run_context import Log, Progress, RunContext, Timer, silent
 from pipeline.config.settings import Settings
 from pipeline.engine.local import Engine, Local
 from pipeline.hexgrid.hexes import indexes
-from pipeline.measurements.aggregates import (
-    Aggregates,
-    aggregates_in,
-    books_of,
-    prints_of,
-    rejects_of,
-)
+from pipeline.measurements.aggregates import Aggregates, aggregates_in
+from pipeline.measurements.books import books_of, prints_of, rejects_of
 from pipeline.measurements.evidence import Evidence, evidence_of_tests, units_over, widened
 from pipeline.measurements.prepare import Prepared, prepared_tests
 from pipeline.measurements.scope import Delivered, Question, question_of

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from pandera.errors import SchemaErrors
 
 from pipeline.measurements import tile_values
-from pipeline.measurements.aggregates import books_of, rejects_of
+from pipeline.measurements.books import books_of, rejects_of
 from pipeline.measurements.evidence import units_over
 from pipeline.schema.tables import REJECT_REASONS, TABLES, validated, with_declared_dtypes
 from tests.builders import aggregates_of_tests

@@ -88,7 +88,7 @@ class LocalRows:
             pieces = pieces_of(rows)
             with self._lock:
                 shards = self.pieces.setdefault(stream, {})
-                self.held_bytes += rows.estimated_size()
+                self.held_bytes += int(rows.estimated_size())
                 is_full = self.held_bytes > self.memory_bytes
                 places = {shard: shards.setdefault(shard, []) for shard in sorted(pieces)}
             for shard, place in places.items():

@@ -14,16 +14,14 @@ from __future__ import annotations
 
 from functools import partial
 
-import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import polars as pl
 
 from pipeline.measurements import counts, devices, fingerprints
-from pipeline.measurements.prepare import Preparation, Prepared, rows_of
+from pipeline.measurements.prepare import Prepared, rows_of
 from pipeline.measurements.samples import UNIT, repeats, row_number, samples
 from pipeline.measurements.scope import Scope
-from pipeline.schema.tables import TABLES, decode_labels, with_declared_dtypes
+from pipeline.schema.tables import TABLES, with_declared_dtypes
 from pipeline.sources.table import tests_in_memory
 
 Aggregates = dict[str, pl.DataFrame]
@@ -69,10 +67,10 @@ def aggregates_of(rows: pl.DataFrame, again: pl.Series, scope: Scope) -> Aggrega
     )
     months, other_months, judged = (table.lazy() for table in base.values())
     windows = {
-        number: devices.devices_over(scope.windows[number], months, other_months, scope)
+        str(number): devices.devices_over(scope.windows[number], months, other_months, scope)
         for number in scope.valued
     }
-    over = {n: one.lazy() for n, one in _collected(windows).items()}
+    over = {number: one.lazy() for number, one in _collected(windows).items()}
     found = _collected(
         {
             "cells": devices.cells(valid, scope),
@@ -116,37 +114,3 @@ def ordered(table: pl.DataFrame, *then: str) -> pl.DataFrame:
     """The table by device, in the order of shards, and `then`: the same whatever parts it came in."""
     order = pl.Series("order", fingerprints.mixed(table["device"].to_numpy()))
     return table.with_columns(order).sort("order", *then).drop("order")
-
-
-def books_of(found: Aggregates, how: Preparation) -> pd.DataFrame:
-    """By source: rows read = valid tests + failed tests + rejects; asserted here."""
-    books = found["books"].to_pandas().groupby("source").sum().astype("int64")
-    books = books.set_axis(pd.Index([how.sources[n] for n in books.index], name="source"))
-    parts = books[["valid_count", "failed_count", "reject_count"]].sum(axis=1)
-    assert (books["read_count"] == parts).all()
-    return books.sort_index()
-
-
-def rejects_of(found: Aggregates, how: Preparation) -> pd.DataFrame:
-    """Rows that are set aside, in the order of files and rows.
-
-    source, source_file, source_row, reject_reason.
-    """
-    rows = found["rejects"].sort("file", "row")
-    names = {"source": how.sources, "file": how.files}
-    texts = {name: decode_labels(rows[name].to_numpy(), of) for name, of in names.items()}
-    reasons = rows["reason"].cast(pl.String).to_pandas().astype("str")
-    numbers = pd.Series(rows["row"].to_numpy(), dtype="int64")
-    return pd.DataFrame(
-        {
-            "source": texts["source"], "source_file": texts["file"], "reject_reason": reasons,
-            "source_row": numbers,
-        }
-    )  # fmt: skip
-
-
-def prints_of(found: Aggregates, how: Preparation) -> npt.NDArray[np.uint64]:
-    """Fingerprints of the device ids as texts, ascending: for the last look at the outputs."""
-    salt = fingerprints.of_texts(pd.Series(how.sources, dtype="str"))
-    phones = found["phones"]
-    return np.unique(phones["device"].to_numpy() ^ salt[phones["source"].to_numpy()])

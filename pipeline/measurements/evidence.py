@@ -86,8 +86,11 @@ def units_over(
     Every valid test is in exactly one unit: asserted.
     """
     names, window = question.names, question.scope.windows[number]
-    units = found[f"units {number}"].group_by(UNIT_NUMBERS)
-    units = units.agg(c("largest_device").max(), pl.all().exclude("largest_device").sum())
+    units = (
+        found[f"units {number}"]
+        .group_by(UNIT_NUMBERS)
+        .agg(c("largest_device").max(), pl.all().exclude("largest_device").sum())
+    )
     pooled = c("operator") == names.pooled
     tests = units.select(c("tests").filter(pooled).sum(), named=c("tests").filter(~pooled).sum())
     assert tests["tests"].item() == tests["named"].item()
@@ -236,9 +239,15 @@ def revisited_samples(known: pl.DataFrame, names: Names) -> pd.DataFrame:
 
 def no_revisited_samples() -> pd.DataFrame:
     """What `revisited_samples` gives where no gap was known."""
-    numbers = {"zone": pl.Int32, "operator": pl.Int8, "device": pl.UInt64, "cell": pl.UInt64}
-    figures = dict.fromkeys(("tests", "download", "upload", "latency"), pl.Int64)
-    nothing = pl.DataFrame(schema=numbers | {"day": pl.Date, "is_pseudo": pl.Boolean} | figures)
+    numbers = {
+        "zone": pl.Int32(),
+        "operator": pl.Int8(),
+        "device": pl.UInt64(),
+        "cell": pl.UInt64(),
+    }
+    others = {"day": pl.Date(), "is_pseudo": pl.Boolean()}
+    figures = dict.fromkeys(("tests", "download", "upload", "latency"), pl.Int64())
+    nothing = pl.DataFrame(schema={**numbers, **others, **figures})
     return revisited_samples(nothing, Names(np.zeros(0, dtype=object), []))
 
 

@@ -81,8 +81,8 @@ def _parquet(delivery: files.Delivery, stretch: Stretch, columns: list[str]) -> 
         rows = pl.scan_parquet(delivery.path, hive_partitioning=False).select(columns)
         found = rows.slice(stretch.start, stretch.row_count).collect()
     except (pl.exceptions.PolarsError, OSError) as error:
-        found = files.first_line(error)
-        raise fault("unreadable_file", delivery.name, found=found, expected="Parquet") from None
+        why = files.first_line(error)
+        raise fault("unreadable_file", delivery.name, found=why, expected="Parquet") from None
     return _numbered(found, stretch)
 
 

@@ -218,7 +218,7 @@ def _left(
     if not len(rows):
         return read
     found = careful(column[rows].cast(pl.String).to_pandas().astype("str"))
-    return read.scatter(rows, pl.from_pandas(found).cast(read.dtype))
+    return read.scatter(rows, pl.Series(values=found).cast(read.dtype))
 
 
 def _numbers(column: pl.Series, decimal: str | None) -> pl.Series:
@@ -242,7 +242,7 @@ def _times(column: pl.Series, timezone: ZoneInfo, form: str | None) -> pl.Series
     if isinstance(column.dtype, pl.Datetime) and column.dtype.time_zone:
         return column.dt.convert_time_zone("UTC").cast(utc)
     if column.dtype != pl.String:
-        return pl.from_pandas(values.times(column.to_pandas(), timezone, form)).cast(utc)
+        return pl.Series(values=values.times(column.to_pandas(), timezone, form)).cast(utc)
     quick = pl.repeat(None, len(column), dtype=utc, eager=True) if form else _iso(column, timezone)
     return _left(quick, column, lambda cells: values.times(cells, timezone, form))
 
@@ -280,7 +280,7 @@ def _without(column: pl.Series, rows: pl.Series) -> pl.Series:
 
 def _ids(column: pl.Series) -> pl.Series:
     if column.dtype != pl.String:
-        return pl.from_pandas(values.names(column.to_pandas())).cast(pl.String)
+        return pl.Series(values=values.names(column.to_pandas())).cast(pl.String)
     text = column.str.strip_chars()
     missing = _is_missing(text)
     return _without(text, missing) if missing.any() else text
