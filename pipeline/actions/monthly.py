@@ -16,6 +16,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from pipeline.actions import fieldwork
+from pipeline.config.rules import tracker_rules_of
 from pipeline.config.settings import Settings
 from pipeline.hexgrid.groups import changes, sequence, sums
 from pipeline.measurements.evidence import Names
@@ -56,9 +57,7 @@ def month_tables(
         dates.groupby(["commune_code", "local_date"], as_index=False)["test_count"].sum(),
         about,
         months,
-        official_test_count=settings.evidence.official_test_count,
-        one_place_share=rules.one_place_share,
-        month_end_share=rules.month_end_share,
+        tracker_rules_of(settings),
     )
     before = period.before().months
     now, then = (
