@@ -4,12 +4,16 @@ To the printed digits.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
 from scipy import stats
 
 from pipeline.actions import prioritise
+from pipeline.config.rules import priority_rules_of
+from pipeline.config.settings import Settings
 from pipeline.verdicts import judge, statistics, weak_hexes
 from pipeline.verdicts.judge import Gates
 from tests.builders import RULES, device_frame
@@ -277,9 +281,8 @@ def spread_of(draws_seed: int) -> pd.DataFrame:
         mean, gap_probability, _ = statistics.posterior(m, log_mean, PRIOR, T)
         return mean, gap_probability
 
-    return prioritise.rank_spread(
-        rows, logs, estimator, target=T, weights=WEIGHTS, draws=200, seed=draws_seed
-    )
+    rules = replace(priority_rules_of(Settings()), weights=WEIGHTS, draws=200, seed=draws_seed)
+    return prioritise.rank_spread(rows, logs, estimator, rules)
 
 
 def test_rank_spread_is_seeded_and_holds_plausible_ranks():

@@ -1,8 +1,8 @@
-"""Why a gap may be slow, and what that suggests: hints with their grounds, as two decision tables
-(METHOD §6).
+"""Why a gap may be slow, and what to do about it: two decision tables (METHOD §6).
 
-A hint, not a verdict: it reads signal, hours and failures of the same tests, and an operator's
-engineers know more. Does not belong here: who waits for how much (`prioritise.py`).
+The results are hints with their grounds, not verdicts: they use signal, hours and failures of the
+same tests, and an operator's engineers know more. Does not belong here: the score
+(`prioritise.py`).
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ ACTIONS = ("measure", "optimise", "upgrade", "new_site", "share_or_roam", "fund"
 
 
 def likely_cause(rows: pd.DataFrame, target: float, signs: Signs) -> pd.DataFrame:
-    """Gaps → `likely_cause`, `cause_grounds` (`;`-separated).
+    """`likely_cause` and `cause_grounds` (`;`-separated) of each gap.
 
     Needs: mean_mbps, signal_median_dbm, busy_mean_mbps, calm_mean_mbps, busy_device_count,
     calm_device_count, failure_rate, fallback_share. Slow with a strong signal or only at busy
@@ -62,7 +62,7 @@ def likely_cause(rows: pd.DataFrame, target: float, signs: Signs) -> pd.DataFram
 
 
 def suggested_action(rows: pd.DataFrame, target: float, signs: Signs) -> pd.Series:
-    """Gaps with their likely cause → what to do first.
+    """What to do first about each gap, given its likely cause.
 
     Needs: status, eb_mean_mbps, mean_mbps, likely_cause, good_operator_count (operators that meet
     the target there), unknown_operator_count. A probable gap is measured first. Capacity: optimise

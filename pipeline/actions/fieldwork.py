@@ -1,36 +1,35 @@
-"""Where to test next, and how the official 300 tests a month come along: months of each commune,
-natural tests or campaign.
+"""Where to test next, and how far each commune is from its official 300 tests a month.
 
-Does not belong here: gaps that are known (`prioritise.py`), which rows count (`clean.py`).
+Does not belong here: gaps that are known (`prioritise.py`), which rows count (`measurements/`).
 """
 
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 
+from pipeline.config.rules import TrackerRules
 from pipeline.schema.tables import validated, with_declared_dtypes
 
 TREND_MONTHS = 6  # months that the pace is taken from
 FAR_MONTHS = 60  # what is reached later than that is never reached
 UNDECIDED = ("insufficient_evidence", "no_data", "borderline")
+_MIN_TESTS_FOR_SIGNS = 20
 
 
 def measure_first(rows: pd.DataFrame) -> pd.DataFrame:
-    """Undecided commune × operator rows → `measure_first`, ordered by population × (1 −
-    information).
+    """`measure_first`: undecided commune × operator rows by population × (1 − information).
 
     Rows of unknown population come after the others, by 1 − information.
     """
     undecided = rows[rows["status"].isin(UNDECIDED)].copy()
     doubt = 1 - undecided["information"].fillna(0.0)
     undecided["people_without_verdict"] = undecided["population"] * doubt
-    undecided["unknown"], undecided["doubt"] = (
-        undecided["population"].isna(),
-        -undecided["people_without_verdict"].fillna(doubt),
-    )
+    undecided["unknown"] = undecided["population"].isna()
+    undecided["order"] = -undecided["people_without_verdict"].fillna(doubt)
     ordered = undecided.sort_values(
-        ["unknown", "doubt", "commune_code", "operator"], ignore_index=True
+        ["unknown", "order", "commune_code", "operator"], ignore_index=True
     )
     ordered["measure_rank"] = ordered.index + 1
     return validated("measure_first", with_declared_dtypes("measure_first", ordered))
@@ -41,59 +40,53 @@ def sample_tracker(
     dates: pd.DataFrame,
     communes: pd.DataFrame,
     months: list[str],
-    *,
-    official_test_count: int,
-    one_place_share: float,
-    month_end_share: float,
+    rules: TrackerRules,
 ) -> pd.DataFrame:
-    """Counts of valid tests → `sample_tracker`: every commune in every month, also with none.
+    """`sample_tracker`: every commune in every month, also those without a valid test.
 
     `counts`: by commune_code and month: test_count, sample_count, device_count, date_count,
     operator_count, burst_test_count (tests in bursts), one_place (tests of the finest cell that has
-    most), late (tests of the month's last three days), copied_row_count (rows that were met
-    before). `dates`: commune_code, local_date, test_count. `communes`: commune_code, commune_name,
+    most), late (tests of the month's last three days), copied_row_count (repeated rows).
+    `dates`: commune_code, local_date, test_count. `communes`: commune_code, commune_name,
     former_district, boundary_vintage. `months`: consecutive, ascending.
 
-    A *sitting* is a device's tests in one finest cell, none long after the one before; one of many
-    tests is a burst, the other tests are natural. Signs of a campaign: `bursts` (half of the tests
-    or more), `one_place` (`one_place_share` or more in one finest cell), `copied_rows` (repeats
-    make a tenth or more of what was delivered), `month_end` (`month_end_share` or more on the last
-    three days). They are asked from 20 tests on.
+    A *sitting* is a device's tests in one finest cell, none long after the one before. A sitting of
+    many tests is a burst; all other tests are natural. Signs of a campaign: `bursts` (half of the
+    tests or more), `one_place` (`one_place_share` or more in one finest cell), `copied_rows` (a
+    tenth or more of the delivered rows are repeats), `month_end` (`month_end_share` or more on the
+    last three days). Months with fewer than 20 tests show no signs.
 
     `reach`: `reached` (the month has the official count; `reached_on` is the day of the test that
-    made it), else from the median slope between the commune's last TREND_MONTHS months (Theil–Sen)
-    `expected` in `expected_month`, or `never`, or `unknown` with fewer than two months.
+    made it); otherwise, from the median slope between the commune's last TREND_MONTHS months
+    (Theil–Sen), `expected` in `expected_month`, `never`, or `unknown` (fewer than two months).
     """
     index = pd.MultiIndex.from_product(
         [communes["commune_code"], months], names=["commune_code", "month"]
     )
     table = counts.reindex(index).fillna(0.0).reset_index()
-    count = table["test_count"]
+    count, official = table["test_count"], rules.official_test_count
     table["natural_test_count"] = count - table["burst_test_count"]
-    table["share_of_official"] = count / official_test_count
+    table["share_of_official"] = count / official
     table["trend_test_count"] = count - count.groupby(table["commune_code"]).shift()
     signs = {
         "bursts": table["burst_test_count"] >= 0.5 * count,
-        "one_place": table["one_place"] >= one_place_share * count,
+        "one_place": table["one_place"] >= rules.one_place_share * count,
         "copied_rows": table["copied_row_count"] >= 0.1 * (count + table["copied_row_count"]),
-        "month_end": table["late"] >= month_end_share * count,
+        "month_end": table["late"] >= rules.month_end_share * count,
     }
-    told = [
-        ";".join(name for name, holds in signs.items() if n >= _LEAST_FOR_SIGNS and holds.iloc[i])
+    shown = [
+        ";".join(name for name, held in signs.items() if n >= _MIN_TESTS_FOR_SIGNS and held.iloc[i])
         for i, n in enumerate(count)
     ]
-    table["campaign_signs"] = pd.Series(told, index=table.index, dtype="str")
-    table["reached_on"] = _reached_on(dates, index, official_test_count).to_numpy()
-    table = pd.concat([table, _reach(table, official_test_count)], axis=1)
+    table["campaign_signs"] = pd.Series(shown, index=table.index, dtype="str")
+    table["reached_on"] = _reached_on(dates, index, official).to_numpy()
+    table = pd.concat([table, _reach(table, official)], axis=1)
     table = table.merge(communes, on="commune_code")
     return validated("sample_tracker", with_declared_dtypes("sample_tracker", table))
 
 
-_LEAST_FOR_SIGNS = 20
-
-
 def _reached_on(dates: pd.DataFrame, index: pd.MultiIndex, official: int) -> pd.Series:
-    """Local date of the test that made the official count, empty where it was not made."""
+    """Local date of the test that reached the official count; empty where none did."""
     ordered = dates.assign(month=dates["local_date"].str[:7]).sort_values(
         ["commune_code", "local_date"]
     )
@@ -119,14 +112,17 @@ def _reach(table: pd.DataFrame, official: int) -> pd.DataFrame:
     return found.assign(expected_month=found["expected_month"].replace("", np.nan).astype("str"))
 
 
-def _expectation(counts: np.ndarray, month: str, official: int) -> tuple[str, str]:
-    """(`expected`, the month), (`never`, "") or (`unknown`, "") from monthly counts that end with
-    `month`.
+def _expectation(counts: npt.NDArray[np.float64], month: str, official: int) -> tuple[str, str]:
+    """(`expected`, its month), (`never`, "") or (`unknown`, "").
+
+    `counts`: of consecutive months that end with `month`.
 
     >>> _expectation(np.array([100.0, 150.0, 200.0]), "2026-11", 300)
     ('expected', '2027-01')
-    >>> _expectation(np.array([200.0, 150.0]), "2026-11", 300), _expectation(np.array([5.0]), "2026-11", 300)
-    (('never', ''), ('unknown', ''))
+    >>> _expectation(np.array([200.0, 150.0]), "2026-11", 300)
+    ('never', '')
+    >>> _expectation(np.array([5.0]), "2026-11", 300)
+    ('unknown', '')
     """
     if len(counts) < 2:
         return "unknown", ""

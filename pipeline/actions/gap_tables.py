@@ -1,7 +1,7 @@
-"""Puts gap areas and the ledger together from weak hexes, samples and the former ledger: joins, and
-nothing that is decided.
+"""Gap areas and the ledger, joined from weak hexes, samples and the former ledger.
 
-Does not belong here: what is weak, contiguous, fixed (`gaps.py`), formulas (`statistics.py`).
+Nothing is decided here. Does not belong here: what is weak (`weak_hexes.py`), contiguous or fixed
+(`gaps.py`), formulas (`statistics.py`).
 """
 
 from __future__ import annotations
@@ -30,16 +30,14 @@ GAP_KEY = ["commune_code", "boundary_vintage", "operator", "gap_number"]
 
 @dataclass(frozen=True)
 class Gaps:
-    """Which gap a weak cell belongs to, the period's gap areas, and the ledger with the period's
-    rows added.
-    """
+    """The gap of each weak cell, the period's gap areas, and the ledger up to the period."""
 
     of_cells: pd.DataFrame  # hex_id, operator, gap_id
     areas: pd.DataFrame  # gap_areas
     ledger: pd.DataFrame  # gap_ledger
 
     def states(self, period: Period) -> list[str]:
-        """How many gaps are in each state, for the log."""
+        """The number of gaps in each state, for the log."""
         counts = self.ledger.loc[self.ledger["period"] == str(period), "state"].value_counts()
         return [f"{name} {counts[name]}" for name in GAP_STATES if name in counts.index]
 
@@ -52,26 +50,20 @@ def gap_tables(
     area: AreaPeriod,
     rules: Rules,
 ) -> Gaps:
-    """Weak cells × operators, devices by cell and the former ledger → the period's gaps.
+    """The period's gaps, from weak cells × operators, devices by cell and the former ledger.
 
     `weak_cells`: hex_id, operator of the weak adaptive cells. `former`: the `gap_ledger` before
     the period.
     """
-    cells, revisited, communes, period = (
-        evidence.cells,
-        evidence.revisited,
-        area.communes,
-        area.period,
-    )
+    cells, revisited = evidence.cells, evidence.revisited
+    communes, period = area.communes, area.period
     finest = rules.finest_resolution
     known = _latest(former)
-    weak = weak_cells[weak_cells["operator"] != ALL][["hex_id", "operator"]].sort_values(
-        ["operator", "hex_id"]
-    )
+    weak = weak_cells[weak_cells["operator"] != ALL][["hex_id", "operator"]]
+    weak = weak.sort_values(["operator", "hex_id"])
     shown = hexes.descendants(weak[["hex_id"]].drop_duplicates(), finest)["hex9_id"]
-    drawn = cells[cells["hex9_id"].isin(shown)].astype(
-        dict.fromkeys(("commune_code", "operator", "hex9_id"), "str")
-    )
+    texts = dict.fromkeys(("commune_code", "operator", "hex9_id"), "str")
+    drawn = cells[cells["hex9_id"].isin(shown)].astype(texts)
     of_cells, register = _identified(weak, drawn, known, communes, finest)
     areas = _figures(of_cells, drawn, rules)
     old = hexes.descendants(_cells_of(known), finest)
@@ -93,12 +85,12 @@ def gap_tables(
     )
     table = table.merge(communes[["commune_code", "commune_name"]], how="left", on="commune_code")
     table = table.assign(
-        period=str(period), window_months=float(evidence.window_months), population=np.nan
-    )
-    table["commune_name"] = table["commune_name"].fillna(
-        table["commune_code"]
-    )  # a gap of older boundaries
-    table = table.sort_values("gap_id", ignore_index=True)
+        period=str(period),
+        window_months=float(evidence.window_months),
+        population=np.nan,
+        # a gap of older boundaries is in no commune of today
+        commune_name=table["commune_name"].fillna(table["commune_code"]),
+    ).sort_values("gap_id", ignore_index=True)
     return Gaps(of_cells, validated("gap_areas", with_declared_dtypes("gap_areas", table)), ledger)
 
 
@@ -123,10 +115,8 @@ def _latest(ledger: pd.DataFrame) -> pd.DataFrame:
 
 def _cells_of(rows: pd.DataFrame) -> pd.DataFrame:
     """gap_id, operator, hex_id: the cells of gaps, one to a row."""
-    split = (
-        rows[["gap_id", "operator"]].assign(hex_id=rows["cells"].str.split(";")).explode("hex_id")
-    )
-    return split.astype("str").reset_index(drop=True)
+    split = rows[["gap_id", "operator"]].assign(hex_id=rows["cells"].str.split(";"))
+    return split.explode("hex_id").astype("str").reset_index(drop=True)
 
 
 def _identified(
@@ -136,98 +126,84 @@ def _identified(
     communes: gpd.GeoDataFrame,
     finest: int,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """(weak cells with their gap's id, register of all gaps): the former gap which an area
-    continues, else a new one.
+    """(weak cells with the id of their gap, register of all gaps).
 
-    The register tells for each gap_id what it is made of, and `part_of`: the gap whose area has
-    swallowed it.
+    An area keeps the id of the known gap that it continues, else it gets a new one. The register
+    has what each gap_id consists of, and `part_of`: the gap that has absorbed it.
     """
     vintage = str(communes["boundary_vintage"].iloc[0])
-    register = known[["gap_id", *GAP_KEY]].assign(part_of=np.nan)
+    register = known[["gap_id", *GAP_KEY]]
     taken = register.groupby(GAP_KEY[:3])["gap_number"].max().to_dict()
     found, added = [], []
-    swallowed: dict[str, str] = {}
+    absorbed: dict[str, str] = {}
     for operator, rows in weak.groupby("operator"):
-        areas = rows.assign(
-            area=gaps.contiguous(rows["hex_id"], hexes.neighbour_pairs(rows["hex_id"].tolist()))
-        )
+        pairs = hexes.neighbour_pairs(rows["hex_id"].tolist())
+        areas = rows.assign(area=gaps.contiguous(rows["hex_id"], pairs))
         fine = hexes.descendants(areas[["hex_id", "area"]], finest)
-        old = hexes.descendants(_cells_of(known[known["operator"] == operator]), finest)
-        common = (
-            fine.merge(old[["hex9_id", "gap_id"]], on="hex9_id").groupby(["area", "gap_id"]).size()
-        )
-        common = (
-            common.rename("weight")
-            .reset_index()
-            .sort_values(["weight", "area"], ascending=[False, True])
-        )
+        common = _overlaps(fine, known[known["operator"] == operator], finest)
         names = gaps.matched(common)
-        here = drawn[drawn["operator"] == operator].merge(fine, on="hex9_id")
-        homes = (
-            here.groupby(["area", "commune_code"])["device_key"]
-            .nunique()
-            .rename("count")
-            .reset_index()
-        )
-        home = homes.sort_values(
-            ["area", "count", "commune_code"], ascending=[True, False, True]
-        ).drop_duplicates("area")
-        # the largest new gap of a commune gets the lowest new number
-        fresh = home[~home["area"].isin(names)].sort_values(
-            ["count", "area"], ascending=[False, True]
-        )
-        for area, commune in zip(fresh["area"], fresh["commune_code"], strict=True):
+        homes = _homes(drawn[drawn["operator"] == operator].merge(fine, on="hex9_id"))
+        homes = homes[~homes["area"].isin(names)]
+        for area, commune in zip(homes["area"], homes["commune_code"], strict=True):
             key = (str(commune), vintage, str(operator))
             taken[key] = int(taken.get(key, 0)) + 1
             names[int(area)] = gaps.gap_id(*key, taken[key])
             added.append((names[int(area)], *key, taken[key]))
         for area, gap in zip(common["area"], common["gap_id"], strict=True):
             if gap not in names.values():
-                swallowed.setdefault(str(gap), names[int(area)])
-        found.append(
-            areas.assign(gap_id=areas["area"].map(names))[["hex_id", "operator", "gap_id"]]
-        )
-    fresh_rows = pd.DataFrame(added, columns=["gap_id", *GAP_KEY]).assign(part_of=np.nan)
-    register = pd.concat([register, fresh_rows], ignore_index=True) if len(fresh_rows) else register
-    register["part_of"] = register["gap_id"].map(swallowed)
+                absorbed.setdefault(str(gap), names[int(area)])
+        ids = areas.assign(gap_id=areas["area"].map(names))
+        found.append(ids[["hex_id", "operator", "gap_id"]])
+    if added:
+        new = pd.DataFrame(added, columns=["gap_id", *GAP_KEY])
+        register = pd.concat([register, new], ignore_index=True)
+    register = register.assign(part_of=register["gap_id"].map(absorbed))
     of_cells = pd.concat(found, ignore_index=True) if found else weak.assign(gap_id="")
     return of_cells.astype("str"), register.drop(columns="operator")
 
 
+def _overlaps(fine: pd.DataFrame, known: pd.DataFrame, finest: int) -> pd.DataFrame:
+    """area, gap_id, weight: finest cells that areas and known gaps have in common, most first.
+
+    `fine`: hex9_id, area.
+    """
+    old = hexes.descendants(_cells_of(known), finest)[["hex9_id", "gap_id"]]
+    common = fine.merge(old, on="hex9_id").groupby(["area", "gap_id"]).size()
+    counted = common.rename("weight").reset_index()
+    return counted.sort_values(["weight", "area"], ascending=[False, True])
+
+
+def _homes(devices: pd.DataFrame) -> pd.DataFrame:
+    """area, commune_code: the commune with most of an area's devices, the largest area first.
+
+    In that order new gaps of a commune get their numbers. `devices`: area, commune_code,
+    device_key.
+    """
+    counts = devices.groupby(["area", "commune_code"])["device_key"].nunique()
+    rows = counts.rename("count").reset_index()
+    rows = rows.sort_values(["area", "count", "commune_code"], ascending=[True, False, True])
+    return rows.drop_duplicates("area").sort_values(["count", "area"], ascending=[False, True])
+
+
 def known_cells(ledger: pd.DataFrame, finest: int) -> pd.Series:
-    """Finest cells of all gaps of a ledger, ascending: whose new samples `gap_tables` asks for."""
-    return (
-        hexes.descendants(_cells_of(_latest(ledger)), finest)["hex9_id"]
-        .drop_duplicates()
-        .sort_values(ignore_index=True)
-    )
+    """Finest cells of all gaps of a ledger, ascending: `gap_tables` needs their new samples."""
+    cells = hexes.descendants(_cells_of(_latest(ledger)), finest)["hex9_id"]
+    return cells.drop_duplicates().sort_values(ignore_index=True)
 
 
 def _device_values(rows: pd.DataFrame) -> pd.DataFrame:
-    """Devices by cell, with a gap_id → one value per device and gap, as `statistics` reads them (a
-    gap in the commune's place).
+    """One value per device and gap, as `statistics` expects them: gap_id as commune_code.
+
+    `rows`: devices by cell, with a gap_id.
     """
-    named = [
-        "download_total",
-        "sample_count",
-        "upload_total",
-        "upload_count",
-        "latency_total",
-        "latency_count",
-        "test_count",
-    ]
-    totals = (
-        rows.groupby([*AREA, "device_key"])[named]
-        .sum()
-        .reset_index()
-        .rename(columns={"gap_id": "commune_code"})
-    )
-    return totals.assign(
-        download_mbps=totals["download_total"] / totals["sample_count"],
-        upload_mbps=totals["upload_total"]
-        / totals["upload_count"].where(totals["upload_count"] > 0),
-        latency_ms=totals["latency_total"]
-        / totals["latency_count"].where(totals["latency_count"] > 0),
+    named = [f"{what}_{kind}" for what in ("upload", "latency") for kind in ("total", "count")]
+    named = ["download_total", "sample_count", "test_count", *named]
+    sums = rows.groupby([*AREA, "device_key"])[named].sum().reset_index()
+    counts = sums[["upload_count", "latency_count"]].where(lambda count: count > 0)
+    return sums.rename(columns={"gap_id": "commune_code"}).assign(
+        download_mbps=sums["download_total"] / sums["sample_count"],
+        upload_mbps=sums["upload_total"] / counts["upload_count"],
+        latency_ms=sums["latency_total"] / counts["latency_count"],
     )
 
 
@@ -244,8 +220,9 @@ def _as_totals(samples_of_gaps: pd.DataFrame) -> pd.DataFrame:
 
 
 def _described(rows: pd.DataFrame, rules: Rules) -> pd.DataFrame:
-    """Devices by cell, with a gap_id → figures by gap and operator: those of `statistics.describe`,
-    the envelope, counts.
+    """Figures by gap and operator: those of `statistics.describe`, the envelope, counts.
+
+    `rows`: devices by cell, with a gap_id.
     """
     values = _device_values(rows)
     units = statistics.describe(values)
@@ -269,20 +246,15 @@ def _described(rows: pd.DataFrame, rules: Rules) -> pd.DataFrame:
 
 
 def _figures(of_cells: pd.DataFrame, drawn: pd.DataFrame, rules: Rules) -> pd.DataFrame:
-    """Gap areas with their figures, cells, area and position (the centroid of the cells, no
-    test's).
-    """
+    """Gap areas with their figures, cells, area and position (the centroid of their cells)."""
     if of_cells.empty:
         columns = (*AREA, "cells", "cell_count", "area_km2", "gap_latitude", "gap_longitude", *KEPT)
         return pd.DataFrame({name: pd.Series(dtype=FIELDS[name].dtype) for name in columns})
     fine = hexes.descendants(of_cells, rules.finest_resolution)
     figures = _described(drawn.merge(fine, on=["hex9_id", "operator"]), rules)
-    outlines = of_cells.assign(geometry=hexes.outlines(of_cells["hex_id"]).to_numpy()).sort_values(
-        "hex_id"
-    )
-    shapes = gpd.GeoDataFrame(outlines, geometry="geometry", crs="EPSG:4326").dissolve(
-        AREA, aggfunc={"hex_id": ";".join}, sort=True
-    )
+    outlines = of_cells.assign(geometry=hexes.outlines(of_cells["hex_id"]).to_numpy())
+    cells = gpd.GeoDataFrame(outlines.sort_values("hex_id"), geometry="geometry", crs="EPSG:4326")
+    shapes = cells.dissolve(AREA, aggfunc={"hex_id": ";".join}, sort=True)
     flat = shapes.geometry.to_crs(6933)  # equal-area; only for sums and centroids of cells
     centre = flat.centroid.to_crs(4326)
     about = pd.DataFrame(
@@ -297,15 +269,17 @@ def _figures(of_cells: pd.DataFrame, drawn: pd.DataFrame, rules: Rules) -> pd.Da
     return about.join(figures.rename_axis(index=AREA)).reset_index()
 
 
-# what the ledger keeps of a gap's area, and compares the next period's new tests with
+# figures of a gap's area that the ledger keeps, to compare the next period's new tests with
 KEPT = (
-    "device_count", "test_count", "mean_mbps", "sd_mbps", "median_mbps", "lo_mbps", "hi_mbps", "share_devices_below_target",
+    "device_count", "test_count", "mean_mbps", "sd_mbps", "median_mbps", "lo_mbps", "hi_mbps",
+    "share_devices_below_target",
 )  # fmt: skip
 
 
 def _retested(rows: pd.DataFrame, priors: Priors, rules: Rules) -> pd.DataFrame:
-    """New samples at the places of known gaps → by gap: m, mean, sd, `is_retested` (E1),
-    `meets_again` (METHOD §4).
+    """By gap: m, mean and sd of new tests, `is_retested` (E1), `meets_again` (METHOD §4).
+
+    `rows`: new samples at the places of known gaps.
     """
     if rows.empty:
         return pd.DataFrame(
@@ -344,29 +318,24 @@ def _retested(rows: pd.DataFrame, priors: Priors, rules: Rules) -> pd.DataFrame:
 def _rows(
     known: pd.DataFrame, areas: pd.DataFrame, retested: pd.DataFrame, period: Period, rules: Rules
 ) -> pd.DataFrame:
-    """The period's rows of the ledger: every gap that is weak now or was known before, with its
-    state.
-    """
+    """The period's rows of the ledger: every gap that is weak now or was known before."""
     names = pd.Index(sorted({*known["gap_id"], *areas["gap_id"]}), name="gap_id", dtype="str")
     then = known.set_index("gap_id").reindex(names)
     now = areas.set_index("gap_id").reindex(names)
     again = retested.reindex(names)
-    against = then.rename(columns={"device_count": "m"})[["mean_mbps", "sd_mbps", "m"]].astype(
-        "float64"
-    )
+    figures = ["mean_mbps", "sd_mbps", "m"]
+    before = then.rename(columns={"device_count": "m"})[figures].astype("float64")
     rows = pd.DataFrame(
         {
             "former_state": then["state"],
             "is_weak": names.isin(areas["gap_id"]),
             "is_retested": again["is_retested"].eq(True),
             "meets_again": again["meets_again"].eq(True),
-            "faster_p": gaps.faster(
-                again[["mean_mbps", "sd_mbps", "m"]].astype("float64"), against
-            ),
+            "faster_p": gaps.faster(again[figures].astype("float64"), before),
         },
         index=names,
     )
-    few = again["m"].fillna(0.0) < rules.shown_min_devices
+    is_private = again["m"].fillna(0.0) < rules.shown_min_devices
     state = gaps.states(rows, rules.weak_significance)
     kept = {
         name: now[name].where(rows["is_weak"], then[name])
@@ -379,10 +348,10 @@ def _rows(
             "state": state,
             "first_seen": then["first_seen"].fillna(str(period)),
             "last_seen": then["last_seen"].where(~rows["is_weak"], str(period)),
-            "fixed_in": then["fixed_in"].where(state.eq("fixed")).fillna(pd.Series(str(period), index=names).where(state.eq("fixed"))),
+            "fixed_in": then["fixed_in"].fillna(str(period)).where(state.eq("fixed")),
             "new_device_count": again["m"].fillna(0.0),
-            "new_mean_mbps": again["mean_mbps"].where(~few),
-            "faster_p": rows["faster_p"].where(~few),
+            "new_mean_mbps": again["mean_mbps"].where(~is_private),
+            "faster_p": rows["faster_p"].where(~is_private),
         },
         index=names,
-    ).reset_index()  # fmt: skip
+    ).reset_index()

@@ -2,8 +2,8 @@
 
 A hex is weak where an operator has more devices below the target than chance explains. Contiguous
 weak hexes of one operator make one gap area. The ledger keeps each gap's id and state from period
-to period. Does not belong here: H3 itself (`hexes.py`), the verdict on a commune (`judge.py`),
-joining figures (`assemble_gaps.py`).
+to period. Does not belong here: H3 itself (`hexgrid/`), the verdict on a commune (`judge.py`),
+joining figures (`gap_tables.py`).
 """
 
 from __future__ import annotations
@@ -14,12 +14,13 @@ from scipy import sparse
 
 
 def contiguous(cells: pd.Series, pairs: pd.DataFrame) -> pd.Series:
-    """A number for each cell, the same for cells that hang together. `pairs`: neighbouring cells
-    `left`, `right`.
+    """Number of each cell's area: cells that are connected have the same number.
 
-    Numbers go by each area's first cell in order of id, so that the order of rows does not matter.
+    `pairs`: neighbouring cells `left`, `right`. Areas are numbered in the order of their first
+    cell's id, so that the order of rows does not matter.
 
-    >>> contiguous(pd.Series(["b", "a", "c"]), pd.DataFrame({"left": ["a"], "right": ["c"]})).tolist()
+    >>> pairs = pd.DataFrame({"left": ["a"], "right": ["c"]})
+    >>> contiguous(pd.Series(["b", "a", "c"]), pairs).tolist()
     [1, 0, 0]
     """
     names = np.sort(cells.unique())
@@ -35,11 +36,10 @@ def contiguous(cells: pd.Series, pairs: pd.DataFrame) -> pd.Series:
 
 
 def matched(overlaps: pd.DataFrame) -> dict[int, str]:
-    """Area → the gap known before that it continues: the largest overlap first, each area and each
-    gap once.
+    """Area → the known gap that it continues.
 
-    `overlaps`: area, gap_id, weight (cells in common). An area that splits off or a gap that is
-    swallowed goes without.
+    `overlaps`: area, gap_id, weight (cells in common). The largest overlap is matched first, each
+    area and each gap once: an area that splits off and a gap that is absorbed get no match.
 
     >>> matched(pd.DataFrame({"area": [0, 1, 1], "gap_id": ["x", "x", "y"], "weight": [3, 7, 1]}))
     {1: 'x'}
@@ -53,8 +53,9 @@ def matched(overlaps: pd.DataFrame) -> dict[int, str]:
 
 
 def gap_id(commune_code: str, boundary_vintage: str, operator: str, number: int) -> str:
-    """The id that a gap keeps for good: of the commune in which most of its devices were when it
-    was first seen.
+    """The permanent id of a gap.
+
+    The commune is the one that held most of the gap's devices when it was first seen.
 
     >>> gap_id("00001", "2025-07-01", "Viettel", 2)
     '00001/2025-07-01/Viettel/2'
@@ -65,9 +66,8 @@ def gap_id(commune_code: str, boundary_vintage: str, operator: str, number: int)
 def faster(now: pd.DataFrame, then: pd.DataFrame) -> pd.Series:
     """One-sided p-value of "the mean is no higher than it was": Welch's t-test on device values.
 
-    Both: mean_mbps, sd_mbps, m, by the same index; empty where either has fewer than two devices or
-    no spread at all.
-    Source: Welch, Biometrika 34, 1947.
+    Both tables: mean_mbps, sd_mbps, m, with the same index. Empty where either has fewer than two
+    devices or no spread at all. Source: Welch, Biometrika 34, 1947.
     """
     known = now["m"].ge(2) & then["m"].ge(2)
     columns = ("mean_mbps", "sd_mbps", "m")
@@ -90,10 +90,10 @@ def states(rows: pd.DataFrame, significance: float) -> pd.Series:
 
     Needs: former_state (empty: not known before), is_weak (it has an area now), is_retested (new
     tests at its places pass E1), meets_again (they meet the target by METHOD §4), faster_p (of the
-    new tests against what it was).
+    new tests against the former ones).
 
-    fixed is said only of enough *new* tests at the same places that meet the target; a gap without
-    an area and without enough new tests is not_retested: silence is no repair.
+    `fixed` needs enough *new* tests at the same places that meet the target. A gap without an area
+    and without enough new tests is `not_retested`: missing tests do not show a repair.
     """
     former = rows["former_state"]
     better = rows["is_retested"] & (rows["meets_again"] | (rows["faster_p"] <= significance))

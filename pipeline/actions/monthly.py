@@ -51,9 +51,7 @@ def month_tables(
         dates.groupby(["commune_code", "local_date"], as_index=False)["test_count"].sum(),
         about,
         months,
-        official_test_count=rules.official_test_count,
-        one_place_share=rules.one_place_share,
-        month_end_share=rules.month_end_share,
+        rules,
     )
     before = period.before().months
     now, then = (

@@ -1,8 +1,7 @@
-"""Puts the priorities and the list of where to measure first together: joins, and nothing that is
-decided.
+"""The priorities and the list of where to measure first, joined from the steps' results.
 
-Does not belong here: the score (`prioritise.py`), causes and actions (`diagnose.py`), what is
-undecided (`fieldwork.py`).
+Nothing is decided here. Does not belong here: the score (`prioritise.py`), causes and actions
+(`diagnose.py`), what is undecided (`fieldwork.py`).
 """
 
 from __future__ import annotations
@@ -26,12 +25,13 @@ from pipeline.sources import context_layers
 from pipeline.verdicts import statistics
 from pipeline.verdicts.result_tables import Verdicts
 
+Floats = statistics.Floats
 UNIT = statistics.UNIT
 
 
 @dataclass(frozen=True)
 class Context:
-    """What surrounds the communes, where files tell: None means not known."""
+    """The communes and what files say of their surroundings: None means not known."""
 
     communes: gpd.GeoDataFrame
     facility_count: pd.Series | None  # by commune_code
@@ -50,9 +50,8 @@ def ranked(
     found = summary[["commune_code", "gap_class", "operators_meeting", "operators_gap"]]
     named = rows if not evidence.operators else rows[rows["operator"] != ALL]
     named = named.merge(about, on="commune_code").merge(found, on="commune_code")
-    found_gaps = named[named["status"].isin(["confirmed_gap", "probable_gap"])].reset_index(
-        drop=True
-    )
+    found_gaps = named[named["status"].isin(["confirmed_gap", "probable_gap"])]
+    found_gaps = found_gaps.reset_index(drop=True)
     found_gaps = found_gaps.assign(
         facility_count=_facilities(found_gaps, context),
         has_main_road=_on_main_road(found_gaps, gaps.of_cells, context),
@@ -71,45 +70,39 @@ def _scored(
     priors: Mapping[str, statistics.Prior | None],
     rules: PriorityRules,
 ) -> pd.DataFrame:
-    target, weights = rules.target_mbps, rules.weights
-    scored = prioritise.score(gaps, target, weights)
+    """The gaps with their score, the spread of their ranks, and bands."""
+    scored = prioritise.score(gaps, rules.target_mbps, rules.weights)
 
-    def estimator(
-        operator: str, m: np.ndarray, log_mean: np.ndarray
-    ) -> tuple[np.ndarray, np.ndarray]:
+    def estimator(operator: str, m: Floats, log_mean: Floats) -> tuple[Floats, Floats]:
         prior = priors.get(operator)
         if prior is None:
             return np.full_like(m, np.nan), np.full_like(m, np.nan)
-        mean, gap_probability, _ = statistics.posterior(m, log_mean, prior, target)
+        mean, gap_probability, _ = statistics.posterior(m, log_mean, prior, rules.target_mbps)
         return mean, gap_probability
 
     units = evidence.devices.groupby(UNIT)["download_mbps"]
     wanted = set(zip(gaps["commune_code"], gaps["operator"], strict=True))
-    # ascending: which value a draw picks must not hang on what devices are called
-    log_values = {unit: np.log(np.sort(x.to_numpy())) for unit, x in units if unit in wanted}
-    spread = prioritise.rank_spread(
-        scored,
-        log_values,
-        estimator,
-        target=target,
-        weights=weights,
-        draws=rules.draws,
-        seed=rules.seed,
-    )
-    scored = scored.join(spread)
+    # ascending: which value a draw picks must not depend on the devices' names
+    log_values = {
+        (str(code), str(operator)): np.log(np.sort(x.to_numpy()))
+        for (code, operator), x in units
+        if (code, operator) in wanted
+    }
+    scored = scored.join(prioritise.rank_spread(scored, log_values, estimator, rules))
     return scored.assign(need_band=prioritise.bands(scored))
 
 
 def _facilities(rows: pd.DataFrame, context: Context) -> pd.Series:
-    """Facilities of each row's commune; empty where no file tells: they weigh nothing then."""
+    """Facilities of each row's commune; empty where no file has them: they weigh nothing then."""
     if context.facility_count is None:
         return pd.Series(np.nan, index=rows.index)
     return rows["commune_code"].map(context.facility_count).astype("float64")
 
 
 def _on_main_road(rows: pd.DataFrame, weak_cells: pd.DataFrame, context: Context) -> pd.Series:
-    """Whether a main road crosses a weak hex of the row's operator inside the row's commune; empty
-    where no roads are known.
+    """Whether a main road crosses a weak hex of the row's operator inside the row's commune.
+
+    Empty where no roads are known.
     """
     if context.roads is None:
         return pd.Series(pd.array([None] * len(rows), dtype="boolean"), index=rows.index)
@@ -125,7 +118,7 @@ def _on_main_road(rows: pd.DataFrame, weak_cells: pd.DataFrame, context: Context
 
 
 def _others(gaps: pd.DataFrame, named: pd.DataFrame) -> pd.DataFrame:
-    """Of each gap: what the commune's other operators have, in words of the tables and as counts."""
+    """What the commune's other operators have at each gap: a text and two counts."""
     listed: dict[str, list[tuple[str, str, bool]]] = {}
     for code, operator, status, counts in zip(
         named["commune_code"], named["operator"], named["status"], named["counts_here"], strict=True
@@ -148,6 +141,7 @@ def _others(gaps: pd.DataFrame, named: pd.DataFrame) -> pd.DataFrame:
 
 
 def _diagnosed(gaps: pd.DataFrame, rules: PriorityRules) -> pd.DataFrame:
+    """The gaps with the figures that causes are read from, the causes and suggested actions."""
     target, signs = rules.target_mbps, rules.signs
     least = max(signs.min_devices, rules.shown_min_devices)
     both = gaps[["busy_device_count", "calm_device_count"]].ge(least).all(axis=1)
@@ -165,15 +159,10 @@ def _diagnosed(gaps: pd.DataFrame, rules: PriorityRules) -> pd.DataFrame:
 
 
 def _worst_areas(areas: pd.DataFrame) -> pd.DataFrame:
-    """Per commune × operator the gap area with most devices below the target, with its position and
-    size.
-    """
+    """The gap area with most devices below the target of each commune × operator."""
     below = areas["device_count"] * areas["share_devices_below_target"]
-    worst = (
-        areas.assign(below=below)
-        .sort_values(["below", "gap_id"], ascending=[False, True])
-        .drop_duplicates(UNIT)
-    )
+    ordered = areas.assign(below=below).sort_values(["below", "gap_id"], ascending=[False, True])
+    worst = ordered.drop_duplicates(UNIT)
     named = {
         "area_km2": "gap_area_km2",
         "device_count": "gap_device_count",
@@ -185,6 +174,6 @@ def _worst_areas(areas: pd.DataFrame) -> pd.DataFrame:
 
 
 def _looked_up(by_unit: pd.Series, rows: pd.DataFrame) -> pd.Series:
-    """What is kept by (commune_code, operator), for each of the rows."""
+    """The value of each row, looked up by (commune_code, operator)."""
     units = pd.MultiIndex.from_frame(rows[UNIT])
     return pd.Series(by_unit.reindex(units).to_numpy(dtype=bool), index=rows.index)
