@@ -82,11 +82,11 @@ def intervals(task: tuple[str, int]) -> pd.DataFrame:
     mean, and how wide is it?
     """
     regime, seed = task
-    from pipeline import journey
+    from pipeline.measure import measure
     from pipeline.sources.previous_runs import no_ledger
 
     inputs, province = provinces.draw(regime, seed)
-    evidence = journey.measure(inputs, RunContext(SETTINGS, PERIOD), no_ledger()).evidence
+    evidence = measure(inputs, RunContext(SETTINGS, PERIOD), no_ledger()).evidence
     truth = province.truth.set_index(UNIT)["true_mean_mbps"]
     generator = np.random.default_rng([7, seed, len(regime)])
     found = []

@@ -31,6 +31,7 @@ from pipeline.engine.local import Local, LocalRows, pieces_of, together
 from pipeline.measurements import prepare
 from pipeline.publish import Outputs
 from pipeline.schema.errors import UserFault
+from pipeline.schema.month import Month
 from pipeline.schema.periods import Period
 from pipeline.sources.inputs import read_inputs
 from tests.builders import squares, write_boundaries
@@ -66,7 +67,7 @@ def written(folder: Path, rows: pd.DataFrame, count: int, suffix: str = "parquet
     return read_settings(folder / "settings.toml")
 
 
-def judged(chosen: Settings, engine) -> journey.Month:
+def judged(chosen: Settings, engine) -> Month:
     inputs = journey.read(chosen, engine=engine)
     month = journey.judge_month(inputs, RunContext(chosen, Period.parse("2026-10")))
     inputs.rows.close()
@@ -74,7 +75,7 @@ def judged(chosen: Settings, engine) -> journey.Month:
 
 
 @pytest.fixture(scope="module")
-def one_part(rows, tmp_path_factory) -> journey.Month:
+def one_part(rows, tmp_path_factory) -> Month:
     return judged(written(tmp_path_factory.mktemp("one"), rows, 1), Local(1))
 
 
@@ -85,7 +86,7 @@ def cluster() -> Iterator[Cluster]:
     found.close()
 
 
-def assert_same(month: journey.Month, other: journey.Month) -> None:
+def assert_same(month: Month, other: Month) -> None:
     for name, table in month.tables.items():
         if name in ("rejects", "rejects_summary"):  # they tell of files
             assert len(table) == len(other.tables[name]) or name == "rejects_summary"

@@ -28,7 +28,7 @@ WAY = [
     "verdicts",
     "actions",
 ]
-WAY += ["publish", "run_log", "journey", "console", "cli", "__main__"]
+WAY += ["publish", "run_log", "measure", "journey", "console", "cli", "__main__"]
 
 
 def package(name: str) -> str:

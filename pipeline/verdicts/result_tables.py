@@ -235,6 +235,12 @@ def commune_summary(
     return validated("commune_summary", with_declared_dtypes("commune_summary", table))
 
 
+def rejects_tables(rejects: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """`rejects`, a row per row that is set aside, and `rejects_summary`."""
+    listed = rejects[["source_file", "source_row", "reject_reason"]]
+    return {"rejects": listed, "rejects_summary": rejects_summary(rejects)}
+
+
 def rejects_summary(rejects: pd.DataFrame) -> pd.DataFrame:
     """Rows set aside, by source, file and reason."""
     keys = ["source", "source_file", "reject_reason"]
