@@ -1,5 +1,4 @@
-"""The months beside the verdicts: sample tracker, participation, figures of the whole area by
-operator and technology.
+"""Tables of months: sample tracker, participation, operators' figures of the whole area.
 
 Joins of the steps' results. Does not belong here: verdicts (`assemble.py`), what is a campaign's
 sign (`fieldwork.py`).
@@ -139,8 +138,7 @@ def participation(
     installs: pd.Series | None,
     period: Period,
 ) -> pd.DataFrame:
-    """Valid tests and devices of the period and of the one before (None: not delivered) →
-    `participation`, a row per commune.
+    """`participation`, a row per commune, from tests and devices of two periods.
 
     `now`, `before`: test_count and device_count by commune_code. `more` and `fewer`: the devices
     differ by more than NOISE standard deviations of the difference of two Poisson counts, sqrt(n +
@@ -178,8 +176,9 @@ def participation(
 def operator_summary(
     found: Aggregates, question: Question, period: Period, rules: TrackerRules
 ) -> pd.DataFrame:
-    """Device values over the whole area: operator (and `all`) × technology × span, small groups'
-    speeds emptied.
+    """`operator_summary`: operator (and `all`) × technology × span, over the whole area.
+
+    Small groups' speeds are emptied.
 
     One device, one vote: the mean of its samples anywhere in the area. The target's technology as
     it is judged; 5G, where the target is 4G, from sound rows that were set aside for their

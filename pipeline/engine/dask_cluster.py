@@ -1,5 +1,4 @@
-"""The seam on Dask: the same functions on the workers of a cluster, or of one that is started on
-this machine.
+"""The engine on Dask: the same functions on a cluster's workers, or on local ones.
 
 Rows stay on the workers; only accounts and facts come back. Workers read the files themselves:
 paths must mean the same there. Does not belong here: what is computed.
@@ -20,8 +19,9 @@ Kept = dict[str, list[Pieces]]  # by stream: of each chunk its rows by shard
 
 
 class Cluster:
-    """Workers of a Dask cluster: of `scheduler` (tcp://HOST:8786), else one per core of this
-    machine, started here.
+    """Workers of a Dask cluster.
+
+    Of `scheduler` (tcp://HOST:8786), else one per core of this machine, started here.
 
     Raises `UserFault`: Dask is not installed, no scheduler answers.
     """

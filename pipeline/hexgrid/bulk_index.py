@@ -1,5 +1,6 @@
-"""Bulk binning: H3's grid as what it is on each face of the icosahedron, a plain hexagon lattice in
-the gnomonic plane.
+"""Bulk binning by numpy alone.
+
+On each face of the icosahedron H3's grid is a plain hexagon lattice in the gnomonic plane.
 
 For a point's unit vector v and the face whose centre c is nearest (largest c·v), (v·e_x, v·e_y) /
 (c·v) are its coordinates in the face's tangent plane; scaled by √7 per resolution and turned for
@@ -46,8 +47,9 @@ INNER = 0.934172358962716
 
 @cache
 def faces() -> tuple[Floats, Floats, Floats]:
-    """(centres, x axes, y axes) of the 20 faces, unit vectors of shape (20, 3), read off the
-    library's own grid.
+    """(centres, x axes, y axes) of the 20 faces: unit vectors of shape (20, 3).
+
+    Read off the library's own grid.
 
     The 12 vertices are the centres of the resolution-0 pentagons; three that are neighbours of each
     other make a face. The x axis points to one vertex: which of the three is all the same to a
@@ -72,8 +74,9 @@ def _unit(latitude: float, longitude: float) -> tuple[float, float, float]:
 
 
 def _rows_of_faces(resolution: int) -> Floats:
-    """(20, 9): centre, and the two axes whose dot products with v, over c·v, are the lattice's
-    oblique coordinates.
+    """Centre and two axes of each face, shape (20, 9).
+
+    The axes' dot products with v, over c·v, are the lattice's oblique coordinates.
     """
     centres, x_axes, y_axes = faces()
     turn = CLASS_III_TURN if resolution % 2 else 0.0

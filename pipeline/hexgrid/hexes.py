@@ -1,5 +1,4 @@
-"""The only room that knows H3: bin points, find parents, choose adaptive cells, draw outlines
-(METHOD §5).
+"""H3: bin points, find parents, choose adaptive cells, draw outlines (METHOD §5).
 
 Does not belong here: verdicts. A hex shows the pattern; the commune carries the verdict.
 """
@@ -29,8 +28,9 @@ c = pl.col
 def indexes_of_points(
     latitude: npt.NDArray[np.float64], longitude: npt.NDArray[np.float64], resolution: int
 ) -> npt.NDArray[np.uint64]:
-    """H3 cell of each point (EPSG:4326) as the 64-bit integer that it is; 0 where a coordinate is
-    missing or off the globe.
+    """H3 cell of each point (EPSG:4326) as a 64-bit integer.
+
+    0 where a coordinate is missing or off the globe.
     """
     return bulk_index.cells_of_points(latitude, longitude, resolution)
 
@@ -66,8 +66,9 @@ def cells_of_points(latitude: pd.Series, longitude: pd.Series, resolution: int) 
 
 
 def parent_indexes(indexes: npt.NDArray[np.uint64], resolution: int) -> npt.NDArray[np.uint64]:
-    """Parents of cells as integers: the index with its digits below the resolution left out, as the
-    library makes them.
+    """Parents of cells as integers, equal to the library's.
+
+    A parent is the index with its digits below the resolution left out.
 
     Source: H3 documentation, "H3Index Bit Layout": the resolution in bits 52–55, three bits a
     digit, 7 for none.
@@ -77,8 +78,9 @@ def parent_indexes(indexes: npt.NDArray[np.uint64], resolution: int) -> npt.NDAr
 
 
 def parents(cells: pd.Series, resolution: int) -> pd.Series:
-    """Parents of cells by `cell_to_parent`: taken from the cell, since binning the point again
-    differs for 5–7 % of points.
+    """Parents of cells, as `cell_to_parent` gives them.
+
+    Binning the point again at the coarser resolution differs for 5–7 % of points.
     """
     known = cells.notna().to_numpy()
     number, distinct = _coded(cells[known])
@@ -121,7 +123,7 @@ def adaptive_cells(
 
 
 def _devices(devices: pd.DataFrame) -> pl.DataFrame:
-    """phone (number of the device), weight."""
+    """Columns phone (number of the device) and weight."""
     phone = pd.factorize(devices["device_key"])[0]
     weight = devices["device_weight"].to_numpy(dtype="float64")
     return pl.DataFrame({"phone": phone, "weight": weight})
@@ -178,8 +180,9 @@ def _in_two_parts(ring: list[tuple[float, float]]) -> shapely.Geometry:
 
 
 def cell_figures(devices: pd.DataFrame, shown: pd.Series, target_mbps: float) -> pd.DataFrame:
-    """Adaptive cell × operator (and `all`): test_count, device_count, mean, median, upload,
-    latency, share below the target.
+    """Figures of each adaptive cell × operator, and `all`.
+
+    Columns: test_count, device_count, mean, median, upload, latency, share below the target.
 
     `devices`: by device and finest cell: hex9_id, operator, device_key, device_weight, test_count;
     of the device's samples there sample_count and download_total, and of those that have these
@@ -228,8 +231,9 @@ def _mean(total: str, count: str) -> pl.Expr:
 
 
 def _figures(votes: pl.LazyFrame, target_mbps: float) -> pl.LazyFrame:
-    """Figures by cell and operator from one value per device (under `all`, one per operator that it
-    uses).
+    """Figures by cell and operator from one value per device.
+
+    Under `all` a device has one value per operator that it uses.
     """
     below = c("value") < target_mbps * FINE
     # a phone with two operators' SIM cards has two values under `all` and is one device
@@ -248,8 +252,9 @@ def _figures(votes: pl.LazyFrame, target_mbps: float) -> pl.LazyFrame:
 
 
 def neighbour_pairs(cells: Collection[str]) -> pd.DataFrame:
-    """Pairs of the given cells, of any resolutions, that touch: `left` the finer, `right` the
-    coarser or equal one.
+    """Pairs of the given cells, of any resolutions, that touch.
+
+    `left` is the finer, `right` the coarser or equal one.
 
     A coarse cell stands for its descendants (`cell_to_parent`), as the tests are counted: outlines
     do not nest exactly.
@@ -266,9 +271,7 @@ def neighbour_pairs(cells: Collection[str]) -> pd.DataFrame:
 
 
 def descendants(cells: pd.DataFrame, finest: int) -> pd.DataFrame:
-    """Rows of cells (`hex_id` and what belongs to it) → one row per finest cell in them, `hex9_id`
-    in place of `hex_id`.
-    """
+    """Rows of cells → one row per finest cell in them, `hex9_id` in place of `hex_id`."""
     # a ledger of finer settings may hold cells below `finest`: their parent stands for them
     children = {
         cell: h3.cell_to_children(cell, finest)

@@ -1,5 +1,4 @@
-"""What the verdicts rest on: device values and counts by commune × operator, each over the window
-that serves it.
+"""What verdicts rest on: device values and counts by commune × operator over their windows.
 
 Joins of the steps' results, like `assemble.py`; nothing is decided here. Does not belong here:
 figures (`statistics.py`).
@@ -30,8 +29,9 @@ c = pl.col
 
 @dataclass(frozen=True)
 class Evidence:
-    """Device values and counts by unit, what the hexes show. Units are over their own windows, the
-    rest over the base window.
+    """Device values and counts by unit, and devices by cell.
+
+    Units are over their own windows, the rest over the base window.
     """
 
     devices: pd.DataFrame  # device_values
@@ -160,9 +160,10 @@ def units_over(
 
 
 def _device_values(values: pl.DataFrame, names: Names) -> pd.DataFrame:
-    """x_i = mean of a device's samples in commune × operator. Rows of operator `all` follow: the
-    same values, pooled over operators. A phone with two operators' SIM cards measures two networks
-    and gives two values.
+    """Device values x_i: the mean of a device's samples in commune × operator.
+
+    Rows of operator `all` follow: the same values, pooled over operators. A phone with two
+    operators' SIM cards measures two networks and gives two values.
     """
     order = pl.Series("order", mixed(values["device"].to_numpy()))
     rows = values.with_columns(order).sort(*UNIT_NUMBERS, "order")
@@ -187,9 +188,11 @@ def _device_values(values: pl.DataFrame, names: Names) -> pd.DataFrame:
 
 
 def _cells(cells: pl.DataFrame, names: Names) -> pd.DataFrame:
-    """commune_code, operator, device_key, hex9_id, and of the device's samples there: test_count,
-    sample_count, totals of download, upload and latency, and the samples that have these; a
-    device's rows are together.
+    """Devices by finest cell; a device's rows are together.
+
+    Columns commune_code, operator, device_key, hex9_id, and of the device's samples there:
+    test_count, sample_count, totals of download, upload and latency, and the samples that have
+    these.
     """
     columns = {name: cells[name].to_numpy() for name in cells.columns}
     distinct, number = np.unique(columns["cell"], return_inverse=True)
@@ -252,8 +255,7 @@ def no_revisited_samples() -> pd.DataFrame:
 
 
 def _small_operators(device_count: pd.Series, min_devices: int) -> pd.Series:
-    """Of `all` rows: how many named operators have 1 to `min_devices` − 1 devices there, in the
-    same window.
+    """Of `all` rows: how many named operators have 1 to `min_devices` − 1 devices there.
 
     An operator's own row may be over a longer window and show its speeds; the `all` row must not
     give its short one away.
@@ -272,8 +274,9 @@ def widened(
     units: Iterable[tuple[str, str]],
     month_count: int,
 ) -> Evidence:
-    """The evidence with the given units taken from a longer window (METHOD §2.5), whose devices and
-    counts these are.
+    """The evidence with the given units taken from a longer window (METHOD §2.5).
+
+    `devices`, `counts`: of that window.
     """
     chosen = pd.MultiIndex.from_tuples(sorted(units), names=UNIT)
     kept = base.devices[~pd.MultiIndex.from_frame(base.devices[UNIT]).isin(chosen)]

@@ -1,5 +1,4 @@
-"""64-bit fingerprints of texts and figures: what stands for a device or a test wherever rows are
-compared or brought together.
+"""64-bit fingerprints of texts and figures: they stand for devices and tests in all comparisons.
 
 Two different texts share a fingerprint with a chance of 2**-64: among 3 million devices any two do
 with one of 2.4e-7.
@@ -37,8 +36,9 @@ def mixed(values: Prints) -> Prints:
 
 
 def combined(*columns: npt.NDArray[Any]) -> Prints:
-    """One fingerprint per row of several columns of 64-bit values (floats by their bits, −0 as 0);
-    order matters.
+    """One fingerprint per row of several columns of 64-bit values; their order matters.
+
+    Floats count by their bits, −0 as 0.
     """
     result: Prints | None = None
     for column in columns:

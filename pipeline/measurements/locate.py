@@ -23,8 +23,9 @@ _EQUAL_AREA = "+proj=laea +lat_0={lat} +lon_0={lon} +datum=WGS84 +units=m"
 
 @dataclass(frozen=True)
 class Zones:
-    """Communes made ready for many points: ordered by code, and over them a grid of which most
-    cells lie in one commune.
+    """Communes made ready for many points.
+
+    They are ordered by code, under a grid of which most cells lie in one commune.
 
     `grid`: (rows from the north, columns) position in `codes` that answers for the whole cell,
     OUTSIDE, or BORDER where a boundary passes through the cell or one next to it. None where there
@@ -113,8 +114,7 @@ def _drawn(
 
 
 def zone_numbers(latitude: Floats, longitude: Floats, zones: Zones) -> npt.NDArray[np.int32]:
-    """Position in `zones.codes` of the commune that holds each point (EPSG:4326); OUTSIDE where
-    none does.
+    """Position in `zones.codes` of the commune that holds each point (EPSG:4326), or OUTSIDE.
 
     A point on a shared edge, which two closed polygons hold, goes to the smaller code: one commune,
     the same on every run.
@@ -177,8 +177,9 @@ def _holders(latitude: Floats, longitude: Floats, zones: Zones) -> npt.NDArray[n
 def communes_of_points(
     latitude: pd.Series, longitude: pd.Series, communes: gpd.GeoDataFrame
 ) -> pd.Series:
-    """`commune_code` of each point (EPSG:4326), null outside and where a coordinate is missing; as
-    `zone_numbers`.
+    """`commune_code` of each point (EPSG:4326), by `zone_numbers`.
+
+    Null outside the communes and where a coordinate is missing.
     """
     zones = zones_of(communes, len(latitude))
     number = zone_numbers(
@@ -188,8 +189,9 @@ def communes_of_points(
 
 
 def tile_shares(outlines: np.ndarray, communes: gpd.GeoDataFrame) -> pd.DataFrame:
-    """Shares of each tile's area by commune: columns `tile` (position), `commune_code`,
-    `tile_share` (0–1].
+    """Shares of each tile's area by commune.
+
+    Columns: `tile` (position), `commune_code`, `tile_share` (0–1].
 
     Areas are equal-area. Shares of one tile sum to at most 1; the rest lies outside the area.
     Communes that overlap would count ground twice: then a tile's shares are scaled down to sum to

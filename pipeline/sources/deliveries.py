@@ -1,5 +1,4 @@
-"""Files of measurements: which parts they are read in, what their headings mean, what is to be said
-of each.
+"""Files of measurements: the parts they are read in, what their headings mean, what to report.
 
 Does not belong here: reading values (`sources/`), boundaries and people (`inputs.py`).
 """
@@ -88,9 +87,7 @@ class Account:
 
 @dataclass
 class Listed:
-    """A file that the settings name, the parts it is read in (of tiles none), and the account of
-    it.
-    """
+    """A file that the settings name, the parts it is read in (of tiles none), and its account."""
 
     source: str
     delivery: files.Delivery
@@ -204,8 +201,9 @@ def _tiles(one: Listed, source: Source) -> pd.DataFrame:
 
 
 def accounted(listed: list[Listed], accounts: list[Account]) -> Account:
-    """All tests' account; each file's own is the sum of its parts'. `accounts`: of the parts of all
-    files, in order.
+    """All tests' account; each file's own is the sum of its parts'.
+
+    `accounts`: of the parts of all files, in order.
     """
     total, given = Account(), iter(accounts)
     for one in listed:
@@ -219,9 +217,7 @@ def accounted(listed: list[Listed], accounts: list[Account]) -> Account:
 def report(
     listed: list[Listed], sha256: list[str], warnings: list[Fault], faults: list[Fault]
 ) -> None:
-    """What is to be said of the files, in their order: faults, names that are not known, copies,
-    unreadable values.
-    """
+    """Report on the files in their order: faults, unknown names, copies, unreadable values."""
     seen: dict[str, tuple[str, str]] = {}  # hash → (source, file)
     for one, found in zip(listed, sha256, strict=True):
         name, account = one.delivery.name, one.account
@@ -250,8 +246,9 @@ def _how(source: Source) -> dict[str, Any]:
 
 
 def rules_for(source: Source, headings: list[str]) -> dict[str, table.Rule]:
-    """The column map of a file: the settings' lines, and for `ispeed` the aliases for what they
-    leave open.
+    """The column map of a file.
+
+    The settings' lines, and for `ispeed` the aliases for what they leave open.
     """
     given = {ours: table.Rule(**rule.model_dump()) for ours, rule in source.columns.items()}
     return given if source.format == "table" else ispeed.column_map(headings, given)
@@ -259,9 +256,7 @@ def rules_for(source: Source, headings: list[str]) -> dict[str, table.Rule]:
 
 @dataclass(frozen=True)
 class Headings:
-    """What a file's headings are taken for, what the others may mean, and the settings lines that
-    would say so.
-    """
+    """What a file's headings are taken for, guesses for the others, and settings lines for them."""
 
     source: str
     taken_for: dict[str, str]
@@ -270,8 +265,7 @@ class Headings:
 
 
 def headings(settings: Settings) -> list[tuple[str, Headings]]:
-    """For each distinct set of headings of the `ispeed` and `table` sources: the first file's name
-    and its reading.
+    """(first file's name, its reading) for each distinct set of headings of `ispeed` and `table`.
 
     Files that cannot be read are passed over: reading the inputs reports them.
     """

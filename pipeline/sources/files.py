@@ -1,5 +1,4 @@
-"""Delivered files as rows of text: which files, which encoding, which delimiter, which row is
-which.
+"""Delivered files as rows of text: which files, encoding, delimiter, row numbers.
 
 Does not belong here: what the columns mean (`table.py`, `ispeed.py`, `ookla.py`), the quick way for
 large files (`frames.py`).
@@ -36,8 +35,9 @@ BATCH = 524_288  # rows that are read at once
 
 @dataclass(frozen=True)
 class Delivery:
-    """A file and the name it goes by in tables: as much of its folder as makes it unique, never a
-    whole path.
+    """A file and its name in tables.
+
+    The name has as much of the folder as makes it unique, and is never a whole path.
     """
 
     path: Path
@@ -81,9 +81,7 @@ def named_again(patterns: tuple[str, ...]) -> list[str]:
 
 
 def passed_over(patterns: tuple[str, ...]) -> list[str]:
-    """Names of files in a source's folders that are of no readable type: nothing is passed over in
-    silence.
-    """
+    """Names of files in a source's folders that are of no readable type, to be reported."""
     folders = [Path(p) for p in patterns if Path(p).is_dir()]
     files = [
         p for folder in folders for p in folder.rglob("*") if p.is_file() and not _is_scratch(p)
@@ -147,8 +145,9 @@ def batches(
     heading_row: int = 1,
     decimal: str | None = None,
 ) -> Generator[pd.DataFrame]:
-    """The file's rows under its own headings, indexed by `source_row` as a spreadsheet counts;
-    blank rows are no rows.
+    """The file's rows under its own headings, numbered as a spreadsheet counts them.
+
+    Blank rows are no rows.
 
     At least one batch of at most BATCH rows, so that memory is bounded by the batch (a workbook is
     read as a whole).
@@ -210,8 +209,9 @@ def headings(delivery: Delivery, **how: Any) -> list[str]:
 
 
 def row_group_sizes(delivery: Delivery) -> list[int] | None:
-    """Rows of each row group of a Parquet file; None for other files, which are read from their
-    start.
+    """Rows of each row group of a Parquet file.
+
+    None for other files, which are read from their start.
     """
     if suffix_of(delivery.path) != ".parquet" or not delivery.path.stat().st_size:
         return None

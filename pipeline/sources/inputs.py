@@ -1,5 +1,4 @@
-"""The doors inward: opens what the settings name and hands over declared tables, with every fault
-of every file at once.
+"""Read what the settings name into declared tables, with the faults of all files at once.
 
 Does not belong here: judging rows (`clean.py`), what is computed (`journey.py`).
 """
@@ -44,8 +43,9 @@ class Closable(Protocol):
 
 @dataclass
 class Inputs:
-    """Everything that a run reads. `tests`: rows that were in memory; rows of files are in `rows`
-    only.
+    """Everything that a run reads.
+
+    `tests`: rows that were in memory; rows of files are in `rows` only.
     """
 
     communes: gpd.GeoDataFrame
@@ -281,8 +281,9 @@ def periods_in(inputs: Inputs, settings: Settings) -> list[str]:
 
 
 def periods_of(months: Counter[str]) -> list[str]:
-    """The months that hold more than a stray share of the tests, ascending: a phone with a wrong
-    clock must not choose the report month.
+    """The months that hold more than a stray share of the tests, ascending.
+
+    A phone with a wrong clock must not choose the report month.
     """
     return sorted(month for month, n in months.items() if n >= STRAY_SHARE * months.total())
 
@@ -296,8 +297,9 @@ def _months(inputs: Inputs, settings: Settings) -> Counter[str]:
 
 
 def chosen_period(inputs: Inputs, settings: Settings, wanted: str | None) -> Period:
-    """The period asked for, or the latest in the data. Raises `UserFault` where the data do not
-    hold it.
+    """The period asked for, or the latest in the data.
+
+    Raises `UserFault` where the data do not hold it.
     """
     held = periods_in(inputs, settings)
     if wanted is None:
@@ -314,8 +316,9 @@ def chosen_period(inputs: Inputs, settings: Settings, wanted: str | None) -> Per
 
 
 def evidence_window(inputs: Inputs, settings: Settings, period: Period) -> list[str]:
-    """The months that the evidence is taken from; tiles are the averages of their quarter and are
-    never widened.
+    """The months that the evidence is taken from.
+
+    Tiles are the averages of their quarter and are never widened.
     """
     return (
         period.months
@@ -327,9 +330,7 @@ def evidence_window(inputs: Inputs, settings: Settings, period: Period) -> list[
 def period_warnings(
     inputs: Inputs, settings: Settings, period: Period, window: list[str]
 ) -> list[Fault]:
-    """What the data lack for the period: months of the window; months passed over; a target that is
-    not valid then.
-    """
+    """Warnings about a period: missing months, months passed over, a target not valid then."""
     found = []
     if counts := _months(inputs, settings):
         held = periods_in(inputs, settings)
@@ -353,9 +354,7 @@ def _joined(name: str, parts: list[pd.DataFrame]) -> pd.DataFrame:
 
 
 def _sha256(path: Path) -> str:
-    """Hash of a file; of a folder dataset (File Geodatabase), of its files' hashes in order of
-    name.
-    """
+    """Hash of a file; of a folder (File Geodatabase), of its files' hashes in order of name."""
     if path.is_file():
         return files.Delivery(path, path.name).sha256
     import hashlib

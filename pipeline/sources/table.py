@@ -1,5 +1,6 @@
-"""Any table with a column map → `tests`: our columns, our units, our names; every row comes
-through, readable or not.
+"""Any table with a column map → `tests`, in our columns, units and names.
+
+Every row comes through, readable or not.
 
 Does not belong here: guessing what a heading means (`ispeed.py`), deciding whether a row counts
 (`clean.py`).
@@ -65,9 +66,7 @@ _ISO_OFFSET = _ISO.removesuffix("$") + r"(?:Z|[+-]\d{2}:\d{2})$"
 
 @dataclass(frozen=True)
 class Rule:
-    """Where one of our columns comes from: a foreign column or a constant, its unit and time
-    format.
-    """
+    """Source of one of our columns: a foreign column or a constant, its unit and time format."""
 
     column: str | None = None
     value: str | None = None
