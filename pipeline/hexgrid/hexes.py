@@ -103,15 +103,14 @@ def adaptive_cells(
     row_cell, fine = _coded(devices["hex9_id"])
     texts = pd.Index(fine, name="hex9_id", dtype="str")
     index = indexes(pd.Series(fine))
-    rows = _devices(devices)
+    phone, weight = _phones(devices)
     ladder = {r: parent_indexes(index, r) for r in range(coarsest, finest + 1)}
     shown, is_open = ladder[coarsest].copy(), np.ones(len(index), dtype=bool)
     for resolution, finer in pairwise(range(coarsest, finest + 1)):
         child, of_child = np.unique(ladder[finer], return_inverse=True)
-        held = rows.select(cell=pl.Series(of_child[row_cell]), phone="phone", weight="weight")
-        once = held.group_by("cell", "phone").agg(c("weight").first())  # counts once in a cell
-        weights = once.group_by("cell").agg(c("weight").sum()).sort("cell")["weight"]
-        count = weights.to_numpy()
+        once = np.unique(of_child[row_cell] * len(weight) + phone)  # a device counts once in a cell
+        cell, device = np.divmod(once, len(weight))
+        count = np.bincount(cell, weights=weight[device], minlength=len(child))
         parent, of_parent = np.unique(parent_indexes(child, resolution), return_inverse=True)
         fewest = np.full(len(parent), np.inf)
         np.minimum.at(fewest, of_parent, count)
@@ -120,11 +119,12 @@ def adaptive_cells(
     return pd.Series(names(shown).to_numpy(), index=texts, dtype="str")
 
 
-def _devices(devices: pd.DataFrame) -> pl.DataFrame:
-    """phone (number of the device), weight."""
+def _phones(devices: pd.DataFrame) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+    """(number of each row's device, weight of each device)."""
     phone = pd.factorize(devices["device_key"])[0]
-    weight = devices["device_weight"].to_numpy(dtype="float64")
-    return pl.DataFrame({"phone": phone, "weight": weight})
+    weight = np.zeros(int(phone.max(initial=-1)) + 1)
+    np.maximum.at(weight, phone, devices["device_weight"].to_numpy(dtype="float64"))
+    return phone, weight
 
 
 def _coded(column: pd.Series) -> tuple[npt.NDArray[np.int64], npt.NDArray[Any]]:
@@ -198,8 +198,9 @@ def cell_figures(devices: pd.DataFrame, shown: pd.Series, target_mbps: float) ->
         name: devices[name].to_numpy(dtype="float64")
         for name in ("test_count", "sample_count", "upload_count", "latency_count")
     }
-    rows = _devices(devices).with_columns(cell=pl.Series(cell), operator=pl.Series(operator))
-    rows = rows.with_columns(**{name: pl.Series(x) for name, x in (totals | counts).items()})
+    phone, weight = _phones(devices)
+    keyed = {"cell": cell, "operator": operator, "phone": phone, "weight": weight[phone]}
+    rows = pl.DataFrame(keyed | totals | counts)
     keys = ("cell", "operator", "phone")
     votes = (
         rows.lazy()

@@ -5,8 +5,6 @@ Months are the date of their first day. Does not belong here: device values (`de
 
 from __future__ import annotations
 
-from math import ceil
-
 import polars as pl
 
 from pipeline.measurements.prepare import REASON
@@ -127,17 +125,18 @@ def bursts(rows: pl.LazyFrame, valid: pl.LazyFrame, scope: Scope) -> pl.LazyFram
     """zone, month of the tracker: valid tests of sittings with at least `burst_min_tests`.
 
     A sitting is a device's tests in one cell, none longer than `burst_gap_minutes` after the one
-    before. On one of its dates or the date beside it stand half of its tests, or as many as the gap
-    leaves in a day: only tests of such dates are looked at one by one.
+    before. Dates that cannot hold one are left out before tests are looked at one by one: those with
+    fewer tests, unless the first follows on the date before.
     """
     gap, least = scope.rules.burst_gap_minutes, scope.rules.burst_min_tests
-    dense = min(ceil(least / 2), max(1, int(1440 // max(gap, 1))))
     place = ["device", "cell", "day"]
-    days = valid.filter(during(scope.tracker)).group_by(place).agg(c("tests").sum())
-    days = days.filter(c("tests") >= dense).select(place)
-    around = pl.concat([days.with_columns(c("day").dt.offset_by(f"{n}d")) for n in (-1, 0, 1)])
+    dates = valid.filter(during(scope.tracker)).group_by(place)
+    dates = dates.agg(c("tests").sum(), c("second").min())
+    follows_on = c("second") <= gap * 60
+    before = dates.filter(follows_on).with_columns(c("day").dt.offset_by("-1d"))
+    chosen = pl.concat([dates.filter((c("tests") >= least) | follows_on), before])
     some = rows.filter(is_valid() & during(scope.tracker)).select(*place, "time", "zone")
-    some = some.join(around.unique(), on=place, how="semi").sort("device", "cell", "time")
+    some = some.join(chosen, on=place, how="semi").sort("device", "cell", "time")
     begins = c("device").ne_missing(c("device").shift()) | c("cell").ne_missing(c("cell").shift())
     begins |= c("time").diff() > gap * 60_000_000
     sittings = some.with_columns(sitting=begins.cum_sum(), month=_month())
