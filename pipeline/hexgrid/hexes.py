@@ -215,7 +215,11 @@ def cell_figures(devices: pd.DataFrame, shown: pd.Series, target_mbps: float) ->
     tables = [votes]
     if any(name != ALL for name in operators):  # tiles know of no operator but `all`
         tables.append(votes.with_columns(operator=pl.lit(len(operators), pl.Int64)))
-    table = pl.concat([_figures(one, target_mbps) for one in tables]).collect(engine="streaming").to_pandas()
+    table = (
+        pl.concat([_figures(one, target_mbps) for one in tables])
+        .collect(engine="streaming")
+        .to_pandas()
+    )
     table["hex_id"] = pd.Series(cells[table["cell"].to_numpy()], dtype="str")
     names_of = np.append(operators, ALL)
     table["operator"] = pd.Series(names_of[table["operator"].to_numpy()], dtype="str")

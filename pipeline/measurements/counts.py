@@ -130,8 +130,8 @@ def bursts(rows: pl.LazyFrame, valid: pl.LazyFrame, scope: Scope) -> pl.LazyFram
     """
     gap, least = scope.rules.burst_gap_minutes, scope.rules.burst_min_tests
     place = ["device", "cell", "day"]
-    dates = valid.filter(during(scope.tracker)).group_by(place)
-    dates = dates.agg(c("tests").sum(), c("second").min())
+    inside = valid.filter(during(scope.tracker))
+    dates = inside.group_by(place).agg(c("tests").sum(), c("second").min())
     follows_on = c("second") <= gap * 60
     before = dates.filter(follows_on).with_columns(c("day").dt.offset_by("-1d"))
     chosen = pl.concat([dates.filter((c("tests") >= least) | follows_on), before])
