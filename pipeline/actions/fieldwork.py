@@ -1,7 +1,7 @@
 """Where to test next, and how the official 300 tests a month come along: months of each commune,
 natural tests or campaign.
 
-Does not belong here: gaps that are known (`prioritise.py`), which rows count (`clean.py`).
+Does not belong here: gaps that are known (`prioritise.py`), which rows count (`prepare.py`).
 """
 
 from __future__ import annotations

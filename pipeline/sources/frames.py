@@ -23,6 +23,7 @@ from pipeline.sources import files
 ROW = "__source_row"  # a row's number as a spreadsheet counts, beside the file's own columns
 STRETCH_ROWS = 1_000_000  # row groups of a Parquet file are read together up to as many
 STRETCH_BYTES = 64_000_000  # of a text file: some 600,000 rows
+_BLOCK = 1 << 18  # bytes that are looked through at once: they stay in the processor's cache
 
 
 @dataclass(frozen=True)
@@ -123,17 +124,19 @@ def _lines(delivery: files.Delivery, how: dict[str, Any]) -> list[Stretch] | Non
     names, _, start = _heading(delivery, how)
     if not names:
         return None
-    found, first = [], 2
+    found, first, count, end = [], 2, 0, start
     with delivery.path.open("rb") as stream:
         stream.seek(start)
-        while block := stream.read(STRETCH_BYTES):
+        while block := stream.read(_BLOCK):
             block += stream.readline()
-            count = _row_count(block)
-            if count is None:
+            rows = _row_count(block)
+            if rows is None:
                 return None
-            found.append(Stretch(start, start + len(block), first, count))
-            start, first = start + len(block), first + count
-    return found or [Stretch(start, start, 2, 0)]
+            count, end = count + rows, end + len(block)
+            if end - start >= STRETCH_BYTES:
+                found.append(Stretch(start, end, first, count))
+                start, first, count = end, first + count, 0
+    return [*found, Stretch(start, end, first, count)] if count or not found else found
 
 
 def _row_count(block: bytes) -> int | None:

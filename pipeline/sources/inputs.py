@@ -1,7 +1,7 @@
 """The doors inward: opens what the settings name and hands over declared tables, with every fault
 of every file at once.
 
-Does not belong here: judging rows (`clean.py`), what is computed (`journey.py`).
+Does not belong here: judging rows (`prepare.py`), what is computed (`journey.py`).
 """
 
 from __future__ import annotations

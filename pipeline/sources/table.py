@@ -2,7 +2,7 @@
 through, readable or not.
 
 Does not belong here: guessing what a heading means (`ispeed.py`), deciding whether a row counts
-(`clean.py`).
+(`prepare.py`).
 """
 
 from __future__ import annotations
