@@ -19,6 +19,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,7 @@ from typing import Any
 import geopandas as gpd
 import numpy as np
 import pandas as pd
+import polars as pl
 
 from benchmarks import crowd, hard_points
 from pipeline.hexgrid import bulk_index
@@ -74,7 +76,7 @@ def binning(area: gpd.GeoDataFrame) -> tuple[list[Timing], dict[str, Any]]:
     generator = np.random.default_rng(1)
     west, south, east, north = area.total_bounds
     lat, lon = generator.uniform(south, north, POINTS), generator.uniform(west, east, POINTS)
-    ours = bulk_index.cells_of_points(lat, lon, RESOLUTION)
+    ours = _binned(lat, lon)
     theirs = np.asarray(coordinates_to_cells(lat, lon, RESOLUTION))
     world = hard_points.spread_over_the_world(POINTS, 2)
     differences = {
@@ -90,13 +92,26 @@ def binning(area: gpd.GeoDataFrame) -> tuple[list[Timing], dict[str, Any]]:
     if any(differences.values()):
         raise SystemExit(f"cells differ: {differences}")
     contestants = {
-        "lomsong": lambda: bulk_index.cells_of_points(lat, lon, RESOLUTION),
+        "lomsong": lambda: _binned(lat, lon),
         "h3ronpy": lambda: coordinates_to_cells(lat, lon, RESOLUTION),
         "h3-py": lambda: hard_points.by_the_library(lat, lon, RESOLUTION),
     }
     return timed(contestants, {"lomsong": 9, "h3ronpy": 3, "h3-py": 3}), {
         "differences": differences
-    } | _compile_seconds()
+    }
+
+
+def _binned(lat: np.ndarray, lon: np.ndarray) -> np.ndarray:
+    """Cells of all points, in parts on all cores: as the job bins its parts."""
+    cuts = np.linspace(0, len(lat), 10 + 1).astype(int)
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        parts = pool.map(
+            lambda n: bulk_index.cells_of_points(
+                lat[cuts[n] : cuts[n + 1]], lon[cuts[n] : cuts[n + 1]], RESOLUTION
+            ),
+            range(10),
+        )
+        return np.concatenate(list(parts))
 
 
 def _differing(points: tuple[np.ndarray, np.ndarray], resolution: int) -> int:
@@ -107,30 +122,6 @@ def _differing(points: tuple[np.ndarray, np.ndarray], resolution: int) -> int:
             != hard_points.by_the_library(lat, lon, resolution)
         ).sum()
     )
-
-
-def _compile_seconds() -> dict[str, float]:
-    """First call in a new process: with nothing compiled yet, and with the machine code on disk."""
-    code = (
-        "import time, numpy as np; from pipeline import lattice; x = np.linspace(22, 22.1, 1000);"
-        "s = time.perf_counter(); bulk_index.cells_of_points(x, x + 81, 9); print(time.perf_counter() - s)"
-    )
-    with tempfile.TemporaryDirectory() as folder:
-        env = os.environ | {"NUMBA_CACHE_DIR": folder}
-        first, again = (
-            float(
-                subprocess.run(
-                    [sys.executable, "-c", code],
-                    env=env,
-                    capture_output=True,
-                    text=True,
-                    check=True,
-                    cwd=ROOT,
-                ).stdout
-            )
-            for _ in range(2)
-        )
-    return {"compile_s": first, "load_s": again}
 
 
 def locating(area: gpd.GeoDataFrame) -> tuple[list[Timing], dict[str, Any]]:
@@ -168,7 +159,7 @@ name = "Benchmark"
 [boundaries]
 path = "{boundaries}"
 [sources.crowd]
-path = "t.parquet"
+path = "{file}"
 [operators]
 {operators}
 """
@@ -185,14 +176,18 @@ print(json.dumps({"seconds": seconds, "samples": len(found["samples"])}))
 """
 
 
-def month_of(folder: Path, area: gpd.GeoDataFrame, rows: int) -> Path:
-    """A folder with a month of `rows` tests and its settings."""
-    place = folder / str(rows)
+def month_of(folder: Path, area: gpd.GeoDataFrame, rows: int, file: str = "t.parquet") -> Path:
+    """A folder with a month of `rows` tests and its settings. `file`: t.parquet or t.csv is read."""
+    place = folder / (str(rows) if file == "t.parquet" else f"{rows}-csv")
     if not (place / "settings.toml").exists():
         crowd.write(place / "t.parquet", area, rows, max(200, int(rows * DEVICE_SHARE)))
         area.to_file(place / "communes.gpkg")
         operators = "\n".join(f"{name} = []" for name in crowd.OPERATORS)
-        text = SETTINGS.format(boundaries="communes.gpkg", operators=operators)
+        if file == "t.csv":
+            pl.scan_parquet(place / "t.parquet").sink_csv(
+                place / file, datetime_format="%Y-%m-%d %H:%M:%S%.6f+00:00"
+            )
+        text = SETTINGS.format(boundaries="communes.gpkg", operators=operators, file=file)
         (place / "settings.toml").write_text(text, encoding="utf-8")
     return place
 
@@ -366,6 +361,8 @@ def main() -> None:
         _print("locating", found["locating"])
         found["job"] = whole_job(month_of(folder, area, min(POINTS, asked.largest)), 3)
         _print("whole job", found["job"])
+        found["csv"] = whole_job(month_of(folder, area, min(POINTS, asked.largest), "t.csv"), 3)
+        _print("whole job from CSV", found["csv"])
         found["growth"] = growth(folder, area, asked.largest)
         print(f"exponent from a million rows on: {exponent(found['growth']):.2f}")
         if asked.folder:

@@ -33,7 +33,6 @@ medians, in brackets the lowest and highest that any two rounds give. Results we
 |---|---|---|---|
 {binning}
 
-Compiling, once per machine: {compile_s:.1f} s; loading the compiled loop: {load_s:.1f} s (from 100,000 points on only).
 Points whose cell differs from the library's: {differences}.
 
 ## Points → communes (10 million, the grid's making included)
@@ -47,6 +46,12 @@ Points whose commune differs: {located}.
 | | seconds | lomsong is … times as fast | peak memory, MB |
 |---|---|---|---|
 {job}
+
+The same tests from CSV:
+
+| | seconds | lomsong is … times as fast | peak memory, MB |
+|---|---|---|---|
+{csv}
 
 The naive script (`benchmarks/naive.py`) has its rows in memory when its clock starts, and stops at samples, device values
 and figures of communes and hexes; the job goes on to intervals, verdicts, gaps, priorities, months, rejects and files.
@@ -64,8 +69,6 @@ def write_report(folder: Path, found: dict[str, Any], exponent: float) -> None:
     """Renew `performance.md` and its picture in the folder."""
     about, growth = found["machine"], found["growth"]
     timings, more = found["binning"]
-    job, job_more = found["job"]
-    peaks = {"lomsong": job_more["peak_mb"], "naive script": job_more["naive_peak_mb"]}
     steps = [step for step in STEPS if step in growth]
     text = _TEXT.format(
         **about,
@@ -75,14 +78,13 @@ def write_report(folder: Path, found: dict[str, Any], exponent: float) -> None:
             for one in found["demo"]
         ),
         binning="\n".join(_row(one, timings[0], rate=True) for one in timings),
-        compile_s=more["compile_s"],
-        load_s=more["load_s"],
         differences="; ".join(f"{name}: {count}" for name, count in more["differences"].items()),
         locating="\n".join(
             _row(one, found["locating"][0][0], rate=True) for one in found["locating"][0]
         ),
         located=found["locating"][1]["differences"],
-        job="\n".join(f"{_row(one, job[0], rate=False)} {peaks[one.name]:,.0f} |" for one in job),
+        job=_jobs(*found["job"]),
+        csv=_jobs(*found["csv"]),
         step_names=" | ".join(f"{STEPS[step]}, s" for step in steps),
         step_rule="---|" * len(steps),
         growth="\n".join(_grown(row, steps) for row in growth.to_dict("records")),
@@ -90,6 +92,13 @@ def write_report(folder: Path, found: dict[str, Any], exponent: float) -> None:
     )
     (folder / "performance.md").write_text(text, encoding="utf-8")
     _plot(folder / PLOT, growth)
+
+
+def _jobs(timings: list[Any], more: dict[str, Any]) -> str:
+    peaks = {"lomsong": more["peak_mb"], "naive script": more["naive_peak_mb"]}
+    return "\n".join(
+        f"{_row(one, timings[0], rate=False)} {peaks[one.name]:,.0f} |" for one in timings
+    )
 
 
 def _row(one: Any, ours: Any, *, rate: bool) -> str:

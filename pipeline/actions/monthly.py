@@ -15,7 +15,8 @@ import polars as pl
 from pipeline.actions import fieldwork
 from pipeline.config.rules import TrackerRules
 from pipeline.measurements.aggregates import Aggregates
-from pipeline.measurements.samples import PER_UNIT, UNIT, mean_of
+from pipeline.measurements.evidence import mean_of
+from pipeline.measurements.samples import PER_UNIT, UNIT_CODES
 from pipeline.measurements.scope import Names, Question
 from pipeline.schema import privacy
 from pipeline.schema.month import AreaPeriod
@@ -69,7 +70,9 @@ def month_tables(
 
 def _dates(found: Aggregates, names: Names) -> pd.DataFrame:
     """Valid tests by commune_code, operator, local_date, month."""
-    rows = found["dates"].group_by(*UNIT, "day").agg(c("tests").sum()).sort(*UNIT, "day")
+    rows = (
+        found["dates"].group_by(*UNIT_CODES, "day").agg(c("tests").sum()).sort(*UNIT_CODES, "day")
+    )
     day = rows["day"].cast(pl.String)
     return pd.DataFrame(
         {

@@ -75,8 +75,8 @@ def together(pieces: Sequence[pl.DataFrame]) -> pl.DataFrame:
 class LocalRows:
     """Rows on this machine: in memory, and beyond `memory_bytes` in Arrow files of a folder."""
 
-    def __init__(self, memory_bytes: int) -> None:
-        self.memory_bytes, self.held_bytes = memory_bytes, 0
+    def __init__(self, memory_bytes: int, threads: int = 1) -> None:
+        self.memory_bytes, self.held_bytes, self.threads = memory_bytes, 0, threads
         self.accounts: list[list[Any]] = []
         self.pieces: dict[str, dict[int, list[pl.DataFrame | Path]]] = {}
         self._folder: tempfile.TemporaryDirectory[str] | None = None
@@ -104,9 +104,11 @@ class LocalRows:
         return Path(name)
 
     def gather(self, stream: str, reduce: Reduce) -> list[Any]:
-        """`reduce` of every shard, one after the other: each uses all cores."""
+        """`reduce` of every shard, on all cores."""
         shards = self.pieces.get(stream, {})
-        return [reduce(together(self._read(shards[shard]))) for shard in sorted(shards)]
+        with ThreadPoolExecutor(self.threads) as pool:
+            work = pool.map(lambda n: reduce(together(self._read(shards[n]))), sorted(shards))
+            return list(work)
 
     def _read(self, pieces: list[pl.DataFrame | Path]) -> list[pl.DataFrame]:
         return [pl.read_ipc(one) if isinstance(one, Path) else one for one in pieces]
@@ -127,7 +129,7 @@ class Local:
 
     def prepare(self, parts: Sequence[Any], prepare: Prepare, report: Report) -> LocalRows:
         """Parts side by side, one per core; a part's chunks one after the other."""
-        rows = LocalRows(self.memory_bytes)
+        rows = LocalRows(self.memory_bytes, self.threads)
         rows.accounts = [[] for _ in parts]
 
         def run(number: int) -> None:

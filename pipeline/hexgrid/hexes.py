@@ -20,8 +20,9 @@ import shapely
 from pipeline.hexgrid import bulk_index
 from pipeline.schema.tables import ALL
 
-# totals are added up as whole numbers of 1e-11 Mbit/s (ms): in any order the sum is the same
-FINE = 1e11
+# a mean in Mbit/s (ms) is kept as a whole number to eleven decimals: its sum is the same in any
+# order, and 90 million fit into one
+FINE = 100_000_000_000
 c = pl.col
 
 
@@ -105,15 +106,16 @@ def adaptive_cells(
     row_cell, fine = _coded(devices["hex9_id"])
     texts = pd.Index(fine, name="hex9_id", dtype="str")
     index = indexes(pd.Series(fine))
-    rows = _devices(devices)
+    phone, weight = _phones(devices)
     ladder = {r: parent_indexes(index, r) for r in range(coarsest, finest + 1)}
     shown, is_open = ladder[coarsest].copy(), np.ones(len(index), dtype=bool)
     for resolution, finer in pairwise(range(coarsest, finest + 1)):
         child, of_child = np.unique(ladder[finer], return_inverse=True)
-        held = rows.select(cell=pl.Series(of_child[row_cell]), phone="phone", weight="weight")
-        once = held.group_by("cell", "phone").agg(c("weight").first())  # counts once in a cell
-        weights = once.group_by("cell").agg(c("weight").sum()).sort("cell")["weight"]
-        count = weights.to_numpy()
+        # a device counts once in a cell; np.unique would hash, at fifty times the cost
+        once = np.sort(of_child[row_cell] * len(weight) + phone)
+        once = once[np.diff(once, prepend=-1) > 0]
+        cell, device = np.divmod(once, len(weight))
+        count = np.bincount(cell, weights=weight[device], minlength=len(child))
         parent, of_parent = np.unique(parent_indexes(child, resolution), return_inverse=True)
         fewest = np.full(len(parent), np.inf)
         np.minimum.at(fewest, of_parent, count)
@@ -122,11 +124,12 @@ def adaptive_cells(
     return pd.Series(names(shown).to_numpy(), index=texts, dtype="str")
 
 
-def _devices(devices: pd.DataFrame) -> pl.DataFrame:
-    """Columns phone (number of the device) and weight."""
+def _phones(devices: pd.DataFrame) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.float64]]:
+    """(number of each row's device, weight of each device)."""
     phone = pd.factorize(devices["device_key"])[0]
-    weight = devices["device_weight"].to_numpy(dtype="float64")
-    return pl.DataFrame({"phone": phone, "weight": weight})
+    weight = np.zeros(int(phone.max(initial=-1)) + 1)
+    np.maximum.at(weight, phone, devices["device_weight"].to_numpy(dtype="float64"))
+    return phone, weight
 
 
 def _coded(column: pd.Series) -> tuple[npt.NDArray[np.int64], npt.NDArray[Any]]:
@@ -201,8 +204,9 @@ def cell_figures(devices: pd.DataFrame, shown: pd.Series, target_mbps: float) ->
         name: devices[name].to_numpy(dtype="float64")
         for name in ("test_count", "sample_count", "upload_count", "latency_count")
     }
-    rows = _devices(devices).with_columns(cell=pl.Series(cell), operator=pl.Series(operator))
-    rows = rows.with_columns(**{name: pl.Series(x) for name, x in (totals | counts).items()})
+    phone, weight = _phones(devices)
+    keyed = {"cell": cell, "operator": operator, "phone": phone, "weight": weight[phone]}
+    rows = pl.DataFrame(keyed | totals | counts)
     keys = ("cell", "operator", "phone")
     votes = (
         rows.lazy()
@@ -215,7 +219,11 @@ def cell_figures(devices: pd.DataFrame, shown: pd.Series, target_mbps: float) ->
     tables = [votes]
     if any(name != ALL for name in operators):  # tiles know of no operator but `all`
         tables.append(votes.with_columns(operator=pl.lit(len(operators), pl.Int64)))
-    table = pl.concat([_figures(one, target_mbps) for one in tables]).collect().to_pandas()
+    table = (
+        pl.concat([_figures(one, target_mbps) for one in tables])
+        .collect(engine="streaming")
+        .to_pandas()
+    )
     table["hex_id"] = pd.Series(cells[table["cell"].to_numpy()], dtype="str")
     names_of = np.append(operators, ALL)
     table["operator"] = pd.Series(names_of[table["operator"].to_numpy()], dtype="str")

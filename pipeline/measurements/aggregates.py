@@ -19,7 +19,7 @@ import polars as pl
 
 from pipeline.measurements import counts, devices, fingerprints
 from pipeline.measurements.prepare import Prepared, rows_of
-from pipeline.measurements.samples import UNIT, repeats, row_number, samples
+from pipeline.measurements.samples import UNIT_CODES, repeats, row_number, samples
 from pipeline.measurements.scope import Scope
 from pipeline.schema.tables import TABLES, with_declared_dtypes
 from pipeline.sources.table import tests_in_memory
@@ -101,7 +101,7 @@ def aggregates_of(rows: pl.DataFrame, again: pl.Series, scope: Scope) -> Aggrega
             },
         }
     )
-    return found | {"cells": ordered(found["cells"], *UNIT, "cell")}
+    return found | {"cells": ordered(found["cells"], *UNIT_CODES, "cell")}
 
 
 def _collected(tables: dict[str, pl.LazyFrame]) -> dict[str, pl.DataFrame]:

@@ -5,12 +5,11 @@ Months are the date of their first day. Does not belong here: device values (`de
 
 from __future__ import annotations
 
-from math import ceil
-
 import polars as pl
 
+from pipeline.hexgrid.hexes import FINE
 from pipeline.measurements.prepare import REASON
-from pipeline.measurements.samples import FINE, NEWER, UNIT, WIFI, during, is_valid
+from pipeline.measurements.samples import NEWER, UNIT_CODES, WIFI, during, is_valid
 from pipeline.measurements.scope import Scope, Window
 
 OLDER = NEWER - 1  # 4G: numbers below it are 2G and 3G
@@ -52,12 +51,12 @@ def _has_no_speed() -> pl.Expr:
 
 
 def other_tests(rows: pl.LazyFrame) -> pl.LazyFrame:
-    """UNIT, month: tests that failed, and those of newer and older technologies than 4G."""
+    """UNIT_CODES, month: tests that failed, and those of newer and older technologies than 4G."""
     is_failed = c("reason").is_null() & _has_no_speed()
     is_other = c("reason") == "other_technology"
     is_placed = (c("zone") >= 0) & c("operator").is_not_null() & ~c("is_repeat")
     some = rows.filter(is_placed & (is_failed | is_other)).with_columns(month=_month())
-    return some.group_by(*UNIT, "month").agg(
+    return some.group_by(*UNIT_CODES, "month").agg(
         failed=c("reason").is_null().sum(),
         newer=(is_other & (c("technology") == NEWER)).sum(),
         older=(is_other & (c("technology") < OLDER)).sum(),
@@ -75,9 +74,9 @@ def copies(rows: pl.LazyFrame, scope: Scope) -> pl.LazyFrame:
 
 
 def present(rows: pl.LazyFrame, scope: Scope) -> pl.LazyFrame:
-    """UNIT: operators with a mobile test in the commune within twelve months, sound or not."""
+    """UNIT_CODES: operators with a mobile test in the commune within twelve months, sound or not."""
     is_placed = (c("zone") >= 0) & c("operator").is_not_null() & (c("technology") < WIFI)
-    return rows.filter(is_placed & during(scope.year)).select(UNIT).unique()
+    return rows.filter(is_placed & during(scope.year)).select(UNIT_CODES).unique()
 
 
 def met(rows: pl.LazyFrame, scope: Scope) -> pl.LazyFrame:
@@ -88,27 +87,29 @@ def met(rows: pl.LazyFrame, scope: Scope) -> pl.LazyFrame:
 
 
 def signals(rows: pl.LazyFrame, window: Window) -> pl.LazyFrame:
-    """UNIT (operator null: of the phone over all), device: the median signal of valid tests, dBm."""
+    """UNIT_CODES (operator null: of the phone over all), device: the median signal of valid tests, dBm."""
     heard = rows.filter(is_valid() & c("signal").is_not_null() & during(window))
     phones = heard.with_columns(operator=pl.lit(None, pl.Int8))
-    medians = [one.group_by(*UNIT, "device").agg(c("signal").median()) for one in (heard, phones)]
+    medians = [
+        one.group_by(*UNIT_CODES, "device").agg(c("signal").median()) for one in (heard, phones)
+    ]
     return pl.concat(medians)
 
 
 def places(valid: pl.LazyFrame) -> pl.LazyFrame:
-    """UNIT, cell, month: tests and samples."""
-    return valid.group_by(*UNIT, "cell", "month").agg(c("tests").sum(), samples=pl.len())
+    """UNIT_CODES, cell, month: tests and samples."""
+    return valid.group_by(*UNIT_CODES, "cell", "month").agg(c("tests").sum(), samples=pl.len())
 
 
 def dates(valid: pl.LazyFrame) -> pl.LazyFrame:
-    """UNIT, day: tests."""
-    return valid.group_by(*UNIT, "day").agg(c("tests").sum())
+    """UNIT_CODES, day: tests."""
+    return valid.group_by(*UNIT_CODES, "day").agg(c("tests").sum())
 
 
 def slow_times(valid: pl.LazyFrame, scope: Scope) -> pl.LazyFrame:
-    """UNIT, month, second: local times of day of samples below the target (METHOD §4), each once."""
+    """UNIT_CODES, month, second: local times of day of samples below the target (METHOD §4), each once."""
     is_slow = c("mean") < scope.rules.target_mbps * FINE
-    return valid.filter(is_slow).select(*UNIT, "month", "second").unique()
+    return valid.filter(is_slow).select(*UNIT_CODES, "month", "second").unique()
 
 
 def month_counts(months: pl.LazyFrame, scope: Scope) -> pl.LazyFrame:
@@ -127,17 +128,18 @@ def bursts(rows: pl.LazyFrame, valid: pl.LazyFrame, scope: Scope) -> pl.LazyFram
     """zone, month of the tracker: valid tests of sittings with at least `burst_min_tests`.
 
     A sitting is a device's tests in one cell, none longer than `burst_gap_minutes` after the one
-    before. On one of its dates or the date beside it stand half of its tests, or as many as the gap
-    leaves in a day: only tests of such dates are looked at one by one.
+    before. Dates that cannot hold one are left out before tests are looked at one by one: those with
+    fewer tests, unless the first follows on the date before.
     """
     gap, least = scope.rules.burst_gap_minutes, scope.rules.burst_min_tests
-    dense = min(ceil(least / 2), max(1, int(1440 // max(gap, 1))))
     place = ["device", "cell", "day"]
-    days = valid.filter(during(scope.tracker)).group_by(place).agg(c("tests").sum())
-    days = days.filter(c("tests") >= dense).select(place)
-    around = pl.concat([days.with_columns(c("day").dt.offset_by(f"{n}d")) for n in (-1, 0, 1)])
+    inside = valid.filter(during(scope.tracker))
+    dates = inside.group_by(place).agg(c("tests").sum(), c("second").min())
+    follows_on = c("second") <= gap * 60
+    before = dates.filter(follows_on).with_columns(c("day").dt.offset_by("-1d"))
+    chosen = pl.concat([dates.filter((c("tests") >= least) | follows_on), before])
     some = rows.filter(is_valid() & during(scope.tracker)).select(*place, "time", "zone")
-    some = some.join(around.unique(), on=place, how="semi").sort("device", "cell", "time")
+    some = some.join(chosen, on=place, how="semi").sort("device", "cell", "time")
     begins = c("device").ne_missing(c("device").shift()) | c("cell").ne_missing(c("cell").shift())
     begins |= c("time").diff() > gap * 60_000_000
     sittings = some.with_columns(sitting=begins.cum_sum(), month=_month())

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import polars as pl
 
-from pipeline.measurements.samples import FINE, NEWER, PER_UNIT, UNIT, during
+from pipeline.hexgrid.hexes import FINE
+from pipeline.measurements.samples import NEWER, PER_UNIT, UNIT_CODES, during
 from pipeline.measurements.scope import Scope, Window
 
 # samples, and sums of their means in 1 / FINE Mbit/s (ms) with how many samples have these
@@ -27,7 +28,7 @@ def device_months(valid: pl.LazyFrame, scope: Scope) -> pl.LazyFrame:
     first, last = scope.rules.busy_hours
     is_busy = c("second").is_between(first * 3600, last * 3600, closed="left")
     is_slow = c("mean") < scope.rules.target_mbps * FINE
-    return valid.group_by(*UNIT, "device", "month").agg(
+    return valid.group_by(*UNIT_CODES, "device", "month").agg(
         c("is_pseudo").any(), c("tests").sum(), c("accurate").sum(), raw=c("bits").sum(),
         samples=pl.len(), slow_samples=is_slow.sum(), download=c("mean").sum(),
         upload_total=c("upload").sum(), uploads=c("upload").count(),
@@ -42,7 +43,7 @@ def other_months(others: pl.LazyFrame) -> pl.LazyFrame:
     def newer(name: str) -> pl.Expr:
         return pl.when(c("technology") == NEWER).then(name)
 
-    return others.group_by(*UNIT, "device", "month").agg(
+    return others.group_by(*UNIT_CODES, "device", "month").agg(
         other_is_pseudo=c("is_pseudo").any(), other_tests=c("tests").sum(), other_raw=c("bits").sum(),
         newer_tests=newer("tests").sum(), newer_raw=newer("bits").sum(),
         newer_samples=newer("tests").count(), newer_download=newer("mean").sum(),
@@ -58,7 +59,7 @@ def devices_over(
 
     `month_`: tests, samples, total of the report month.
     """
-    keys = [*UNIT, "device"]
+    keys = [*UNIT_CODES, "device"]
 
     def over(table: pl.LazyFrame) -> pl.LazyFrame:
         inside = table.filter(c("month").is_between(*window)).group_by(keys)
@@ -78,7 +79,7 @@ def devices_over(
 def device_values(devices: pl.LazyFrame) -> pl.LazyFrame:
     """What device values by commune × operator are made of: METHOD §2.3. FIGURES, is_pseudo, tests."""
     values = devices.filter(c("tests") > 0)
-    return values.select(*UNIT, "device", "is_pseudo", "tests", *FIGURES)
+    return values.select(*UNIT_CODES, "device", "is_pseudo", "tests", *FIGURES)
 
 
 def units(devices: pl.LazyFrame, pooled: int) -> pl.LazyFrame:
@@ -90,7 +91,7 @@ def units(devices: pl.LazyFrame, pooled: int) -> pl.LazyFrame:
     calm (samples at busy hours and at others), each with its `_devices`.
     A phone with two operators' SIM cards is one device of the pooled row.
     """
-    counts = pl.all().exclude(*UNIT, "device", "is_pseudo").sum()
+    counts = pl.all().exclude(*UNIT_CODES, "device", "is_pseudo").sum()
     phones = devices.group_by("zone", "device").agg(c("is_pseudo").any(), counts)
     phones = phones.with_columns(operator=pl.lit(pooled, pl.Int8))
     members = pl.concat([devices, phones], how="diagonal").with_columns(
@@ -109,7 +110,7 @@ def units(devices: pl.LazyFrame, pooled: int) -> pl.LazyFrame:
         "busy_devices": "busy_samples", "calm_devices": "calm_samples",
     }.items()}  # fmt: skip
     added = ("tests", "raw", "accurate", "samples", "slow_samples", "month_tests", "month_samples")
-    return members.group_by(UNIT).agg(
+    return members.group_by(UNIT_CODES).agg(
         c(added).sum(), pseudo=pl.when("is_pseudo").then("tests").sum(),
         largest_device=c("tests").max(), month=(c("month_total") / per).round().cast(bits).sum(),
         mobile=mean_bits("mobile", "mobile_tests", 1), newer=mean_bits("newer_raw", "newer_tests", 1),
@@ -134,7 +135,7 @@ def cells(valid: pl.LazyFrame, scope: Scope) -> pl.LazyFrame:
     FIGURES and tests of the device's samples there (METHOD §5).
     """
     here = valid.filter((c("close") > 0) & during(scope.windows[0]))
-    return here.group_by(*UNIT, "device", "cell").agg(
+    return here.group_by(*UNIT_CODES, "device", "cell").agg(
         tests=c("close").sum(), samples=pl.len(), download=c("close_mean").sum(),
         upload_total=c("close_upload").sum(), uploads=c("close_upload").count(),
         latency_total=c("close_latency").sum(), latencies=c("close_latency").count(),
@@ -144,10 +145,10 @@ def cells(valid: pl.LazyFrame, scope: Scope) -> pl.LazyFrame:
 def known_samples(valid: pl.LazyFrame, scope: Scope) -> pl.LazyFrame:
     """Samples of the base window at cells of gaps that are known already, one to a row.
 
-    UNIT, device, cell, day, is_pseudo, tests, and their means download, upload, latency.
+    UNIT_CODES, device, cell, day, is_pseudo, tests, and their means download, upload, latency.
     """
     here = c("cell").is_in(scope.known_cells.implode()) & (c("close") > 0)
     return valid.filter(here & during(scope.windows[0])).select(
-        *UNIT, "device", "cell", "day", "is_pseudo", tests="close", download="close_mean",
+        *UNIT_CODES, "device", "cell", "day", "is_pseudo", tests="close", download="close_mean",
         upload="close_upload", latency="close_latency",
     )  # fmt: skip

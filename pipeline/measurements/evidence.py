@@ -10,16 +10,17 @@ from collections.abc import Iterable
 from dataclasses import dataclass, replace
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import polars as pl
 from polars.lazyframe.group_by import LazyGroupBy
 
 from pipeline.hexgrid import hexes
+from pipeline.hexgrid.hexes import FINE
 from pipeline.measurements import tile_values
 from pipeline.measurements.aggregates import Aggregates
 from pipeline.measurements.fingerprints import combined, mixed, operator_prints
-from pipeline.measurements.samples import PER_UNIT, during, mean_of
-from pipeline.measurements.samples import UNIT as UNIT_NUMBERS
+from pipeline.measurements.samples import PER_UNIT, UNIT_CODES, during
 from pipeline.measurements.scope import Names, Question
 from pipeline.schema.tables import ALL, decode_labels, validated, with_declared_dtypes
 
@@ -88,7 +89,7 @@ def units_over(
     names, window = question.names, question.scope.windows[number]
     units = (
         found[f"units {number}"]
-        .group_by(UNIT_NUMBERS)
+        .group_by(UNIT_CODES)
         .agg(c("largest_device").max(), pl.all().exclude("largest_device").sum())
     )
     pooled = c("operator") == names.pooled
@@ -98,7 +99,7 @@ def units_over(
 
     def by_unit(table: pl.DataFrame, *keys: str) -> LazyGroupBy:
         everyone = table.lazy().with_columns(operator=pl.lit(names.pooled, pl.Int8))
-        return pl.concat([table.lazy(), everyone]).group_by(*UNIT_NUMBERS, *keys)
+        return pl.concat([table.lazy(), everyone]).group_by(*UNIT_CODES, *keys)
 
     dates = found["dates"].filter(during(window))
     in_cells = by_unit(found["places"].filter(inside), "cell").agg(c("samples").sum())
@@ -107,14 +108,14 @@ def units_over(
     others = by_unit(found["others"].filter(inside)).agg(c("failed", "newer", "older").sum())
     table = (
         units.lazy()
-        .join(others, on=UNIT_NUMBERS, how="full", coalesce=True)
-        .join(by_unit(dates).agg(dates=c("day").n_unique()), on=UNIT_NUMBERS, how="left")
-        .join(in_cells.group_by(UNIT_NUMBERS).agg(largest_cell=c("samples").max()), on=UNIT_NUMBERS, how="left")
+        .join(others, on=UNIT_CODES, how="full", coalesce=True)
+        .join(by_unit(dates).agg(dates=c("day").n_unique()), on=UNIT_CODES, how="left")
+        .join(in_cells.group_by(UNIT_CODES).agg(largest_cell=c("samples").max()), on=UNIT_CODES, how="left")
         .join(
-            signals.lazy().group_by(UNIT_NUMBERS).agg(c("signal").median(), heard=pl.len()),
-            on=UNIT_NUMBERS, how="left",
+            signals.lazy().group_by(UNIT_CODES).agg(c("signal").median(), heard=pl.len()),
+            on=UNIT_CODES, how="left",
         )
-        .join(slow, on=UNIT_NUMBERS, how="left")
+        .join(slow, on=UNIT_CODES, how="left")
         .collect()
     )  # fmt: skip
 
@@ -127,7 +128,7 @@ def units_over(
         for seconds, count in zip(table["second"], table["slow_samples"].fill_null(0), strict=True)
     ]
     figures = table.with_columns(apart=pl.Series(apart, dtype=pl.Float64)).select(
-        *UNIT_NUMBERS, test_count="tests", device_count="devices",
+        *UNIT_CODES, test_count="tests", device_count="devices",
         raw_mean_mbps=speed("raw", "tests"), date_count="dates", accurate_count="accurate",
         pseudo_count="pseudo", largest_device_tests="largest_device", sample_count="samples",
         largest_cell_samples="largest_cell", month_test_count="month_tests",
@@ -147,7 +148,7 @@ def units_over(
     )  # fmt: skip
     communes = names.communes[figures["zone"].to_numpy()]
     operators = np.array([*names.operators, ALL], dtype=object)[figures["operator"].to_numpy()]
-    counts = figures.drop(UNIT_NUMBERS).cast(pl.Float64).to_pandas()
+    counts = figures.drop(UNIT_CODES).cast(pl.Float64).to_pandas()
     counts.index = pd.MultiIndex.from_arrays([communes, operators], names=UNIT)
     counts = counts.sort_index()
     counts["window_months"] = float(window_months)
@@ -159,6 +160,18 @@ def units_over(
     return _device_values(found[f"values {number}"], names), counts
 
 
+def mean_of(table: pl.DataFrame, total: str, count: str | None = None) -> npt.NDArray[np.float64]:
+    """Mbit/s (ms) of a column in 1 / FINE: of sums over `count` the means, NaN where it is 0.
+
+    By numpy: Polars multiplies by the reciprocal where a column has one row, which shows in a figure.
+    """
+    sums = table[total].cast(pl.Float64).fill_null(np.nan).to_numpy()
+    if count is not None:
+        counts = table[count].to_numpy()
+        sums = np.divide(sums, counts, out=np.full(len(sums), np.nan), where=counts > 0)
+    return np.asarray(sums / FINE)
+
+
 def _device_values(values: pl.DataFrame, names: Names) -> pd.DataFrame:
     """Device values x_i: the mean of a device's samples in commune × operator.
 
@@ -166,7 +179,7 @@ def _device_values(values: pl.DataFrame, names: Names) -> pd.DataFrame:
     operators' SIM cards measures two networks and gives two values.
     """
     order = pl.Series("order", mixed(values["device"].to_numpy()))
-    rows = values.with_columns(order).sort(*UNIT_NUMBERS, "order")
+    rows = values.with_columns(order).sort(*UNIT_CODES, "order")
     device, operator = rows["device"].to_numpy(), rows["operator"].to_numpy()
     by_operator = operator_prints(names.operators).astype(np.uint64)
     twice = pl.concat([rows, rows])

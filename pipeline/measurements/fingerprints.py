@@ -3,7 +3,7 @@
 Two different texts share a fingerprint with a chance of 2**-64: among 3 million devices any two do
 with one of 2.4e-7.
 Mixing: SplitMix64 (Steele, Lea & Flood 2014, Fast splittable pseudorandom number generators).
-Does not belong here: what is a device, a repeat (`clean.py`).
+Does not belong here: what is a device, a repeat (`samples.py`).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Which commune holds each test: exactly, by its point. And how a tile's area falls over communes.
 
-Does not belong here: hexes; what becomes of points outside (`clean.py`).
+Does not belong here: hexes; what becomes of points outside (`prepare.py`).
 """
 
 from __future__ import annotations

@@ -8,16 +8,15 @@ machines shows in a figure. Does not belong here: what samples add up to (`devic
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 import polars as pl
 
+from pipeline.hexgrid.hexes import FINE
 from pipeline.measurements.scope import Scope, Window
 from pipeline.schema.tables import TECHNOLOGIES
 
-UNIT = ["zone", "operator"]  # numbers of commune and operator
+UNIT_CODES = ["zone", "operator"]  # numbers of commune and operator
 FIGURES = ["bits", "upload_bits", "latency_ns"]
-SAMPLE = ["device", *UNIT, "technology", "cell", "day"]
-FINE = 100_000_000_000  # a mean in Mbit/s is kept to eleven decimals: 90 million fit into a sum
+SAMPLE = ["device", *UNIT_CODES, "technology", "cell", "day"]
 PER_UNIT = 1_000_000  # bit/s per Mbit/s, ns per ms
 WIFI, NEWER = TECHNOLOGIES.index("wifi"), TECHNOLOGIES.index("5G")
 c = pl.col
@@ -81,15 +80,3 @@ def samples(rows: pl.LazyFrame, scope: Scope) -> pl.LazyFrame:
         latency=mean("latency_ns"), close_mean=mean("close_bits"),
         close_upload=mean("close_upload_bits"), close_latency=mean("close_latency_ns"),
     )  # fmt: skip
-
-
-def mean_of(table: pl.DataFrame, total: str, count: str | None = None) -> npt.NDArray[np.float64]:
-    """Mbit/s (ms) of a column in 1 / FINE: of sums over `count` the means, NaN where it is 0.
-
-    By numpy: Polars multiplies by the reciprocal where a column has one row, which shows in a figure.
-    """
-    sums = table[total].cast(pl.Float64).fill_null(np.nan).to_numpy()
-    if count is not None:
-        counts = table[count].to_numpy()
-        sums = np.divide(sums, counts, out=np.full(len(sums), np.nan), where=counts > 0)
-    return np.asarray(sums / FINE)

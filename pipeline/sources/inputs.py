@@ -1,6 +1,6 @@
 """Read what the settings name into declared tables, with the faults of all files at once.
 
-Does not belong here: judging rows (`clean.py`), what is computed (`journey.py`).
+Does not belong here: judging rows (`prepare.py`), what is computed (`journey.py`).
 """
 
 from __future__ import annotations

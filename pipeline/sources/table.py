@@ -3,7 +3,7 @@
 Every row comes through, readable or not.
 
 Does not belong here: guessing what a heading means (`ispeed.py`), deciding whether a row counts
-(`clean.py`).
+(`prepare.py`).
 """
 
 from __future__ import annotations
@@ -210,29 +210,40 @@ def _read(ours: str, column: pl.Series, rule: Rule, reading: Reading) -> pl.Seri
 
 
 def _left(
-    read: pl.Series, column: pl.Series, careful: Callable[[pd.Series], pd.Series]
+    read: pl.Series, column: pl.Series, careful: Callable[[pl.Series], pl.Series]
 ) -> pl.Series:
     """`read`, completed by what `careful` makes of the cells that it has no value for."""
     rows = (read.is_null() & column.is_not_null()).arg_true()
     if not len(rows):
         return read
-    found = careful(column[rows].cast(pl.String).to_pandas().astype("str"))
-    return read.scatter(rows, pl.Series(values=found).cast(read.dtype))
+    return read.scatter(rows, careful(column[rows].cast(pl.String)).cast(read.dtype))
 
 
 def _numbers(column: pl.Series, decimal: str | None) -> pl.Series:
     """Float64 as `values.numbers` reads it; plain numbers without a detour over pandas."""
+
+    def with_comma(cells: pl.Series) -> pl.Series:
+        """Of numbers without a point: a comma alone is decimal."""
+        text = _without(cells, cells.str.contains(".", literal=True)).str.strip_chars()
+        return text.str.replace(",", ".", literal=True).cast(pl.Float64, strict=False)
+
+    def by_pandas(cells: pl.Series) -> pl.Series:
+        return pl.Series(values=values.numbers(_as_pandas(cells), decimal))
+
     if column.dtype == pl.String:
-        text = column.str.strip_chars()
-        if decimal != ".":  # a comma alone is decimal
-            alone = text.str.replace(",", ".", literal=True)
-            has_point = text.str.contains(".", literal=True)
-            plain = None if decimal == "," else text
-            text = pl.select(pl.when(has_point).then(plain).otherwise(alone)).to_series()
-        quick = text.cast(pl.Float64, strict=False)
-        column = _left(quick, column, lambda cells: values.numbers(cells, decimal))
+        if decimal == ",":
+            quick = with_comma(column)
+        else:
+            quick = column.cast(pl.Float64, strict=False)
+            if decimal is None:
+                quick = _left(quick, column, with_comma)
+        column = _left(quick, column, by_pandas)
     read = column.cast(pl.Float64)
     return _without(read, ~read.is_finite())
+
+
+def _as_pandas(cells: pl.Series) -> pd.Series:
+    return cells.to_pandas().astype("str")
 
 
 def _times(column: pl.Series, timezone: ZoneInfo, form: str | None) -> pl.Series:
@@ -243,7 +254,11 @@ def _times(column: pl.Series, timezone: ZoneInfo, form: str | None) -> pl.Series
     if column.dtype != pl.String:
         return pl.Series(values=values.times(column.to_pandas(), timezone, form)).cast(utc)
     quick = pl.repeat(None, len(column), dtype=utc, eager=True) if form else _iso(column, timezone)
-    return _left(quick, column, lambda cells: values.times(cells, timezone, form))
+
+    def by_pandas(cells: pl.Series) -> pl.Series:
+        return pl.Series(values=values.times(_as_pandas(cells), timezone, form))
+
+    return _left(quick, column, by_pandas)
 
 
 def _iso(column: pl.Series, timezone: ZoneInfo) -> pl.Series:
@@ -260,7 +275,8 @@ def _iso(column: pl.Series, timezone: ZoneInfo) -> pl.Series:
                 continue
         try:
             texts = regular.to_arrow(compat_level=pl.CompatLevel.oldest())
-            read = pl.Series(values=texts.cast(pa.timestamp("us", zone)))
+            for cells in (texts.drop_null()[:1], texts):  # a refusal of all cells is slow
+                read = pl.Series(values=cells.cast(pa.timestamp("us", zone)))
         except pa.ArrowInvalid:
             continue
         if zone is None:

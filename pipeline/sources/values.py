@@ -1,7 +1,7 @@
 """Foreign text → numbers, times and technologies. A text that cannot be read gives null and is
 reported, never guessed.
 
-Does not belong here: whether a value is believable (`clean.py`).
+Does not belong here: whether a value is believable (`prepare.py`).
 """
 
 from __future__ import annotations
