@@ -1,18 +1,20 @@
-"""What a commune × operator may borrow: a crossed random-effects model over communes and operators
-(docs/method.md, "Borrowing").
+"""What a commune × operator may borrow from others: a crossed random-effects model.
+
+See docs/method.md, "Borrowing".
 
 ȳ_ij = mu_j + a_i + c_ij + e_ij: mean log speed of operator j in commune i; a_i ~ N(0, τ²ρ) is
 shared by the operators of a commune (terrain, backhaul, power), c_ij ~ N(0, τ²(1−ρ)) is the
 operator's own there, e_ij ~ N(0, sw_j²/m_ij). Everything has a closed form given (τ, ρ); these are
-integrated over a grid with their restricted likelihood (REML), so that what the data do not tell
-about them widens the posterior. Does not belong here: direct evidence (`statistics.py`), what may
-be claimed from it (`judge.py`).
+integrated over a grid with their restricted likelihood (REML), so that what the data leave open
+about them widens the posterior. Does not belong here: direct evidence (`statistics.py`), which
+verdicts follow from it (`judge.py`).
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
@@ -23,27 +25,24 @@ from pipeline.schema.tables import ALL
 
 Floats = npt.NDArray[np.float64]
 COLUMNS = ("borrowed_mean_mbps", "borrowed_gap_probability")
-# τ: uniform prior on the standard deviation (Gelman, Bayesian Analysis 1(3), 2006), here on a
-# geometric grid; ρ: uniform
+# priors: uniform in the standard deviation τ (Gelman, Bayesian Analysis 1(3), 2006), uniform in ρ
 TOTAL_SDS = np.geomspace(0.02, 1.6, 28)
 SHARED_SHARES = np.linspace(0.0, 1.0, 9)
 
 
 @dataclass(frozen=True)
 class Given:
-    """The posterior at one (τ, ρ): log restricted likelihood × prior, and by commune × operator
-    mean and variance of mu + a + c.
-    """
+    """The posterior at one (τ, ρ)."""
 
-    log_weight: float
-    mean: Floats
+    log_weight: float  # log of restricted likelihood × prior
+    mean: Floats  # of mu + a + c, communes × operators
     variance: Floats
 
 
 def conditional(log_mean: Floats, error: Floats, total_sd: float, shared_share: float) -> Given:
-    """Posterior given (τ, ρ). `log_mean`, `error` (variance of log_mean; infinite where nobody
-    tested): communes × operators.
+    """The posterior given (τ, ρ).
 
+    `log_mean`, `error` (variance of log_mean; infinite where nobody tested): communes × operators.
     V_i = diag(d_ij) + τ²ρ 11', d = τ²(1−ρ) + error, inverted by Sherman–Morrison; mu_j flat (REML).
     """
     known = np.isfinite(error)
@@ -74,8 +73,9 @@ def conditional(log_mean: Floats, error: Floats, total_sd: float, shared_share: 
 
 
 def integrated(log_mean: Floats, error: Floats) -> Iterator[tuple[float, Given]]:
-    """(weight, posterior) over the grid of (τ, ρ), weights summing to 1; points that weigh next to
-    nothing are left out.
+    """(weight, posterior) over the grid of (τ, ρ), without points of negligible weight.
+
+    The weights sum to 1.
     """
     grid = [(total, share) for total in TOTAL_SDS for share in SHARED_SHARES]
     logs = np.array([conditional(log_mean, error, *point).log_weight for point in grid])
@@ -88,26 +88,26 @@ def integrated(log_mean: Floats, error: Floats) -> Iterator[tuple[float, Given]]
 
 
 def borrow(units: pd.DataFrame, *, target: float, min_units: int) -> pd.DataFrame:
-    """Units' figures → `borrowed_mean_mbps`, `borrowed_gap_probability` = P(mean < target |
-    everybody's tests), by unit.
+    """`borrowed_mean_mbps` and `borrowed_gap_probability` by unit.
 
-    `units`: index (commune_code, operator), m, log_mean, log_var. Named operators only; empty where
-    fewer than `min_units` units have two devices, or where none of an operator's units shows a
-    spread. sw_j² is pooled within the operator's units.
+    The probability is P(mean < target | all tests). `units`: index (commune_code, operator), m,
+    log_mean, log_var. Named operators only; empty where fewer than `min_units` units have two
+    devices, or where none of an operator's units shows a spread. sw_j² is pooled within the
+    operator's units.
     """
     result = pd.DataFrame(np.nan, index=units.index, columns=list(COLUMNS))
     named = units[(units.index.get_level_values("operator") != ALL) & units["m"].gt(0)].sort_index()
-    spread = named[named["m"] >= 2]
-    if len(spread) < min_units:
+    pairs = named[named["m"] >= 2]
+    if len(pairs) < min_units:
         return result
-    within = ((spread["m"] - 1) * spread["log_var"]).groupby("operator").sum() / (
-        spread["m"] - 1
-    ).groupby("operator").sum()
+    freedom = pairs["m"] - 1
+    within = (freedom * pairs["log_var"]).groupby("operator").sum()
+    within = within / freedom.groupby("operator").sum()
     within = within[within > 0]
     named = named[named.index.get_level_values("operator").isin(within.index)]
     if named.empty:
         return result
-    index = named.index.remove_unused_levels()
+    index = cast("pd.MultiIndex", named.index).remove_unused_levels()  # as documented above
     place, operator = index.codes
     sw2 = within.reindex(index.levels[1]).to_numpy(dtype="float64")
     log_mean = np.zeros((len(index.levels[0]), len(index.levels[1])))
@@ -118,10 +118,8 @@ def borrow(units: pd.DataFrame, *, target: float, min_units: int) -> pd.DataFram
     mean, probability = np.zeros(len(named)), np.zeros(len(named))
     for weight, given in integrated(log_mean, error):
         # log of the arithmetic mean of log-normal speeds
-        middle, variance = (
-            given.mean[place, operator] + spread / 2,
-            given.variance[place, operator] + doubt / 4,
-        )
+        middle = given.mean[place, operator] + spread / 2
+        variance = given.variance[place, operator] + doubt / 4
         mean += weight * middle
         probability += weight * special.ndtr((np.log(target) - middle) / np.sqrt(variance))
     result.loc[named.index, COLUMNS[0]] = np.exp(mean)
@@ -130,13 +128,13 @@ def borrow(units: pd.DataFrame, *, target: float, min_units: int) -> pd.DataFram
 
 
 def shrunk_spread(m: Floats, log_var: Floats, pooled: Floats) -> tuple[Floats, Floats]:
-    """(variance of log device values of each unit, what is not known of it): its own s², shrunk
-    towards the operator's.
+    """(variance of log device values of each unit, uncertainty of it).
 
-    Units differ in their spread (few villages or many, uneven ones or alike), and half of it enters
-    the mean speed. s² of m normal values has variance 2σ⁴/(m−1); what s² varies beyond that, by
-    moments, is the spread of the spreads. Left out, what was called 98 % certain was right in 94 %
-    where every true mean is near the target (docs/decisions/0002).
+    The variance is the unit's own s², shrunk towards the operator's. Units differ in their spread
+    (few villages or many, uneven or alike ones), and half of it enters the mean speed. s² of m
+    normal values has variance 2σ⁴/(m−1); by moments, what s² varies beyond that is the spread of
+    the spreads. Without this step, verdicts called 98 % certain were right in 94 % where every true
+    mean is near the target (docs/decisions/0002).
     """
     known = m >= 3
     sampling = np.where(known, 2 * pooled**2 / np.maximum(m - 1, 1), np.inf)
@@ -154,11 +152,11 @@ def selected(
     max_false_discovery_rate: float,
     min_probability: float = 0.0,
 ) -> pd.Series:
-    """The largest set of candidates, likeliest first, whose expected share of false ones (mean of 1
-    − P) keeps the rate.
+    """Which rows are in the largest set of candidates that keeps the false discovery rate.
 
-    None at rate 0. None that is itself less likely than `min_probability`: one verdict is disputed
-    at a time.
+    Candidates are taken in order of probability while their expected share of false ones (the mean
+    of 1 − P) is at most the rate; none at rate 0. None is less likely than `min_probability`, since
+    each verdict must hold by itself.
 
     Source: Newton et al., Biostatistics 5(2), 2004 (direct posterior probability approach).
 
@@ -166,12 +164,11 @@ def selected(
     >>> selected(p, yes, 0.02).tolist()
     [True, True, False, False]
     """
-    chances = probability[candidates & (probability >= min_probability)].sort_values(
-        ascending=False, kind="stable"
-    )
-    # ties stand or fall together: the order of rows must not matter
+    if max_false_discovery_rate <= 0:
+        return pd.Series(False, index=probability.index)
+    chances = probability[candidates & (probability >= min_probability)]
+    chances = chances.sort_values(ascending=False, kind="stable")
+    # ties are chosen together: the order of rows must not matter
     expected = (1 - chances).expanding().mean().groupby(chances.to_numpy()).transform("last")
-    chosen = (
-        chances.index[expected <= max_false_discovery_rate] if max_false_discovery_rate > 0 else []
-    )
+    chosen = chances.index[expected <= max_false_discovery_rate]
     return pd.Series(probability.index.isin(chosen), index=probability.index)

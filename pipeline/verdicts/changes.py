@@ -1,7 +1,6 @@
-"""What became of each commune × operator since the former period: new and closed gaps, and speeds
-that surely moved.
+"""Changes of each commune × operator since the former period: new and closed gaps, speeds.
 
-Does not belong here: finding the former period (`former.py`), gap areas from month to month
+Does not belong here: finding the former period (`previous_runs.py`), gap areas from month to month
 (`gaps.py`).
 """
 
@@ -18,15 +17,14 @@ _COMPARED = ("status", "mean_mbps", "lo_mbps", "hi_mbps")
 
 
 def changes(status: pd.DataFrame, former: pd.DataFrame | None) -> pd.DataFrame:
-    """Two `commune_status` → `changes`: a row for each commune × operator that both periods hold.
+    """`changes`: a row for each commune × operator that is in both periods' `commune_status`.
 
-    Codes are compared within one boundary vintage only: in the 2025 reform they were re-used. The
-    first that holds:
-    `new_gap`: called a gap now and not then (it may have been there untested); `closed_gap`: a gap
-    then, the target met now; `worse`, `better`: the two intervals lie apart; `no_change`: both have
-    an interval and these meet, so that no change can be told from chance; `not_comparable`: one of
-    them has none. The periods' windows overlap, which makes intervals that lie apart rarer, never
-    more frequent, than their confidence promises. `None`: no former period.
+    Codes are compared within one boundary vintage only: the 2025 reform re-used them. `change` is
+    the first that holds: `new_gap` (a gap now and not then; it may have been there untested),
+    `closed_gap` (a gap then, the target met now), `worse` or `better` (the two intervals do not
+    overlap), `no_change` (they overlap: the difference may be chance), `not_comparable` (one period
+    has no interval). The periods' windows overlap, which makes intervals that lie apart rarer,
+    never more frequent, than their confidence promises. `former`: None without a former period.
     """
     if former is None or former.empty:
         return with_declared_dtypes(

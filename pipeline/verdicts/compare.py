@@ -1,6 +1,6 @@
 """What changed between two runs, and whether by data, rule, boundary or settings.
 
-Does not belong here: reading the runs (`former.py`), printing (`cli.py`).
+Does not belong here: reading the runs (`previous_runs.py`), printing (`cli.py`).
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 KEY = ["commune_code", "operator"]
-# a row's own evidence: equal in both runs, and the row changed only through what it is judged by
+# a row's own evidence: if it is equal in both runs, the verdict changed by what it is judged by
 OWN = [
     "window_months",
     "test_count",
@@ -28,20 +28,12 @@ ROLES = (
     "roads", "terrain",
 )  # fmt: skip
 JUDGED_BY = ("target", "evidence")  # settings that change a verdict and no figure
-UNHEARD = (
-    "publish",
-    "priority",
-    "report",
-    "tracker",
-    "installs",
-    "crosswalk",
-)  # settings that change neither
+# settings that change neither
+WITHOUT_EFFECT = ("publish", "priority", "report", "tracker", "installs", "crosswalk")
 
 
 def causes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, list[str]]:
-    """What differs between two manifests: `data`, `boundary`, `settings`, `rule` → what exactly,
-    nothing where nothing does.
-    """
+    """Differences of two manifests by `data`, `boundary`, `settings` and `rule`."""
     files = {role: _files(before, role) ^ _files(after, role) for role in (BOUNDARIES, None)}
     data = sorted({name for name, _ in files[None]})
     if before["window_months"] != after["window_months"]:
@@ -49,7 +41,7 @@ def causes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, lis
     boundary = sorted({name for name, _ in files[BOUNDARIES]})
     keys = sorted(_differing(before["settings"], after["settings"]))
     boundary += [key for key in keys if key.startswith("boundaries.")]
-    settings = [key for key in keys if key.split(".")[0] not in ("boundaries", *UNHEARD)]
+    settings = [key for key in keys if key.split(".")[0] not in ("boundaries", *WITHOUT_EFFECT)]
     rule = [
         f"{before.get(name)} → {after.get(name)}"
         for name in ("lomsong", "rules_sha256")
@@ -59,7 +51,7 @@ def causes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, lis
 
 
 def _files(manifest: Mapping[str, Any], role: str | None) -> set[tuple[str, str]]:
-    """(name, hash) of the inputs of a role; None: of the deliveries."""
+    """(name, hash) of the inputs of a role, or of the deliveries where `role` is None."""
     return {
         (item["name"], item["sha256"])
         for item in manifest["inputs"]
@@ -68,11 +60,11 @@ def _files(manifest: Mapping[str, Any], role: str | None) -> set[tuple[str, str]
 
 
 def _is_delivery(item: Mapping[str, Any]) -> bool:
-    # manifests of before 0.1.0 do not state it: a delivery has its source's name for a role
+    # manifests before 0.1.0 lack the field: the role of a delivery is its source's name
     return bool(item.get("is_delivery", item["role"] not in ROLES))
 
 
-def _differing(before: Any, after: Any, path: str = "") -> list[str]:
+def _differing(before: object, after: object, path: str = "") -> list[str]:
     """Dotted names of the settings that differ."""
     if isinstance(before, dict) and isinstance(after, dict):
         return [
@@ -88,59 +80,50 @@ def _differing(before: Any, after: Any, path: str = "") -> list[str]:
 def changed_rows(
     before: pd.DataFrame, after: pd.DataFrame, why: Mapping[str, list[str]]
 ) -> pd.DataFrame:
-    """Rows of two `commune_status` whose verdict differs: KEY, commune_name, status_before,
-    status_after, `cause`.
+    """Rows of two `commune_status` whose verdict differs: KEY, commune_name, before, after, cause.
 
-    A row whose own evidence is equal changed by settings or rule, or else through the others' data
-    (prior, q-values: `others`). One whose evidence differs changed by its data, its boundary, or
-    the settings that choose tests. Several causes that cannot be told apart are joined by `+`.
-    `appeared`, `gone`: a commune or operator only in one of the runs.
+    `why`: of `causes`. A row whose own evidence is equal changed by settings or rule, or else
+    through the data of others (prior, q-values: `others`). A row whose evidence differs changed by
+    its data, its boundary, or the settings that choose tests. Several possible causes are joined by
+    `+`. `appeared`, `gone`: the commune or operator is in one of the runs only.
     """
     both = before.merge(after, how="outer", on=KEY, suffixes=("_before", "_after"), indicator=True)
-    verdicts = pd.DataFrame(
-        {
-            side: both[[f"{name}_{side}" for name in VERDICT]]
-            .fillna("")
-            .agg("/".join, axis=1)
-            .str.rstrip("/")
-            for side in ("before", "after")
-        }
-    )
-    own = pd.Series(True, index=both.index)
-    for name in OWN:
-        left, right = both[f"{name}_before"], both[f"{name}_after"]
-        own &= (left.isna() & right.isna()) | (
-            (left - right).abs() <= 1e-9 * left.abs().clip(lower=1.0)
-        )
-    chosen = [
-        key
-        for key in why["settings"]
-        if key.split(".")[0] not in JUDGED_BY or key.endswith("_months")
-    ]
-    judged = [key for key in why["settings"] if key not in chosen]
-    by_evidence = [
-        name
-        for name, found in (
-            ("data", why["data"]),
-            ("boundary", why["boundary"]),
-            ("settings", chosen),
-        )
-        if found
-    ]
-    by_rules = [name for name, found in (("settings", judged), ("rule", why["rule"])) if found]
-    cause = pd.Series(
-        "+".join(by_evidence or (["rule"] if why["rule"] else ["data"])),
-        index=both.index,
-        dtype="str",
-    )
-    cause = cause.mask(own, "+".join(by_rules) or "others")
-    cause = cause.mask(both["_merge"].eq("left_only"), "gone").mask(
-        both["_merge"].eq("right_only"), "appeared"
-    )
+    by_evidence, by_rules = _possible_causes(why)
+    cause = pd.Series(by_evidence, index=both.index, dtype="str")
+    cause = cause.mask(_has_same_evidence(both), by_rules)
+    cause = cause.mask(both["_merge"].eq("left_only"), "gone")
     table = both[KEY].assign(
         commune_name=both["commune_name_after"].fillna(both["commune_name_before"]),
-        before=verdicts["before"],
-        after=verdicts["after"],
-        cause=cause,
+        before=_verdict_text(both, "before"),
+        after=_verdict_text(both, "after"),
+        cause=cause.mask(both["_merge"].eq("right_only"), "appeared"),
     )
     return table[table["before"] != table["after"]].sort_values(KEY, ignore_index=True)
+
+
+def _possible_causes(why: Mapping[str, list[str]]) -> tuple[str, str]:
+    """(causes of a row whose evidence differs, of a row whose evidence is equal), joined by `+`."""
+    settings = why["settings"]
+    choosing = [k for k in settings if k.split(".")[0] not in JUDGED_BY or k.endswith("_months")]
+    judging = [key for key in settings if key not in choosing]
+    evidence = {"data": why["data"], "boundary": why["boundary"], "settings": choosing}
+    rules = {"settings": judging, "rule": why["rule"]}
+    by_evidence = "+".join(name for name, found in evidence.items() if found)
+    by_rules = "+".join(name for name, found in rules.items() if found)
+    return by_evidence or ("rule" if why["rule"] else "data"), by_rules or "others"
+
+
+def _has_same_evidence(both: pd.DataFrame) -> pd.Series:
+    """Whether each row's own evidence is equal in both runs, to 1e-9."""
+    same = pd.Series(True, index=both.index)
+    for name in OWN:
+        left, right = both[f"{name}_before"], both[f"{name}_after"]
+        is_close = (left - right).abs() <= 1e-9 * left.abs().clip(lower=1.0)
+        same &= (left.isna() & right.isna()) | is_close
+    return same
+
+
+def _verdict_text(both: pd.DataFrame, side: str) -> pd.Series:
+    """Status, evidence and basis of each row, joined by `/`."""
+    columns = both[[f"{name}_{side}" for name in VERDICT]].fillna("")
+    return columns.agg("/".join, axis=1).str.rstrip("/")

@@ -1,5 +1,4 @@
-"""Why a commune × operator has its status: the figures of `commune_status` in sentences, for those
-who dispute it.
+"""Why a commune × operator has its status: the figures of `commune_status` in sentences.
 
 It reads a finished row and the settings it was judged with, and computes nothing. Does not belong
 here: the sentences themselves (`texts.py`), the rules (`judge.py`), printing (`cli.py`).
@@ -10,7 +9,7 @@ from __future__ import annotations
 import math
 import unicodedata
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Protocol
 
 import pandas as pd
 
@@ -18,7 +17,14 @@ from pipeline.schema import texts
 from pipeline.schema.errors import fault
 from pipeline.schema.tables import ALL
 
-Row = Mapping[str, Any]
+Row = Mapping[str, Any]  # a row of `commune_status`: cells of several types
+
+
+class Sentence(Protocol):
+    """Gives the sentence of a key, with the row's figures and the given values in its places."""
+
+    def __call__(self, key: str, /, **values: object) -> str:
+        """The sentence."""
 
 
 def plain(name: str) -> str:
@@ -32,24 +38,19 @@ def plain(name: str) -> str:
 
 
 def rows_of(status: pd.DataFrame, commune: str, operator: str | None) -> pd.DataFrame:
-    """The rows of the commune (code or name, accents not needed) and operator asked for. Raises
-    `UserFault`.
+    """The rows of a commune (code, name or part of a name, without accents too) and operator.
+
+    `operator`: None for all. Raises `UserFault` where none or several communes match.
     """
     names = status["commune_name"].map(plain)
     found = status[status["commune_code"].eq(commune) | names.eq(plain(commune))]
-    if found.empty:  # part of a name will do where it is of one commune
+    if found.empty:  # part of a name is enough where only one commune has it
         found = status[names.str.contains(plain(commune), regex=False)]
     communes = found[["commune_code", "commune_name"]].drop_duplicates()
     if len(communes) != 1:
-        listed = (
-            communes
-            if len(communes)
-            else status[["commune_code", "commune_name"]].drop_duplicates()
-        )
-        known = [
-            f"{code} {name}"
-            for code, name in zip(listed["commune_code"], listed["commune_name"], strict=True)
-        ]
+        rows = found if len(communes) else status
+        listed = rows[["commune_code", "commune_name"]].drop_duplicates()
+        known = [f"{code} {name}" for code, name in listed.itertuples(index=False)]
         raise fault("which_commune", found=commune, expected=known)
     if operator is None:
         return found
@@ -62,14 +63,13 @@ def rows_of(status: pd.DataFrame, commune: str, operator: str | None) -> pd.Data
 def explanation(
     row: Row, settings: Mapping[str, Any], gap_ids: list[str], lang: texts.Lang
 ) -> list[str]:
-    """Sentences on one row of `commune_status`: verdict, data, figures, why, flags, what would
-    decide it.
+    """Sentences on one row: verdict, data, figures, reasons, flags, what would decide it.
 
-    `settings`: the run's, as its manifest has them. `gap_ids`: the unit's gap areas.
+    `settings`: the run's, as in its manifest. `gap_ids`: the unit's gap areas.
     """
     rules, target = settings["evidence"], settings["target"]["download_mbps"]
     least = settings["privacy"]["min_devices"]
-    say = _speaker(row, lang)
+    say = _sentences_of(row, lang)
     verdict = texts.word(row["status"], lang)
     if row["status"] == "meets_target":
         verdict = texts.word(f"meets_{row['evidence']}", lang)
@@ -103,9 +103,9 @@ def explanation(
 
 
 def _reasons(
-    row: Row, rules: Mapping[str, Any], target: float, say: Any, lang: texts.Lang
+    row: Row, rules: Mapping[str, Any], target: float, say: Sentence, lang: texts.Lang
 ) -> list[str]:
-    """Which gate was passed or failed, with its figure and what is asked."""
+    """Which gates were passed or failed, each with its figure and its threshold."""
     if row["status"] == "no_data":
         return [say("explain_no_data", reason=texts.word(row["no_data_reason"], lang))]
     gates = [gate for gate in row["failed_gates"].split(";") if gate]
@@ -114,10 +114,10 @@ def _reasons(
     figures = {
         "min_devices": "device_count", "min_samples": "sample_count", "min_dates": "date_count",
         "confirmed_min_devices": "device_count", "confirmed_min_samples": "sample_count",
-        "confirmed_min_dates": "date_count", "min_hours_apart": "slow_hours_apart", "leave_one_out": "worst_hi_mbps",
-        "posterior": "gap_probability",
+        "confirmed_min_dates": "date_count", "min_hours_apart": "slow_hours_apart",
+        "leave_one_out": "worst_hi_mbps", "posterior": "gap_probability",
     }  # fmt: skip
-    below = pd.notna(row["mean_mbps"]) and row["mean_mbps"] < target
+    below = bool(pd.notna(row["mean_mbps"]) and row["mean_mbps"] < target)
     figures |= {
         "interval": "hi_mbps" if below else "lo_mbps",
         "q_value": "q_gap" if below else "q_meets",
@@ -126,51 +126,34 @@ def _reasons(
     for gate in gates:
         value = row[figures[gate]] if gate in figures else None
         known = value is None or pd.notna(value)
-        failed.append(
-            say(
-                f"gate_{gate}" if known else "gate_unknown",
-                found=value,
-                asked=asked.get(gate),
-                gate=gate,
-            )
-        )
+        key = f"gate_{gate}" if known else "gate_unknown"
+        failed.append(say(key, found=value, asked=asked.get(gate), gate=gate))
     if row["evidence_basis"] == "borrowed" and row["status"] == "confirmed_gap":
         chance = _percent(row["borrowed_gap_probability"])
-        return [
-            say(
-                "explain_borrowed",
-                chance=chance,
-                rate=_percent(rules["borrowed_false_discovery_rate"]),
-            ),
-            *failed,
-        ]
+        rate = _percent(rules["borrowed_false_discovery_rate"])
+        return [say("explain_borrowed", chance=chance, rate=rate), *failed]
     lines = [say("explain_open")] if row["status"] == "borderline" else []
     if row["evidence"] == "confirmed":
         return [*lines, say("explain_passed")]
     return [*lines, say("explain_failed_gates"), *failed] if failed else lines
 
 
-def _what_decides(row: Row, rules: Mapping[str, Any], say: Any) -> str:
+def _what_decides(row: Row, rules: Mapping[str, Any], say: Sentence) -> str:
+    """How many further devices would decide, or why more devices would not."""
     if pd.notna(row["devices_to_decide"]):
-        return str(say("explain_decide", count=int(row["devices_to_decide"])))
+        return say("explain_decide", count=int(row["devices_to_decide"]))
     if pd.notna(row["devices_to_decide_reason"]):
-        return str(say(f"explain_{row['devices_to_decide_reason']}"))
-    return str(
-        say(
-            "explain_at_least",
-            count=max(0, int(rules["confirmed_min_devices"] - row["device_count"])),
-        )
-    )
+        return say(f"explain_{row['devices_to_decide_reason']}")
+    missing = int(rules["confirmed_min_devices"] - row["device_count"])
+    return say("explain_at_least", count=max(0, missing))
 
 
 def _percent(share: float) -> float:
     return math.floor(1000 * float(share) + 0.5) / 10
 
 
-def _speaker(row: Row, lang: texts.Lang) -> Any:
-    """say(key, **values): a sentence of the log's texts with the row's figures and the given ones,
-    rounded for people.
-    """
+def _sentences_of(row: Row, lang: texts.Lang) -> Sentence:
+    """Sentences with the row's figures and the given values, rounded for people."""
 
     def shown(value: object) -> object:
         if not isinstance(value, float) or pd.isna(value):
@@ -180,9 +163,8 @@ def _speaker(row: Row, lang: texts.Lang) -> Any:
             return round(value)
         return texts.short_number(float(f"{value:.2g}"), lang) if 0 < value < 0.1 else value
 
-    def say(key: str, **values: object) -> str:
-        return texts.line(
-            key, lang, **{name: shown(value) for name, value in {**row, **values}.items()}
-        )
+    def say(key: str, /, **values: object) -> str:
+        figures = {name: shown(value) for name, value in {**row, **values}.items()}
+        return texts.line(key, lang, **figures)
 
     return say

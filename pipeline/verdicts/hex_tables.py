@@ -1,4 +1,4 @@
-"""Devices by cell → `hex_status`: adaptive hexes, and coarser ones for a map that has too many.
+"""Devices by cell → `hex_status`: adaptive hexes, and coarser ones where a map would have too many.
 
 Does not belong here: H3 itself (`hexgrid/`), whether a hex is weak (`weak_hexes.py`).
 """
@@ -29,7 +29,7 @@ def hex_figures(
 ) -> pd.DataFrame:
     """Cells × operators with their figures and `is_weak`; nothing is suppressed yet.
 
-    `resolution`: of all cells; without it cells are adaptive (METHOD §5).
+    `resolution`: of all cells; without it the cells are adaptive (METHOD §5).
     """
     shown = hexes.adaptive_cells(
         evidence.cells,
@@ -40,11 +40,8 @@ def hex_figures(
     if resolution is not None:
         shown = hexes.parents(pd.Series(shown.index, index=shown.index, dtype="str"), resolution)
     figures = hexes.cell_figures(evidence.cells, shown, rules.target_mbps)
-    log_sd = (
-        figures["operator"]
-        .map({name: np.sqrt(prior.sw2) for name, prior in priors.items() if prior})
-        .astype("float64")
-    )
+    spreads = {name: np.sqrt(prior.sw2) for name, prior in priors.items() if prior}
+    log_sd = figures["operator"].map(spreads).astype("float64")
     weak = weak_hexes.is_weak(
         figures["below_count"],
         figures["value_count"],
@@ -101,12 +98,12 @@ def coarser_cells(
     area: AreaPeriod,
     rules: Rules,
 ) -> gpd.GeoDataFrame | None:
-    """`hex_status` with at most `max_map_cells` coarser cells; None where the adaptive are so few.
+    """`hex_status` with at most `max_map_cells` coarser cells; None where adaptive cells fit.
 
-    `published`: the adaptive `hex_status`. A coarse cell less its published finer ones would give
-    away a small group that was suppressed among these: where the suppressed finer cells of an
-    operator hold fewer devices than the privacy gate asks, the coarse cell's row is suppressed too,
-    and its `all` row with it.
+    `published`: the adaptive `hex_status`. The difference between a coarse cell and its published
+    finer cells would reveal a small group that was suppressed there. So where an operator's
+    suppressed finer cells have fewer devices than the privacy gate asks, the coarse cell's row is
+    suppressed too, and its `all` row with it.
     """
     least = rules.shown_min_devices
     if published["hex_id"].nunique() <= rules.max_map_cells:
@@ -116,13 +113,10 @@ def coarser_cells(
     while resolution > 0 and hexes.parents(fine, resolution).nunique() > rules.max_map_cells:
         resolution -= 1
     figures = hex_figures(evidence, priors, rules, resolution)
-    few = published.loc[published["device_count"] < least, ["hex_id", "operator", "device_count"]]
-    few = few[hexes.resolutions(few["hex_id"]) > resolution]
-    hidden = (
-        few.assign(hex_id=hexes.parents(few["hex_id"], resolution))
-        .groupby(["hex_id", "operator"])
-        .sum()
-    )
+    small = published.loc[published["device_count"] < least, ["hex_id", "operator", "device_count"]]
+    small = small[hexes.resolutions(small["hex_id"]) > resolution]
+    small = small.assign(hex_id=hexes.parents(small["hex_id"], resolution))
+    hidden = small.groupby(["hex_id", "operator"]).sum()
     row = pd.MultiIndex.from_frame(figures[["hex_id", "operator"]])
     count = pd.Series(hidden["device_count"].reindex(row).to_numpy(), index=figures.index)
     at_risk = count.gt(0) & count.lt(least)

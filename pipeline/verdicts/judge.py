@@ -1,7 +1,6 @@
-"""The status rule, alone: a decision table (METHOD §4). It reads figures and gates, and computes
-nothing else.
+"""The status rule as a decision table (METHOD §4): figures and gates → status.
 
-Does not belong here: statistics, priorities, anything with a file.
+Does not belong here: statistics, priorities, files.
 """
 
 from __future__ import annotations
@@ -14,8 +13,9 @@ from pipeline.schema.tables import ALL
 
 
 def passes_first_gate(rows: pd.DataFrame, gates: Gates) -> pd.Series:
-    """E1: enough devices, samples and dates to say anything. Tiles carry no dates: `is_tiles`
-    waives that gate.
+    """E1: enough devices, samples and dates for any verdict.
+
+    Tiles have no dates: `is_tiles` waives that gate.
     """
     return (
         (rows["m"] >= gates.min_devices)
@@ -24,8 +24,7 @@ def passes_first_gate(rows: pd.DataFrame, gates: Gates) -> pd.Series:
     )
 
 
-# What stands between a row and a confirmed verdict by its own devices, in the order in which it is
-# asked.
+# gates before a verdict confirmed by a row's own devices, in the order in which they are listed
 SIZE_GATES = ("min_devices", "min_samples", "min_dates")
 CONFIRMING_SIZES = ("confirmed_min_devices", "confirmed_min_samples", "confirmed_min_dates")
 GAP_GATES = (
@@ -40,9 +39,7 @@ PASS_GATES = (*CONFIRMING_SIZES, "interval", "q_value", "posterior", "device_ids
 
 
 def gates_passed(rows: pd.DataFrame, target: float, gates: Gates) -> pd.DataFrame:
-    """By row, whether each gate of METHOD §4 is passed on the side of the target on which the row's
-    mean lies.
-    """
+    """Whether each row passes each gate of METHOD §4, on its mean's side of the target."""
     below = rows["mean_mbps"] < target
     tiles = rows["is_tiles"]
     posterior = rows["gap_probability"].where(rows["has_spread_between"])
@@ -69,7 +66,7 @@ def gates_passed(rows: pd.DataFrame, target: float, gates: Gates) -> pd.DataFram
 def failed_gates(rows: pd.DataFrame, passed: pd.DataFrame, target: float) -> pd.Series:
     """`;`-separated gates that keep each row from a confirmed verdict by its own devices.
 
-    A row that fails E1 names only that: until then its other figures say nothing, and may not be
+    A row that fails E1 lists only these gates: its other figures mean nothing yet, and may not be
     published.
     """
     first = passed[list(SIZE_GATES)].all(axis=1)
@@ -85,12 +82,11 @@ def failed_gates(rows: pd.DataFrame, passed: pd.DataFrame, target: float) -> pd.
 
 
 def may_borrow(rows: pd.DataFrame, target: float, gates: Gates) -> pd.Series:
-    """Rows whose own devices already point to a gap and which only lack their number: others' tests
-    may speak for them.
+    """Rows that may borrow: their own devices point to a gap, and only their number is too small.
 
-    Own evidence asked for: E1, three dates, slow at times of day apart, mean below the target,
-    device ids, and a one-sided p-value of at most `borrowed_max_p` (docs/decisions/0002: it keeps
-    the false ones within 5 % where every true mean lies within 35–45 Mbit/s).
+    Own evidence needed: E1, three dates, slow at times of day apart, mean below the target, device
+    ids, and a one-sided p-value of at most `borrowed_max_p` (docs/decisions/0002: it keeps false
+    gaps within 5 % where every true mean lies within 35–45 Mbit/s).
     """
     passed = gates_passed(rows, target, gates)
     own = passed[[*SIZE_GATES, "confirmed_min_dates", "min_hours_apart", "device_ids"]].all(axis=1)
@@ -103,14 +99,13 @@ def may_borrow(rows: pd.DataFrame, target: float, gates: Gates) -> pd.Series:
 
 
 def assign_status(rows: pd.DataFrame, target: float, gates: Gates) -> pd.DataFrame:
-    """Rows of figures → `status`, `evidence`, `evidence_basis`, `failed_gates`, tried in METHOD
-    §4's order.
+    """`status`, `evidence`, `evidence_basis` and `failed_gates` of each row, in METHOD §4's order.
 
     Needs: m, sample_count, date_count, test_count, is_tiles, is_capped (no device ids, or tiles: at
     best probable), mean_mbps, lo_mbps, hi_mbps, worst_hi_mbps, q_gap, q_meets, gap_probability,
     has_spread_between, slow_hours_apart, is_borrowed_gap (a row that `may_borrow` and that the
-    crossed model selects). A posterior that is empty or rests on tau² = 0 carries no verdict;
-    direct evidence then still does.
+    crossed model selects). No verdict rests on a posterior that is empty or has tau² = 0; direct
+    evidence still counts then.
     """
     passed = gates_passed(rows, target, gates)
     first = passed[list(SIZE_GATES)].all(axis=1)
@@ -155,7 +150,7 @@ def assign_status(rows: pd.DataFrame, target: float, gates: Gates) -> pd.DataFra
 
 
 def no_data_reason(rows: pd.DataFrame) -> pd.Series:
-    """Why a row without a valid test has none: failed tests, only 5G, only 3G/2G, or nobody tested."""
+    """Why a row has no valid test: only failed, 5G or 3G/2G tests, or none; empty where it has."""
     empty = rows["test_count"] == 0
     reason = np.select(
         [
@@ -200,12 +195,12 @@ def flags(rows: pd.DataFrame, target: float, gates: Gates) -> pd.Series:
 
 
 def summarise(status: pd.DataFrame) -> pd.DataFrame:
-    """`commune_status` + `counts_here` (a device in the commune within 12 months) → `gap_class` and
-    operator lists by commune.
+    """`gap_class` and lists of operators by commune.
 
+    `status`: `commune_status` with `counts_here` (a device in the commune within 12 months).
     insufficient_evidence is unknown; borderline is neither gap nor meets. Without named operators
-    (tiles) the pooled row
-    speaks: a pooled gap means that at least one operator fails and leaves the rest unknown.
+    (tiles) the pooled row counts: a pooled gap means that at least one operator misses the target,
+    and leaves the others unknown.
     """
     named = status[status["operator"] != ALL]
     pooled_only = named.empty
@@ -216,14 +211,8 @@ def summarise(status: pd.DataFrame) -> pd.DataFrame:
     communes = pd.Index(status["commune_code"].unique(), name="commune_code").sort_values()
 
     def listed(mask: pd.Series) -> pd.Series:
-        return (
-            rows[mask]
-            .groupby("commune_code")["operator"]
-            .agg(";".join)
-            .reindex(communes)
-            .fillna("")
-            .astype("str")
-        )
+        names = rows[mask].groupby("commune_code")["operator"].agg(";".join)
+        return names.reindex(communes).fillna("").astype("str")
 
     def count(mask: pd.Series) -> pd.Series:
         return rows[mask].groupby("commune_code").size().reindex(communes, fill_value=0)
@@ -247,18 +236,17 @@ def summarise(status: pd.DataFrame) -> pd.DataFrame:
 
 
 def everywhere_bounds(rows: pd.DataFrame) -> tuple[float, float]:
-    """Share of communes in which no operator misses the target, as a pair of bounds: never a single
-    percentage (METHOD §4).
+    """(lower, upper) bound of the share of communes in which no operator misses the target.
 
-    Lower: every operator that counts in the commune meets the target for sure. Upper: one minus
-    those in which some operator has a confirmed gap. `rows`: commune_code, operator, status,
-    evidence, counts_here; the `all` rows only where there are no others.
+    Lower: communes where every operator that counts there surely meets the target. Upper: one
+    minus those where some operator has a confirmed gap. Always published as a pair, never as one
+    percentage (METHOD §4). `rows`: commune_code, operator, status, evidence, counts_here; the `all`
+    rows count only where there are no others.
     """
     named = rows[rows["operator"] != ALL]
     rows = rows if named.empty else named
     sure = rows["status"].eq("meets_target") & rows["evidence"].eq("confirmed")
-    good = (sure | ~rows["counts_here"]).groupby(rows["commune_code"]).all() & sure.groupby(
-        rows["commune_code"]
-    ).any()
-    broken = rows["status"].eq("confirmed_gap").groupby(rows["commune_code"]).any()
-    return float(good.mean()), 1 - float(broken.mean())
+    commune = rows["commune_code"]
+    good = (sure | ~rows["counts_here"]).groupby(commune).all() & sure.groupby(commune).any()
+    has_gap = rows["status"].eq("confirmed_gap").groupby(commune).any()
+    return float(good.mean()), 1 - float(has_gap.mean())

@@ -1,6 +1,7 @@
-"""Puts the steps' results together into the declared tables: joins, and nothing that is decided.
+"""The declared tables of communes, joined from the steps' results. Nothing is decided here.
 
-Does not belong here: order (`journey.py`), rules (`judge.py`), formulas (`statistics.py`).
+Does not belong here: the order of steps (`journey.py`), rules (`judge.py`), formulas
+(`statistics.py`).
 """
 
 from __future__ import annotations
@@ -161,8 +162,9 @@ def judged(evidence: Evidence, units: pd.DataFrame, area: AreaPeriod, rules: Rul
 def below_first_gate(
     evidence: Evidence, communes: gpd.GeoDataFrame, gates: Gates
 ) -> list[tuple[str, str]]:
-    """Commune × operator (and `all`) that fail E1 over the window they have: they ask for a longer
-    one (METHOD §2.5).
+    """Commune × operator (and `all`) that fail E1 over their window and need a longer one.
+
+    See METHOD §2.5.
     """
     index = pd.MultiIndex.from_product(
         [communes["commune_code"], [*evidence.operators, ALL]], names=UNIT
@@ -176,21 +178,20 @@ def below_first_gate(
 
 def commune_status(rows: pd.DataFrame, min_devices: int) -> tuple[pd.DataFrame, pd.Series]:
     """(`commune_status` with small groups' figures emptied, what was suppressed by unit)."""
-    few = privacy.is_suppressed(rows, "commune_code", "device_count", min_devices)
-    # an operator's row over a longer window may show its speeds: `all` over the short one must not
-    # give the short one away
+    hidden = privacy.is_suppressed(rows, "commune_code", "device_count", min_devices)
+    # an operator's row over a longer window may show its speeds: `all` over the short window would
+    # reveal the operator's speeds of the short one
     pooled = rows["operator"].eq(ALL)
-    few |= pooled & rows["small_operator_count"].eq(1) & rows["device_count"].gt(0)
-    few_in_month = (
-        privacy.is_suppressed(rows, "commune_code", "month_device_count", min_devices) | few
-    )
-    few_5g = privacy.is_suppressed(rows, "commune_code", "device_count_5g", min_devices)
-    few_5g |= pooled & rows["small_5g_operator_count"].eq(1)
-    shown = privacy.without(privacy.without(rows, few, PRIVATE), few_in_month, ["month_mean_mbps"])
-    shown = privacy.without(shown, few_5g, ["mean_5g_mbps"])
+    hidden |= pooled & rows["small_operator_count"].eq(1) & rows["device_count"].gt(0)
+    hidden_month = privacy.is_suppressed(rows, "commune_code", "month_device_count", min_devices)
+    hidden_5g = privacy.is_suppressed(rows, "commune_code", "device_count_5g", min_devices)
+    hidden_5g |= pooled & rows["small_5g_operator_count"].eq(1)
+    shown = privacy.without(rows, hidden, PRIVATE)
+    shown = privacy.without(shown, hidden_month | hidden, ["month_mean_mbps"])
+    shown = privacy.without(shown, hidden_5g, ["mean_5g_mbps"])
     shown["operator_order"] = shown["operator"].eq(ALL)
     shown = shown.sort_values(["commune_code", "operator_order", "operator"], ignore_index=True)
-    suppressed = pd.Series(few.to_numpy(), index=pd.MultiIndex.from_frame(rows[UNIT]))
+    suppressed = pd.Series(hidden.to_numpy(), index=pd.MultiIndex.from_frame(rows[UNIT]))
     return validated("commune_status", with_declared_dtypes("commune_status", shown)), suppressed
 
 
@@ -206,32 +207,18 @@ def commune_summary(
     pooled = rows[rows["operator"] == ALL].set_index("commune_code")
     hidden = suppressed.xs(ALL, level="operator").reindex(pooled.index)
     least = rules.shown_min_devices
-    # the all-mobile mean less the 4G mean would give away one or two devices of another technology
+    # the all-mobile mean and the 4G mean would reveal one or two devices of another technology
     lone = pooled["other_device_count"].gt(0) & pooled["other_device_count"].lt(least)
-    table = (
-        communes.set_index("commune_code")
-        .join(verdicts)
-        .join(
-            pd.DataFrame(
-                {
-                    "window_months": pooled["window_months"],
-                    "month_test_count": pooled["month_test_count"],
-                    "test_count": pooled["test_count"],
-                    "device_count": pooled["device_count"],
-                    "mean_mbps": pooled["mean_mbps"].where(~hidden),
-                    "all_mobile_mean_mbps": pooled["all_mobile_mean_mbps"].where(
-                        ~hidden & ~lone & pooled["mobile_device_count"].ge(least)
-                    ),
-                }
-            )
-        )
+    is_shown = ~hidden & ~lone & pooled["mobile_device_count"].ge(least)
+    counts = ["window_months", "month_test_count", "test_count", "device_count"]
+    figures = pooled[counts].assign(
+        mean_mbps=pooled["mean_mbps"].where(~hidden),
+        all_mobile_mean_mbps=pooled["all_mobile_mean_mbps"].where(is_shown),
+        meets_300=pooled["month_test_count"].ge(rules.gates.official_test_count),
     )
-    table["meets_300"] = table["month_test_count"].ge(rules.gates.official_test_count)
-    table = (
-        pd.DataFrame(table.reset_index())
-        .assign(period=str(period))
-        .sort_values("commune_code", ignore_index=True)
-    )
+    named = pd.DataFrame(communes).set_index("commune_code").join(verdicts).join(figures)
+    table = named.reset_index().assign(period=str(period))
+    table = table.sort_values("commune_code", ignore_index=True)
     return validated("commune_summary", with_declared_dtypes("commune_summary", table))
 
 
@@ -279,7 +266,7 @@ def results(
 
 
 def warnings(rejects: pd.DataFrame, books: pd.DataFrame) -> list[Fault]:
-    """What a careful colleague would point out about the rows that were set aside."""
+    """Warnings about the rows that were set aside: many duplicates, most outside, none usable."""
     found = []
     counts = rejects["reject_reason"].value_counts()
     within = int(books["read_count"].sum() - counts.get("outside_window", 0))

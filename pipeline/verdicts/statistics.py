@@ -1,7 +1,7 @@
 """Device values → means, envelope intervals, p- and q-values, empirical Bayes (METHOD §3).
-Vectorised over units.
 
-A unit is a commune × operator. Does not belong here: gates and statuses (`judge.py`).
+Vectorised over units; a unit is a commune × operator. Does not belong here: gates and statuses
+(`judge.py`).
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from scipy import special  # not `stats`, whose import alone takes a second
 from pipeline.schema.tables import ALL
 
 UNIT = ["commune_code", "operator"]
-LOW_TAIL_MBPS = 10.0  # the column share_below_10_mbps carries it in its name
+LOW_TAIL_MBPS = 10.0  # as in the name of the column share_below_10_mbps
 Floats = npt.NDArray[np.float64]
 
 
 def describe(devices: pd.DataFrame) -> pd.DataFrame:
-    """`device_values` → one row per unit: m, mean, sd, log_mean, log_var, median, p10,
-    share_below_10, upload, latency.
+    """One row per unit: m, mean, sd, log_mean, log_var, median, p10, upload, latency.
 
-    sd and log_var have the divisor m − 1 and are empty for m = 1. Index `UNIT`.
+    `devices`: `device_values`. sd and log_var have the divisor m − 1 and are empty for m = 1.
+    Index `UNIT`.
     """
     logs = devices.assign(
         log_mbps=np.log(devices["download_mbps"]), below=devices["download_mbps"] < LOW_TAIL_MBPS
@@ -49,8 +49,9 @@ def describe(devices: pd.DataFrame) -> pd.DataFrame:
 
 
 def cox_error(log_var: Floats, m: Floats) -> Floats:
-    """Standard error of ȳ + s_y²/2: √(s_y²/m + s_y⁴/(2(m−1))). Source: Olsson, J. Stat. Educ.
-    13(1), 2005 (modified Cox).
+    """Standard error of ȳ + s_y²/2: √(s_y²/m + s_y⁴/(2(m−1))).
+
+    Source: Olsson, J. Stat. Educ. 13(1), 2005 (modified Cox).
     """
     return np.sqrt(log_var / m + log_var**2 / (2 * (m - 1)))
 
@@ -65,9 +66,8 @@ def envelope(
     >>> round(float(lo[0]), 2), round(float(hi[0]), 2)
     (10.93, 57.77)
     """
-    place, counts = pd.factorize(
-        m
-    )  # a quantile costs more than all the rest, and many rows share few counts
+    # a quantile costs more than all the rest, and many rows have the same count
+    place, counts = pd.factorize(m)
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
         quantile = special.stdtrit(counts - 1, (1 + confidence) / 2)[place]
         half = quantile * sd / np.sqrt(m)
@@ -82,8 +82,7 @@ def p_values(
 ) -> tuple[Floats, Floats]:
     """(p_gap, p_meets): the larger of the t and Cox one-sided p-values of mean ≥ T and of mean ≤ T.
 
-    NaN for m < 2; 1 and 1 where the devices show no spread, since then there is nothing to test
-    with.
+    NaN for m < 2. 1 and 1 where the devices show no spread: nothing can be tested then.
     """
     with np.errstate(invalid="ignore", divide="ignore"):
         t_score = (mean - target) / (sd / np.sqrt(m))
@@ -98,9 +97,7 @@ def p_values(
 
 
 def worst_without_one(devices: pd.DataFrame, confidence: float) -> pd.Series:
-    """By unit: the highest upper envelope limit after dropping any one device; NaN for m < 3. Index
-    `UNIT`.
-    """
+    """The highest upper envelope limit after dropping any one device, by unit; NaN for m < 3."""
     x = devices["download_mbps"].to_numpy()
     sums = devices.assign(x=x, y=np.log(x), xx=x**2, yy=np.log(x) ** 2).groupby(UNIT)
     total = sums[["x", "y", "xx", "yy"]].transform("sum")
@@ -113,19 +110,10 @@ def worst_without_one(devices: pd.DataFrame, confidence: float) -> pd.Series:
     with np.errstate(invalid="ignore", divide="ignore"):
         var = (spread["dxx"].to_numpy() - dx**2 * m / left) / (left - 1)
         log_var = (spread["dyy"].to_numpy() - dy**2 * m / left) / (left - 1)
-        _, hi = envelope(
-            mean - dx / left,
-            np.sqrt(np.maximum(var, 0)),
-            log_mean - dy / left,
-            np.maximum(log_var, 0),
-            left,
-            confidence,
-        )
-    return (
-        pd.Series(np.where(m >= 3, hi, np.nan), index=devices.index)
-        .groupby([devices[k] for k in UNIT])
-        .max()
-    )
+        sd, log_var = np.sqrt(np.maximum(var, 0)), np.maximum(log_var, 0)
+        _, hi = envelope(mean - dx / left, sd, log_mean - dy / left, log_var, left, confidence)
+    limits = pd.Series(np.where(m >= 3, hi, np.nan), index=devices.index)
+    return limits.groupby([devices[key] for key in UNIT]).max()
 
 
 def q_values(p: pd.Series, passes: pd.Series) -> pd.Series:
@@ -148,21 +136,19 @@ def q_values(p: pd.Series, passes: pd.Series) -> pd.Series:
 
 @dataclass(frozen=True)
 class Prior:
-    """How communes' log means spread: mean `mu` with variance `var_mu`, variance `tau2` between,
-    `sw2` within.
-    """
+    """How communes' log means spread."""
 
-    mu: float
-    tau2: float
-    sw2: float
-    var_mu: float
+    mu: float  # their mean
+    tau2: float  # variance between communes
+    sw2: float  # variance within a commune
+    var_mu: float  # variance of mu
 
 
 def fit_prior(m: Floats, log_mean: Floats, log_var: Floats, min_units: int) -> Prior | None:
-    """DerSimonian–Laird on units with m ≥ 2; None where fewer than `min_units`, or where they show
-    no spread.
+    """The DerSimonian–Laird prior of units with m ≥ 2.
 
-    Source: DerSimonian & Laird, Controlled Clinical Trials 7, 1986.
+    None where these are fewer than `min_units`, or show no spread. Source: DerSimonian & Laird,
+    Controlled Clinical Trials 7, 1986.
     """
     known = m >= 2
     m, log_mean, log_var = m[known], log_mean[known], log_var[known]
@@ -182,8 +168,9 @@ def fit_prior(m: Floats, log_mean: Floats, log_var: Floats, min_units: int) -> P
 
 
 def fit_priors(units: pd.DataFrame, min_units: int) -> dict[str, Prior | None]:
-    """A prior per operator; where it has too few communes, one pooled over the named operators.
-    `all` stands by itself.
+    """A prior per operator; where it has too few communes, the one pooled over named operators.
+
+    `all` has its own prior or none.
     """
 
     def fit(rows: pd.DataFrame) -> Prior | None:
@@ -204,8 +191,9 @@ def fit_priors(units: pd.DataFrame, min_units: int) -> dict[str, Prior | None]:
 def posterior(
     m: Floats, log_mean: Floats, prior: Prior, target: float
 ) -> tuple[Floats, Floats, Floats]:
-    """(eb_mean Mbit/s, P(mean < target), information) of units with m devices and mean log speed
-    `log_mean`.
+    """(eb_mean Mbit/s, P(mean < target), information) of units.
+
+    `m`: devices of each unit. `log_mean`: means of their log speeds.
     """
     shrink = prior.tau2 / (prior.tau2 + prior.sw2 / m)
     theta = shrink * log_mean + (1 - shrink) * prior.mu
@@ -219,12 +207,11 @@ def posterior(
 def estimate(
     devices: pd.DataFrame, *, target: float, confidence: float, min_units: int
 ) -> tuple[pd.DataFrame, dict[str, Prior | None]]:
-    """`device_values` → every figure of METHOD §3 but the q-values, by unit; and the priors by
-    operator.
+    """(every figure of METHOD §3 but the q-values by unit, priors by operator).
 
-    Columns: those of `describe`, lo_mbps, hi_mbps, p_gap, p_meets, worst_hi_mbps (leave-one-out),
-    eb_mean_mbps, gap_probability, information, has_spread_between (tau² > 0: only then may a
-    probable status rest on the posterior).
+    `devices`: `device_values`. Columns: those of `describe`, lo_mbps, hi_mbps, p_gap, p_meets,
+    worst_hi_mbps (leave-one-out), eb_mean_mbps, gap_probability, information, has_spread_between
+    (tau² > 0: only then may a probable status rest on the posterior).
     """
     units = describe(devices)
     mean, sd, log_mean, log_var, m = (
@@ -246,10 +233,8 @@ def estimate(
             units.loc[rows, "m"].to_numpy(), units.loc[rows, "log_mean"].to_numpy(), prior, target
         )
         units.loc[rows, "eb_mean_mbps"], units.loc[rows, "gap_probability"] = mean, gap
-        units.loc[rows, "information"], units.loc[rows, "has_spread_between"] = (
-            information,
-            prior.tau2 > 0,
-        )
+        units.loc[rows, "information"] = information
+        units.loc[rows, "has_spread_between"] = prior.tau2 > 0
     return units, priors
 
 
@@ -262,22 +247,19 @@ def devices_to_decide(
     least: int,
     most: int,
 ) -> pd.DataFrame:
-    """Further devices until the envelope excludes the target, the present mean and spread held
-    fixed (METHOD §3).
+    """Further devices until the envelope excludes the target (METHOD §3).
 
-    Columns devices_to_decide, devices_to_decide_reason (`near_target`, or `skew` where the mean and
-    the Cox mean lie on different sides of the target). Units with fewer than 5 devices take their
-    operator's pooled spread. Empty without one.
+    The present mean and spread stay fixed. Columns devices_to_decide, devices_to_decide_reason
+    (`near_target`, or `skew` where the mean and the Cox mean lie on different sides of the target).
+    Units with fewer than 5 devices take their operator's pooled spread. Empty without one.
+    `least`, `most`: bounds of the devices in all.
     """
-    sw2 = (
-        units.index.get_level_values("operator")
-        .map(lambda o: p.sw2 if (p := priors.get(o)) else np.nan)
-        .to_numpy(dtype="float64")
-    )
+    pooled = {name: prior.sw2 for name, prior in priors.items() if prior}
+    sw2 = units.index.get_level_values("operator").map(pooled).to_numpy(dtype="float64")
     m, mean, log_mean = (units[c].to_numpy() for c in ("m", "mean_mbps", "log_mean"))
-    few = m < 5
-    log_var = np.where(few, sw2, units["log_var"].to_numpy())
-    sd = np.where(few, mean * np.sqrt(np.expm1(sw2)), units["sd_mbps"].to_numpy())
+    is_small = m < 5
+    log_var = np.where(is_small, sw2, units["log_var"].to_numpy())
+    sd = np.where(is_small, mean * np.sqrt(np.expm1(sw2)), units["sd_mbps"].to_numpy())
 
     def excluded(total: Floats) -> npt.NDArray[np.bool_]:
         lo, hi = envelope(mean, sd, log_mean, log_var, total, confidence)
@@ -300,16 +282,15 @@ def devices_to_decide(
 
 
 def smallest(holds: Callable[[Floats], npt.NDArray[np.bool_]], low: Floats, high: Floats) -> Floats:
-    """The smallest whole number in [low, high] from which on `holds` is true, by bisection; NaN
-    where it never is.
+    """The smallest whole numbers in [low, high] from which on `holds` is true, by bisection.
+
+    NaN where it never is.
     """
     bottom, top = low.copy(), np.maximum(low, high)
     reachable = holds(top)
     while (bottom < top).any():
         middle = np.floor((bottom + top) / 2)
         true = holds(middle)
-        bottom, top = (
-            np.where(true, bottom, np.minimum(middle + 1, top)),
-            np.where(true, middle, top),
-        )
+        bottom = np.where(true, bottom, np.minimum(middle + 1, top))
+        top = np.where(true, middle, top)
     return np.where(reachable, top, np.nan)

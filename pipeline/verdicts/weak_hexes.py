@@ -1,5 +1,4 @@
-"""Whether an operator's devices in a hex are below the target more often than chance explains
-(METHOD §5).
+"""Hexes where more devices are below the target than chance explains (METHOD §5).
 
 Does not belong here: contiguous areas of weak hexes (`actions/gaps.py`), H3 itself (`hexgrid/`).
 """
@@ -7,8 +6,11 @@ Does not belong here: contiguous areas of weak hexes (`actions/gaps.py`), H3 its
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from scipy import special
+
+Floats = npt.NDArray[np.float64]
 
 
 def is_weak(
@@ -19,8 +21,7 @@ def is_weak(
     min_devices: int,
     significance: float,
 ) -> pd.Series:
-    """Whether k of n devices below the target are more than a cell that averages exactly the target
-    would show.
+    """Whether k of n devices below the target are more than a cell that just meets it would show.
 
     With log-normal speeds a device of such a cell is below its mean with probability p0 = Φ(sw/2).
     Weak: n ≥ `min_devices` and k ≥ k*(n), the smallest k with P(Bin(n, p0) ≥ k) ≤ `significance`.
@@ -32,8 +33,8 @@ def is_weak(
     return (device_count >= min_devices) & (below_count >= k_star)
 
 
-def least_weak_count(n: np.ndarray, log_sd: np.ndarray, significance: float) -> np.ndarray:
-    """k*(n); infinite where no k will do.
+def least_weak_count(n: Floats, log_sd: Floats, significance: float) -> Floats:
+    """k*(n); infinite where no k is enough.
 
     >>> least_weak_count(np.array([8.0, 10, 20, 100]), np.full(4, 0.8), 0.05).tolist()
     [8.0, 10.0, 17.0, 74.0]
