@@ -234,8 +234,16 @@ def cell_figures(devices: pd.DataFrame, shown: pd.Series, target_mbps: float) ->
 
 
 def _mean(total: str, count: str) -> pl.Expr:
-    """In 1 / FINE of the unit, whole; null where nothing was counted."""
-    return pl.when(c(count) > 0).then((c(total) / c(count)).round().cast(pl.Int64))
+    """In 1 / FINE of the unit, to ten decimals; null where nothing was counted.
+
+    Samples are rounded to 1 / FINE: thirds that make 39.99999999999 are 40 again.
+    """
+    return pl.when(c(count) > 0).then((c(total) / c(count) / 10).round().cast(pl.Int64) * 10)
+
+
+def _in_units(total: pl.Expr) -> pl.Expr:
+    """The unit's figure of one in 1 / FINE, to ten decimals."""
+    return (total / FINE).round(10)
 
 
 def _figures(votes: pl.LazyFrame, target_mbps: float) -> pl.LazyFrame:
@@ -249,8 +257,9 @@ def _figures(votes: pl.LazyFrame, target_mbps: float) -> pl.LazyFrame:
     devices = once.group_by("cell", "operator").agg(device_count=c("weight").sum())
     figures = votes.group_by("cell", "operator").agg(
         c("test_count").sum(), value_count=pl.len().cast(pl.Int64), below_count=below.sum().cast(pl.Int64),
-        mean_mbps=c("value").sum() / pl.len() / FINE, median_mbps=c("value").median() / FINE,
-        upload_mean_mbps=c("upload").mean() / FINE, latency_median_ms=c("latency").median() / FINE,
+        mean_mbps=_in_units(c("value").sum() / pl.len()), median_mbps=_in_units(c("value").median()),
+        upload_mean_mbps=_in_units(c("upload").mean()),
+        latency_median_ms=_in_units(c("latency").median()),
         share_devices_below_target=below.sum() / pl.len(),
     )  # fmt: skip
     return figures.join(devices, on=["cell", "operator"]).select(

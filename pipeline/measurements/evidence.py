@@ -169,7 +169,8 @@ def mean_of(table: pl.DataFrame, total: str, count: str | None = None) -> npt.ND
     if count is not None:
         counts = table[count].to_numpy()
         sums = np.divide(sums, counts, out=np.full(len(sums), np.nan), where=counts > 0)
-    return np.asarray(sums / FINE)
+    # samples are rounded to 1 / FINE: thirds that make 39.99999999999 are 40 again
+    return np.asarray(np.round(sums / FINE, 10))
 
 
 def _device_values(values: pl.DataFrame, names: Names) -> pd.DataFrame:
