@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 from pipeline import __version__
 from pipeline.config.settings import Settings
+from pipeline.publish.rules_hash import rules_sha256
 
 if TYPE_CHECKING:
     from pipeline.config.run_context import Timer
@@ -25,23 +26,6 @@ if TYPE_CHECKING:
 
 PACKAGES = ("geopandas", "shapely", "h3", "folium", "pyproj", "pandas", "numpy", "scipy", "pyarrow", "pydantic", "pandera",
             "django-js-lib-leaflet", "exactextract", "rasterio")  # fmt: skip
-# the rooms that decide: where their text differs, a verdict may differ by rule
-RULES = (
-    "verdicts/result_tables",
-    "verdicts/borrowing",
-    "measurements/prepare",
-    "measurements/samples",
-    "measurements/devices",
-    "measurements/counts",
-    "measurements/evidence",
-    "actions/gaps",
-    "hexgrid/hexes",
-    "verdicts/judge",
-    "measurements/locate",
-    "schema/privacy",
-    "measurements/tile_values",
-    "verdicts/statistics",
-)
 TIMES = (
     "started_at",
     "finished_at",
@@ -109,17 +93,7 @@ def _as_json(value: Any) -> Any:
 
 def versions_of_rules() -> dict[str, str]:
     """What tells two versions' verdicts apart: `lomsong`, `rules_sha256`."""
-    return {"lomsong": __version__, "rules_sha256": _rules_sha256()}
-
-
-def _rules_sha256() -> str:
-    """One hash of the deciding rooms' texts: tells two versions apart even where their numbers are
-    equal.
-    """
-    folder = Path(__file__).resolve().parents[1]
-    return hashlib.sha256(
-        "".join(_sha256(folder / f"{room}.py") for room in RULES).encode()
-    ).hexdigest()
+    return {"lomsong": __version__, "rules_sha256": rules_sha256()}
 
 
 def _version(package: str) -> str:
