@@ -1,7 +1,7 @@
-"""`lomsong`: the only room that prints, draws progress bars and sets exit codes.
+"""The command `lomsong`: options, printed results and exit codes.
 
-Exit 0: done. Exit 2: the user's to mend, one line per fault. Exit 1: ours, with a traceback.
-Heavy rooms are imported inside the commands, so that `--help` answers at once.
+Exit 0: done. Exit 2: faults that the user can fix, one line each. Exit 1: an error of this program,
+with a traceback. Large modules are imported inside the commands, so that `--help` is fast.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from pipeline.config.settings import Settings
     from pipeline.sources.deliveries import Headings
 
-# what a system refuses for reasons that its user can mend
-THEIRS = (
+# errors of the system that the user can fix
+USER_ERRNOS = (
     errno.EACCES,
     errno.EPERM,
     errno.ENOSPC,
@@ -78,7 +78,7 @@ PeriodText = Annotated[
 ]
 Measurements = Annotated[
     list[str] | None,
-    typer.Option("--measurements", help="Files, folders or globs of speed tests; more may follow."),
+    typer.Option("--measurements", help="File, folder or glob of speed tests; may be repeated."),
 ]
 More = Annotated[
     list[str] | None, typer.Argument(help="More measurement files.", show_default=False)
@@ -92,10 +92,10 @@ BoundaryFile = Annotated[
 ]
 PopulationFile = Annotated[
     Path | None,
-    typer.Option("--population", help="People: GeoTIFF, or CSV commune_code,population."),
+    typer.Option("--population", help="Population: GeoTIFF, or CSV commune_code,population."),
 ]
 OutFolder = Annotated[
-    Path, typer.Option("--out", help="Folder for outputs; the period's own folder is made inside.")
+    Path, typer.Option("--out", help="Folder for outputs; each period gets a folder in it.")
 ]
 LangName = Annotated[
     str | None,
@@ -107,8 +107,7 @@ LangName = Annotated[
     ),
 ]
 EngineName = Annotated[
-    str,
-    typer.Option("--engine", help="Where rows are read and added up: local (all cores) or dask."),
+    str, typer.Option("--engine", help="Where rows are processed: local (all cores) or dask.")
 ]
 SchedulerAddress = Annotated[
     str | None,
@@ -123,17 +122,18 @@ Parts = Annotated[
 
 @app.callback(invoke_without_command=True)
 def _root(
-    version: Annotated[
+    version: Annotated[  # noqa: FBT002 - an option is a flag
         bool, typer.Option("--version", help="Print the version and stop.", is_eager=True)
     ] = False,
 ) -> None:
+    """Print the version where it is asked for."""
     if version:
         typer.echo(f"lomsong {__version__}")
         raise typer.Exit
 
 
 @app.command(epilog="Example: [bold]lomsong run --settings settings.toml --period 2026-10[/bold]")
-def run(
+def run(  # noqa: PLR0913, PLR0917 - options of a command
     settings: SettingsFile = None,
     period: PeriodText = None,
     measurements: Measurements = None,
@@ -147,12 +147,12 @@ def run(
     lang: LangName = None,
     publish: Parts = "tables,map,gis,report",
 ) -> None:
-    """The whole job: tests and boundaries in; map, tables and manifest out.
+    """Run the whole job: speed tests and boundaries in; map, tables, GIS files and report out.
 
     Cả tháng trong một lệnh: đọc, làm sạch, kết luận, xuất bản đồ và bảng ưu tiên vào OUT/KỲ/.
     """
     language = _language(settings, lang)
-    with _letters(language):
+    with _user_faults_shown(language):
         chosen = _settings(settings, measurements, more, format, boundaries, population, lang)
         parts = _parts(publish, engine)
         from pipeline import journey
@@ -180,9 +180,10 @@ def run(
 
 
 @app.command(
-    epilog="Example: [bold]lomsong check --measurements export.xlsx --boundaries communes.gpkg[/bold]"
+    epilog="Example: [bold]lomsong check --measurements export.xlsx "
+    "--boundaries communes.gpkg[/bold]"
 )
-def check(
+def check(  # noqa: PLR0913, PLR0917 - options of a command
     settings: SettingsFile = None,
     period: PeriodText = None,
     measurements: Measurements = None,
@@ -190,77 +191,72 @@ def check(
     format: FormatName = None,  # noqa: A002
     boundaries: BoundaryFile = None,
     population: PopulationFile = None,
-    out: OutFolder = Path("outputs"),
+    out: OutFolder = Path("outputs"),  # noqa: ARG001 - the command line of `run` works here too
     engine: EngineName = "local",
     lang: LangName = None,
     publish: Parts = "tables,map,gis,report",
 ) -> None:
-    """Examine inputs and settings, compute nothing, list every fault; on unknown headings print
-    guesses and settings lines.
+    """Check settings and inputs and list every fault, without results.
 
-    Kiểm tra đầu vào và cài đặt, không tính gì; gặp tiêu đề lạ thì in cách hiểu và các dòng cài đặt
-    cần dán.
+    For unknown headings it prints guesses and the settings lines to paste.
+
+    Kiểm tra cài đặt và dữ liệu đầu vào, không tính kết quả; gặp tiêu đề lạ thì in cách hiểu và các
+    dòng cài đặt cần dán.
     """
     language = _language(settings, lang)
-    with _letters(language):
+    with _user_faults_shown(language):
         chosen = _settings(settings, measurements, more, format, boundaries, population, lang)
         _parts(publish, engine)
         from pipeline import journey
-        from pipeline.config.settings import read_settings
-        from pipeline.sources import deliveries
-        from pipeline.sources import inputs as doors
+        from pipeline.sources import inputs
 
-        named = read_settings(_settings_file(settings)).sources
-        for file, reading in deliveries.headings(chosen):
-            # a source that only the options name needs its section too
-            source = chosen.sources[reading.source]
-            section = [
-                f"[sources.{reading.source}]",
-                f"path = {json.dumps(source.path)}",
-                f'format = "{source.format}"',
-            ]
-            typer.echo(
-                "\n".join(
-                    _heading_lines(
-                        file, reading, [] if reading.source in named else section, language
-                    )
-                )
-            )
+        _print_headings(chosen, settings, language)
         with progress_shown(language) as (log, progress):
             read = journey.read(chosen, progress)
-            when = doors.chosen_period(read, chosen, None if period == "all" else period)
-            area, vintage = (
-                read.communes["area_km2"].sum(),
-                read.communes["boundary_vintage"].iloc[0],
-            )
-            log("boundaries", count=len(read.communes), area=round(float(area)), vintage=vintage)
+            when = inputs.chosen_period(read, chosen, None if period == "all" else period)
+            area = round(float(read.communes["area_km2"].sum()))
+            vintage = read.communes["boundary_vintage"].iloc[0]
+            log("boundaries", count=len(read.communes), area=area, vintage=vintage)
             for item in read.read:
                 log("file", name=item.name, role=item.role, count=item.row_count)
-            log("held", periods=doors.periods_in(read, chosen))
-            window = doors.evidence_window(read, chosen, when)
+            log("held", periods=inputs.periods_in(read, chosen))
+            window = inputs.evidence_window(read, chosen, when)
             log("period", period=str(when), window=f"{window[0]} – {window[-1]}")
-            for warning in (*read.warnings, *doors.period_warnings(read, chosen, when, window)):
+            for warning in (*read.warnings, *inputs.period_warnings(read, chosen, when, window)):
                 log("warning", fault=warning)
         typer.echo(texts.line("check_ok", language))
 
 
+def _print_headings(chosen: Settings, settings: Path | None, lang: texts.Lang) -> None:
+    """Print how each file's headings are read, and settings lines for those that are not."""
+    from pipeline.config.settings import read_settings
+    from pipeline.sources import deliveries
+
+    named = read_settings(_settings_file(settings)).sources
+    for file, reading in deliveries.headings(chosen):
+        section = []
+        if reading.source not in named:  # a source from the options needs its section too
+            source = chosen.sources[reading.source]
+            path, form = json.dumps(source.path), json.dumps(source.format)
+            section = [f"[sources.{reading.source}]", f"path = {path}", f"format = {form}"]
+        typer.echo("\n".join(_heading_lines(file, reading, section, lang)))
+
+
 def _heading_lines(name: str, reading: Headings, section: list[str], lang: texts.Lang) -> list[str]:
-    """What a file's headings are taken for, guesses for the others, and the settings lines to
-    paste.
-    """
+    """Lines on a file's headings: their meanings, guesses, and the settings lines to paste."""
     lines = [texts.line("headings", lang, file=name)]
     lines += [f"  {heading} → {meaning}" for heading, meaning in reading.taken_for.items()]
     for heading, guess in reading.guesses.items():
-        lines.append(
-            f"  {heading} → {texts.line('guess', lang) + guess if guess else texts.line('not_used', lang)}"
-        )
+        meaning = texts.line("guess", lang) + guess if guess else texts.line("not_used", lang)
+        lines.append(f"  {heading} → {meaning}")
     if reading.lines:
         lines += [texts.line("paste", lang), *(f"  {text}" for text in (*section, *reading.lines))]
     return lines
 
 
 @app.command(
-    epilog="Example: [bold]lomsong demo --out data/demo && lomsong run --settings data/demo/settings.toml[/bold]"
+    epilog="Example: [bold]lomsong demo --out data/demo && "
+    "lomsong run --settings data/demo/settings.toml[/bold]"
 )
 def demo(
     out: Annotated[Path, typer.Option("--out", help="Folder for the demo's files.")] = Path(
@@ -274,13 +270,12 @@ def demo(
     ] = None,
     lang: LangName = None,
 ) -> None:
-    """Write an invented province: measurements, schematic boundaries, settings, and the truth they
-    were drawn from.
+    """Write an invented province: measurements, schematic boundaries, settings, and the truth.
 
     Tạo một tỉnh giả lập: số liệu đo, ranh giới sơ đồ, cài đặt, và sự thật đứng sau.
     """
     language = lang or texts.languages()[0]
-    with _letters(language):
+    with _user_faults_shown(language):
         from pipeline.demo.province import write_demo
 
         for path in write_demo(out, test_count=tests, seed=seed, province=province):
@@ -301,46 +296,35 @@ def explain(
     ] = None,
     lang: LangName = None,
 ) -> None:
-    """Say in words and figures why a commune has its status, which gate failed, and what would
-    decide it.
+    """Explain a commune's status: its figures, which gate failed, and what would decide it.
 
     Giải thích vì sao xã có kết luận này: số liệu, khoảng tin cậy, điều kiện chưa đạt, cần gì để
     quyết định.
     """
     language = lang or texts.languages()[0]
-    with _letters(language):
+    with _user_faults_shown(language):
         from pipeline.sources.previous_runs import latest_run, read_run
         from pipeline.verdicts import explain as explaining
 
         done = read_run(latest_run(out, period))
         rows = explaining.rows_of(done.status, commune, operator)
         for row in rows.to_dict("records"):
-            mine = (
-                done.gap_areas[["commune_code", "operator"]]
-                .eq([row["commune_code"], row["operator"]])
-                .all(axis=1)
-            )
+            areas = done.gap_areas
+            here = areas["commune_code"].eq(row["commune_code"])
+            here &= areas["operator"].eq(row["operator"])
             gap_ids = [
-                f"{g} ({texts.word(s, language)})"
-                for g, s in done.gap_areas.loc[mine, ["gap_id", "state"]].to_numpy()
+                f"{gap} ({texts.word(state, language)})"
+                for gap, state in areas.loc[here, ["gap_id", "state"]].to_numpy()
             ]
-            typer.echo(
-                "\n".join(explaining.explanation(row, done.manifest["settings"], gap_ids, language))
-                + "\n"
-            )
+            lines = explaining.explanation(row, done.manifest["settings"], gap_ids, language)
+            typer.echo("\n".join(lines) + "\n")
         about = done.summary[done.summary["commune_code"] == rows["commune_code"].iloc[0]].iloc[0]
         lists = {
             n: about[f"operators_{n}"].replace(";", ", ") or texts.word("nobody", language)
             for n in ("gap", "meeting", "unknown")
         }
-        typer.echo(
-            texts.line(
-                "explain_commune",
-                language,
-                gap_class=texts.word(about["gap_class"], language),
-                **lists,
-            )
-        )
+        gap_class = texts.word(about["gap_class"], language)
+        typer.echo(texts.line("explain_commune", language, gap_class=gap_class, **lists))
 
 
 @app.command(epilog="Example: [bold]lomsong diff outputs/2026-09 outputs/2026-10[/bold]")
@@ -349,13 +333,12 @@ def diff(
     run_b: Annotated[Path, typer.Argument(help="Folder of the later run.")],
     lang: LangName = None,
 ) -> None:
-    """List the communes whose verdict changed between two runs, and whether by data, rule, boundary
-    or settings.
+    """List verdicts that changed between two runs, and why: data, rule, boundary or settings.
 
     So hai lần chạy: xã nào đổi kết luận, và vì dữ liệu, quy tắc, ranh giới hay cài đặt.
     """
     language = lang or texts.languages()[0]
-    with _letters(language):
+    with _user_faults_shown(language):
         from pipeline.sources.previous_runs import read_run
         from pipeline.verdicts import compare
 
@@ -363,11 +346,8 @@ def diff(
         why = compare.causes(before.manifest, after.manifest)
         for cause, found in why.items():
             if found:
-                typer.echo(
-                    texts.line(
-                        "diff_cause", language, cause=texts.word(cause, language), found=found
-                    )
-                )
+                word = texts.word(cause, language)
+                typer.echo(texts.line("diff_cause", language, cause=word, found=found))
         if not any(why.values()):
             typer.echo(texts.line("diff_same", language))
         rows = compare.changed_rows(before.status, after.status, why)
@@ -378,23 +358,22 @@ def diff(
                 for cause in rows["cause"]
             ]
         )
-        for cause, count in named["cause"].value_counts(sort=False).items():
-            typer.echo(texts.line("diff_by", language, cause=cause, count=int(count)))
+        for words, count in named["cause"].value_counts(sort=False).items():
+            typer.echo(texts.line("diff_by", language, cause=words, count=int(count)))
         for row in named.to_dict("records"):
-            typer.echo(
-                f"{row['commune_code']} {row['commune_name']} · {row['operator']}: {row['before']} → {row['after']} ({row['cause']})"
-            )
+            unit = f"{row['commune_code']} {row['commune_name']} · {row['operator']}"
+            typer.echo(f"{unit}: {row['before']} → {row['after']} ({row['cause']})")
 
 
 def main() -> None:
     """The command `lomsong`."""
-    for stream in (sys.stdout, sys.stderr):  # Vietnamese on a Windows console with an old code page
+    for stream in (sys.stdout, sys.stderr):  # a Windows console may have an old code page
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(encoding="utf-8", errors="replace")
     app()
 
 
-def _settings(
+def _settings(  # noqa: PLR0913, PLR0917 - options of a command
     path: Path | None,
     measurements: list[str] | None,
     more: list[str] | None,
@@ -403,7 +382,7 @@ def _settings(
     population: Path | None,
     lang: texts.Lang | None,
 ) -> Settings:
-    """The settings file with the options laid over it."""
+    """The settings of the file, with the options' values in place of the file's."""
     from pipeline.config.settings import Source, read_settings
 
     chosen = read_settings(_settings_file(path))
@@ -434,8 +413,9 @@ def _settings_file(path: Path | None) -> Path | None:
 
 
 def _language(path: Path | None, lang: texts.Lang | None) -> texts.Lang:
-    """The option's language, else the settings', else Vietnamese: needed before the settings are
-    known to be sound.
+    """The language of the option, else of the settings, else Vietnamese.
+
+    It is needed before the settings are known to be valid.
     """
     if lang:
         return lang
@@ -448,6 +428,7 @@ def _language(path: Path | None, lang: texts.Lang | None) -> texts.Lang:
 
 
 def _parts(publish: str, engine: str) -> tuple[str, ...]:
+    """The parts to publish. Raises `UserFault` for an unknown part or engine."""
     from pipeline.config.settings import ENGINES, PARTS
 
     if engine not in ENGINES:
@@ -465,16 +446,14 @@ def _parts(publish: str, engine: str) -> tuple[str, ...]:
 
 
 @contextmanager
-def _letters(lang: texts.Lang) -> Iterator[None]:
-    """Faults of the user become one line each on stderr and exit 2; anything else is ours and keeps
-    its traceback.
-    """
+def _user_faults_shown(lang: texts.Lang) -> Iterator[None]:
+    """Print faults of the user, one line each on stderr, and exit 2; leave other errors alone."""
     try:
         yield
     except UserFault as error:
         faults = error.faults
     except OSError as error:
-        if error.errno not in THEIRS:
+        if error.errno not in USER_ERRNOS:
             raise
         faults = (Fault("system", str(error.filename or ""), values={"found": error.strerror}),)
     else:

@@ -1,4 +1,4 @@
-"""What the command line shows while it works, and where it lets the work be done.
+"""Log lines and progress bars of the command line, and the engine that it chooses.
 
 Does not belong here: commands and exit codes (`cli.py`).
 """
@@ -7,15 +7,16 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import typer
 
 from pipeline.schema import texts
-from pipeline.schema.errors import fault
+from pipeline.schema.errors import Fault, fault
 
 if TYPE_CHECKING:
     from pipeline.config.run_context import Log, Progress
+    from pipeline.engine.local import Engine
 
 
 @contextmanager
@@ -38,9 +39,9 @@ def progress_shown(lang: texts.Lang) -> Iterator[tuple[Log, Progress]]:
 
         def log(line: str, /, **values: object) -> None:
             if line == "warning":
-                text = (
-                    f"{texts.line('warning', lang)}: {texts.error_message(values['fault'], lang)}"  # type: ignore[arg-type]
-                )
+                warning = values["fault"]
+                assert isinstance(warning, Fault)
+                text = f"{texts.line('warning', lang)}: {texts.error_message(warning, lang)}"
             else:
                 text = texts.line(line, lang, **values)
             if bar.disable:
@@ -55,8 +56,8 @@ def progress_shown(lang: texts.Lang) -> Iterator[tuple[Log, Progress]]:
 
 
 @contextmanager
-def engine_of(name: str, scheduler: str | None, log: Log) -> Iterator[Any]:
-    """The engine of that name; a cluster logs its dashboard's address and is left in the end."""
+def engine_of(name: str, scheduler: str | None, log: Log) -> Iterator[Engine | None]:
+    """The engine of a name, None for the default; a cluster logs its address and is closed."""
     if scheduler is not None and name != "dask":
         raise fault("scheduler_alone", "--scheduler", found=scheduler)
     if name == "local":

@@ -1,4 +1,4 @@
-"""The lines that a run logs of its steps' results, and the row counts of its manifest.
+"""Log lines of the steps' results, and the row counts of the manifest.
 
 Does not belong here: the words (`schema/texts.py`), how lines are shown (`console.py`).
 """
@@ -56,7 +56,7 @@ def tests(log: Log, books: pd.DataFrame, evidence: Evidence) -> None:
 
 
 def tiles(log: Log, books: pd.DataFrame) -> None:
-    """Log how many tiles of each source are used, and which share of their tests was located."""
+    """Log the used tiles of each source, and the share of their tests that was located."""
     for source, row in books.iterrows():
         log(
             "tiles",

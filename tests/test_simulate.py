@@ -129,16 +129,16 @@ def test_same_seed_same_province_and_another_seed_another():
     assert not one.truth["true_mean_mbps"].equals(other.truth["true_mean_mbps"])
 
 
-def test_every_kind_of_dirt_is_in_a_delivery():
+def test_every_kind_of_error_is_in_a_delivery():
     province = simulate.draw_province(
         provinces.communes(), OPERATORS, ("2026-10",), seed=1, test_count=20_000, spread=Spread()
     )
-    rows = inject_errors.contaminated(
+    rows = inject_errors.inject_errors(
         province.tests,
         provinces.communes(),
         {"A": ("A", "a "), "B": ("B",)},
         np.random.default_rng(1),
-        inject_errors.Dirt(),
+        inject_errors.ErrorShares(),
     )
     assert len(rows) == 20_000
     speed = pd.to_numeric(rows["download_mbps"], errors="coerce")

@@ -1,6 +1,6 @@
-"""The settings as plain numbers, by subject: what the steps receive of them.
+"""Settings as plain values by subject, as the steps receive them.
 
-Does not belong here: reading settings (`settings.py`), what a number does (the step that gets it).
+Does not belong here: reading settings (`settings.py`), what a value does (the step that gets it).
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Gates:
 
 @dataclass(frozen=True)
 class Rules:
-    """What verdicts depend on (METHOD §3–5), and the least size of a published group (§7)."""
+    """What verdicts depend on (METHOD §3–5), and the smallest published group (§7)."""
 
     target_mbps: float
     gates: Gates
@@ -190,7 +190,7 @@ def tracker_rules_of(settings: Settings) -> TrackerRules:
 
 
 def _picked(kind: type[T], *sections: BaseModel, **given: object) -> T:
-    """A record of `kind`: the given fields, the others from the one section that has the name."""
+    """A record of `kind`: given fields, and others from the one section that has their name."""
     for field in fields(kind):  # type: ignore[arg-type]
         if field.name not in given:
             (found,) = [s for s in sections if field.name in type(s).model_fields]

@@ -1,4 +1,4 @@
-"""One run: its settings, its period, and where it logs, shows progress and takes the time.
+"""One run: its settings, its period, its log, progress and timer.
 
 Does not belong here: what a run does (`journey.py`).
 """
@@ -25,14 +25,14 @@ from pipeline.schema.periods import Period
 
 
 class Log(Protocol):
-    """Writes a line of the run's log: a key of the texts' lines, and the values of its places."""
+    """Writes a line of the log: the key of a text, and values for its placeholders."""
 
     def __call__(self, line: str, /, **values: object) -> None:
         """Write one line."""
 
 
 class Progress(Protocol):
-    """Shows what is being done and which share of the run (0–1) is done."""
+    """Shows the current step and the share of the run (0–1) that is done."""
 
     def __call__(self, step: str, share: float, /) -> None:
         """Show one step."""
@@ -46,14 +46,14 @@ class Timer:
     """Seconds by step, measured while a run goes on."""
 
     def __init__(self, before: Timer | None = None) -> None:
-        """`before`: of steps that several periods share."""
+        """`before`: the timer of steps that several periods share."""
         self.started_at = datetime.now(UTC)
         self.seconds: dict[str, float] = dict(before.seconds) if before else {}
         self._began = perf_counter()
 
     @contextmanager
     def step(self, name: str) -> Iterator[None]:
-        """Add the time until the block ends to a step's."""
+        """Add the time of the block to a step's seconds."""
         began = perf_counter()
         yield
         self.seconds[name] = round(self.seconds.get(name, 0.0) + perf_counter() - began, 3)
@@ -76,7 +76,7 @@ class RunContext:
 
     @contextmanager
     def step(self, name: str, share: float) -> Iterator[None]:
-        """Show that a step begins and measure its time. `share`: of the run that is done then."""
+        """Show and time a step. `share`: the part of the run that is done before it."""
         self.progress(name, share)
         with self.timer.step(name):
             yield

@@ -1,7 +1,7 @@
-"""What real deliveries hold beside sound 4G tests: other technologies, failures, bad positions,
-copies, wrong units.
+"""Errors and other technologies as real deliveries have them, laid over sound 4G tests.
 
-Laid over the rows that `simulate.py` draws. Does not belong here: speeds and their truth.
+Failures, bad positions, copies, wrong units. Does not belong here: speeds and their truth
+(`simulate.py`).
 """
 
 from __future__ import annotations
@@ -14,15 +14,22 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
+DIGITS = {
+    "latitude": 6,
+    "longitude": 6,
+    "download_mbps": 2,
+    "upload_mbps": 2,
+    "latency_ms": 1,
+    "jitter_ms": 1,
+}
+
 
 @dataclass(frozen=True)
-class Dirt:
-    """Shares of all rows. Chosen so that each reason to set a row aside occurs; none of them is
-    measured.
+class ErrorShares:
+    """Shares of all rows, chosen so that each reason to set a row aside occurs; none is measured.
 
-    What is known to occur: copies (DESIGN.md: 435 of 500 repeats were left by a careless part-wise
-    cleaning), kbit/s beside Mbit/s (Ookla, G-NetTrack), position 0, 0 and blank or mixed-case
-    operators (G-NetTrack), accuracy of kilometres (RTR).
+    Known to occur: copies, kbit/s beside Mbit/s (Ookla, G-NetTrack), position 0, 0 and blank or
+    mixed-case operators (G-NetTrack), accuracy of kilometres (RTR).
     """
 
     copied_share: float = 0.012
@@ -38,18 +45,17 @@ class Dirt:
     unreadable_share: float = 0.001
 
 
-def contaminated(
+def inject_errors(
     rows: pd.DataFrame,
     communes: gpd.GeoDataFrame,
     names_met: Mapping[str, Sequence[str]],
     generator: np.random.Generator,
-    dirt: Dirt,
+    shares: ErrorShares,
 ) -> pd.DataFrame:
-    """Sound rows → rows as a delivery holds them, ordered by time, with `test_id`; texts where a
-    file has texts.
+    """Sound rows as a delivery has them: with errors, ordered by time, with `test_id`.
 
-    `rows`: those of `simulate.draw_tests`. `names_met`: the names that each operator goes by in
-    files.
+    `rows`: of `simulate.draw_tests`. `names_met`: the names of each operator in files. Speeds are
+    texts where a file has texts.
     """
     rows, count = rows.copy(), len(rows)
 
@@ -62,50 +68,44 @@ def contaminated(
         n[0] if p < 0.7 else n[int((p - 0.7) / 0.3 * len(n))]
         for n, p in zip(names, pick, strict=True)
     ]
-    fast = rows["is_5g"] & some(dirt.nr_share * 4)
-    rows.loc[fast, "technology"], rows.loc[fast, "download_mbps"] = (
-        "5G",
-        (rows.loc[fast, "download_mbps"] * 6).clip(upper=900),
-    )
-    older = some(dirt.older_share)
+    fast = rows["is_5g"] & some(shares.nr_share * 4)
+    rows.loc[fast, "technology"] = "5G"
+    rows.loc[fast, "download_mbps"] = (rows.loc[fast, "download_mbps"] * 6).clip(upper=900)
+    older = some(shares.older_share)
     rows.loc[older, "technology"] = np.where(generator.random(int(older.sum())) < 0.8, "3G", "2G")
     rows.loc[older, "download_mbps"] *= 0.15
-    wifi = some(dirt.wifi_share)
+    wifi = some(shares.wifi_share)
     rows.loc[wifi, "technology"] = "WiFi"
     rows.loc[(rows["technology"] == "4G") & some(0.3), "technology"] = "LTE"
-    rows.loc[some(dirt.failed_share), "download_mbps"] = 0.0
-    rows.loc[some(dirt.no_fix_share), ["latitude", "longitude"]] = 0.0
-    rows.loc[some(dirt.coarse_share), "location_accuracy_m"] = 2500.0
-    west, south, east, north = communes.total_bounds
-    abroad = some(dirt.foreign_share)
-    rows.loc[abroad, "latitude"] = south - generator.uniform(0.3, 2.0, int(abroad.sum()))
-    rows.loc[some(dirt.unknown_operator_share), "operator"] = "Roaming"
-    wrong = some(dirt.wrong_unit_share)
+    rows.loc[some(shares.failed_share), "download_mbps"] = 0.0
+    rows.loc[some(shares.no_fix_share), ["latitude", "longitude"]] = 0.0
+    rows.loc[some(shares.coarse_share), "location_accuracy_m"] = 2500.0
+    south = communes.total_bounds[1]
+    foreign = some(shares.foreign_share)
+    rows.loc[foreign, "latitude"] = south - generator.uniform(0.3, 2.0, int(foreign.sum()))
+    rows.loc[some(shares.unknown_operator_share), "operator"] = "Roaming"
+    wrong = some(shares.wrong_unit_share)
     rows.loc[wrong, "download_mbps"] *= 1000
-    texts = rows.drop(columns="is_5g").round(
-        {
-            "latitude": 6,
-            "longitude": 6,
-            "download_mbps": 2,
-            "upload_mbps": 2,
-            "latency_ms": 1,
-            "jitter_ms": 1,
-        }
+    texts = rows.drop(columns="is_5g").round(DIGITS)
+    # as a file has it: numbers and words
+    texts["download_mbps"] = texts["download_mbps"].astype("object")
+    texts.loc[some(shares.unreadable_share), "download_mbps"] = "lỗi"
+    copies = np.flatnonzero(some(shares.copied_share))[: count // 4]
+    return _with_copies(texts, copies, generator)
+
+
+def _with_copies(
+    rows: pd.DataFrame, copies: npt.NDArray[np.int64], generator: np.random.Generator
+) -> pd.DataFrame:
+    """The rows at `copies` twice, in place of as many others, by time and with `test_id`."""
+    others = np.setdiff1d(np.arange(len(rows)), copies)
+    replaced = generator.choice(others, len(copies), replace=False)
+    kept = np.setdiff1d(np.arange(len(rows)), replaced)
+    ordered = rows.iloc[np.sort(np.r_[kept, copies])].sort_values(
+        ["measured_at", "device_id"], kind="stable", ignore_index=True
     )
-    texts["download_mbps"] = texts["download_mbps"].astype(
-        "object"
-    )  # as a file holds it: numbers and words
-    texts.loc[some(dirt.unreadable_share), "download_mbps"] = "lỗi"
-    copies = np.flatnonzero(some(dirt.copied_share))[: count // 4]
-    kept = np.setdiff1d(
-        np.arange(count),
-        generator.choice(np.setdiff1d(np.arange(count), copies), len(copies), replace=False),
-    )
-    texts = texts.iloc[np.sort(np.r_[kept, copies])]
-    ordered = texts.sort_values(["measured_at", "device_id"], kind="stable", ignore_index=True)
-    # a copied row is the row again, its id too
-    identity = ordered.groupby(
-        ["device_id", "measured_at", "latitude", "longitude"], sort=False
-    ).ngroup()
+    # a copy has the id of its row
+    keys = ["device_id", "measured_at", "latitude", "longitude"]
+    identity = ordered.groupby(keys, sort=False).ngroup()
     ordered.insert(0, "test_id", [f"VN{number:07d}" for number in identity + 1])
     return ordered

@@ -1,5 +1,4 @@
-"""`lomsong demo`: writes an invented province as a user would have it: deliveries, boundaries,
-settings – and the truth.
+"""`lomsong demo`: an invented province as files – deliveries, boundaries, settings, the truth.
 
 Does not belong here: how speeds are drawn (`simulate.py`), how outlines are drawn (`schematic.py`).
 """
@@ -16,7 +15,8 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
-from pipeline.demo import inject_errors, schematic, simulate
+from pipeline.demo import schematic, simulate
+from pipeline.demo.inject_errors import ErrorShares, inject_errors
 from pipeline.schema.errors import fault
 
 HEADINGS = {
@@ -37,10 +37,10 @@ HEADINGS = {
 
 
 def write_demo(out: Path, *, test_count: int, seed: int, province: str | None = None) -> list[Path]:
-    """Write raw/MONTH/ispeed.csv, boundaries/communes.geojson, settings.toml and truth/*.csv under
-    `out`.
+    """Write the demo's files under `out` and return their paths.
 
-    Same arguments, same bytes. Raises `UserFault` for a province that is not known.
+    raw/MONTH/ispeed.csv, boundaries/*, settings.toml and truth/*.csv. Equal arguments give equal
+    bytes. Raises `UserFault` for an unknown province.
     """
     about = tomllib.loads(files("pipeline").joinpath("demo.toml").read_text(encoding="utf-8"))
     name, communes = invented_communes(province or about["province"], seed)
@@ -52,67 +52,43 @@ def write_demo(out: Path, *, test_count: int, seed: int, province: str | None = 
         communes, operators, about["months"], test_count=test_count, seed=seed
     )
     names_met = {name: operator.names for name, operator in operators.items()}
-    delivered = inject_errors.contaminated(
-        drawn.tests, communes, names_met, np.random.default_rng([seed, 2]), inject_errors.Dirt()
+    delivered = inject_errors(
+        drawn.tests, communes, names_met, np.random.default_rng([seed, 2]), ErrorShares()
     )
     written = [
         _write_boundaries(out / "boundaries" / "communes.geojson", communes, about["notice"])
     ]
     names = former_names(communes["commune_code"]).assign(notice=about["notice"])
-    written.append(
-        _write_text(
-            out / "boundaries" / "crosswalk.csv", names.to_csv(index=False, lineterminator="\n")
-        )
-    )
+    text = names.to_csv(index=False, lineterminator="\n")
+    written.append(_write_text(out / "boundaries" / "crosswalk.csv", text))
     for number, month in enumerate(about["months"]):
         rows = delivered[delivered["measured_at"].dt.strftime("%Y-%m") == month]
         # offices differ: the last delivery is written as a Vietnamese Excel would write it
-        written.append(
-            _write_rows(
-                out / "raw" / month / "ispeed.csv",
-                rows,
-                vietnamese=number == len(about["months"]) - 1,
-            )
-        )
+        vietnamese = number == len(about["months"]) - 1
+        written.append(_write_rows(out / "raw" / month / "ispeed.csv", rows, vietnamese=vietnamese))
     truth = drawn.truth.assign(
         is_gap=drawn.truth["true_mean_mbps"] < about["target_mbps"], notice=about["notice"]
     )
-    for file, table in (
-        ("commune_operator.csv", truth),
-        ("places.csv", drawn.places.assign(notice=about["notice"])),
-    ):
-        written.append(
-            _write_text(
-                out / "truth" / file,
-                table.to_csv(index=False, lineterminator="\n", float_format="%.4f"),
-            )
-        )
+    places = drawn.places.assign(notice=about["notice"])
+    for file, table in (("commune_operator.csv", truth), ("places.csv", places)):
+        text = table.to_csv(index=False, lineterminator="\n", float_format="%.4f")
+        written.append(_write_text(out / "truth" / file, text))
     written.append(_write_text(out / "settings.toml", _settings(name, communes, operators, about)))
     return written
 
 
 def invented_communes(province: str, seed: int) -> tuple[str, gpd.GeoDataFrame]:
-    """(the province's name, its communes): real names, codes and areas; schematic outlines;
-    invented people and terrain.
+    """(name of the province, its communes).
+
+    Names, codes and areas are real, outlines schematic, population and terrain invented.
     """
     from vietnamadminunits.database import get_data
 
     from pipeline.sources.values import folded
 
-    units = pd.DataFrame(
-        get_data(
-            [
-                "province",
-                "provinceShort",
-                "provinceCode",
-                "ward",
-                "wardCode",
-                "wardLat",
-                "wardLon",
-                "wardAreaKm2",
-            ]
-        )
-    )
+    province_columns = ["province", "provinceShort", "provinceCode"]
+    ward_columns = ["ward", "wardCode", "wardLat", "wardLon", "wardAreaKm2"]
+    units = pd.DataFrame(get_data([*province_columns, *ward_columns]))
     wanted = folded(province)
     met = units[
         units["province"].map(folded).eq(wanted)
@@ -125,7 +101,7 @@ def invented_communes(province: str, seed: int) -> tuple[str, gpd.GeoDataFrame]:
             "unknown_province", found=province, expected=sorted(units["provinceShort"].unique())
         )
     generator = np.random.default_rng([seed, 1])
-    # small islands stand in the package without an area: a square kilometre makes them visible
+    # the package has no area of small islands: a square kilometre makes them visible
     area = met["wardAreaKm2"].astype("float64").fillna(1.0).clip(lower=1.0)
     people = 90 * np.sqrt(area) * np.exp(generator.normal(2.0, 0.5, len(met)))
     communes = gpd.GeoDataFrame(
@@ -146,8 +122,9 @@ def invented_communes(province: str, seed: int) -> tuple[str, gpd.GeoDataFrame]:
 
 
 def former_names(codes: pd.Series) -> pd.DataFrame:
-    """Crosswalk of real names: new_ward_code, old_ward_code, old_ward_name, old_district_name; n to
-    n, sorted.
+    """Crosswalk of real names, n to n, sorted.
+
+    Columns new_ward_code, old_ward_code, old_ward_name, old_district_name.
     """
     from vietnamadminunits.database import get_data
 

@@ -1,10 +1,10 @@
 """Communes drawn from centroids and areas alone: a power diagram whose cells have the right areas.
 
-For the demo, which ships no boundary file. Neighbours are roughly right, outlines are not: they say
-"schematic".
-Source: Aurenhammer, "Power diagrams", SIAM J. Comput. 16(1), 1987; the weights by the fixed-point
-iteration of Aurenhammer, Hoffmann & Aronov, "Minkowski-type theorems and least-squares clustering",
-Algorithmica 20, 1998. Does not belong here: speeds (`simulate.py`), files (`demo.py`).
+For the demo, which has no boundary file. Neighbours are roughly right, outlines are not: outputs
+call them schematic. Source: Aurenhammer, "Power diagrams", SIAM J. Comput. 16(1), 1987; the weights
+by the fixed-point iteration of Aurenhammer, Hoffmann & Aronov, "Minkowski-type theorems and
+least-squares clustering", Algorithmica 20, 1998. Does not belong here: speeds (`simulate.py`),
+files (`province.py`).
 """
 
 from __future__ import annotations
@@ -21,15 +21,15 @@ _PRECISION_DEG = 1e-6
 
 
 def power_diagram(latitude: pd.Series, longitude: pd.Series, area_km2: pd.Series) -> gpd.GeoSeries:
-    """One polygon per site, EPSG:4326: an edge-matched coverage whose areas are near `area_km2`
-    (medians of 1–8 % off by province; a few tiny wards and islands by more).
+    """One polygon per site, EPSG:4326: an edge-matched coverage whose areas are near `area_km2`.
+
+    Medians by province are 1–8 % off; some tiny wards and islands differ by more.
     """
     middle = (round(float(latitude.mean()), 2), round(float(longitude.mean()), 2))
     crs = f"+proj=laea +lat_0={middle[0]} +lon_0={middle[1]} +datum=WGS84 +units=km"
     sites_geo = gpd.GeoSeries(gpd.points_from_xy(longitude, latitude), crs="EPSG:4326").to_crs(crs)
     sites = np.column_stack([sites_geo.x, sites_geo.y])
-    # where a source gives two communes one position, the later ones step east by half a kilometre
-    # each
+    # communes of one position move half a kilometre east each
     sites[:, 0] += 0.5 * pd.DataFrame(sites.round(3)).groupby([0, 1]).cumcount().to_numpy()
     areas = area_km2.to_numpy(dtype="float64")
     cells = np.empty(len(sites), dtype=object)
@@ -43,28 +43,27 @@ def power_diagram(latitude: pd.Series, longitude: pd.Series, area_km2: pd.Series
 
 
 def _parts(sites: Floats, areas: Floats) -> npt.NDArray[np.object_]:
-    """Discs of the communes' areas, melted together: one part per mainland or far island."""
+    """Discs of the communes' areas, merged: one part per mainland or far island."""
     radius = np.sqrt(areas / np.pi)
     discs = shapely.union_all(shapely.buffer(shapely.points(sites), 1.3 * radius))
-    melt = 2 * float(np.median(radius))
+    reach = 2 * float(np.median(radius))
     solid = [
         shapely.Polygon(part.exterior).simplify(0.02)
-        for part in shapely.get_parts(discs.buffer(melt).buffer(-melt))
+        for part in shapely.get_parts(discs.buffer(reach).buffer(-reach))
     ]
     return np.array(
         [part for part in solid if shapely.contains_xy(part, sites).any()], dtype=object
     )
 
 
-def _scaled(part: shapely.Geometry, area: float) -> shapely.Geometry:
+def _scaled(part: shapely.Polygon, area: float) -> shapely.Polygon:
+    """The part, scaled about its centroid to an area."""
     factor = float(np.sqrt(area / part.area))
     return shapely.affinity.scale(part, factor, factor, origin="centroid")
 
 
-def _weights(sites: Floats, areas: Floats, outline: shapely.Geometry) -> Floats:
-    """Additive weights (km²) for which the cells' areas, counted on a raster, come near the wanted
-    ones.
-    """
+def _weights(sites: Floats, areas: Floats, outline: shapely.Polygon) -> Floats:
+    """Additive weights (km²) that give cells nearly the wanted areas, counted on a raster."""
     west, south, east, north = outline.bounds
     step = max(east - west, north - south) / _GRID
     x, y = np.meshgrid(
@@ -81,7 +80,7 @@ def _weights(sites: Floats, areas: Floats, outline: shapely.Geometry) -> Floats:
         owner = np.argmin(distance - weights, axis=1)
         held = np.bincount(owner, minlength=len(sites)) / len(points)
         error = wanted - held
-        # a commune without ground would be no commune: that weighs more than any area
+        # a commune without any area is worse than any difference of areas
         badness = float(np.abs(error).sum()) + 10 * int((held == 0).sum())
         if badness < least:
             best, least = weights.copy(), badness
@@ -92,9 +91,12 @@ def _weights(sites: Floats, areas: Floats, outline: shapely.Geometry) -> Floats:
     return best
 
 
-def _cell(sites: Floats, weights: Floats, i: int, outline: shapely.Geometry) -> shapely.Geometry:
+def _cell(
+    sites: Floats, weights: Floats, i: int, outline: shapely.Polygon
+) -> shapely.geometry.base.BaseGeometry:
     """The outline cut by one half-plane per other site: |p − s_i|² − w_i ≤ |p − s_j|² − w_j."""
-    cell, reach = outline, 4 * float(np.ptp(sites, axis=0).max() + 1)
+    cell: shapely.geometry.base.BaseGeometry = outline
+    reach = 4 * float(np.ptp(sites, axis=0).max() + 1)
     for j in range(len(sites)):
         if j == i:
             continue
@@ -114,9 +116,7 @@ def _cell(sites: Floats, weights: Floats, i: int, outline: shapely.Geometry) -> 
 
 
 def _edge_matched(cells: npt.NDArray[np.object_]) -> npt.NDArray[np.object_]:
-    """The cells rebuilt from one noded net of lines, so that neighbours share their vertices to the
-    last digit.
-    """
+    """The cells rebuilt from one noded network of lines: neighbours share their vertices."""
     lines = shapely.union_all(shapely.boundary(cells), grid_size=_PRECISION_DEG)
     faces = shapely.get_parts(shapely.polygonize([lines]))
     tree = shapely.STRtree(cells)

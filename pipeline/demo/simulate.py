@@ -3,8 +3,8 @@
 speed of a test = commune × operator mean · place · phone · hour · noise, each factor of mean 1, so
 that the true mean is known exactly: what an operator's customers would measure where they live, one
 phone one vote, over the day. Throttled plans, dead spots, campaign bursts and heavy testers are
-laid over it. Does not belong here: names and outlines (`demo.py`, `schematic.py`), the dirt of
-deliveries (`contaminate.py`), writing.
+added. Does not belong here: names and outlines (`province.py`, `schematic.py`), errors of
+deliveries (`inject_errors.py`), writing.
 """
 
 from __future__ import annotations
@@ -20,37 +20,31 @@ import shapely
 from scipy import stats
 
 Floats = npt.NDArray[np.float64]
-EVENING_SHARE, EVENING_HOUR, EVENING_SD_H = (
-    0.45,
-    20.3,
-    1.2,
-)  # of sittings; the rest evenly from 6 to 22 h
+Ints = npt.NDArray[np.int64]
+# of sittings; the rest evenly from 6 to 22 h
+EVENING_SHARE, EVENING_HOUR, EVENING_SD_H = 0.45, 20.3, 1.2
 BUSY_HOURS = (19.0, 22.0)
 SCATTER_DEG = 0.0025  # of tests around their village's centre
 
 
 @dataclass(frozen=True)
 class Spread:
-    """How the invented province varies; log-sds are of natural logarithms. Sources: docs/method.md,
-    "The simulated provinces".
+    """How the invented province varies; log-sds are of natural logarithms.
+
+    Sources: docs/method.md, "The simulated provinces".
     """
 
-    # truth
-    median_mbps: float = (
-        40.0  # the median of national fixed and mobile tests was 40.3 in October 2025 (M-Lab)
-    )
-    commune_log_sd: float = (
-        0.45  # what the commune's operators share; METHOD §4's examples use tau 0.45 in all
-    )
+    # truth; the median of national fixed and mobile tests was 40.3 in October 2025 (M-Lab)
+    median_mbps: float = 40.0
+    # shared by the commune's operators; METHOD §4's examples use tau 0.45 in all
+    commune_log_sd: float = 0.45
     unit_log_sd: float = 0.20  # commune × operator beside the two main effects
     unit_tail_df: float | None = None  # Student-t degrees of freedom of that effect; none: normal
-    bounds_mbps: tuple[float, float] | None = (
-        None  # true means drawn evenly between, instead of all of the above
-    )
+    # true means are drawn evenly between these, instead of all of the above
+    bounds_mbps: tuple[float, float] | None = None
     place_log_sd: float = 0.30  # villages of one commune
-    dead_share: float = (
-        0.04  # of places but the commune's office, by operator: no signal, and so no test
-    )
+    # places without signal and so without tests, by operator; never the commune's office
+    dead_share: float = 0.04
     # phones; with the places they make the log-sd of device values, METHOD §3: 0.7–0.95
     device_log_sd: float = 0.50
     device_tail_share: float = 0.0  # phones whose log-sd is `device_tail_factor` times as wide
@@ -58,10 +52,8 @@ class Spread:
     throttled_share: float = 0.05  # phones on a plan whose fast volume is used up
     throttled_mbps: float = 5.0  # what such a plan still gives
     nr_phone_share: float = 0.25  # phones with 5G
-    # tests
-    noise_log_sd: float = (
-        0.35  # test to test of one phone: intra-device correlation 0.5 or more (METHOD §2)
-    )
+    # tests of one phone: intra-device correlation 0.5 or more (METHOD §2)
+    noise_log_sd: float = 0.35
     evening_factor: float = 0.75  # 19–22 h against the rest of the day
     tests_per_device: float = 7.0
     repeat_share: float = 0.35  # tests that follow another of the same sitting
@@ -73,27 +65,27 @@ class Spread:
 
 @dataclass(frozen=True)
 class Operator:
-    """An operator's share of devices, its level against the commune's mean, and the names it goes
-    by in files.
-    """
+    """A simulated operator."""
 
-    share: float
-    level: float
-    names: tuple[str, ...]
+    share: float  # of devices
+    level: float  # against the commune's mean
+    names: tuple[str, ...]  # in files
 
 
 @dataclass(frozen=True)
 class Province:
-    """What was drawn: sound tests (without dirt), and the truth behind them by unit and by place."""
+    """Sound tests (without errors), and the truth behind them by unit and by place.
+
+    `truth`: commune_code, operator, true_mean_mbps, dead_share, drawn_device_count. `places`:
+    commune_code, operator, place, latitude, longitude, share, true_mean_mbps, is_dead.
+    """
 
     tests: pd.DataFrame
-    truth: pd.DataFrame  # commune_code, operator, true_mean_mbps, dead_share, drawn_device_count
-    places: (
-        pd.DataFrame
-    )  # commune_code, operator, place, latitude, longitude, share, true_mean_mbps, is_dead
+    truth: pd.DataFrame
+    places: pd.DataFrame
 
 
-def draw_province(
+def draw_province(  # noqa: PLR0913 - test_count and devices_per_unit exclude each other
     communes: gpd.GeoDataFrame,
     operators: Mapping[str, Operator],
     months: Sequence[str],
@@ -105,9 +97,8 @@ def draw_province(
 ) -> Province:
     """Draw a province over `months`. `communes`: commune_code, population, geometry (EPSG:4326).
 
-    Either `test_count` tests of phones spread by population, operator share and keenness; or a
-    geometric number of phones with mean `devices_per_unit` in each commune × operator, alike
-    everywhere.
+    Either `test_count` tests of phones that are spread by population, operator share and keenness;
+    or in each commune × operator a geometric number of phones with mean `devices_per_unit`.
     """
     spread = spread or Spread()
     generator = np.random.default_rng(seed)
@@ -127,15 +118,9 @@ def draw_province(
     wanted = test_count if test_count is not None else round(len(devices) * spread.tests_per_device)
     tests = draw_tests(devices, places, months, wanted, generator, spread)
     truth = _by_unit(places)
-    drawn = (
-        devices.groupby(["commune_code", "operator"])
-        .size()
-        .rename("drawn_device_count")
-        .reset_index()
-    )
-    truth = truth.merge(drawn, how="left", on=["commune_code", "operator"]).fillna(
-        {"drawn_device_count": 0}
-    )
+    keys = ["commune_code", "operator"]
+    drawn = devices.groupby(keys).size().rename("drawn_device_count").reset_index()
+    truth = truth.merge(drawn, how="left", on=keys).fillna({"drawn_device_count": 0})
     return Province(tests, truth.astype({"drawn_device_count": "int64"}), places)
 
 
@@ -152,24 +137,21 @@ def _places(
     generator: np.random.Generator,
     spread: Spread,
 ) -> pd.DataFrame:
-    """Villages: 4 to 12 spots in each commune × operator, the first (at the commune's office) the
-    largest and never dead.
+    """Villages: 4 to 12 places in each commune × operator.
+
+    The first, at the commune's office, is the largest and never dead.
     """
     found = []
     for code, shape in zip(communes["commune_code"], communes.geometry, strict=True):
         count = int(generator.integers(4, 13))
         centre = shape.representative_point()
-        # people test where they live: villages keep off the border, so that a commune's phones test
-        # in it
-        inner = shape.buffer(-3 * SCATTER_DEG)
-        west, south, east, north = (shape if inner.is_empty else inner).bounds
-        x, y = (
-            generator.uniform(west, east, 60 * count),
-            generator.uniform(south, north, 60 * count),
-        )
-        inside = np.flatnonzero(shapely.contains_xy(shape if inner.is_empty else inner, x, y))[
-            : count - 1
-        ]
+        # villages are not at the border, so that a commune's phones test in it
+        inside_border = shape.buffer(-3 * SCATTER_DEG)
+        inner = shape if inside_border.is_empty else inside_border
+        west, south, east, north = inner.bounds
+        x = generator.uniform(west, east, 60 * count)
+        y = generator.uniform(south, north, 60 * count)
+        inside = np.flatnonzero(shapely.contains_xy(inner, x, y))[: count - 1]
         spots = pd.DataFrame(
             {
                 "commune_code": code,
@@ -193,7 +175,9 @@ def _with_truth(
     generator: np.random.Generator,
     spread: Spread,
 ) -> pd.DataFrame:
-    """+ `base_mbps` (an unthrottled phone's mean there) and `true_mean_mbps` (with throttled plans;
+    """The places with their speeds.
+
+    Adds base_mbps (the mean of an unthrottled phone) and true_mean_mbps (with throttled plans;
     empty in a dead spot).
     """
     codes, names = communes["commune_code"].to_numpy(), list(operators)
@@ -208,10 +192,8 @@ def _with_truth(
     unit_of = places.groupby(["commune_code", "operator"]).ngroup().to_numpy()
     index = pd.MultiIndex.from_product([codes, names], names=["commune_code", "operator"])
     mean = pd.Series(means.ravel(), index=index)
-    base = (
-        mean.loc[list(zip(places["commune_code"], places["operator"], strict=True))].to_numpy()
-        * places["factor"]
-    )
+    of_places = list(zip(places["commune_code"], places["operator"], strict=True))
+    base = mean.loc[of_places].to_numpy() * places["factor"]
     if wanted is not None:  # scaled so that the true mean itself is what was drawn
         live = places["share"].where(~places["is_dead"], 0.0)
         now = np.bincount(unit_of, live * base) / np.bincount(unit_of, live)
@@ -223,9 +205,7 @@ def _with_truth(
 
 
 def _by_unit(places: pd.DataFrame) -> pd.DataFrame:
-    """True mean of each commune × operator over the people who have a signal, and the share who
-    have none.
-    """
+    """True mean of each commune × operator over people with a signal, and the share without."""
     live = places["share"].where(~places["is_dead"], 0.0)
     sums = pd.DataFrame(
         {
@@ -288,8 +268,9 @@ def _devices(
 
 
 def evening_load(hours: Floats, factor: float) -> Floats:
-    """Speed factor by time of day: `factor` in the busy hours against the rest, of mean 1 over the
-    hours that people test at.
+    """Speed factor by time of day: `factor` in the busy hours against the rest.
+
+    Its mean over the hours that people test at is 1.
     """
     evening = stats.norm(EVENING_HOUR, EVENING_SD_H)
     busy = (
@@ -308,57 +289,19 @@ def draw_tests(
     generator: np.random.Generator,
     spread: Spread,
 ) -> pd.DataFrame:
-    """Sound 4G tests of the phones: `count`, and the heavy testers' further ones. Every phone tests
-    once if `count` allows.
+    """Sound 4G tests of the phones: `count`, and the further tests of heavy testers.
+
+    Every phone tests at least once if `count` allows.
     """
-    follows = (
-        generator.random(count) < spread.repeat_share
-    )  # a further test of the same sitting, minutes later
-    follows[:1] = False
-    sitting = np.cumsum(~follows) - 1
-    sittings = int(sitting[-1]) + 1 if count else 0
-    eager = devices["eager"].to_numpy()
-    others = generator.choice(len(devices), max(0, sittings - len(devices)), p=eager / eager.sum())
-    tester = np.r_[np.arange(len(devices)), others][:sittings]
-    heavy = np.repeat(np.flatnonzero(devices["is_heavy"]), spread.heavy_tests)
-    tester = np.r_[tester, heavy]
-    sitting = np.r_[sitting, sittings + np.arange(len(heavy))]
+    sitting, tester = _sittings(devices, count, generator, spread)
     turn = np.arange(len(sitting)) - np.searchsorted(sitting, sitting)
     count, sittings = len(sitting), len(tester)
     rows = devices.iloc[tester[sitting]].reset_index(drop=True)
-    # a campaign calls people to the commune's office: one spot, two days of the month, working
-    # hours
-    campaign = (generator.random(sittings) < spread.campaign_share) & ~devices[
-        "is_heavy"
-    ].to_numpy()[tester]
-    office = places[places["place"] == 0].set_index(["commune_code", "operator"])
-    at_office = pd.Series(
-        office.index.map(dict(zip(office.index, places.index[places["place"] == 0], strict=True))),
-        index=office.index,
-    )
-    spot = np.where(
-        campaign[sitting],
-        at_office.loc[list(zip(rows["commune_code"], rows["operator"], strict=True))],
-        rows["home"],
-    )
-    spots = places.loc[spot]
-    day = np.where(
-        campaign,
-        generator.integers(13, 15, sittings),
-        generator.integers(0, 28, sittings) + (generator.random(sittings) < 0.9),
-    )
-    weight = np.arange(2, 2 + len(months))  # campaigns grow
-    month = generator.choice(len(months), sittings, p=weight / weight.sum())
-    evening = generator.random(sittings) < EVENING_SHARE
-    start = (
-        np.where(
-            evening,
-            generator.normal(EVENING_HOUR, EVENING_SD_H, sittings),
-            generator.uniform(6, 22, sittings),
-        )
-        % 24
-    )
-    start = np.where(campaign, generator.uniform(8, 11, sittings), start)
+    # a campaign calls people to the commune's office on two mornings of the month
+    is_heavy = devices["is_heavy"].to_numpy()[tester]
+    campaign = (generator.random(sittings) < spread.campaign_share) & ~is_heavy
+    spots = places.loc[np.where(campaign[sitting], _offices(rows, places), rows["home"])]
+    date, start = _beginnings(campaign, months, generator)
     hour = np.minimum(start[sitting] + turn * 0.06, 23.99)
     load = evening_load(hour, spread.evening_factor)
     base = spots["base_mbps"].to_numpy()
@@ -366,21 +309,17 @@ def draw_tests(
         rows["is_throttled"], np.minimum(base, spread.throttled_mbps), base * rows["factor"] * load
     )
     speed = mean * _unit_mean(generator, spread.noise_log_sd, count)
-    date = pd.to_datetime([f"{months[m]}-01" for m in month]) + pd.to_timedelta(
-        day - (day > 27), unit="D"
-    )
     accuracy = np.clip(generator.lognormal(2.9, 0.9, count), 3, 900)
     scatter = np.where(campaign, 0.0003, SCATTER_DEG)
+    north = (scatter * generator.normal(0, 1, sittings))[sitting]
+    east = (scatter * generator.normal(0, 1, sittings))[sitting]
+    is_unknown = generator.random(count) < 0.06
     return pd.DataFrame(
         {
             "measured_at": date[sitting] + pd.to_timedelta(np.floor(hour * 3600), unit="s"),
-            "latitude": spots["latitude"].to_numpy()
-            + (scatter * generator.normal(0, 1, sittings))[sitting],
-            "longitude": spots["longitude"].to_numpy()
-            + (scatter * generator.normal(0, 1, sittings))[sitting],
-            "location_accuracy_m": np.where(
-                generator.random(count) < 0.06, np.nan, accuracy.round(1)
-            ),
+            "latitude": spots["latitude"].to_numpy() + north,
+            "longitude": spots["longitude"].to_numpy() + east,
+            "location_accuracy_m": np.where(is_unknown, np.nan, accuracy.round(1)),
             "operator": rows["operator"],
             "technology": "4G",
             "download_mbps": speed.clip(0.05, 590),
@@ -394,3 +333,46 @@ def draw_tests(
             "is_5g": rows["is_5g"],
         }
     )
+
+
+def _sittings(
+    devices: pd.DataFrame, count: int, generator: np.random.Generator, spread: Spread
+) -> tuple[Ints, Ints]:
+    """(sitting of each test, phone of each sitting), those of heavy testers last."""
+    follows = generator.random(count) < spread.repeat_share  # of the sitting before, minutes later
+    follows[:1] = False
+    sitting = np.cumsum(~follows) - 1
+    sittings = int(sitting[-1]) + 1 if count else 0
+    eager = devices["eager"].to_numpy()
+    others = generator.choice(len(devices), max(0, sittings - len(devices)), p=eager / eager.sum())
+    tester = np.r_[np.arange(len(devices)), others][:sittings]
+    heavy = np.repeat(np.flatnonzero(devices["is_heavy"]), spread.heavy_tests)
+    return np.r_[sitting, sittings + np.arange(len(heavy))], np.r_[tester, heavy]
+
+
+def _offices(rows: pd.DataFrame, places: pd.DataFrame) -> Ints:
+    """Index into `places` of the commune's office of each row's operator."""
+    keys = ["commune_code", "operator"]
+    offices = places[places["place"] == 0].reset_index().set_index(keys)["index"]
+    of_rows = list(zip(rows["commune_code"], rows["operator"], strict=True))
+    return np.asarray(offices.loc[of_rows])
+
+
+def _beginnings(
+    campaign: npt.NDArray[np.bool_], months: Sequence[str], generator: np.random.Generator
+) -> tuple[pd.DatetimeIndex, Floats]:
+    """(date, hour of the day) at which each sitting begins. `campaign`: whether it is one's."""
+    sittings = len(campaign)
+    day = np.where(
+        campaign,
+        generator.integers(13, 15, sittings),
+        generator.integers(0, 28, sittings) + (generator.random(sittings) < 0.9),
+    )
+    weight = np.arange(2, 2 + len(months))  # campaigns grow
+    month = generator.choice(len(months), sittings, p=weight / weight.sum())
+    is_evening = generator.random(sittings) < EVENING_SHARE
+    evening = generator.normal(EVENING_HOUR, EVENING_SD_H, sittings)
+    hour = np.where(is_evening, evening, generator.uniform(6, 22, sittings)) % 24
+    hour = np.where(campaign, generator.uniform(8, 11, sittings), hour)
+    first = pd.to_datetime([f"{months[m]}-01" for m in month])
+    return first + pd.to_timedelta(day - (day > 27), unit="D"), hour

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 from typing import Any, Protocol
 
 import pandas as pd
@@ -17,7 +17,7 @@ from pipeline.schema import texts
 from pipeline.schema.errors import fault
 from pipeline.schema.tables import ALL
 
-Row = Mapping[str, Any]  # a row of `commune_status`: cells of several types
+Row = Mapping[Hashable, Any]  # a row of `commune_status`: cells of several types
 
 
 class Sentence(Protocol):
@@ -164,7 +164,7 @@ def _sentences_of(row: Row, lang: texts.Lang) -> Sentence:
         return texts.short_number(float(f"{value:.2g}"), lang) if 0 < value < 0.1 else value
 
     def say(key: str, /, **values: object) -> str:
-        figures = {name: shown(value) for name, value in {**row, **values}.items()}
-        return texts.line(key, lang, **figures)
+        figures = {str(name): value for name, value in row.items()} | values
+        return texts.line(key, lang, **{name: shown(value) for name, value in figures.items()})
 
     return say
