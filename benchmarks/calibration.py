@@ -1,9 +1,10 @@
-"""Is a verdict right as often as it says? Judges simulated provinces whose truth is known and
-compares (docs/method.md).
+"""Are verdicts right as often as they claim? Compares verdicts with the truth (docs/method.md).
 
-    python -m benchmarks.calibration                  # 30 provinces in each regime, about six minutes on two cores
-    python -m benchmarks.calibration --provinces 5    # a quick look
-    python -m benchmarks.calibration --write          # also renews docs/method.md's tables and plots
+The provinces are simulated, so their truth is known.
+
+    python -m benchmarks.calibration                # 30 provinces in each regime, some six minutes
+    python -m benchmarks.calibration --provinces 5  # a quick look
+    python -m benchmarks.calibration --write        # also renews tables and plots of docs/method.md
 
 Exit 1 where a promise of METHOD is not kept. Same arguments, same figures.
 """
@@ -31,14 +32,14 @@ from pipeline.schema.tables import ALL
 from pipeline.verdicts import statistics
 
 TARGET = 40.0
-# ranks are another matter's: the fewest draws that the settings allow
+# ranks do not matter here: the smallest number of draws that the settings allow
 SETTINGS = Settings.model_validate({"priority": {"draws": 20}})
 PERIOD = Period.parse("2026-10")
 UNIT = ["commune_code", "operator"]
 
 
 def judged(task: tuple[str, int]) -> pd.DataFrame:
-    """One province → its units: truth, verdict, figures, and what naive pipelines would have said."""
+    """Units of one province: truth, verdict, figures, and the results of naive pipelines."""
     regime, seed = task
     inputs, province = provinces.draw(regime, seed)
     status = judge_month(inputs, RunContext(SETTINGS, PERIOD)).tables["commune_status"]
@@ -51,8 +52,9 @@ def judged(task: tuple[str, int]) -> pd.DataFrame:
 
 
 def naive(inputs: provinces.Inputs) -> pd.DataFrame:
-    """What naive pipelines publish, by commune × operator: raw mean, median and mean of res-8 cell
-    means of all tests.
+    """What naive pipelines publish, by commune × operator.
+
+    Raw mean, median, and mean of res-8 cell means of all tests.
     """
     tests = inputs.tests
     rows = pd.DataFrame(
@@ -78,8 +80,9 @@ def naive(inputs: provinces.Inputs) -> pd.DataFrame:
 
 
 def intervals(task: tuple[str, int]) -> pd.DataFrame:
-    """Units with 5 devices or more of one province: does each kind of 95 % interval hold the true
-    mean, and how wide is it?
+    """Whether each kind of 95 % interval of a unit holds the true mean, and how wide it is.
+
+    Units of one province with 5 devices or more.
     """
     regime, seed = task
     from pipeline.measure import measure
@@ -123,8 +126,9 @@ def intervals(task: tuple[str, int]) -> pd.DataFrame:
 
 
 def power(generator: np.random.Generator) -> pd.DataFrame:
-    """Share of gaps of a given true mean that direct evidence confirms, by number of devices
-    (log-sd 0.7, q taken as p).
+    """Share of gaps of a true mean that direct evidence confirms, by number of devices.
+
+    Device values have log-sd 0.7; q is taken as p.
     """
     found = []
     for mean in (15.0, 20.0, 25.0, 30.0):
@@ -148,7 +152,8 @@ def power(generator: np.random.Generator) -> pd.DataFrame:
     return pd.DataFrame(found, columns=["true_mean_mbps", "devices", "confirmed_share"])
 
 
-def _without(x: np.ndarray, i: int) -> np.ndarray:
+def _without(x: statistics.Floats, i: int) -> statistics.Floats:
+    """Upper envelope limits without the device of a column."""
     left = np.delete(x, i, axis=1)
     y = np.log(left)
     sizes = np.full(len(x), float(left.shape[1]))
@@ -163,9 +168,7 @@ def _without(x: np.ndarray, i: int) -> np.ndarray:
 
 
 def growth(task: tuple[float, int]) -> tuple[float, float, float]:
-    """(mean devices per commune × operator, share of units with a verdict, share with a confirmed
-    one) of one province.
-    """
+    """(mean devices per unit, share of units with a verdict, share with a confirmed one)."""
     devices, seed = task
     area = provinces.communes()
     province = provinces.draw_province(
@@ -202,7 +205,7 @@ def main() -> int:
         for seed in range(chosen.first, chosen.first + chosen.provinces)
         for name in provinces.REGIMES
     ]
-    few = [
+    first = [
         (name, seed)
         for seed in range(chosen.first, chosen.first + min(chosen.provinces, 6))
         for name in provinces.REGIMES
@@ -210,7 +213,7 @@ def main() -> int:
     sizes = [(float(d), seed) for seed in range(4) for d in (2, 4, 8, 16, 32, 64, 128)]
     with Pool(os.cpu_count()) as pool:
         rows = pd.concat(pool.map(judged, tasks, chunksize=2), ignore_index=True)
-        kinds = pd.concat(pool.map(intervals, few, chunksize=2), ignore_index=True)
+        kinds = pd.concat(pool.map(intervals, first, chunksize=2), ignore_index=True)
         grown = pd.DataFrame(
             pool.map(growth, sizes), columns=["devices", "decided_share", "confirmed_share"]
         )

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
 
 from benchmarks.provinces import REGIMES
 
@@ -16,6 +18,24 @@ TENTHS = np.arange(0, 1.01, 0.1)
 PROMISED = [name for name in REGIMES if name != "campaign"]
 LOG_NORMAL = [name for name, regime in REGIMES.items() if regime.is_log_normal]
 MORE = {"sparse": 1.5, "skewed": 1.5, "heavy": 1.5}
+HEADINGS = {  # of `by_regime`; spaces keep equal ones apart
+    "regime": "regime",
+    "true_gaps": "true gaps",
+    "direct": "direct: confirmed",
+    "direct_false": "false",
+    "direct_found": "found",
+    "confirmed": "all: confirmed",
+    "confirmed_false": "false ",
+    "confirmed_found": "found ",
+    "ratio": "times as many",
+    "probable": "probable gaps",
+    "probable_right": "right",
+    "passes": "confirmed passes",
+    "passes_false": "false  ",
+    "likely_passes": "probable passes",
+    "likely_passes_false": "false   ",
+    "covers": "interval covers",
+}
 
 
 def share(part: pd.Series) -> float:
@@ -65,8 +85,9 @@ def by_regime(rows: pd.DataFrame) -> pd.DataFrame:
 
 
 def tenths(rows: pd.DataFrame, column: str) -> pd.DataFrame:
-    """P by tenths: rows, mean P, observed share of gaps, and its standard error (provinces as
-    clusters).
+    """Rows, mean P, observed share of gaps and its standard error by tenths of P.
+
+    The standard error takes provinces as clusters.
     """
     known = rows[rows[column].notna()]
     tenth = pd.cut(known[column], TENTHS, include_lowest=True, labels=False)
@@ -88,9 +109,7 @@ def tenths(rows: pd.DataFrame, column: str) -> pd.DataFrame:
 
 
 def naive_table(rows: pd.DataFrame) -> pd.DataFrame:
-    """What naive pipelines call a gap: share of them false, and share of true gaps missed; beside
-    ours.
-    """
+    """Shares of false gaps and of missed true gaps, of naive rules and of this project's."""
     tested = rows[rows["naive_count"].gt(0)]
     called = {
         "raw mean < 40": tested["naive_mean"] < 40,
@@ -165,36 +184,42 @@ def write_report(
     *,
     write: bool,
 ) -> str:
-    """Markdown of all tables; with `write` also into docs/method.md between its marks, and the
-    plots beside it.
+    """Markdown of all tables.
+
+    With `write` it also renews docs/method.md between its marks, and its plots.
     """
     table = by_regime(rows)
+    province_count = rows.groupby(["regime", "seed"]).ngroups
     parts = [
-        f"{rows.groupby(['regime', 'seed']).ngroups} provinces of 38 communes × 4 operators, {len(rows):,} units; "
-        "`python -m benchmarks.calibration --write` renews what follows.",
-        "**Verdicts by regime.** False: the true mean is not below (gaps), is below (passes) the target. Found: of all true gaps, "
-        "tested or not. Direct: METHOD's rule alone; all: with gaps that borrow.",
-        _markdown(
-            table,
-            {
-                "regime": "regime", "true_gaps": "true gaps", "direct": "direct: confirmed", "direct_false": "false",
-                "direct_found": "found", "confirmed": "all: confirmed", "confirmed_false": "false ", "confirmed_found": "found ",
-                "ratio": "times as many", "probable": "probable gaps", "probable_right": "right", "passes": "confirmed passes",
-                "passes_false": "false  ", "likely_passes": "probable passes", "likely_passes_false": "false   ",
-                "covers": "interval covers",
-            },
+        (
+            f"{province_count} provinces of 38 communes × 4 operators, {len(rows):,} units; "
+            "`python -m benchmarks.calibration --write` renews what follows."
         ),
+        (
+            "**Verdicts by regime.** False: the true mean is not below (gaps), is below (passes) "
+            "the target. Found: of all true gaps, tested or not. Direct: METHOD's rule alone; all: "
+            "with gaps that borrow."
+        ),
+        _markdown(table, HEADINGS),
         "**P_gap by tenths** (`gap_probability`; ± standard error, provinces as clusters).",
         _tenths_markdown(rows),
-        "**Intervals**: share that holds the true mean (aim 95 %), mean width, and share that lies wholly below it, which is what a "
-        "false gap is made of (aim 2.5 %).",
+        (
+            "**Intervals**: share that holds the true mean (aim 95 %), mean width, and share that "
+            "lies wholly below it, which is what a false gap is made of (aim 2.5 %)."
+        ),
         _intervals_markdown(kinds),
-        "**What naive pipelines say of the same provinces**: false among the gaps they call, and true gaps missed among tested units.",
+        (
+            "**What naive pipelines say of the same provinces**: false among the gaps they call, "
+            "and true gaps missed among tested units."
+        ),
         _naive_markdown(rows),
-        "**Power of direct evidence**: devices with which 80 % of the gaps of a true mean are confirmed (log-sd 0.7).",
+        (
+            "**Power of direct evidence**: devices with which 80 % of the gaps of a true mean are "
+            "confirmed (log-sd 0.7)."
+        ),
         _power_markdown(power),
         "**As data grow** (plain province): " + _growth_line(grown),
-    ]  # fmt: skip
+    ]
     text = "\n\n".join(parts)
     if write:
         page = DOCS / "method.md"
@@ -207,7 +232,8 @@ def write_report(
             flags=re.DOTALL,
         )
         page.write_text(kept, encoding="utf-8", newline="")
-        _plots(rows, table, kinds, grown, power)
+        _plot_verdicts(rows, table)
+        _plot_power(grown, power)
     return text
 
 
@@ -256,14 +282,11 @@ def _intervals_markdown(kinds: pd.DataFrame) -> str:
     names = list(kinds["kind"].unique())
     lines = ["| regime | " + " | ".join(names) + " |", "|" + "---|" * (len(names) + 1)]
     for regime in REGIMES:
-        here = (
-            kinds[kinds["regime"] == regime]
-            .groupby("kind")[["holds", "width", "is_too_low"]]
-            .mean()
-        )
+        groups = kinds[kinds["regime"] == regime].groupby("kind")
+        here = groups[["holds", "width", "is_too_low"]].mean().reindex(names)
         cells = [
-            f"{100 * here.loc[k, 'holds']:.1f} %, {here.loc[k, 'width']:.1f} Mbit/s, {100 * here.loc[k, 'is_too_low']:.1f} %"
-            for k in names
+            f"{100 * holds:.1f} %, {width:.1f} Mbit/s, {100 * is_too_low:.1f} %"
+            for holds, width, is_too_low in here.itertuples(index=False)
         ]
         lines.append(f"| {regime} | " + " | ".join(cells) + " |")
     return "\n".join(lines)
@@ -316,25 +339,35 @@ def _growth_line(grown: pd.DataFrame) -> str:
     )
 
 
-def _plots(
-    rows: pd.DataFrame,
-    table: pd.DataFrame,
-    kinds: pd.DataFrame,
-    grown: pd.DataFrame,
-    power: pd.DataFrame,
-) -> None:
-    import matplotlib as mpl
+def _plot_verdicts(rows: pd.DataFrame, table: pd.DataFrame) -> None:
+    """Plot whether P_gap is calibrated, and the confirmed gaps. `table`: of `by_regime`."""
+    figure = Figure(figsize=(11, 4.6), layout="constrained")
+    left, right = figure.subplots(1, 2)
+    _plot_calibration(left, rows)
+    shown = table[table["regime"].isin(REGIMES)]
+    place = np.arange(len(shown))
+    direct, confirmed = 100 * shown["direct_found"], 100 * shown["confirmed_found"]
+    right.barh(place + 0.2, direct, 0.38, color="#92c5de", label="own devices alone")
+    right.barh(place - 0.2, confirmed, 0.38, color="#2166ac", label="with borrowed evidence")
+    for y, end, value in zip(place, confirmed, shown["confirmed_false"], strict=True):
+        text = f"{100 * value:.1f} % of them false"
+        right.text(end + 0.6, y - 0.2, text, va="center", fontsize=8)
+    right.set_xlim(0, 100)
+    right.set_yticks(place, shown["regime"])
+    right.invert_yaxis()
+    right.set(xlabel="% of true gaps confirmed", title="How many gaps are confirmed?")
+    right.legend(frameon=False, loc=(0.56, 0.405))
+    figure.savefig(DOCS / "calibration_verdicts.png", dpi=110)
 
-    mpl.use("Agg")
-    import matplotlib.pyplot as plt
 
-    figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.6), layout="constrained")
+def _plot_calibration(axes: Axes, rows: pd.DataFrame) -> None:
+    """Plot the observed shares of gaps against P_gap by tenths."""
     for label, names, colour in (
         ("log-normal regimes", LOG_NORMAL, "#2166ac"),
         ("throttled", ["throttled"], "#b2182b"),
     ):
         found = tenths(rows[rows["regime"].isin(names)], "gap_probability")
-        left.errorbar(
+        axes.errorbar(
             found["mean_p"],
             found["observed"],
             1.96 * found["standard_error"],
@@ -344,77 +377,31 @@ def _plots(
             color=colour,
             label=label,
         )
-    left.plot([0, 1], [0, 1], color="0.6", lw=1, ls="--")
-    left.fill_between(
-        [0, 1], [-0.05, 0.95], [0.05, 1.05], color="0.9", zorder=0, label="± 5 points"
-    )
-    left.set(
-        xlabel="P_gap, mean of the tenth",
-        ylabel="share of true gaps",
-        xlim=(0, 1),
-        ylim=(0, 1),
-        title="Is P_gap calibrated?",
-    )
-    left.legend(frameon=False)
-    shown = table[table["regime"].isin(REGIMES)]
-    place = np.arange(len(shown))
-    right.barh(
-        place + 0.2, 100 * shown["direct_found"], 0.38, color="#92c5de", label="own devices alone"
-    )
-    right.barh(
-        place - 0.2,
-        100 * shown["confirmed_found"],
-        0.38,
-        color="#2166ac",
-        label="with borrowed evidence",
-    )
-    for y, end, value in zip(
-        place, 100 * shown["confirmed_found"], shown["confirmed_false"], strict=True
-    ):
-        right.text(
-            end + 0.6, y - 0.2, f"{100 * value:.1f} % of them false", va="center", fontsize=8
-        )
-    right.set_xlim(0, 100)
-    right.set_yticks(place, shown["regime"])
-    right.invert_yaxis()
-    right.set(xlabel="% of true gaps confirmed", title="How many gaps are confirmed?")
-    right.legend(frameon=False, loc=(0.56, 0.405))
-    figure.savefig(DOCS / "calibration_verdicts.png", dpi=110)
-    plt.close(figure)
+    axes.plot([0, 1], [0, 1], color="0.6", lw=1, ls="--")
+    low, high = [-0.05, 0.95], [0.05, 1.05]
+    axes.fill_between([0, 1], low, high, color="0.9", zorder=0, label="± 5 points")
+    axes.set(xlabel="P_gap, mean of the tenth", ylabel="share of true gaps")
+    axes.set(xlim=(0, 1), ylim=(0, 1), title="Is P_gap calibrated?")
+    axes.legend(frameon=False)
 
-    figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.2), layout="constrained")
+
+def _plot_power(grown: pd.DataFrame, power: pd.DataFrame) -> None:
+    """Plot confirmed gaps by number of devices, and verdicts as data grow."""
+    figure = Figure(figsize=(11, 4.2), layout="constrained")
+    left, right = figure.subplots(1, 2)
     for mean, part in power.groupby("true_mean_mbps"):
-        left.plot(
-            part["devices"],
-            100 * part["confirmed_share"],
-            "o-",
-            ms=3,
-            lw=1,
-            label=f"{mean:.0f} Mbit/s",
-        )
-    left.set(
-        xscale="log",
-        xlabel="devices",
-        ylabel="% confirmed",
-        title="Power of direct evidence, by true mean",
-    )
+        share_confirmed = 100 * part["confirmed_share"]
+        label = f"{mean:.0f} Mbit/s"
+        left.plot(part["devices"], share_confirmed, "o-", ms=3, lw=1, label=label)
+    left.set(xscale="log", xlabel="devices", ylabel="% confirmed")
+    left.set_title("Power of direct evidence, by true mean")
     left.set_xticks([10, 20, 40, 80, 200, 400], ["10", "20", "40", "80", "200", "400"])
     left.legend(frameon=False)
-    means = grown.groupby("devices")[["decided_share", "confirmed_share"]].mean()
-    right.plot(
-        means.index, 100 * means["decided_share"], "o-", color="#2166ac", label="any verdict"
-    )
-    right.plot(
-        means.index, 100 * means["confirmed_share"], "o-", color="#053061", label="confirmed"
-    )
-    right.set(
-        xscale="log",
-        xlabel="mean devices per commune × operator",
-        ylabel="% of units",
-        ylim=(0, 100),
-        title="As data grow",
-    )
+    means = 100 * grown.groupby("devices")[["decided_share", "confirmed_share"]].mean()
+    right.plot(means.index, means["decided_share"], "o-", color="#2166ac", label="any verdict")
+    right.plot(means.index, means["confirmed_share"], "o-", color="#053061", label="confirmed")
+    right.set(xscale="log", xlabel="mean devices per commune × operator", ylabel="% of units")
+    right.set(ylim=(0, 100), title="As data grow")
     right.set_xticks(list(means.index), [f"{d:.0f}" for d in means.index])
     right.legend(frameon=False)
     figure.savefig(DOCS / "calibration_power.png", dpi=110)
-    plt.close(figure)

@@ -1,6 +1,4 @@
-"""Points at which binning is hard: on cells' edges and corners, at poles, pentagons and face
-centres, all over the world.
-"""
+"""Points where binning is hard: cells' edges and corners, poles, pentagons, face centres."""
 
 from __future__ import annotations
 
@@ -26,11 +24,10 @@ def by_the_library(latitude: Floats, longitude: Floats, resolution: int) -> npt.
 
 
 def spread_over_the_world(count: int, seed: int) -> tuple[Floats, Floats]:
-    """Evenly by area."""
+    """Points spread evenly by area."""
     generator = np.random.default_rng(seed)
-    return np.degrees(np.arcsin(generator.uniform(-1, 1, count))), generator.uniform(
-        -180, 180, count
-    )
+    latitude = np.degrees(np.arcsin(generator.uniform(-1, 1, count)))
+    return latitude, generator.uniform(-180, 180, count)
 
 
 def clouds(
@@ -50,9 +47,7 @@ def clouds(
 
 
 def points_on_edges(resolution: int, seed: int, count: int = 60) -> tuple[Floats, Floats]:
-    """On the great circles between a cell's corners, at the corners, and from an ulp to a metre off
-    them.
-    """
+    """Points on the edges and corners of cells, and from an ulp to a metre off them."""
     generator = np.random.default_rng(seed)
     found = []
     cells = by_the_library(*spread_over_the_world(count, seed), resolution)
@@ -76,14 +71,10 @@ def points_on_edges(resolution: int, seed: int, count: int = 60) -> tuple[Floats
 
 
 def poles_and_pentagons(resolution: int, seed: int, count: int = 12) -> tuple[Floats, Floats]:
-    """Around the poles, the pentagons of several resolutions and the centres of the icosahedron's
-    faces.
-    """
+    """Points around poles, pentagons of several resolutions and the icosahedron's face centres."""
     faces = bulk_index.faces()[0]
-    latitude, longitude = (
-        np.degrees(np.arcsin(faces[:, 2])),
-        np.degrees(np.arctan2(faces[:, 1], faces[:, 0])),
-    )
+    latitude = np.degrees(np.arcsin(faces[:, 2]))
+    longitude = np.degrees(np.arctan2(faces[:, 1], faces[:, 0]))
     centres = list(zip(latitude.tolist(), longitude.tolist(), strict=True))
     pentagons = [
         h3.cell_to_latlng(cell) for r in (0, 3, resolution) for cell in h3.get_pentagons(r)

@@ -1,13 +1,12 @@
-"""`make bench-map`: the map's budgets measured in headless Chromium, beside plain folium on the
-same cells.
+"""`make bench-map`: the map's budgets measured in headless Chromium, beside plain folium.
 
     python -m benchmarks.map_browser            # prints the table
     python -m benchmarks.map_browser --write    # … and renews it in docs/map.md
 
-Each figure is the median of ROUNDS pages opened anew. Plain folium asks for ten files of CDNs; they
-are answered here from the installed Leaflet and with empty files, which is kinder than a network.
-`x4`: phone viewport, DPR 2, CPU slowed four times. Timings depend on the machine: compare the
-columns with each other.
+Both draw the same cells. Each figure is the median of ROUNDS pages opened anew. Plain folium asks
+for ten files of CDNs; they are answered here from the installed Leaflet and with empty files, which
+is faster than a network. `x4`: phone viewport, DPR 2, CPU slowed four times. Timings depend on the
+machine: compare the columns with each other.
 """
 
 from __future__ import annotations
@@ -20,37 +19,45 @@ import subprocess
 import sys
 import tempfile
 import zlib
-from collections.abc import Callable
 from importlib.resources import files
 from pathlib import Path
 from statistics import median
-from typing import Any
 
-from playwright.sync_api import Browser, Page, Route, sync_playwright
+from playwright.sync_api import Browser, BrowserType, Page, Route, sync_playwright
 
-from benchmarks.map_pages import PEERS
+from benchmarks.map_pages import PEERS, PROJECT
 
 DOCS = Path(__file__).resolve().parents[1] / "docs" / "map.md"
 FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
 ROUNDS = 5
 PAGES = (  # name, cells, density, kind
-    ("province, usual", 11_192, "usual", "ours"),
-    ("province, full", 11_192, "full", "ours"),
-    ("100,000 cells, usual", 100_000, "usual", "ours"),
-    ("100,000 cells, full", 100_000, "full", "ours"),
+    ("province, usual", 11_192, "usual", PROJECT),
+    ("province, full", 11_192, "full", PROJECT),
+    ("100,000 cells, usual", 100_000, "usual", PROJECT),
+    ("100,000 cells, full", 100_000, "full", PROJECT),
     *((f"folium {peer}", 11_192, "full", peer) for peer in PEERS),
 )
 # budgets of MAP.md: of a province, of 100,000 cells; a timing may be twice this for noise
 BUDGETS = {
-    "HTML MB": (1.5, 4.0), "zipped MB": (0.7, None), "written s": (2.0, None), "writer MB": (400, None),
-    "first render s": (1.5, 2.5), "first render x4 s": (4.0, None), "switch ms": (100, 150), "switch x4 ms": (300, None),
-    "frame p95 ms": (33, None), "memory MB": (200, None), "requests": (0, 0), "errors": (0, 0),
-}  # fmt: skip
-OPEN_OURS, OPEN_PEER = (
+    "HTML MB": (1.5, 4.0),
+    "zipped MB": (0.7, None),
+    "written s": (2.0, None),
+    "writer MB": (400, None),
+    "first render s": (1.5, 2.5),
+    "first render x4 s": (4.0, None),
+    "switch ms": (100, 150),
+    "switch x4 ms": (300, None),
+    "frame p95 ms": (33, None),
+    "memory MB": (200, None),
+    "requests": (0, 0),
+    "errors": (0, 0),
+}
+OPEN_PROJECT, OPEN_PEER = (
     "html[data-ready=true]",
     "path.leaflet-interactive, .leaflet-overlay-pane canvas",
 )
-AFTER_PAINT = "() => new Promise(done => requestAnimationFrame(() => requestAnimationFrame(() => done(performance.now()))))"
+AFTER_PAINT = """() => new Promise(done => requestAnimationFrame(
+  () => requestAnimationFrame(() => done(performance.now()))))"""
 SWITCH = """async selector => {
   const wait = () => new Promise(done => requestAnimationFrame(() => setTimeout(done)));
   const radios = [...document.querySelectorAll(selector)], times = [];
@@ -63,8 +70,9 @@ SWITCH = """async selector => {
   }
   return times;
 }"""
-SWITCH_OURS, SWITCH_PEER = "input[name=operator]", ".leaflet-control-layers input"
+SWITCH_PROJECT, SWITCH_PEER = "input[name=operator]", ".leaflet-control-layers input"
 FIND_MAP = "const map = Object.values(window).find(v => v && v.panBy && v.getZoom);"
+ZOOM_IN = f"() => {{ {FIND_MAP} map.setZoom(10, {{animate: false}}); }}"
 PAN = f"""async () => {{
   {FIND_MAP}
   const gaps = [];
@@ -81,8 +89,8 @@ PAN = f"""async () => {{
 }}"""
 
 
-def main(write: bool) -> int:
-    """Measure every page, print the table, and say which budget is missed."""
+def main(*, write: bool) -> int:
+    """Measure every page, print the table and each missed budget."""
     chromium = next(
         (found for name in ("chromium", "chromium-browser") if (found := shutil.which(name))), None
     )
@@ -95,7 +103,7 @@ def main(write: bool) -> int:
         for title, count, density, kind in PAGES:
             page, written = written_page(folder, count, density, kind)
             rows[title] = written | measured(
-                playwright.chromium, chromium, page, is_ours=kind == "ours"
+                playwright.chromium, chromium, page, is_project=kind == PROJECT
             )
             print(title, rows[title], flush=True)
             page.unlink()
@@ -111,28 +119,30 @@ def main(write: bool) -> int:
 def written_page(
     folder: Path, count: int, density: str, kind: str
 ) -> tuple[Path, dict[str, float]]:
-    """(the page, its sizes and what writing it took) – written by a process of its own."""
+    """(the page, its sizes and the cost of writing it), written by another process."""
     judged, page = folder / f"{count}-{density}.pickle", folder / "page.html"
     command = [sys.executable, "-m", "benchmarks.map_pages"]
     if not judged.exists():
         subprocess.run([*command, "judge", str(judged), str(count), density], check=True)
-    told = subprocess.run(
+    printed = subprocess.run(
         [*command, str(judged), str(page), kind], check=True, capture_output=True, text=True
     ).stdout
-    seconds, megabytes = (float(v) for v in told.split())
+    seconds, megabytes = (float(v) for v in printed.split())
     content = page.read_bytes()
     sizes = {"HTML MB": len(content) / 1e6, "zipped MB": len(zlib.compress(content, 9)) / 1e6}
     return page, {**sizes, "written s": seconds, "writer MB": megabytes}
 
 
-def measured(chromium: Any, executable: str, page: Path, *, is_ours: bool) -> dict[str, float]:
+def measured(
+    chromium: BrowserType, executable: str, page: Path, *, is_project: bool
+) -> dict[str, float]:
     """Medians over ROUNDS openings on a desktop and on a slowed phone."""
     found: dict[str, list[float]] = {}
     for _ in range(ROUNDS):
         for slow in (1, 4):
             browser = chromium.launch(executable_path=executable, args=FLAGS)
             try:
-                for name, value in opened(browser, page, slow, is_ours=is_ours).items():
+                for name, value in opened(browser, page, slow, is_project=is_project).items():
                     found.setdefault(name, []).append(value)
             finally:
                 browser.close()
@@ -142,10 +152,8 @@ def measured(chromium: Any, executable: str, page: Path, *, is_ours: bool) -> di
     }
 
 
-def opened(browser: Browser, page: Path, slow: int, *, is_ours: bool) -> dict[str, float]:
-    """One opening: first render, operator switch closer in, frames while panning, memory, requests,
-    errors.
-    """
+def opened(browser: Browser, page: Path, slow: int, *, is_project: bool) -> dict[str, float]:
+    """Figures of one opening: render, switch of operators, panning, memory, requests, errors."""
     size = {"width": 1366, "height": 768} if slow == 1 else {"width": 390, "height": 844}
     context = browser.new_context(viewport=size, device_scale_factor=1 if slow == 1 else 2)
     tab = context.new_page()
@@ -158,14 +166,14 @@ def opened(browser: Browser, page: Path, slow: int, *, is_ours: bool) -> dict[st
     tab.route(re.compile("^https?://"), answer)
     context.new_cdp_session(tab).send("Emulation.setCPUThrottlingRate", {"rate": slow})
     tab.goto(page.as_uri(), wait_until="commit")
-    tab.wait_for_selector(OPEN_OURS if is_ours else OPEN_PEER, state="attached", timeout=120_000)
+    tab.wait_for_selector(
+        OPEN_PROJECT if is_project else OPEN_PEER, state="attached", timeout=120_000
+    )
     first = tab.evaluate(AFTER_PAINT) / 1000
     # both peers draw their cells at every zoom; this map from zoom 10 on
-    tab.evaluate(
-        "() => { const map = Object.values(window).find(v => v && v.panBy && v.getZoom); map.setZoom(10, {animate: false}); }"
-    )
+    tab.evaluate(ZOOM_IN)
     tab.evaluate(AFTER_PAINT)
-    switch = median(tab.evaluate(SWITCH, SWITCH_OURS if is_ours else SWITCH_PEER))
+    switch = median(tab.evaluate(SWITCH, SWITCH_PROJECT if is_project else SWITCH_PEER))
     outside = [url for url in requests if not url.startswith(page.as_uri())]
     if slow == 4:
         return {"first render x4 s": first, "switch x4 ms": switch}
@@ -188,7 +196,7 @@ def answer(route: Route) -> None:
 
 
 def renderer_mb(tab: Page) -> float:
-    """Proportional memory of the largest renderer process of this machine's browsers: the page's."""
+    """Proportional memory of the largest renderer process of this machine: the page's."""
     tab.evaluate("() => window.gc && gc()")
     sizes = [0.0]
     for process in Path("/proc").iterdir():
@@ -204,26 +212,24 @@ def renderer_mb(tab: Page) -> float:
 
 
 def misses(rows: dict[str, dict[str, float]]) -> list[str]:
-    """Budgets that a page of this project misses; full cells of a hundred thousand are beyond any
-    month and bound by none.
+    """Budgets that a page of this project misses.
+
+    A hundred thousand full cells have no budget: no month has as many.
     """
-    judged: list[tuple[str, Callable[[tuple[Any, Any]], Any]]] = [
-        ("province, usual", lambda pair: pair[0]),
-        ("province, full", lambda pair: pair[0]),
-        ("100,000 cells, usual", lambda pair: pair[1]),
-    ]
+    places = {"province, usual": 0, "province, full": 0, "100,000 cells, usual": 1}
     return [
         f"{title}: {name} {rows[title][name]:.3g} > {budget}"
-        for title, chosen in judged
+        for title, place in places.items()
         for name, pair in BUDGETS.items()
-        if (budget := chosen(pair)) is not None and rows[title][name] > budget
+        if (budget := pair[place]) is not None and rows[title][name] > budget
     ]
 
 
 def markdown(rows: dict[str, dict[str, float]]) -> str:
     """The table, with the machine it was measured on."""
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
-    head = f"{os.cpu_count()} cores, {memory:.0f} GiB, Python {platform.python_version()}; medians of {ROUNDS} openings."
+    machine = f"{os.cpu_count()} cores, {memory:.0f} GiB, Python {platform.python_version()}"
+    head = f"{machine}; medians of {ROUNDS} openings."
     lines = [head, "", "| | " + " | ".join(BUDGETS) + " |", "|---" * (len(BUDGETS) + 1) + "|"]
     for title, row in rows.items():
         lines.append(f"| {title} | " + " | ".join(f"{row[name]:.3g}" for name in BUDGETS) + " |")
@@ -243,4 +249,4 @@ def renewed(table: str) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main("--write" in sys.argv))
+    sys.exit(main(write="--write" in sys.argv))

@@ -1,11 +1,11 @@
-"""Pages to be measured: the project's map, and plain folium on the same cells.
+"""Pages to measure: the project's map, and plain folium on the same cells.
 
-    python -m benchmarks.map_pages judge FILE CELLS full|usual    # the demo's month with so many cells, judged
-    python -m benchmarks.map_pages FILE PAGE KIND                 # writes one page of it, prints seconds and peak memory
+    python -m benchmarks.map_pages judge FILE CELLS full|usual  # judges the demo with so many cells
+    python -m benchmarks.map_pages FILE PAGE KIND               # writes a page of it
 
-The area is the demo's province. `full`: every cell that covers it holds figures of every operator,
-more than any month of tests would give. `usual`: as cells are in simulated months, 3.4 rows a cell,
-a third of them under the privacy gate.
+The second prints seconds and peak memory. The area is the demo's province. `full`: every cell has
+figures of every operator, more than the tests of any month would give. `usual`: as in simulated
+months, 3.4 rows a cell, a third of them under the privacy gate.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
+from benchmarks import peak_mb
 from pipeline.config.run_context import RunContext
 from pipeline.config.settings import Settings, read_settings
 from pipeline.demo.province import write_demo
@@ -38,12 +39,14 @@ from pipeline.schema.month import Month
 from pipeline.schema.periods import Period
 
 PERIOD, SEED = "2026-10", 11
+PROJECT = "project"
 PEERS = ("GeoJson x 5, SVG", "GeoJson x 5, canvas")
 
 
 def month_of_cells(cell_count: int, density: str) -> tuple[Month, Settings]:
-    """The demo's judged month with `cell_count` cells of one resolution (8, or 9 for many) in place
-    of its own.
+    """The demo's judged month with `cell_count` cells of one resolution in place of its own.
+
+    The resolution is 8, or 9 for many cells.
     """
     with tempfile.TemporaryDirectory() as folder:
         write_demo(Path(folder), test_count=30_000, seed=1)
@@ -76,7 +79,7 @@ def drawn_cells(month: Month, cell_count: int, density: str) -> gpd.GeoDataFrame
     devices = (draw.geometric(0.12, size) if is_usual else draw.integers(3, 60, size)).astype(
         "float64"
     )
-    few = devices < 3
+    is_private = devices < 3
     table = pd.DataFrame(
         {
             "hex_id": np.repeat(named.to_numpy(), len(operators)),
@@ -86,12 +89,12 @@ def drawn_cells(month: Month, cell_count: int, density: str) -> gpd.GeoDataFrame
             "window_months": 3.0,
             "test_count": devices * draw.integers(1, 9, size),
             "device_count": devices,
-            "mean_mbps": np.where(few, np.nan, mean),
-            "median_mbps": np.where(few, np.nan, mean * draw.uniform(0.7, 1.0, size)),
-            "upload_mean_mbps": np.where(few, np.nan, mean / 3),
-            "latency_median_ms": np.where(few, np.nan, draw.uniform(20, 120, size)),
-            "share_devices_below_target": np.where(few, np.nan, draw.uniform(0, 1, size)),
-            "is_weak": ~few & (mean < 20) & (devices > 8),
+            "mean_mbps": np.where(is_private, np.nan, mean),
+            "median_mbps": np.where(is_private, np.nan, mean * draw.uniform(0.7, 1.0, size)),
+            "upload_mean_mbps": np.where(is_private, np.nan, mean / 3),
+            "latency_median_ms": np.where(is_private, np.nan, draw.uniform(20, 120, size)),
+            "share_devices_below_target": np.where(is_private, np.nan, draw.uniform(0, 1, size)),
+            "is_weak": ~is_private & (mean < 20) & (devices > 8),
             "gap_id": None,
             "population": np.nan,
             "hex_commune_code": month.communes["commune_code"].iloc[0],
@@ -105,7 +108,7 @@ def drawn_cells(month: Month, cell_count: int, density: str) -> gpd.GeoDataFrame
     )
 
 
-def write_ours(path: Path, month: Month, settings: Settings) -> None:
+def write_map(path: Path, month: Month, settings: Settings) -> None:
     """The project's page with its picture, as a run writes it."""
     about = about_of(month, settings, {"revision": 1, "revisions": []})
     picture = verdict_picture(month.communes, month.tables, about)
@@ -113,22 +116,13 @@ def write_ours(path: Path, month: Month, settings: Settings) -> None:
 
 
 def write_peer(path: Path, month: Month, kind: str) -> None:
-    """Plain folium, as its guide writes it: one GeoJson layer of cells per operator and a layer
-    control.
-    """
+    """Plain folium as in its guide: one GeoJson layer of cells per operator and a layer control."""
     cells = gpd.GeoDataFrame(month.tables["hex_status"])
     west, south, east, north = month.communes.total_bounds
     page = folium.Map(tiles=None, prefer_canvas=kind.endswith("canvas"))
     page.fit_bounds([[south, west], [north, east]])
-    columns = [
-        "hex_id",
-        "test_count",
-        "device_count",
-        "mean_mbps",
-        "upload_mean_mbps",
-        "latency_median_ms",
-        "geometry",
-    ]
+    speeds = ["mean_mbps", "upload_mean_mbps", "latency_median_ms"]
+    columns = ["hex_id", "test_count", "device_count", *speeds, "geometry"]
     for operator in [ALL, *month.operators]:
         layer = cells.loc[cells["operator"] == operator, columns]
         folium.GeoJson(
@@ -145,35 +139,23 @@ def write_peer(path: Path, month: Month, kind: str) -> None:
 
 def _style(feature: dict[str, Any]) -> dict[str, Any]:
     mean = feature["properties"]["mean_mbps"]
-    place = (
-        None
-        if mean is None
-        else int(np.searchsorted(palette.SPEED_BREAKS_MBPS, mean, side="right"))
-    )
-    fill = "#ffffff" if place is None else palette.SPEED_FILLS[place]
+    fill = "#ffffff"
+    if mean is not None:
+        place = int(np.searchsorted(palette.SPEED_BREAKS_MBPS, mean, side="right"))
+        fill = palette.SPEED_FILLS[place]
     return {"fillColor": fill, "color": "#4a4a4a", "weight": 0.5, "fillOpacity": 0.85}
 
 
 def write(judged: Path, page: Path, kind: str) -> int:
-    """Write one page and print `seconds megabytes`: of the writing, and of the whole process at its
-    highest.
-    """
+    """Write one page and print the seconds it took and the peak memory of the process in MB."""
     month, settings = pickle.loads(judged.read_bytes())  # noqa: S301 - written by `judge`, above
     began = perf_counter()
-    if kind == "ours":
-        write_ours(page, month, settings)
+    if kind == PROJECT:
+        write_map(page, month, settings)
     else:
         write_peer(page, month, kind)
-    print(perf_counter() - began, _peak_mb())
+    print(perf_counter() - began, peak_mb())
     return 0
-
-
-def _peak_mb() -> float:
-    status = Path("/proc/self/status").read_text()
-    return (
-        int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM")))
-        / 1024
-    )
 
 
 if __name__ == "__main__":

@@ -1,8 +1,7 @@
-"""What an analyst would write with the same libraries, and as well: the yardstick of the whole job.
+"""What a good analyst would write with the same libraries: the reference for the whole job.
 
-Rows are in memory already. It makes the same valid tests, samples, device values, and figures of
-communes and hexes; no intervals, verdicts, priorities, rejects, months or files, which the job
-makes beside.
+The rows are in memory. It computes the same valid tests, samples, device values, and figures of
+communes and hexes, but no intervals, verdicts, priorities, rejects, months or files.
 """
 
 from __future__ import annotations

@@ -1,9 +1,8 @@
-"""Tables and workbook of a whole nation: 3,321 communes × 4 operators, simulated. Prints seconds
-and peak memory.
+"""Seconds and peak memory of publishing a simulated nation: 3,321 communes × 4 operators.
 
     python -m benchmarks.nation                # about eight devices per commune × operator
 
-The publishing is measured in a process of its own, which reads the judged tables from a file.
+Publishing is measured in its own process, which reads the judged tables from a file.
 """
 
 from __future__ import annotations
@@ -15,7 +14,7 @@ import tempfile
 from pathlib import Path
 from time import perf_counter
 
-from benchmarks import provinces
+from benchmarks import peak_mb, provinces
 from pipeline.config.run_context import RunContext
 from pipeline.config.settings import Settings
 from pipeline.journey import judge_month
@@ -29,7 +28,7 @@ PARTS = {
 
 
 def main() -> int:
-    """Draw a nation, judge it, publish it twice; the seconds and memory of each."""
+    """Draw a nation, judge it, publish it twice, and print the seconds and memory of each."""
     area = provinces.communes(3321, 60)
     drawn = provinces.draw_province(
         area,
@@ -41,9 +40,8 @@ def main() -> int:
     )
     inputs = provinces.inputs_of(area, drawn.tests)
     settings = Settings.model_validate({"area": {"name": "simulated"}})
-    print(
-        f"{len(inputs.tests):,} tests, {len(area):,} communes × {len(provinces.OPERATORS)} operators"
-    )
+    units = f"{len(area):,} communes × {len(provinces.OPERATORS)} operators"
+    print(f"{len(inputs.tests):,} tests, {units}")
     began = perf_counter()
     month = judge_month(inputs, RunContext(settings, Period.parse("2026-10")))
     print(f"judged in {perf_counter() - began:.1f} s")
@@ -62,13 +60,7 @@ def published(judged: Path, what: str) -> int:
     month, settings = pickle.loads(judged.read_bytes())  # noqa: S301 - written a moment ago, above
     context, began = RunContext(settings, month.period), perf_counter()
     publish_month(month, context, Outputs(judged.parent, PARTS[what]))
-    # the process's own high-water mark: what getrusage tells is the parent's, where that was higher
-    status = Path("/proc/self/status").read_text()
-    peak = (
-        int(next(line.split()[1] for line in status.splitlines() if line.startswith("VmHWM")))
-        / 1024
-    )
-    print(f"{what}: {perf_counter() - began:.1f} s, {peak:.0f} MB; {context.timer.seconds}")
+    print(f"{what}: {perf_counter() - began:.1f} s, {peak_mb():.0f} MB; {context.timer.seconds}")
     return 0
 
 

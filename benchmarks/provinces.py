@@ -1,6 +1,4 @@
-"""Simulated provinces of 38 communes × 4 operators under several regimes, as the pipeline's inputs
-and with their truth.
-"""
+"""Simulated provinces under several regimes, as inputs of the pipeline and with their truth."""
 
 from __future__ import annotations
 
@@ -22,55 +20,68 @@ OPERATORS = {
     "M": Operator(0.25, 0.95, ("M",)),
     "N": Operator(0.25, 0.80, ("N",)),
 }
-# one thing at a time: the plain province has no throttled plans, dead spots, campaigns or heavy
-# testers
+# regimes differ in one thing: the plain province has no throttled plans, dead spots, campaigns or
+# heavy testers
 PLAIN = Spread(throttled_share=0.0, dead_share=0.0, campaign_share=0.0, heavy_share=0.0)
 
 
 @dataclass(frozen=True)
 class Regime:
-    """How a kind of province differs from the plain one; `is_log_normal`: the method's own
-    assumption holds.
-    """
+    """How a kind of province differs from the plain one."""
 
     meaning: str
     devices_per_unit: float
     spread: Spread
-    is_log_normal: bool = False
+    is_log_normal: bool = False  # as the method assumes
 
 
 REGIMES = {
-    "sparse": Regime("about 8 devices per commune × operator, as in reality", 8, PLAIN, True),
-    "rich": Regime("about 60 devices", 60, PLAIN, True),
-    "skewed": Regime("device values of log-sd 1.0; about 25 devices", 25, replace(PLAIN, device_log_sd=0.93), True),
+    "sparse": Regime(
+        "about 8 devices per commune × operator, as in reality", 8, PLAIN, is_log_normal=True
+    ),
+    "rich": Regime("about 60 devices", 60, PLAIN, is_log_normal=True),
+    "skewed": Regime(
+        "device values of log-sd 1.0; about 25 devices",
+        25,
+        replace(PLAIN, device_log_sd=0.93),
+        is_log_normal=True,
+    ),
     "throttled": Regime(
-        "30 % of phones on a throttled plan (5 Mbit/s); about 25 devices", 25, replace(PLAIN, throttled_share=0.30)
+        "30 % of phones on a throttled plan (5 Mbit/s); about 25 devices",
+        25,
+        replace(PLAIN, throttled_share=0.30),
     ),
     "near": Regime(
-        "all true means within 35–45 Mbit/s; about 60 devices", 60, replace(PLAIN, bounds_mbps=(35.0, 45.0)), True
+        "all true means within 35–45 Mbit/s; about 60 devices",
+        60,
+        replace(PLAIN, bounds_mbps=(35.0, 45.0)),
+        is_log_normal=True,
     ),
     "heavy": Regime(
         "one phone with 150 further tests in every commune × operator; about 20 devices",
         20,
         replace(PLAIN, heavy_tests=150),
-        True,
+        is_log_normal=True,
     ),
     "foreign": Regime(
-        "not the model's: no shared commune effect, commune × operator effects with Student-t tails (3 df), a tenth of the "
-        "phones 2.5 times as spread; about 25 devices",
+        "not the model's: no shared commune effect, commune × operator effects with Student-t "
+        "tails (3 df), a tenth of the phones 2.5 times as spread; about 25 devices",
         25,
-        replace(PLAIN, commune_log_sd=0.0, unit_log_sd=0.45, unit_tail_df=3.0, device_tail_share=0.10),
+        replace(
+            PLAIN, commune_log_sd=0.0, unit_log_sd=0.45, unit_tail_df=3.0, device_tail_share=0.10
+        ),
     ),
     "campaign": Regime(
-        "half of the sittings at the commune's office on campaign mornings: a bias that no statistics sees; about 25 devices",
+        "half of the sittings at the commune's office on campaign mornings: a bias that no "
+        "statistics sees; about 25 devices",
         25,
         replace(PLAIN, campaign_share=0.50),
     ),
-}  # fmt: skip
+}
 
 
 def communes(count: int = 38, columns: int = 7, side: float = 0.15) -> gpd.GeoDataFrame:
-    """Equal squares in rows; every fact that the judging does not read is left plain."""
+    """Equal squares in rows; columns that the verdicts do not use have plain values."""
     corners = [(103.0 + side * (i % columns), 21.5 + side * (i // columns)) for i in range(count)]
     shapes = [shapely.box(*(round(v, 6) for v in (x, y, x + side, y + side))) for x, y in corners]
     codes = [f"{i + 1:05d}" for i in range(count)]

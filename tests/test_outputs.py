@@ -21,7 +21,7 @@ from pipeline.publish import guard, tables
 from pipeline.publish.gap_map.columns import counted, encoded, scaled
 from pipeline.publish.guard import PrivacyBreach, examine
 from pipeline.publish.names import file_names
-from pipeline.publish.swap import mend, replacing
+from pipeline.publish.swap import finish_or_undo, replacing
 from pipeline.publish.tables import write_csv
 from pipeline.schema import privacy
 from pipeline.schema.errors import UserFault
@@ -311,14 +311,14 @@ def broken(out: Path, *, whole: bool) -> None:
 
 def test_the_next_start_finishes_a_swap_whose_new_folder_is_whole(tmp_path):
     broken(tmp_path, whole=True)
-    mend(tmp_path, "2026-10")
+    finish_or_undo(tmp_path, "2026-10")
     assert content(tmp_path) == "new"
     assert not (tmp_path / ".2026-10.former").exists()
 
 
 def test_the_next_start_undoes_a_swap_whose_new_folder_is_not_whole(tmp_path):
     broken(tmp_path, whole=False)
-    mend(tmp_path, "2026-10")
+    finish_or_undo(tmp_path, "2026-10")
     assert content(tmp_path) == "former"
 
 

@@ -1,10 +1,9 @@
-"""Loads a published GIS pack in real QGIS, headless, and draws it: `make gis-check` (needs Debian's
-python3-qgis).
+"""Loads a published GIS pack in headless QGIS and draws it: `make gis-check`.
 
     python3 tools/gis_check.py outputs/2026-10/gis picture.png
 
-Exit 1 where a layer is not valid, has lost its style or aliases, or the project does not open with
-its layers.
+Needs Debian's python3-qgis. Exit 1 where a layer is not valid, has lost its style or aliases, or
+the project does not open with its layers.
 """
 
 import os
@@ -13,7 +12,7 @@ from pathlib import Path
 
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 
-from qgis.core import (  # noqa: E402
+from qgis.core import (
     QgsApplication,
     QgsMapRendererParallelJob,
     QgsMapSettings,
@@ -21,15 +20,20 @@ from qgis.core import (  # noqa: E402
     QgsRectangle,
     QgsVectorLayer,
 )
-from qgis.PyQt.QtCore import QSize  # noqa: E402
-from qgis.PyQt.QtGui import QColor  # noqa: E402
+from qgis.PyQt.QtCore import QSize
+from qgis.PyQt.QtGui import QColor
 
-LAYERS = {"communes": "categorizedSymbol", "hexes": "categorizedSymbol", "gap_areas": "singleSymbol",
-          "priorities": "categorizedSymbol", "measure_first": "categorizedSymbol"}  # fmt: skip
+LAYERS = {
+    "communes": "categorizedSymbol",
+    "hexes": "categorizedSymbol",
+    "gap_areas": "singleSymbol",
+    "priorities": "categorizedSymbol",
+    "measure_first": "categorizedSymbol",
+}
 
 
-def faults_of(layer, name: str) -> list[str]:
-    """What is wrong with a layer: validity, rows, style, aliases, categories that meet no row."""
+def faults_of(layer: QgsVectorLayer, name: str) -> list[str]:
+    """Faults of a layer: validity, style, aliases, categories."""
     if not layer.isValid():
         return [f"{name}: not valid"]
     found = []
@@ -41,9 +45,8 @@ def faults_of(layer, name: str) -> list[str]:
             found.append(f"{name}: categories {values}")
     if not any(layer.attributeAlias(i) for i in range(layer.fields().count())):
         found.append(f"{name}: no aliases")
-    print(
-        f"  {name}: {layer.featureCount()} rows, {layer.renderer().type()}, first alias {layer.attributeAlias(1)!r}"
-    )
+    drawn = f"{layer.featureCount()} rows, {layer.renderer().type()}"
+    print(f"  {name}: {drawn}, first alias {layer.attributeAlias(1)!r}")
     return found
 
 

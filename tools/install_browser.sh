@@ -1,5 +1,5 @@
 #!/bin/sh
-# Chromium for the tests of the map. As root on Debian it is installed; elsewhere the tests say that they skip.
+# Chromium for the tests of the map. As root on Debian it installs it; elsewhere these tests are skipped.
 set -u
 if command -v chromium >/dev/null 2>&1 || command -v chromium-browser >/dev/null 2>&1 || command -v google-chrome >/dev/null 2>&1; then
   exit 0

@@ -1,5 +1,5 @@
 #!/bin/sh
-# QGIS for `make gis-check`: as root on Debian by apt, else says what is missing and stops.
+# QGIS for `make gis-check`: installs it as root on Debian, else reports what is missing and stops.
 set -eu
 if /usr/bin/python3 -c "import qgis.core" 2>/dev/null; then
   exit 0

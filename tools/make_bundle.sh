@@ -1,5 +1,6 @@
 #!/bin/sh
-# make_bundle.sh FOLDER: wheels of the project and all it needs, for this platform and Python, and how to install them.
+# make_bundle.sh FOLDER: wheels of the project and its dependencies for this platform and Python, and
+# how to install them.
 set -eu
 bundle=$1
 python=${PYTHON:-python3}

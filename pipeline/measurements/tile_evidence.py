@@ -1,6 +1,6 @@
-"""Evidence from tiles (Ookla): areas with averages, no tests (METHOD §2.6).
+"""Evidence from tiles (Ookla): areas with averages instead of tests (METHOD §2.6).
 
-Joins of the steps' results; nothing is decided here. Does not belong here: evidence from tests
+Nothing is decided here. Does not belong here: evidence from tests
 (`evidence.py`).
 """
 
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import geopandas as gpd
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import shapely
 
@@ -22,7 +23,7 @@ from pipeline.sources import ookla
 def measured_tiles(
     tiles: pd.DataFrame, communes: gpd.GeoDataFrame, period: Period, finest_resolution: int
 ) -> tuple[Evidence, pd.DataFrame, pd.DataFrame]:
-    """(evidence of the period's tiles, tiles set aside with `reject_reason`, books by source)."""
+    """(evidence of the period's tiles, rejected tiles with `reject_reason`, books by source)."""
     sound = tiles["unreadable"].eq("") & tiles["tile_period"].eq(str(period))
     sound &= ~repeated_tiles(tiles)
     outlines = ookla.tile_outlines(tiles["quadkey"].where(sound, ""))
@@ -34,27 +35,18 @@ def measured_tiles(
 
 
 def repeated_tiles(tiles: pd.DataFrame) -> pd.Series:
-    """Tiles that were met before in the same period: the first readable row stays."""
+    """Whether a readable row has a tile and period that an earlier readable row has."""
     readable = tiles[tiles["unreadable"].eq("")]
-    return (
-        readable.duplicated(["quadkey", "tile_period"])
-        .reindex(tiles.index, fill_value=False)
-        .astype(bool)
-    )
+    repeated = readable.duplicated(["quadkey", "tile_period"])
+    return repeated.reindex(tiles.index, fill_value=False).astype(bool)
 
 
 def mark_tiles(
     tiles: pd.DataFrame, shares: pd.DataFrame, period: Period
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Tiles + `reject_reason`, and the books by source with the share of the tests that could be
-    placed.
-    """
-    placed = (
-        shares.groupby("tile")["tile_share"]
-        .sum()
-        .reindex(range(len(tiles)), fill_value=0.0)
-        .to_numpy()
-    )
+    """(tiles with `reject_reason`, books by source with the share of tests that were located)."""
+    located = shares.groupby("tile")["tile_share"].sum()
+    placed = located.reindex(range(len(tiles)), fill_value=0.0).to_numpy()
     readable = tiles["unreadable"].eq("")
     current = readable & tiles["tile_period"].eq(str(period))
     reason = np.select(
@@ -69,11 +61,8 @@ def mark_tiles(
         ["bad_position", "bad_time", "bad_value", "outside_window", "duplicate", "outside_area"],
         default="",
     )
-    marked = tiles.assign(
-        reject_reason=pd.Series(reason, index=tiles.index, dtype="str")
-        .replace("", np.nan)
-        .astype("str")
-    )
+    reasons = pd.Series(reason, index=tiles.index, dtype="str").replace("", np.nan).astype("str")
+    marked = tiles.assign(reject_reason=reasons)
     used = marked["reject_reason"].isna()
     asked = used | marked["reject_reason"].eq("outside_area")
     books = pd.DataFrame(
@@ -92,20 +81,17 @@ def mark_tiles(
 
 
 def evidence_of_tiles(
-    marked: pd.DataFrame, shares: pd.DataFrame, outlines: np.ndarray, finest_resolution: int
+    marked: pd.DataFrame,
+    shares: pd.DataFrame,
+    outlines: npt.NDArray[np.object_],
+    finest_resolution: int,
 ) -> Evidence:
-    """Marked tiles and their shares → evidence under operator `all`. Tests over communes = tests
-    placed: asserted.
+    """Evidence of marked tiles and their shares, under operator `all`.
+
+    Tests over communes = tests located: asserted.
     """
-    columns = [
-        "quadkey",
-        "download_mbps",
-        "upload_mbps",
-        "latency_ms",
-        "test_count",
-        "device_count",
-    ]
-    parts = shares.merge(marked[columns], left_on="tile", right_index=True)
+    figures = ["download_mbps", "upload_mbps", "latency_ms", "test_count", "device_count"]
+    parts = shares.merge(marked[["quadkey", *figures]], left_on="tile", right_index=True)
     devices, counts = tile_values.tile_values(parts)
     assert np.isclose(counts["test_count"].sum(), (parts["test_count"] * parts["tile_share"]).sum())
     used = marked[marked["reject_reason"].isna()]
@@ -116,11 +102,18 @@ def evidence_of_tiles(
         finest_resolution,
     )
     cell_values = used.assign(
-        commune_code="", hex9_id=cells, operator=ALL, device_key=used["quadkey"], device_weight=used["device_count"], sample_count=1.0,
+        commune_code="",
+        hex9_id=cells,
+        operator=ALL,
+        device_key=used["quadkey"],
+        device_weight=used["device_count"],
+        sample_count=1.0,
         download_total=used["download_mbps"],
-        upload_total=used["upload_mbps"].fillna(0.0), upload_count=used["upload_mbps"].notna().astype("float64"),
-        latency_total=used["latency_ms"].fillna(0.0), latency_count=used["latency_ms"].notna().astype("float64"),
-    )  # fmt: skip
+        upload_total=used["upload_mbps"].fillna(0.0),
+        upload_count=used["upload_mbps"].notna().astype("float64"),
+        latency_total=used["latency_ms"].fillna(0.0),
+        latency_count=used["latency_ms"].notna().astype("float64"),
+    )
     present = {(code, ALL) for code in counts.index.get_level_values("commune_code")}
     counts = counts.assign(window_months=3.0)
     revisited = no_revisited_samples()

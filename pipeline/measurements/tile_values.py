@@ -1,5 +1,4 @@
-"""Device values where no rows are behind them (tiles), and the distance between times of day
-(METHOD §2, §4).
+"""Device values of tiles, and the distance between times of day (METHOD §2, §4).
 
 Does not belong here: samples of tests (`samples.py`), intervals and probabilities (`statistics.py`),
 verdicts (`judge.py`).
@@ -21,14 +20,13 @@ DAY_S, HOUR_S = 86_400, 3_600
 
 
 def widest_apart(seconds: npt.NDArray[np.int64]) -> float:
-    """The widest distance in hours between two times of day, on the 24-hour circle: 23:00 and 01:00
-    are 2 h apart, 12 h is the most.
+    """The widest distance between two times of day, in hours on the 24-hour circle.
 
-    `seconds`: of the local day, ascending, each once. For each the one nearest to its opposite
-    point decides.
+    23:00 and 01:00 are 2 h apart; 12 h is the most. `seconds`: of the local day, ascending, each
+    once. Each time is compared with those nearest to its opposite point.
 
-    >>> widest_apart(np.array([1, 23]) * 3600), widest_apart(np.array([0, 5, 18]) * 3600), widest_apart(np.array([60]))
-    (2.0, 11.0, 0.0)
+    >>> [widest_apart(np.array(hours) * 3600) for hours in ([1, 23], [0, 5, 18], [12])]
+    [2.0, 11.0, 0.0]
     """
     is_met = np.zeros(DAY_S, dtype=bool)
     is_met[seconds] = True
@@ -43,12 +41,11 @@ def widest_apart(seconds: npt.NDArray[np.int64]) -> float:
 
 
 def tile_values(parts: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Tiles split over communes → device values (one value per tile) and counts by commune,
-    operator `all` (METHOD §2.6).
+    """(device values, one per tile; counts by commune), operator `all` (METHOD §2.6).
 
-    `parts`: quadkey, commune_code, tile_share, test_count, device_count (of the whole tile),
-    speeds. Counts are sums of count × share (decimals). A tile's value goes to the commune with the
-    larger part, on a tie the smaller code.
+    `parts`: tiles split over communes, with quadkey, commune_code, tile_share, test_count,
+    device_count (of the whole tile), speeds. Counts are sums of count × share (decimals). A tile's
+    value belongs to the commune with the largest part, on a tie to the smaller code.
     """
     shared = parts.assign(
         operator=ALL,

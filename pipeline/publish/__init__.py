@@ -1,4 +1,4 @@
-"""Tables → files, written aside and then swapped in. Nothing is decided here."""
+"""Tables → files of one period, which replace earlier ones as a whole. Nothing is decided here."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ class Outputs:
 
 @dataclass(frozen=True)
 class Writer:
-    """One folder of outputs, written by `write(folder, month, about)` of the module of its name."""
+    """One folder of outputs: the module of its name has `write(folder, month, about)`."""
 
     folder: str
-    step: str  # as progress and the manifest's seconds name it
+    step: str  # its name in progress and in the manifest's seconds
     share: float  # of the run that is done before it
-    needs: frozenset[str]  # it writes where all these parts are asked for
+    needs: frozenset[str]  # it writes only if all these parts are published
 
 
 WRITERS = (

@@ -1,6 +1,6 @@
-"""What every output says of itself, and how it is written: one record for all writers.
+"""What every output states about itself, as one record for all writers.
 
-Does not belong here: what a month found (`schema/month.py`), how an output looks.
+Does not belong here: the results of a month (`schema/month.py`), how an output looks.
 """
 
 from __future__ import annotations
@@ -82,7 +82,7 @@ class About:
         return texts.method_note(self.lang, self.rules, self.technology, self.min_devices)
 
     def licence_lines(self, lang: texts.Lang) -> list[str]:
-        """What a map names below itself."""
+        """Licences and boundaries, as a map shows them below itself."""
         return [*self.licences, f"{texts.word('boundaries', lang)} {self.vintage}"]
 
     @property
@@ -91,7 +91,7 @@ class About:
         return ["folium (MIT)", "Leaflet (BSD-2)", "H3 (Apache-2.0)"]
 
     def page(self) -> dict[str, Any]:
-        """What the map's page says of itself, for its JSON."""
+        """The parts that the map's page shows, for its JSON."""
         return {
             "area": self.area,
             "period": str(self.period),

@@ -55,12 +55,13 @@ def write_page(path: Path, month: Month, about: About, picture: bytes) -> None:
 
 
 def provinces_of(month: Month) -> list[str]:
-    """Provinces that get a map of their own: none unless the area has too many cells for one."""
+    """Provinces that get their own map: none unless the area has too many cells for one."""
     named = month.communes["province_name"].dropna()
     return [] if month.coarser_cells is None else sorted(named.unique())
 
 
 def _write_province(path: Path, province: str, month: Month, about: About) -> None:
+    """Write the page and the picture of one province."""
     whole = month.communes
     rows = whole[whole["province_name"] == province].reset_index(drop=True)
     communes = gpd.GeoDataFrame(rows, crs=whole.crs)
@@ -82,13 +83,8 @@ def within(tables: Mapping[str, pd.DataFrame], codes: set[str]) -> dict[str, pd.
         rows = table[table[column].isin(codes)] if column in table.columns else table
         kept[name] = rows.reset_index(drop=True)
     cells = set(kept["hex_status"]["hex_id"])
-    whole = (
-        kept["gap_areas"]["cells"].map(lambda listed: set(listed.split(";")) <= cells).astype(bool)
-    )
-    if not whole.all():  # an area may reach over the province's border: its cells come along
-        needed = {
-            cell for listed in kept["gap_areas"]["cells"] for cell in listed.split(";")
-        } | cells
+    of_gaps = {cell for listed in kept["gap_areas"]["cells"] for cell in listed.split(";")}
+    if not of_gaps <= cells:  # the cells of a gap area across the border are kept too
         every = tables["hex_status"]
-        kept["hex_status"] = every[every["hex_id"].isin(needed)].reset_index(drop=True)
+        kept["hex_status"] = every[every["hex_id"].isin(of_gaps | cells)].reset_index(drop=True)
     return kept

@@ -1,12 +1,13 @@
 """Outlines that several outputs draw: gap areas from their cells, rings from shapes.
 
-Does not belong here: H3 (`hexes.py`), styles.
+Does not belong here: H3 (`hexgrid/`), styles.
 """
 
 from __future__ import annotations
 
 import geopandas as gpd
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import shapely
 
@@ -23,9 +24,12 @@ def gap_outlines(gap_areas: pd.DataFrame, hex_status: gpd.GeoDataFrame) -> gpd.G
     return gpd.GeoSeries(shapes, index=gap_areas.index, crs="EPSG:4326")
 
 
-def rings(shapes: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(coordinates n x 2 as longitude, latitude; ring of each coordinate; shape of each ring);
-    closing points left out.
+def rings(
+    shapes: npt.NDArray[np.object_],
+) -> tuple[npt.NDArray[np.float64], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """(coordinates, ring of each coordinate, shape of each ring), without closing points.
+
+    Coordinates: n x 2, longitude and latitude.
     """
     parts, shape_of_part = shapely.get_parts(shapes, return_index=True)
     outer, part_of_ring = shapely.get_rings(parts, return_index=True)

@@ -1,8 +1,7 @@
-"""The map as a picture: communes by verdict with the page's colours and hatch, legend with counts,
-first priorities.
+"""The map as a picture: communes by verdict, a legend with counts, the first priorities.
 
-For chat, e-mail, readers without script, and the report. Does not belong here: what a verdict is,
-the interactive map.
+Colours and hatches are those of the page. For chat, e-mail, the report, and readers without
+script. Does not belong here: what a verdict is, the interactive map.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ import io
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import geopandas as gpd
 import numpy as np
@@ -23,23 +22,40 @@ from pipeline.publish.gap_map import palette
 from pipeline.schema import texts
 from pipeline.schema.tables import ALL
 
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+    from matplotlib.path import Path
+
 WIDTH_PX, HEIGHT_PX, DPI = 1600, 1000, 160
-COLOURS = 128  # of the PNG's palette: flat colours and smooth edges need no more
-_TOLERANCE_SHARE = 3000  # of the extent: well below a pixel
+COLOURS = 128  # of the PNG's palette: enough for flat colours and smooth edges
+_STEPS_OF_EXTENT = 3000  # outlines are simplified by one step, well below a pixel
+
+
+@dataclass(frozen=True)
+class Captions:
+    """Texts around the map."""
+
+    title: str
+    subtitle: str
+    notice: str
+    lines: Sequence[str]  # a heading and its list, below the legend
+    foot: str
 
 
 @dataclass(frozen=True)
 class LegendRow:
-    """One class: its key into the paints, its name, how many communes have it."""
+    """One class of communes."""
 
-    key: str
+    key: str  # of its paint
     name: str
-    count: int
+    count: int  # of communes
 
 
 def class_keys(tables: Mapping[str, pd.DataFrame]) -> tuple[pd.Series, list[str]]:
-    """(paint key by commune_code, keys in the legend's order): gap classes; the pooled verdict
-    where there are no operators.
+    """(paint key by commune_code, keys in the legend's order).
+
+    Keys are gap classes, or pooled verdicts where there are no operators (tiles).
     """
     summary, status = tables["commune_summary"], tables["commune_status"]
     if status["operator"].ne(ALL).any():
@@ -60,73 +76,62 @@ def legend_rows(keys: pd.Series, order: Sequence[str], lang: texts.Lang) -> list
 def verdict_picture(
     communes: gpd.GeoDataFrame, tables: Mapping[str, pd.DataFrame], about: About
 ) -> bytes:
-    """PNG of the communes by `gap_class`, or by the pooled verdict where there are no operators
-    (tiles).
-    """
+    """PNG of the communes by `gap_class`, or by the pooled verdict where there are no operators."""
     lang = about.lang
     keys, order = class_keys(tables)
-    rows = legend_rows(keys, order, lang)
     names = (texts.word("picture_title", lang), about.area)
-    target = texts.number(about.target_mbps, lang)
-    subtitle = f"{about.technology} · {about.period_label} · {target} Mbps · {about.window_label}"
-    lines = [
-        f"{row['need_rank']}. {row['commune_name']} · {row['operator']} · {texts.number(row['mean_mbps'], lang, 1)} Mbps"
-        for row in tables["priorities"].sort_values("need_rank").head(5).to_dict("records")
-        if pd.notna(row["mean_mbps"])
-    ]
-    return map_picture(
-        communes,
-        keys,
-        rows,
+    target = f"{texts.number(about.target_mbps, lang)} Mbps"
+    lines = _priority_lines(tables["priorities"], lang)
+    captions = Captions(
         title=" – ".join(name for name in names if name),
-        subtitle=subtitle,
+        subtitle=f"{about.technology} · {about.period_label} · {target} · {about.window_label}",
         notice=about.notice,
         lines=[texts.word("picture_top", lang), *lines] if lines else [],
         foot=" · ".join(about.licence_lines(lang)),
-        labels=about.labels,
     )
+    return map_picture(communes, keys, legend_rows(keys, order, lang), captions, about.labels)
+
+
+def _priority_lines(priorities: pd.DataFrame, lang: texts.Lang) -> list[str]:
+    """The first five priorities, without those whose speed is not shown."""
+    return [
+        f"{row['need_rank']}. {row['commune_name']} · {row['operator']} · "
+        f"{texts.number(row['mean_mbps'], lang, 1)} Mbps"
+        for row in priorities.sort_values("need_rank").head(5).to_dict("records")
+        if pd.notna(row["mean_mbps"])
+    ]
 
 
 def map_picture(
     communes: gpd.GeoDataFrame,
     keys: pd.Series,
     rows: Sequence[LegendRow],
-    *,
-    title: str,
-    subtitle: str,
-    notice: str,
-    lines: Sequence[str],
-    foot: str,
+    captions: Captions,
     labels: Sequence[Mapping[str, Any]],
 ) -> bytes:
-    """PNG of WIDTH_PX x HEIGHT_PX. `keys`: by commune_code, into the paints of `palette`; `lines`:
-    a heading and its list.
-    """
+    """PNG of WIDTH_PX x HEIGHT_PX. `keys`: of paints, by commune_code."""
 
-    def draw(figure: Any) -> None:
+    def draw(figure: Figure) -> None:
         draw_map(figure.add_axes((0.015, 0.07, 0.655, 0.79)), communes, keys, labels)
-        _draw_legend(figure.add_axes((0.69, 0.07, 0.3, 0.79)), rows, lines)
-        figure.text(0.015, 0.945, title, fontsize=15, fontweight="bold", va="center")
-        figure.text(0.015, 0.893, subtitle, fontsize=10.5, va="center")
-        figure.text(
-            0.985,
-            0.945,
-            notice,
-            fontsize=10,
-            fontweight="bold",
-            color="#5c1a06",
-            va="center",
-            ha="right",
-        )
-        figure.text(0.015, 0.033, _cut(foot, 190), fontsize=6.5, color="#595959", va="center")
+        _draw_legend(figure.add_axes((0.69, 0.07, 0.3, 0.79)), rows, captions.lines)
+        figure.text(0.015, 0.945, captions.title, fontsize=15, fontweight="bold", va="center")
+        figure.text(0.015, 0.893, captions.subtitle, fontsize=10.5, va="center")
+        notice = figure.text(0.985, 0.945, captions.notice, fontsize=10, va="center", ha="right")
+        notice.set(fontweight="bold", color="#5c1a06")
+        foot = _cut(captions.foot, 190)
+        figure.text(0.015, 0.033, foot, fontsize=6.5, color="#595959", va="center")
 
     return png_of(draw, (WIDTH_PX / DPI, HEIGHT_PX / DPI), DPI, paper="#fbfaf7")
 
 
 def png_of(
-    draw: Callable[[Any], None], size_inch: tuple[float, float], dpi: int, *, paper: str = "#ffffff"
+    draw: Callable[[Figure], None],
+    size_inch: tuple[float, float],
+    dpi: int,
+    *,
+    paper: str = "#ffffff",
 ) -> bytes:
-    """PNG of what `draw` puts on a figure of matplotlib: few colours, no clock inside."""
+    """PNG of what `draw` puts on a figure of matplotlib: COLOURS colours, no time of writing."""
     import matplotlib as mpl
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -142,15 +147,15 @@ def png_of(
         canvas.draw()
         picture = Image.fromarray(np.asarray(canvas.buffer_rgba())).convert("RGB")
     written = io.BytesIO()
-    few = picture.quantize(COLOURS, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
-    few.save(written, "PNG", optimize=True, dpi=(dpi, dpi))
+    small = picture.quantize(COLOURS, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+    small.save(written, "PNG", optimize=True, dpi=(dpi, dpi))
     return written.getvalue()
 
 
 def draw_swatch(
-    axes: Any, key: str, corner: tuple[float, float], width: float, height: float
+    axes: Axes, key: str, corner: tuple[float, float], width: float, height: float
 ) -> None:
-    """A class's fill and pattern in a box with a thin line."""
+    """Draw a class's fill and pattern in a box with a thin outline."""
     from matplotlib.patches import Rectangle
 
     paint = palette.paint(key)
@@ -170,14 +175,14 @@ def _cut(text: str, length: int) -> str:
 
 
 def draw_map(
-    axes: Any, communes: gpd.GeoDataFrame, keys: pd.Series, labels: Sequence[Mapping[str, Any]]
+    axes: Axes, communes: gpd.GeoDataFrame, keys: pd.Series, labels: Sequence[Mapping[str, Any]]
 ) -> None:
-    """The communes in their paints, with lines and the settings' labels, on axes of matplotlib."""
+    """Draw the communes in their paints, with outlines and the settings' labels."""
     from matplotlib.collections import PathCollection
 
     west, south, east, north = (float(v) for v in communes.total_bounds)
     shapes = communes.geometry.to_numpy()
-    tolerance = max(east - west, north - south) / _TOLERANCE_SHARE
+    tolerance = max(east - west, north - south) / _STEPS_OF_EXTENT
     shapes = shapely.simplify(shapes, tolerance)
     key_of = keys.reindex(communes["commune_code"]).to_numpy()
     for key in dict.fromkeys(key_of):
@@ -210,7 +215,8 @@ def draw_map(
         side.set_color("#bdbab2")
 
 
-def _path(shape: shapely.Geometry) -> Any:
+def _path(shape: shapely.Geometry) -> Path:
+    """The rings of a shape as one path."""
     from matplotlib.path import Path
 
     parts = [
@@ -220,7 +226,7 @@ def _path(shape: shapely.Geometry) -> Any:
     return Path.make_compound_path(*parts) if parts else Path(np.empty((0, 2)))
 
 
-def _draw_legend(axes: Any, rows: Sequence[LegendRow], lines: Sequence[str]) -> None:
+def _draw_legend(axes: Axes, rows: Sequence[LegendRow], lines: Sequence[str]) -> None:
     axes.set_xlim(0, 100)
     axes.set_ylim(100, 0)
     axes.axis("off")
@@ -232,12 +238,6 @@ def _draw_legend(axes: Any, rows: Sequence[LegendRow], lines: Sequence[str]) -> 
         y += 6.5
     y += 5
     for number, line in enumerate(lines):
-        axes.text(
-            0,
-            y,
-            _cut(line, 46),
-            fontsize=9 if number == 0 else 8.2,
-            fontweight="normal" if number else "bold",
-            va="top",
-        )
+        size, weight = (8.2, "normal") if number else (9, "bold")
+        axes.text(0, y, _cut(line, 46), fontsize=size, fontweight=weight, va="top")
         y += 5

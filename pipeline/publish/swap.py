@@ -1,7 +1,7 @@
-"""Outputs are written aside and swapped in by two renames: a stopped or failed run leaves the
-former outputs whole.
+"""Outputs replace earlier ones as a whole: a stopped or failed run leaves the former outputs.
 
-Does not belong here: what is written.
+They are written to a folder aside, which two renames put in place. Does not belong here: what is
+written.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from filelock import FileLock, Timeout
 
 from pipeline.schema.errors import fault
 
-COMPLETE = "manifest.json"  # written last: a folder that holds it is whole
+COMPLETE = "manifest.json"  # written last: a folder that has it is complete
 
 
 @contextmanager
 def replacing(out: Path, name: str) -> Iterator[Path]:
-    """Give an empty folder aside; on leaving without an error it becomes `out/name` as a whole.
+    """Give an empty folder; without an error in the block it then becomes `out/name`.
 
-    Raises `UserFault`: another run is at work there, or the system refuses (a file held open on
+    Raises `UserFault` where another run writes there, or the system refuses (a file open on
     Windows, no permission).
     """
     try:
@@ -34,7 +34,7 @@ def replacing(out: Path, name: str) -> Iterator[Path]:
     except OSError as error:
         raise fault("output_held", out / name, found=error.strerror or str(error)) from None
     try:
-        mend(out, name)
+        finish_or_undo(out, name)
         aside = _aside(out, name)
         shutil.rmtree(aside, ignore_errors=True)
         aside.mkdir()
@@ -49,10 +49,8 @@ def replacing(out: Path, name: str) -> Iterator[Path]:
         lock.release()
 
 
-def mend(out: Path, name: str) -> None:
-    """Finish or undo what a killed run left: never is there a moment without a whole set of outputs
-    to be had.
-    """
+def finish_or_undo(out: Path, name: str) -> None:
+    """Finish or undo the swap of a killed run, so that `out/name` is complete."""
     target, aside, former = out / name, _aside(out, name), _former(out, name)
     if former.exists() and not target.exists():
         if (aside / COMPLETE).is_file():
@@ -63,6 +61,7 @@ def mend(out: Path, name: str) -> None:
 
 
 def _swap(out: Path, name: str) -> None:
+    """Put the new folder in place of the former one. Raises `UserFault` and leaves the former."""
     target, aside, former = out / name, _aside(out, name), _former(out, name)
     try:
         if target.exists():
