@@ -12,8 +12,9 @@ import polars as pl
 from pipeline.measurements.prepare import REASON
 from pipeline.measurements.samples import FINE, NEWER, UNIT, WIFI, during, is_valid
 from pipeline.measurements.scope import Scope, Window
+from pipeline.schema.tables import TECHNOLOGIES
 
-OLDER = NEWER - 1  # 4G: numbers below it are 2G and 3G
+FOURTH = TECHNOLOGIES.index("4G")  # numbers below it are 2G and 3G
 c = pl.col
 
 
@@ -52,7 +53,7 @@ def _has_no_speed() -> pl.Expr:
 
 
 def other_tests(rows: pl.LazyFrame) -> pl.LazyFrame:
-    """UNIT, month: tests that failed, and those of newer and older technologies than 4G."""
+    """UNIT, month: tests that failed; tests of 5G, 4G, 3G and 2G that are not the target's."""
     is_failed = c("reason").is_null() & _has_no_speed()
     is_other = c("reason") == "other_technology"
     is_placed = (c("zone") >= 0) & c("operator").is_not_null() & ~c("is_repeat")
@@ -60,7 +61,8 @@ def other_tests(rows: pl.LazyFrame) -> pl.LazyFrame:
     return some.group_by(*UNIT, "month").agg(
         failed=c("reason").is_null().sum(),
         newer=(is_other & (c("technology") == NEWER)).sum(),
-        older=(is_other & (c("technology") < OLDER)).sum(),
+        fourth=(is_other & (c("technology") == FOURTH)).sum(),
+        older=(is_other & (c("technology") < FOURTH)).sum(),
     )
 
 
