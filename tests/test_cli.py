@@ -286,6 +286,32 @@ def test_no_test_left_is_no_fault_but_no_data(lomsong, tmp_path):
     assert (tmp_path / "outputs/2026-10/maps/coverage_gaps.html").is_file()
 
 
+@pytest.mark.parametrize(
+    ("target", "measured", "reason", "words"),
+    [
+        ("5G", "4G", "only_4g", "only 4G tests"),
+        ("5G", "3G", "only_3g_2g", "only 3G/2G tests"),
+        ("4G", "5G", "only_5g", "only 5G tests"),
+        ("3G", "4G", "only_4g", "only 4G tests"),
+    ],
+)
+def test_tests_of_another_technology_are_the_reason_for_no_data(
+    target, measured, reason, words, lomsong, tmp_path
+):
+    month = month_of_tests("2026-10", {("r0c0", "V"): [10.0] * 6}, technology=measured)
+    asked = f'[target]\ntechnology = "{target}"\n'
+    settings = write_world(tmp_path, {"2026-10": month}, asked)
+    out = tmp_path / "outputs"
+    run = ("run", "--settings", settings, "--out", out, "--publish", "tables", "--lang", "en")
+    assert lomsong(*run)[0] == 0
+    status = pd.read_csv(out / "2026-10/tables/commune_status.csv")
+    found = dict(zip(status["commune_code"], status["no_data_reason"], strict=True))
+    assert {found.pop("r0c0"), *found.values()} == {reason, "no_test"}
+    code, text = lomsong("explain", "r0c0", "--out", out, "--lang", "en")
+    assert code == 0
+    assert words in text
+
+
 def test_only_a_heading_is_no_data_when_the_period_is_given(lomsong, tmp_path):
     settings = write_world(tmp_path, {"2026-10": HEAD})
     code, text = lomsong("run", "--settings", settings, "--period", "2026-10", "--lang", "en")

@@ -204,22 +204,24 @@ def test_flags(change, flags):
 
 
 @pytest.mark.parametrize(
-    ("tests", "failed", "newer", "older", "reason"),
+    ("tests", "failed", "newer", "fourth", "older", "reason"),
     [
-        (0, 1, 1, 1, "only_failed"),
-        (0, 0, 2, 1, "only_5g"),
-        (0, 0, 0, 1, "only_3g_2g"),
-        (0, 0, 0, 0, "no_test"),
-        (1, 0, 0, 0, None),
+        (0, 1, 1, 0, 1, "only_failed"),
+        (0, 0, 2, 0, 1, "only_5g"),
+        (0, 0, 0, 2, 1, "only_4g"),
+        (0, 0, 0, 0, 1, "only_3g_2g"),
+        (0, 0, 0, 0, 0, "no_test"),
+        (1, 0, 0, 0, 0, None),
     ],
 )
-def test_no_data_reason(tests, failed, newer, older, reason):
+def test_no_data_reason(tests, failed, newer, fourth, older, reason):
     rows = pd.DataFrame(
         [
             dict(
                 test_count=tests,
                 failed_test_count=failed,
                 newer_test_count=newer,
+                test_count_4g=fourth,
                 older_test_count=older,
             )
         ]

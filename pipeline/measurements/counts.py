@@ -11,8 +11,9 @@ from pipeline.hexgrid.hexes import FINE
 from pipeline.measurements.prepare import REASON
 from pipeline.measurements.samples import NEWER, UNIT_CODES, WIFI, during, is_valid
 from pipeline.measurements.scope import Scope, Window
+from pipeline.schema.tables import TECHNOLOGIES
 
-OLDER = NEWER - 1  # 4G: numbers below it are 2G and 3G
+FOURTH = TECHNOLOGIES.index("4G")  # numbers below it are 2G and 3G
 c = pl.col
 
 
@@ -51,7 +52,7 @@ def _has_no_speed() -> pl.Expr:
 
 
 def other_tests(rows: pl.LazyFrame) -> pl.LazyFrame:
-    """UNIT_CODES, month: tests that failed, and those of newer and older technologies than 4G."""
+    """UNIT_CODES, month: tests that failed; tests of 5G, 4G, 3G and 2G that are not the target's."""
     is_failed = c("reason").is_null() & _has_no_speed()
     is_other = c("reason") == "other_technology"
     is_placed = (c("zone") >= 0) & c("operator").is_not_null() & ~c("is_repeat")
@@ -59,7 +60,8 @@ def other_tests(rows: pl.LazyFrame) -> pl.LazyFrame:
     return some.group_by(*UNIT_CODES, "month").agg(
         failed=c("reason").is_null().sum(),
         newer=(is_other & (c("technology") == NEWER)).sum(),
-        older=(is_other & (c("technology") < OLDER)).sum(),
+        fourth=(is_other & (c("technology") == FOURTH)).sum(),
+        older=(is_other & (c("technology") < FOURTH)).sum(),
     )
 
 

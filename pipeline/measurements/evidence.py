@@ -105,7 +105,8 @@ def units_over(
     in_cells = by_unit(found["places"].filter(inside), "cell").agg(c("samples").sum())
     signals = found[f"signals {number}"].with_columns(c("operator").fill_null(names.pooled))
     slow = by_unit(found["slow"].filter(inside)).agg(c("second").unique().sort())
-    others = by_unit(found["others"].filter(inside)).agg(c("failed", "newer", "older").sum())
+    kinds = c("failed", "newer", "fourth", "older")
+    others = by_unit(found["others"].filter(inside)).agg(kinds.sum())
     table = (
         units.lazy()
         .join(others, on=UNIT_CODES, how="full", coalesce=True)
@@ -139,12 +140,13 @@ def units_over(
         busy_mean_mbps=speed("busy", "busy_devices"), busy_device_count="busy_devices",
         calm_mean_mbps=speed("calm", "calm_devices"), calm_device_count="calm_devices",
         signal_median_dbm="signal", signal_device_count="heard",
-        failed_test_count="failed", newer_test_count="newer", older_test_count="older",
+        failed_test_count="failed", newer_test_count="newer", test_count_4g="fourth",
+        older_test_count="older",
     )  # fmt: skip
-    numbered = ("^.*_count(_5g)?$", "largest_device_tests")
+    numbered = (r"^.*_count(_\dg)?$", "largest_device_tests")
     figures = figures.with_columns(c(*numbered).fill_null(0)).filter(
         pl.any_horizontal(c("test_count", "mobile_device_count", "failed_test_count",
-                            "newer_test_count", "older_test_count") > 0)
+                            "newer_test_count", "test_count_4g", "older_test_count") > 0)
     )  # fmt: skip
     communes = names.communes[figures["zone"].to_numpy()]
     operators = np.array([*names.operators, ALL], dtype=object)[figures["operator"].to_numpy()]

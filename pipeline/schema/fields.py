@@ -28,7 +28,7 @@ REACHES = ("reached", "expected", "never", "unknown")
 PARTICIPATION = ("more", "fewer", "unchanged", "unknown")
 SPANS = ("period", "window", "rolling_12")
 CHANGES = ("new_gap", "closed_gap", "worse", "better", "no_change", "not_comparable")
-NO_DATA_REASONS = ("no_test", "only_failed", "only_5g", "only_3g_2g")
+NO_DATA_REASONS = ("no_test", "only_failed", "only_5g", "only_4g", "only_3g_2g")
 TECHNOLOGIES = ("2G", "3G", "4G", "5G", "wifi")
 FLAGS = (
     "official_300",

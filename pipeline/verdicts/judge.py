@@ -150,16 +150,17 @@ def assign_status(rows: pd.DataFrame, target: float, gates: Gates) -> pd.DataFra
 
 
 def no_data_reason(rows: pd.DataFrame) -> pd.Series:
-    """Why a row has no valid test: only failed, 5G or 3G/2G tests, or none; empty where it has."""
+    """NO_DATA_REASONS of rows without a valid test, empty for the others."""
     empty = rows["test_count"] == 0
     reason = np.select(
         [
             empty & (rows["failed_test_count"] > 0),
             empty & (rows["newer_test_count"] > 0),
+            empty & (rows["test_count_4g"] > 0),
             empty & (rows["older_test_count"] > 0),
             empty,
         ],
-        ["only_failed", "only_5g", "only_3g_2g", "no_test"],
+        ["only_failed", "only_5g", "only_4g", "only_3g_2g", "no_test"],
         default="",
     )
     return pd.Series(reason, index=rows.index, dtype="str").replace("", np.nan)

@@ -38,6 +38,7 @@ _ZERO = (
     "date_count",
     "failed_test_count",
     "newer_test_count",
+    "test_count_4g",
     "older_test_count",
     "accurate_count",
     "pseudo_count",
