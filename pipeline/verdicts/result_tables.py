@@ -18,14 +18,7 @@ from pipeline.measurements.evidence import Evidence
 from pipeline.schema import privacy
 from pipeline.schema.errors import Fault
 from pipeline.schema.month import AreaPeriod
-from pipeline.schema.tables import (
-    ALL,
-    GAP_CLASSES,
-    PRIVATE,
-    STATUSES,
-    validated,
-    with_declared_dtypes,
-)
+from pipeline.schema.tables import ALL, GAP_CLASSES, STATUSES, validated, with_declared_dtypes
 from pipeline.verdicts import borrowing, judge, statistics
 
 UNIT = statistics.UNIT
@@ -186,8 +179,8 @@ def commune_status(rows: pd.DataFrame, min_devices: int) -> tuple[pd.DataFrame, 
     )
     few_5g = privacy.is_suppressed(rows, "commune_code", "device_count_5g", min_devices)
     few_5g |= pooled & rows["small_5g_operator_count"].eq(1)
-    shown = privacy.without(privacy.without(rows, few, PRIVATE), few_in_month, ["month_mean_mbps"])
-    shown = privacy.without(shown, few_5g, ["mean_5g_mbps"])
+    shown = privacy.without(privacy.without(rows, few), few_in_month, "month_device_count")
+    shown = privacy.without(shown, few_5g, "device_count_5g")
     shown["operator_order"] = shown["operator"].eq(ALL)
     shown = shown.sort_values(["commune_code", "operator_order", "operator"], ignore_index=True)
     suppressed = pd.Series(few.to_numpy(), index=pd.MultiIndex.from_frame(rows[UNIT]))
