@@ -22,7 +22,7 @@ import pyarrow.parquet as pq
 
 from pipeline.measurements.fingerprints import of_texts
 from pipeline.publish.gap_map.columns import decoded
-from pipeline.publish.gap_map.page_data import carried_columns
+from pipeline.publish.gap_map.page_columns import carried_columns
 from pipeline.schema.tables import ALL, FIELDS, INNER, TABLES
 
 _MARKS = b"_.:-"  # of which, with letters and digits, ids are made; what else there is parts them

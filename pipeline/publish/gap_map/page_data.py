@@ -28,6 +28,7 @@ from pipeline.publish.gap_map.columns import (
     scaled,
     zigzag,
 )
+from pipeline.publish.gap_map.page_columns import carried_columns
 from pipeline.publish.gap_map.page_texts import page_texts
 from pipeline.publish.outlines import gap_outlines, rings
 from pipeline.schema import texts
@@ -39,7 +40,6 @@ from pipeline.schema.tables import (
     GAP_STATES,
     GATES,
     NO_DATA_REASONS,
-    TABLES,
     Field,
 )
 
@@ -47,7 +47,6 @@ from pipeline.schema.tables import (
 SCALES = {"speed": 1000, "latency": 1000, "signal": 1000, "hours": 1000, "share": 1_000_000}
 SCALES |= {"ratio": 1_000_000, "figure": 10}
 CELL_SCALES = {"speed": 10, "latency": 1}  # what the page writes of a cell
-BLOCKS = {"commune_status": "s.", "changes": "s.", "hex_status": "c.", "priorities": "p."}
 _DEG = 100_000  # 1e-5°, about a metre
 _DIGITS_DEG = 5
 SIMPLIFY_DEG = 0.0012  # about 130 m: below a pixel at province zoom
@@ -197,17 +196,6 @@ def _status(
         since = changes.set_index(["commune_code", "operator"]).reindex(order)
         columns |= _carried("changes", since)
     return columns
-
-
-def carried_columns(table: str) -> dict[str, str]:
-    """Columns of a table that the page carries, and their names in its data."""
-    block = BLOCKS[table]
-    return {
-        column: name
-        for column in TABLES[table]
-        for name in FIELDS[column].page
-        if name.startswith(block)
-    }
 
 
 def _carried(table: str, rows: pd.DataFrame) -> dict[str, np.ndarray]:
