@@ -569,8 +569,6 @@ FIELDS: dict[str, Field] = {
         vi=("Ghi chú", "ghi chú chung của mọi kết quả trong lần chạy"),
         en=("Notice", "stands on every output of the run")),
 }
-# fmt: on
-
 TABLES: dict[str, tuple[str, ...]] = {
     "tests": (
         "source", "source_file", "source_row", "test_id", "measured_at", "latitude", "longitude",
@@ -668,6 +666,7 @@ TABLES: dict[str, tuple[str, ...]] = {
     "rejects": ("source_file", "source_row", "reject_reason"),
     "rejects_summary": ("source", "source_file", "reject_reason", "reject_count"),
 }  # fmt: skip
+# fmt: on
 
 INNER = ("tests", "tiles", "communes", "device_values")  # tables that are never published
 
