@@ -70,7 +70,8 @@ def test_units_and_meanings_are_the_declared_ones(demo_outputs):
     assert list(fields) == [*TABLES["commune_status"], "notice"]
     assert fields["mean_mbps"]["unit"] == "Mbit/s"
     assert all(
-        fields[name]["description"] == FIELDS[name].meaning for name in TABLES["commune_status"]
+        (fields[name]["title"], fields[name]["description"]) == FIELDS[name].vi
+        for name in TABLES["commune_status"]
     )
     assert status["schema"]["primaryKey"] == [
         "commune_code",

@@ -57,7 +57,8 @@ def test_golden_month(golden_tables):
         made, kept = folder / "tables" / f"{name}.csv", GOLDEN / f"{name}.csv"
         if os.environ.get("GOLDEN") == "renew":
             kept.write_bytes(made.read_bytes())
-        pd.testing.assert_frame_equal(pd.read_csv(made), pd.read_csv(kept), rtol=1e-6)
+        expected = pd.read_csv(kept)  # it may lack columns that are newer
+        pd.testing.assert_frame_equal(pd.read_csv(made)[list(expected)], expected, rtol=1e-6)
     statuses = set(pd.read_csv(folder / "tables/commune_status.csv")["status"])
     assert statuses == set(tables.STATUSES), "the golden month holds every status"
 

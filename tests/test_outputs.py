@@ -166,14 +166,17 @@ def test_the_guard_reads_what_is_zipped(tmp_path, depth):
 def page(tmp_path: Path, kind: str, devices: int, mean: float | None) -> Path:
     nothing, one = scaled(np.array([np.nan]), 1), {"devices": counted(np.array([devices]))}
     some = {"mean": scaled(np.array([np.nan if mean is None else mean]), 10)}
-    blank = dict.fromkeys(guard._PAGE_SPEEDS[kind], nothing)
+    figures_of = {
+        "s": guard.page_figures("commune_status"),
+        "c": [*guard.page_figures("hex_status"), "weak"],
+    }
+    blank = dict.fromkeys(figures_of[kind], nothing)
     other = "c.0" if kind == "s" else "s"
     columns = {
         f"{'c.0' if kind == 'c' else 's'}.{key}": v for key, v in (blank | some | one).items()
     }
     columns |= {
-        f"{other}.{key}": nothing
-        for key in ("devices", *guard._PAGE_SPEEDS["c" if kind == "s" else "s"])
+        f"{other}.{key}": nothing for key in ("devices", *figures_of["c" if kind == "s" else "s"])
     }
     data = {"operators": ["all"], "block": encoded(columns)}
     (tmp_path / "m.html").write_text(

@@ -73,7 +73,8 @@ def test_every_text_is_used_and_every_used_one_is_there():
     }
     layers = {f"layer_{name}" for name in ("gap_areas", "hexes", "priorities", "measure_first", "communes")}  # fmt: skip
     verdicts = {"meets_confirmed", "meets_probable"}
-    assert set(catalogue["words"]) <= named(CODE) | layers | verdicts
+    empty = {f"missing_{field.missing}" for field in tables.FIELDS.values()}
+    assert set(catalogue["words"]) <= named(CODE) | layers | verdicts | empty
     assert set(HOLES.findall(" ".join(catalogue["method"].values()))) <= {
         *Settings().evidence.model_dump(), "technology", "shown_min_devices", "borrowed",
     }  # fmt: skip

@@ -21,7 +21,7 @@ from pipeline.measurements.scope import Names, Question
 from pipeline.schema import privacy
 from pipeline.schema.month import AreaPeriod
 from pipeline.schema.periods import Period
-from pipeline.schema.tables import ALL, PRIVATE, decode_labels, validated, with_declared_dtypes
+from pipeline.schema.tables import ALL, decode_labels, validated, with_declared_dtypes
 
 c = pl.col
 NOISE = 2.0  # standard deviations of a Poisson difference: less is no change
@@ -205,7 +205,7 @@ def operator_summary(
     ordered = table.assign(order=order).sort_values("order")
     added = ordered.groupby(["operator", "technology_used"])["device_count"].diff()
     few |= (added.gt(0) & added.lt(least)).reindex(table.index)
-    table = privacy.without(table, few, PRIVATE).assign(order=order)
+    table = privacy.without(table, few).assign(order=order)
     table = table.sort_values(["technology_used", "order", "operator"], ignore_index=True)
     return validated("operator_summary", with_declared_dtypes("operator_summary", table))
 

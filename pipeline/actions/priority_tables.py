@@ -20,7 +20,7 @@ from pipeline.config.rules import PriorityRules
 from pipeline.hexgrid import hexes
 from pipeline.measurements.evidence import Evidence
 from pipeline.schema import privacy
-from pipeline.schema.tables import ALL, PRIVATE
+from pipeline.schema.tables import ALL
 from pipeline.sources import context_layers
 from pipeline.verdicts import statistics
 from pipeline.verdicts.result_tables import Verdicts
@@ -59,8 +59,8 @@ def ranked(
     found_gaps = _diagnosed(found_gaps.join(_others(found_gaps, named)), rules)
     found_gaps = found_gaps.merge(_worst_areas(gaps.areas), how="left", on=UNIT)
     scored = _scored(found_gaps, evidence, verdicts.priors, rules)
-    shown = privacy.without(scored, _looked_up(suppressed, scored), PRIVATE)
-    measure = privacy.without(named, _looked_up(suppressed, named), PRIVATE)
+    shown = privacy.without(scored, _looked_up(suppressed, scored))
+    measure = privacy.without(named, _looked_up(suppressed, named))
     return prioritise.priorities(shown), fieldwork.measure_first(measure)
 
 

@@ -1,5 +1,4 @@
-"""`tables/datapackage.json`: what every column of the CSV files is, made from the declared tables
-(Frictionless, v1).
+"""`tables/datapackage.json` (Frictionless, v1) and the data dictionary, from the declarations.
 
 Does not belong here: the tables themselves.
 """
@@ -7,7 +6,7 @@ Does not belong here: the tables themselves.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,10 @@ import pandas as pd
 
 from pipeline.publish.about import About
 from pipeline.publish.names import identifiers
-from pipeline.schema.tables import FIELDS, KEYS, PUBLISHED_AS, TABLES, Field
+from pipeline.schema import texts
+from pipeline.schema.column_labels import heading, meaning
+from pipeline.schema.tables import FIELDS, KEYS, PUBLISHED_AS, TABLES, validated
+from pipeline.schema.texts import Lang
 
 TYPES = {"float64": "number", "int64": "integer", "bool": "boolean", "boolean": "boolean"}
 
@@ -24,14 +26,12 @@ TYPES = {"float64": "number", "int64": "integer", "bool": "boolean", "boolean": 
 def write_datapackage(
     folder: Path, tables: Mapping[str, pd.DataFrame], files: Mapping[str, str], about: About
 ) -> None:
-    """Describe the CSV and Parquet files of `folder`. `files`: CSV file → the declared table that
-    it holds.
+    """Describe the CSV and Parquet files of `folder`.
+
+    `files`: CSV file → the declared table that it holds.
     """
     names = identifiers([*files, *(f"{name}_parquet" for name in tables)])
-    resources = [
-        {"name": names[file], **_csv(file, table, bool(about.notice))}
-        for file, table in files.items()
-    ]
+    resources = [{"name": names[file], **_csv(file, table, about)} for file, table in files.items()]
     resources += [
         {
             "name": names[f"{name}_parquet"],
@@ -57,13 +57,9 @@ def write_datapackage(
     (folder / "datapackage.json").write_text(text + "\n", encoding="utf-8", newline="")
 
 
-def _csv(file: str, table: str, has_notice: bool) -> dict[str, Any]:
+def _csv(file: str, table: str, about: About) -> dict[str, Any]:
     columns = [c for c in TABLES[table] if c != "geometry"]
-    fields = [_field(PUBLISHED_AS.get(name, name), FIELDS[name]) for name in columns]
-    if has_notice:
-        fields.append(
-            {"name": "notice", "type": "string", "description": "stands on every output of the run"}
-        )
+    fields = [_field(name, about.lang) for name in [*columns, *["notice"] * bool(about.notice)]]
     return {
         "profile": "tabular-data-resource",
         "path": f"{file}.csv",
@@ -79,7 +75,8 @@ def _csv(file: str, table: str, has_notice: bool) -> dict[str, Any]:
     }
 
 
-def _field(name: str, field: Field) -> dict[str, Any]:
+def _field(name: str, lang: Lang) -> dict[str, Any]:
+    field = FIELDS[name]
     constraints: dict[str, Any] = {}
     # an empty text is written like no text
     if not field.nullable and field.dtype != "str":
@@ -91,9 +88,37 @@ def _field(name: str, field: Field) -> dict[str, Any]:
     if field.among is not None:
         constraints["enum"] = list(field.among)
     described = {
-        "name": name,
+        "name": PUBLISHED_AS.get(name, name),
         "type": TYPES.get(field.dtype, "string"),
-        "description": field.meaning,
+        "title": heading(name, lang),
+        "description": meaning(name, lang),
     }
     unit = {"unit": field.unit} if field.unit else {}
     return described | unit | ({"constraints": constraints} if constraints else {})
+
+
+def data_dictionary(tables: Iterable[str], lang: Lang) -> pd.DataFrame:
+    """Every column of the named tables, a row each: `data_dictionary`."""
+    rows = []
+    for table in tables:
+        for name in TABLES[table]:
+            field = FIELDS[name]
+            rows.append(
+                {
+                    "table_name": table,
+                    "column_name": PUBLISHED_AS.get(name, name),
+                    "heading": heading(name, lang),
+                    "meaning": meaning(name, lang),
+                    "unit": field.unit,
+                    "data_type": TYPES.get(field.dtype, "string"),
+                    "allowed_values": "; ".join(_named(value, lang) for value in field.values),
+                    "empty_means": texts.word(f"missing_{field.missing}", lang),
+                    "is_private": field.is_private,
+                }
+            )
+    return validated("data_dictionary", pd.DataFrame(rows))
+
+
+def _named(value: str, lang: Lang) -> str:
+    word = texts.word_or_own(value, lang)
+    return value if word == value else f"{value} = {word}"

@@ -1,5 +1,4 @@
-"""The GIS pack: GeoPackage with its styles inside, a QGIS project beside it, and KML of the gap
-areas.
+"""The GIS pack: GeoPackage with its styles, a QGIS project beside it, and KML of the gap areas.
 
 Does not belong here: what is in a table; how QGIS writes a style (`qgis_styles.py`).
 """
@@ -22,18 +21,26 @@ from pipeline.publish import qgis_styles
 from pipeline.publish.about import About
 from pipeline.publish.outlines import gap_outlines
 from pipeline.schema import texts
-from pipeline.schema.column_labels import heading
+from pipeline.schema.column_labels import heading, meaning
 from pipeline.schema.month import Month
-from pipeline.schema.tables import ALL, PUBLISHED_AS
+from pipeline.schema.tables import ALL, FIELDS, PUBLISHED_AS
 
 # in drawing order, from the top; `priorities` and `measure_first` carry the commune's outline
 LAYERS = ("gap_areas", "hexes", "priorities", "measure_first", "communes")
+# as the standard writes them
+_DATA_COLUMNS = """CREATE TABLE gpkg_data_columns (
+    table_name TEXT NOT NULL, column_name TEXT NOT NULL, name TEXT, title TEXT, description TEXT,
+    mime_type TEXT, constraint_name TEXT,
+    CONSTRAINT pk_gdc PRIMARY KEY (table_name, column_name),
+    CONSTRAINT gdc_tn UNIQUE (table_name, name))"""
+_DATA_COLUMN_CONSTRAINTS = """CREATE TABLE gpkg_data_column_constraints (
+    constraint_name TEXT NOT NULL, constraint_type TEXT NOT NULL, value TEXT, min NUMERIC,
+    min_is_inclusive BOOLEAN, max NUMERIC, max_is_inclusive BOOLEAN, description TEXT,
+    CONSTRAINT gdcc_ntv UNIQUE (constraint_name, constraint_type, value))"""
 
 
 def write(folder: Path, month: Month, about: About) -> None:
-    """Write coverage_gaps.gpkg, .qgz and .kml into `folder`. `created`: the only time in the files,
-    the period's end.
-    """
+    """Write coverage_gaps.gpkg, .qgz and .kml into `folder`."""
     folder.mkdir(parents=True, exist_ok=True)
     operators, lang, notice, created = month.operators, about.lang, about.notice, about.created
     layers = {
@@ -44,6 +51,7 @@ def write(folder: Path, month: Month, about: About) -> None:
     _write_layers(path, layers)
     first = operators[0] if operators else ALL
     styles = {name: qgis_styles.style(name, layer, lang) for name, layer in layers.items()}
+    _write_comments(path, layers, lang)
     _write_styles(path, styles, created)
     said = (texts.word("sheet_title", lang), about.area, about.period_label, notice)
     title = " – ".join(part for part in said if part)
@@ -57,8 +65,9 @@ def write(folder: Path, month: Month, about: About) -> None:
 def layers_of(
     tables: Mapping[str, pd.DataFrame], communes: gpd.GeoDataFrame, operators: list[str]
 ) -> dict[str, gpd.GeoDataFrame]:
-    """The pack's layers, EPSG:4326: the published tables with an outline. `hexes` and `communes`
-    are one row per operator.
+    """The pack's layers, EPSG:4326: the published tables with an outline.
+
+    `hexes` and `communes` have one row per operator.
     """
     outline = communes[["commune_code", "geometry"]]
     hexes = gpd.GeoDataFrame(tables["hex_status"].rename(columns=PUBLISHED_AS))
@@ -139,6 +148,27 @@ def _write_styles(path: Path, styles: Mapping[str, str], created: datetime) -> N
     base.close()
 
 
+def _write_comments(path: Path, layers: Mapping[str, gpd.GeoDataFrame], lang: texts.Lang) -> None:
+    """Add headings and meanings of the columns, as GeoPackage's extension Schema keeps them."""
+    rows = []
+    for layer, table in layers.items():
+        declared = {published: own for own, published in PUBLISHED_AS.items() if layer == "hexes"}
+        for name in table.columns.drop(table.geometry.name):
+            column = declared.get(name, name)
+            rows.append((layer, name, name, heading(column, lang), meaning(column, lang)))
+    link = "http://www.geopackage.org/spec121/#extension_schema"
+    base = sqlite3.connect(path)
+    with base:
+        base.execute(_DATA_COLUMNS)
+        base.execute(_DATA_COLUMN_CONSTRAINTS)
+        base.executemany("INSERT INTO gpkg_data_columns VALUES (?, ?, ?, ?, ?, NULL, NULL)", rows)
+        base.executemany(
+            "INSERT INTO gpkg_extensions VALUES (?, NULL, 'gpkg_schema', ?, 'read-write')",
+            [("gpkg_data_columns", link), ("gpkg_data_column_constraints", link)],
+        )
+    base.close()
+
+
 def _write_project(path: Path, project: str) -> None:
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as archive:
         member = zipfile.ZipInfo(f"{path.stem}.qgs", (1980, 1, 1, 0, 0, 0))  # no clock in the file
@@ -191,7 +221,7 @@ def _write_kml(path: Path, areas: gpd.GeoDataFrame, lang: texts.Lang) -> None:
 
 
 def _plain(name: str, value: Any, lang: texts.Lang) -> str:
-    if name.startswith("share_"):
+    if name in FIELDS and FIELDS[name].shown == "share":
         return f"{texts.number(100 * value, lang, 0)} %"
     if isinstance(value, float):
         return texts.number(value, lang, 0 if value.is_integer() else 2)

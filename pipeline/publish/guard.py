@@ -1,8 +1,8 @@
-"""The last look at the finished files: no device id, no position of a test, no speed of a small
-group (METHOD §7).
+"""The check of finished files: no device id, no position of a test, no small group's speed.
 
-It reads what was written, not what was meant to be written. Does not belong here: suppressing
-(`privacy.py`).
+METHOD §7. It reads what was written, not what was meant to be written. Columns are private by their
+declarations; a number that is not declared is private. Does not belong here: suppressing
+(`schema/privacy.py`).
 """
 
 from __future__ import annotations
@@ -22,45 +22,29 @@ import pyarrow.parquet as pq
 
 from pipeline.measurements.fingerprints import of_texts
 from pipeline.publish.gap_map.columns import decoded
-from pipeline.schema.tables import ALL, PRIVATE
+from pipeline.publish.gap_map.page_columns import carried_columns
+from pipeline.schema.tables import ALL, FIELDS, INNER, TABLES
 
 _MARKS = b"_.:-"  # of which, with letters and digits, ids are made; what else there is parts them
 _PARTED = bytes(c if chr(c).isalnum() and c < 128 or c in _MARKS else 32 for c in range(256))
 _SHORTEST = 8  # characters of an id that tells anything
 _DATA = re.compile(r'<script type="application/json" id="lomsong-data">(.*?)</script>', re.DOTALL)
 ZIPPED = (".xlsx", ".zip", ".qgz", ".docx", ".kmz")
-# figures of the page that tell a speed, by prefix of their columns
-_PAGE_SPEEDS = {
-    "s": (
-        "mean",
-        "median",
-        "lo",
-        "hi",
-        "raw",
-        "upload",
-        "latency",
-        "worst",
-        "low_share",
-        "chance",
-        "q_gap",
-        "q_meets",
-    ),
-    "c": ("mean", "median", "upload", "latency", "weak"),
-}
-FORBIDDEN_COLUMNS = frozenset(
-    {"device_id", "device_key", "latitude", "longitude", "test_id", "measured_at"}
+# columns of tests and devices that no published table has
+FORBIDDEN_COLUMNS = frozenset({*TABLES["tests"], *TABLES["device_values"]}).difference(
+    *(columns for table, columns in TABLES.items() if table not in INNER)
 )
 
 
 class PrivacyBreach(AssertionError):
-    """Ours to mend: a finished file holds what must not leave the pipeline. The outputs are not
-    swapped in.
+    """A fault of the program: a finished file holds what must not leave the pipeline.
+
+    The outputs are not swapped in.
     """
 
 
 def examine(folder: Path, *, device_prints: npt.NDArray[np.uint64], min_devices: int) -> int:
-    """Read every file of `folder`; raise `PrivacyBreach` with all that is wrong; give the number of
-    files read.
+    """Number of files read below `folder`; raises `PrivacyBreach` with all that is wrong.
 
     `device_prints`: fingerprints of the device ids, ascending: ids themselves do not come this far.
     """
@@ -113,9 +97,7 @@ def _leaked(content: bytes, device_prints: npt.NDArray[np.uint64]) -> list[str]:
 
 
 def _content(path: Path) -> bytes:
-    """What a file holds; of a zipped one (workbook, project, pack) what its members hold, however
-    deep.
-    """
+    """What a file holds; of a zipped one (workbook, project, pack) what all its members hold."""
     data = path.read_bytes()
     return _unzipped(data) if path.suffix in ZIPPED else data
 
@@ -129,8 +111,9 @@ def _unzipped(data: bytes) -> bytes:
 
 
 def is_telling(device_id: str) -> bool:
-    """Whether finding an id in a file means that it leaked: words (`undefined`) and short numbers
-    stand there by themselves.
+    """Whether finding an id in a file means that it leaked.
+
+    Words (`undefined`) and short numbers stand there by themselves.
 
     >>> [is_telling(text) for text in ("7f5906464aaa", "undefined", "1042", "356938035643809")]
     [True, False, False, True]
@@ -142,15 +125,48 @@ def is_telling(device_id: str) -> bool:
 
 def _columns(name: str, table: pd.DataFrame, min_devices: int) -> list[str]:
     found = [f"{name}: column {c}" for c in table.columns if c in FORBIDDEN_COLUMNS]
-    if "device_count" in table.columns:
-        few = table["device_count"].gt(0) & table["device_count"].lt(min_devices)
-        place = next((c for c in ("hex_id", "commune_code") if c in table.columns), None)
-        if place and "operator" in table.columns and table["operator"].eq(ALL).any():
-            lonely = (few & table["operator"].ne(ALL)).groupby(table[place]).transform("sum").eq(1)
-            few |= lonely & table["operator"].eq(ALL)
-        shown = [c for c in PRIVATE if c in table.columns and table.loc[few, c].notna().any()]
-        found += [f"{name}: {c} of fewer than {min_devices} devices" for c in shown]
+    if "device_count" not in table.columns:
+        return found
+    few_of: dict[str, pd.Series] = {}
+    for column in table.columns:
+        count = _count_behind(table[column])
+        if count is None:
+            continue
+        count = count if count in table.columns else "device_count"
+        if count not in few_of:
+            few_of[count] = _few(table, count, min_devices)
+        if table.loc[few_of[count], column].notna().any():
+            found.append(f"{name}: {column} of fewer than {min_devices} devices")
     return found
+
+
+def _count_behind(column: pd.Series) -> str | None:
+    """The column that counts the devices behind a private one; None for one that is not private.
+
+    Numbers that are not declared are private.
+    """
+    field = FIELDS.get(str(column.name))
+    if field is not None:
+        return field.of if field.is_private else None
+    return "device_count" if pd.api.types.is_numeric_dtype(column) else None
+
+
+def _few(table: pd.DataFrame, count: str, min_devices: int) -> pd.Series:
+    """Rows of small groups, and `all` rows that less the others would give away a small group."""
+    few = table[count].gt(0) & table[count].lt(min_devices)
+    place = next((c for c in ("hex_id", "commune_code") if c in table.columns), None)
+    # a gap's new tests are of its own cells: none of them is the sum of others
+    is_sum = place and "operator" in table.columns and count != "new_device_count"
+    if is_sum and table["operator"].eq(ALL).any():
+        lonely = (few & table["operator"].ne(ALL)).groupby(table[place]).transform("sum").eq(1)
+        few |= lonely & table["operator"].eq(ALL)
+    return few
+
+
+def page_figures(table: str) -> list[str]:
+    """Names, without their block, of the page's columns that tell how fast a group's devices are."""
+    carried = carried_columns(table).items()
+    return [name[2:] for column, name in carried if FIELDS[column].is_private]
 
 
 def _page(name: str, page: str, min_devices: int) -> list[str]:
@@ -162,10 +178,11 @@ def _page(name: str, page: str, min_devices: int) -> list[str]:
         return []
     columns, operators = decoded(data["block"]), data["operators"]
     size = len(operators)
-    status = {key: columns[f"s.{key}"].reshape(-1, size) for key in ("devices", *_PAGE_SPEEDS["s"])}
+    of_communes, of_cells = page_figures("commune_status"), [*page_figures("hex_status"), "weak"]
+    status = {key: columns[f"s.{key}"].reshape(-1, size) for key in ("devices", *of_communes)}
     found = []
     for number, operator in enumerate(operators):
-        cells = {key: columns[f"c.{number}.{key}"] for key in ("devices", *_PAGE_SPEEDS["c"])}
+        cells = {key: columns[f"c.{number}.{key}"] for key in ("devices", *of_cells)}
         communes = {key: values[:, number] for key, values in status.items()}
         for kind, rows in (("cells", cells), ("communes", communes)):
             few = (rows["devices"] > 1) & (

@@ -1,7 +1,6 @@
-"""Declared tables → CSV and Parquet. Parquet keeps every digit and text as it is; CSV is made safe
-for spreadsheets.
+"""Declared tables → CSV and Parquet.
 
-Does not belong here: which rows and columns there are.
+Parquet keeps every digit and text as it is; CSV is made safe for spreadsheets. Does not belong here: which rows and columns there are.
 """
 
 from __future__ import annotations
@@ -25,7 +24,7 @@ _DIGITS = 6  # decimals: 0.01 stays right after any sum that readers make
 
 def write(folder: Path, month: Month, about: About) -> None:
     """Write every table, each operator's priorities, the data dictionary and the workbook."""
-    from pipeline.publish.datapackage import write_datapackage
+    from pipeline.publish.datapackage import data_dictionary, write_datapackage
     from pipeline.publish.workbook import write_workbook
 
     for name, table in month.tables.items():
@@ -36,6 +35,9 @@ def write(folder: Path, month: Month, about: About) -> None:
         own = rows[rows["operator"] == operator]
         write_csv(folder, f"priorities_{name}", own, notice=about.notice)
         files[f"priorities_{name}"] = "priorities"
+    files["data_dictionary"] = "data_dictionary"
+    dictionary = data_dictionary(month.tables, about.lang)
+    write_csv(folder, "data_dictionary", dictionary, notice=about.notice)
     write_datapackage(folder, month.tables, files, about)
     write_workbook(folder / "priorities.xlsx", month, about)
 
@@ -80,9 +82,7 @@ def write_csv(
 
 
 def _unquoted(table: pd.DataFrame, separator: str) -> bytes | None:
-    """The same bytes as pandas writes, ten times as fast: of a table of texts and whole numbers
-    that need no quotes, else None.
-    """
+    """The bytes that pandas writes, ten times as fast; None where floats or quotes are needed."""
     if any(pd.api.types.is_float_dtype(dtype) for dtype in table.dtypes):
         return None
     from pyarrow import csv
@@ -104,10 +104,12 @@ def _labelled(table: pd.DataFrame, notice: str) -> pd.DataFrame:
 
 
 def spreadsheet_safe(table: pd.DataFrame) -> pd.DataFrame:
-    """Counts without `.0`, figures to six decimals, and an apostrophe before texts that a
-    spreadsheet would calculate.
+    """The table for CSV: counts without `.0`, figures to six decimals, texts that are no formulas.
 
-    >>> spreadsheet_safe(pd.DataFrame({"operator": ["=1+1", "Viettel"], "test_count": [3.0, 4.0]})).values.tolist()
+    A text that a spreadsheet would calculate gets an apostrophe in front.
+
+    >>> table = pd.DataFrame({"operator": ["=1+1", "Viettel"], "test_count": [3.0, 4.0]})
+    >>> spreadsheet_safe(table).values.tolist()
     [["'=1+1", 3], ['Viettel', 4]]
     """
     result = table.copy()
@@ -119,10 +121,6 @@ def spreadsheet_safe(table: pd.DataFrame) -> pd.DataFrame:
                 result[name] = column.where(~unsafe, "'" + column.fillna(""))
         elif pd.api.types.is_float_dtype(column):
             whole = column.dropna().mod(1).eq(0).all() and not column.isna().all()
-            counted = (
-                name in FIELDS
-                and FIELDS[name].unit in ("1", "months", "people")
-                and name.endswith(("_count", "_months", "population", "_decide"))
-            )
+            counted = name in FIELDS and FIELDS[name].kind in ("count", "difference")
             result[name] = column.astype("Int64") if whole and counted else column.round(_DIGITS)
     return result

@@ -32,9 +32,6 @@ KIND_WIDTHS = {"whole": 8, "tenth": 9, "share": 8, "degree": 10, "text": 12, "wr
 FIRST = ("need_rank", "rank_lo", "rank_hi", "need_band", "efficiency_rank", "commune_code", "commune_name", "status", "evidence_basis",
          "gap_class", "population", "mean_mbps", "lo_mbps", "hi_mbps", "device_count", "priority_index", "likely_cause",
          "suggested_action")  # fmt: skip
-# columns whose values are keys of `texts.WORDS`; a `;` parts several
-WORDED = ("status", "evidence", "evidence_basis", "gap_class", "likely_cause", "cause_grounds", "suggested_action", "terrain",
-          "devices_to_decide_reason", "reach", "campaign_signs", "participation")  # fmt: skip
 DARK = ("confirmed_gap", "total_gap")
 BARS = ("priority_index", "people_without_verdict", "share_of_official", "devices_per_1000")
 _MOST_IN_MARGIN = 120
@@ -181,7 +178,7 @@ class Sheets:
             sheet.write_string(row, column, texts.word("yes" if value else "no", self.lang), kind)
         elif isinstance(value, (int, float)):
             sheet.write_number(row, column, value, kind)
-        elif name in WORDED:
+        elif name in FIELDS and FIELDS[name].values:
             sheet.write_string(row, column, self._words(value), kind)
         elif name == "other_operators":
             # `operator: status` each; an operator's name may hold the same marks
@@ -327,23 +324,7 @@ class Sheets:
 
 def _kind(column: str) -> str:
     field = FIELDS.get(column)
-    if column in ("cause_grounds", "other_operators"):
-        return "wrapped"
-    if field is None or field.dtype in ("str", "bool", "boolean"):
-        return "text"
-    if column.startswith(("gap_latitude", "gap_longitude")):
-        return "degree"
-    if (
-        column in ("depth", "gap_probability", "information")
-        or column.startswith("share_")
-        or column.endswith(("_rate", "_share"))
-    ):
-        return "share"
-    return (
-        "tenth"
-        if field.unit in ("Mbit/s", "dBm", "km²", "ms") or column == "priority_index"
-        else "whole"
-    )
+    return field.shown if field and field.shown else "text"
 
 
 def _in_margin(text: str) -> str:

@@ -1,16 +1,15 @@
-"""What may be published of few devices: their counts, never their speeds (METHOD §7).
+"""What may be published of a small group of devices: their number, never their speeds (METHOD §7).
 
 Does not belong here: the check on finished files (`publish/guard.py`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 import numpy as np
 import pandas as pd
 
-from pipeline.schema.tables import ALL
+from pipeline.schema.columns import FIELDS
+from pipeline.schema.fields import ALL
 
 
 def is_suppressed(rows: pd.DataFrame, place: str, device_count: str, min_devices: int) -> pd.Series:
@@ -25,8 +24,12 @@ def is_suppressed(rows: pd.DataFrame, place: str, device_count: str, min_devices
     return few | (lonely & rows["operator"].eq(ALL) & rows[device_count].gt(0))
 
 
-def without(rows: pd.DataFrame, suppressed: pd.Series, columns: Iterable[str]) -> pd.DataFrame:
-    """The rows with the given columns emptied where suppressed."""
-    return rows.assign(
-        **{name: rows[name].where(~suppressed, np.nan) for name in columns if name in rows.columns}
-    )
+def private_columns(of: str = "device_count") -> tuple[str, ...]:
+    """Columns that are not published of small groups; `of` counts the devices behind them."""
+    return tuple(name for name, field in FIELDS.items() if field.is_private and field.of == of)
+
+
+def without(rows: pd.DataFrame, suppressed: pd.Series, of: str = "device_count") -> pd.DataFrame:
+    """The rows with their private figures of the devices in `of` emptied where suppressed."""
+    private = [name for name in private_columns(of) if name in rows.columns]
+    return rows.assign(**{name: rows[name].where(~suppressed, np.nan) for name in private})

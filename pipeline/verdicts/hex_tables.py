@@ -17,7 +17,7 @@ from pipeline.measurements import locate
 from pipeline.measurements.evidence import Evidence
 from pipeline.schema import privacy
 from pipeline.schema.month import AreaPeriod
-from pipeline.schema.tables import ALL, PRIVATE, validated, with_declared_dtypes
+from pipeline.schema.tables import ALL, validated, with_declared_dtypes
 from pipeline.verdicts import statistics, weak_hexes
 
 
@@ -68,7 +68,7 @@ def hex_status(
     """
     figures = figures.merge(gap_of_cells, how="left", on=["hex_id", "operator"])
     figures = privacy.without(
-        figures, privacy.is_suppressed(figures, "hex_id", "device_count", min_devices), PRIVATE
+        figures, privacy.is_suppressed(figures, "hex_id", "device_count", min_devices)
     )
     cells = pd.Series(figures["hex_id"].unique(), dtype="str")
     about = pd.DataFrame(
@@ -121,7 +121,7 @@ def coarser_cells(
     count = pd.Series(hidden["device_count"].reindex(row).to_numpy(), index=figures.index)
     at_risk = count.gt(0) & count.lt(least)
     at_risk |= at_risk.groupby(figures["hex_id"]).transform("any") & figures["operator"].eq(ALL)
-    figures = privacy.without(figures, at_risk, PRIVATE)
+    figures = privacy.without(figures, at_risk)
     figures["is_weak"] &= ~at_risk
     nothing = pd.DataFrame({"hex_id": [], "operator": [], "gap_id": []}, dtype="str")
     people = pd.Series(np.nan, index=pd.Index([], dtype="str"))

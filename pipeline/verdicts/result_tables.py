@@ -19,14 +19,7 @@ from pipeline.measurements.evidence import Evidence
 from pipeline.schema import privacy
 from pipeline.schema.errors import Fault
 from pipeline.schema.month import AreaPeriod
-from pipeline.schema.tables import (
-    ALL,
-    GAP_CLASSES,
-    PRIVATE,
-    STATUSES,
-    validated,
-    with_declared_dtypes,
-)
+from pipeline.schema.tables import ALL, GAP_CLASSES, STATUSES, validated, with_declared_dtypes
 from pipeline.verdicts import borrowing, judge, statistics
 
 UNIT = statistics.UNIT
@@ -187,9 +180,9 @@ def commune_status(rows: pd.DataFrame, min_devices: int) -> tuple[pd.DataFrame, 
     hidden_month = privacy.is_suppressed(rows, "commune_code", "month_device_count", min_devices)
     hidden_5g = privacy.is_suppressed(rows, "commune_code", "device_count_5g", min_devices)
     hidden_5g |= pooled & rows["small_5g_operator_count"].eq(1)
-    shown = privacy.without(rows, hidden, PRIVATE)
-    shown = privacy.without(shown, hidden_month | hidden, ["month_mean_mbps"])
-    shown = privacy.without(shown, hidden_5g, ["mean_5g_mbps"])
+    shown = privacy.without(rows, hidden)
+    shown = privacy.without(shown, hidden_month | hidden, "month_device_count")
+    shown = privacy.without(shown, hidden_5g, "device_count_5g")
     shown["operator_order"] = shown["operator"].eq(ALL)
     shown = shown.sort_values(["commune_code", "operator_order", "operator"], ignore_index=True)
     suppressed = pd.Series(hidden.to_numpy(), index=pd.MultiIndex.from_frame(rows[UNIT]))

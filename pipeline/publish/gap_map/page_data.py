@@ -1,10 +1,9 @@
-"""Published tables → the data block that the page draws from. It takes what is published and adds
-nothing.
+"""Published tables → the data block that the page draws from.
 
-Names and the few are JSON; figures are columns of one block (`columns.py`): commune × operator row
-by row (`s.`), cells operator by operator (`c.`), priorities (`p.`), measure first (`m.`), outlines
-of cells (`h.`) and gap areas (`g.`). Does not belong here: HTML, colours' choice, anything that was
-suppressed (it is gone from these tables already).
+Names and short lists are JSON; figures are columns of one block (`columns.py`): commune × operator
+row by row (`s.`), cells operator by operator (`c.`), priorities (`p.`), measure first (`m.`),
+outlines of cells (`h.`) and gap areas (`g.`). Which columns it carries, their declarations say.
+Does not belong here: HTML, colours, anything that was suppressed (these tables lack it already).
 """
 
 from __future__ import annotations
@@ -29,21 +28,29 @@ from pipeline.publish.gap_map.columns import (
     scaled,
     zigzag,
 )
+from pipeline.publish.gap_map.page_columns import carried_columns
 from pipeline.publish.gap_map.page_texts import page_texts
 from pipeline.publish.outlines import gap_outlines, rings
 from pipeline.schema import texts
-from pipeline.schema.tables import ALL, CHANGES, FIELDS, FLAGS, GAP_STATES, NO_DATA_REASONS
+from pipeline.schema.tables import (
+    ALL,
+    CHANGES,
+    FIELDS,
+    FLAGS,
+    GAP_STATES,
+    GATES,
+    NO_DATA_REASONS,
+    Field,
+)
 
-SPEED, SHARE = 1000, 1_000_000  # digits kept: what `explain` writes, cut one digit later
-CELL_SPEED, CELL_LATENCY = 10, 1  # what the page writes of a cell
+# digits kept, by kind: what `explain` writes, cut one digit later
+SCALES = {"speed": 1000, "latency": 1000, "signal": 1000, "hours": 1000, "share": 1_000_000}
+SCALES |= {"ratio": 1_000_000, "figure": 10}
+CELL_SCALES = {"speed": 10, "latency": 1}  # what the page writes of a cell
 _DEG = 100_000  # 1e-5°, about a metre
 _DIGITS_DEG = 5
 SIMPLIFY_DEG = 0.0012  # about 130 m: below a pixel at province zoom
 SIMPLIFY_SHARE = 2000  # of a larger area's extent: below a pixel of a screen
-GATES = (
-    "min_devices", "min_samples", "min_dates", "confirmed_min_devices", "confirmed_min_samples", "confirmed_min_dates",
-    "min_hours_apart", "interval", "q_value", "leave_one_out", "posterior", "device_ids",
-)  # fmt: skip
 UNDECIDED = FIELDS["devices_to_decide_reason"].among or ()
 CAUSES = FIELDS["likely_cause"].among or ()
 ACTIONS = FIELDS["suggested_action"].among or ()
@@ -55,9 +62,7 @@ def page_data(
     operators: list[str],
     about: About,
 ) -> dict[str, Any]:
-    """Everything the page shows: `about` (period, target, notice, rules …), communes, gaps, paints,
-    words, the block.
-    """
+    """Everything the page shows: what `about` says, communes, gaps, paints, words, the block."""
     lang, named = about.lang, [ALL, *operators]
     codes = [str(code) for code in tables["commune_summary"]["commune_code"]]
     hexes, areas = gpd.GeoDataFrame(tables["hex_status"]), tables["gap_areas"]
@@ -116,9 +121,7 @@ def _views(tables: Mapping[str, pd.DataFrame]) -> list[str]:
 
 
 def simplified(communes: gpd.GeoDataFrame) -> dict[str, Any]:
-    """The communes as GeoJSON with only their codes, simplified as a coverage so that shared edges
-    stay shared.
-    """
+    """The communes as GeoJSON with their codes, simplified so that shared edges stay shared."""
     shapes = communes.geometry.to_numpy()
     west, south, east, north = communes.total_bounds
     tolerance = max(SIMPLIFY_DEG, max(east - west, north - south) / SIMPLIFY_SHARE)
@@ -187,40 +190,40 @@ def _status(
     )
     columns = {
         "s.verdict": places(verdicts, list(palette.STATUS_PAINT)),
-        "s.reason": places(rows["no_data_reason"], list(NO_DATA_REASONS)),
-        "s.undecided": places(rows["devices_to_decide_reason"], list(UNDECIDED)),
-        "s.flags": marked(rows["flags"], FLAGS),
-        "s.gates": marked(rows["failed_gates"], GATES),
         "s.borrowed": rows["evidence_basis"].eq("borrowed").to_numpy(dtype="int64"),
-    }
-    for short, name in (
-        ("tests", "test_count"), ("devices", "device_count"), ("samples", "sample_count"), ("dates", "date_count"),
-        ("month", "month_test_count"), ("failed", "failed_test_count"), ("window", "window_months"),
-        ("further", "devices_to_decide"),
-    ):  # fmt: skip
-        columns[f"s.{short}"] = counted(rows[name])
-    for short, name in (
-        ("mean", "mean_mbps"), ("median", "median_mbps"), ("lo", "lo_mbps"), ("hi", "hi_mbps"), ("raw", "raw_mean_mbps"),
-        ("upload", "upload_mean_mbps"), ("latency", "latency_median_ms"), ("worst", "worst_hi_mbps"),
-        ("hours", "slow_hours_apart"),
-    ):  # fmt: skip
-        columns[f"s.{short}"] = scaled(rows[name], SPEED)
-    for short, name in (
-        ("low_share", "share_below_10_mbps"), ("failure_rate", "failure_rate"), ("chance", "gap_probability"),
-        ("borrowed_chance", "borrowed_gap_probability"), ("q_gap", "q_gap"), ("q_meets", "q_meets"),
-    ):  # fmt: skip
-        columns[f"s.{short}"] = scaled(rows[name], SHARE)
+    } | _carried("commune_status", rows)
     if changes is not None:
         since = changes.set_index(["commune_code", "operator"]).reindex(order)
-        columns["s.change"] = places(since["change"], list(CHANGES))
-        columns["s.former_mean"] = scaled(since["former_mean_mbps"], SPEED)
+        columns |= _carried("changes", since)
     return columns
 
 
+def _carried(table: str, rows: pd.DataFrame) -> dict[str, np.ndarray]:
+    """The columns that the page carries, as whole numbers."""
+    return {
+        name: _whole(rows[column], FIELDS[column], name)
+        for column, name in carried_columns(table).items()
+    }
+
+
+def _whole(values: pd.Series, field: Field, name: str) -> np.ndarray:
+    """A column as whole numbers, in the way of its kind. `name`: in the page's data."""
+    if field.among:
+        return places(values, list(field.among))
+    if field.known:
+        return marked(values, field.known)
+    if field.kind == "flag":
+        return np.asarray(values.eq(True).fillna(False).to_numpy(dtype="int64"))
+    if field.kind in ("count", "rank"):
+        return counted(values)
+    block, short = name.split(".")
+    if block == "c" and field.kind in CELL_SCALES:
+        return classed(values, CELL_SCALES[field.kind], palette.SCALES[short].breaks)
+    return scaled(values, SCALES[field.kind])
+
+
 def _cells(hexes: gpd.GeoDataFrame, codes: list[str], named: list[str]) -> dict[str, np.ndarray]:
-    """Cells in the order of their ids; for each operator a column of each figure, 0 where it has
-    nothing there.
-    """
+    """Cells in the order of their ids; for each operator a column of each figure, 0 = nothing."""
     cells = hexes.drop_duplicates("hex_id").sort_values("hex_id")
     ids = np.array([int(cell, 16) for cell in cells["hex_id"]], dtype="uint64")
     commune = places(cells["hex_commune_code"], codes)
@@ -232,29 +235,15 @@ def _cells(hexes: gpd.GeoDataFrame, codes: list[str], named: list[str]) -> dict[
     columns |= _outlines("h", cells.geometry.to_numpy())
     for number, operator in enumerate(named):
         rows = hexes[hexes["operator"] == operator].set_index("hex_id").reindex(cells["hex_id"])
-        columns |= {
-            f"c.{number}.devices": counted(rows["device_count"]),
-            f"c.{number}.tests": counted(rows["test_count"]),
-            f"c.{number}.mean": classed(
-                rows["mean_mbps"], CELL_SPEED, palette.SCALES["mean"].breaks
-            ),
-            f"c.{number}.median": classed(
-                rows["median_mbps"], CELL_SPEED, palette.SCALES["median"].breaks
-            ),
-            f"c.{number}.upload": classed(
-                rows["upload_mean_mbps"], CELL_SPEED, palette.SCALES["upload"].breaks
-            ),
-            f"c.{number}.latency": classed(
-                rows["latency_median_ms"], CELL_LATENCY, palette.SCALES["latency"].breaks
-            ),
-            f"c.{number}.weak": rows["is_weak"].eq(True).to_numpy(dtype="int64"),
-        }
+        carried = _carried("hex_status", rows)
+        columns |= {f"c.{number}.{name[2:]}": values for name, values in carried.items()}
     return columns
 
 
 def _outlines(prefix: str, shapes: np.ndarray) -> dict[str, np.ndarray]:
-    """Rings over shared corners: corners as steps from one to the next, a ring's corners counted
-    back from the newest.
+    """Rings over shared corners: corners as steps from one to the next.
+
+    A ring's corners are counted back from the newest.
     """
     points, ring_of_point, shape_of_ring = rings(shapes)
     whole = np.round(points * _DEG).astype("int64").reshape(-1, 2)
@@ -305,19 +294,7 @@ def _priorities(
         "p.commune": places(rows["commune_code"], codes),
         "p.operator": places(rows["operator"], named),
         "p.gap": places(rows["gap_id"], list(areas["gap_id"])),
-        "p.rank": counted(rows["need_rank"]),
-        "p.lo": counted(rows["rank_lo"]),
-        "p.hi": counted(rows["rank_hi"]),
-        "p.efficiency": counted(rows["efficiency_rank"]),
-        "p.depth": scaled(rows["depth"], SHARE),
-        "p.chance": scaled(rows["gap_probability"], SHARE),
-        "p.waiting": scaled(rows["expected_person_gap"], 10),
-        "p.index": scaled(rows["priority_index"], 10),
-        "p.facilities": counted(rows["facility_count"]),
-        "p.road": rows["has_main_road"].eq(True).fillna(False).astype("int64").to_numpy(),
-        "p.cause": places(rows["likely_cause"], list(CAUSES)),
-        "p.action": places(rows["suggested_action"], list(ACTIONS)),
-    }
+    } | _carried("priorities", rows)
 
 
 def _measure_first(rows: pd.DataFrame, codes: list[str], named: list[str]) -> dict[str, np.ndarray]:

@@ -6,14 +6,16 @@ Does not belong here: the texts themselves (`schema/catalogues/`).
 from __future__ import annotations
 
 from pipeline.publish.gap_map import palette
+from pipeline.publish.gap_map.page_columns import carried_columns
 from pipeline.schema import texts
+from pipeline.schema.column_labels import heading
 from pipeline.schema.tables import ALL, FIELDS, FLAGS, GAP_STATES, NO_DATA_REASONS
 
 _SENTENCES = ("explain_", "gate_")  # of the log: why a verdict is what it is
 
 
 def page_texts(lang: texts.Lang) -> dict[str, str]:
-    """The page's own texts, names of statuses, classes and flags, and the sentences that say why."""
+    """The page's own texts, names of statuses and columns, and the sentences that say why."""
     words = {
         *palette.STATUS_PAINT, *palette.CLASS_PAINT, *FLAGS, *NO_DATA_REASONS, *GAP_STATES, ALL,
         *(FIELDS["likely_cause"].among or ()), *(FIELDS["suggested_action"].among or ()),
@@ -23,4 +25,10 @@ def page_texts(lang: texts.Lang) -> dict[str, str]:
     sentences = {key: s for key, s in catalogue["log"].items() if key.startswith(_SENTENCES)}
     about = {"language": catalogue["language"]["name"], "locale": catalogue["language"]["locale"]}
     named = {key: texts.word(key, lang) for key in sorted(words)}
-    return {**catalogue["page"], **named, **sentences, **about}
+    return {**_headings(lang), **catalogue["page"], **named, **sentences, **about}
+
+
+def _headings(lang: texts.Lang) -> dict[str, str]:
+    """Headings of the columns that the page carries of commune × operator, by their names there."""
+    carried = carried_columns("commune_status").items()
+    return {name.removeprefix("s."): heading(column, lang) for column, name in carried}
