@@ -62,6 +62,7 @@ def test_a_run_writes_the_declared_files(lomsong, tmp_path):
         "tables/hex_status.parquet",
         "tables/priorities_V.csv",
         "tables/priorities.xlsx",
+        "tables/data_dictionary.csv",
         "tables/datapackage.json",
         "gis/coverage_gaps.gpkg",
         "gis/coverage_gaps.qgz",
