@@ -4,12 +4,15 @@ by hand, and laws.
 
 from __future__ import annotations
 
+import cProfile
+
 import numpy as np
 import pandas as pd
 import pytest
 
+from pipeline.actions.fieldwork import sample_tracker
 from pipeline.actions.monthly import month_tables, participation
-from pipeline.config.rules import tracker_rules_of
+from pipeline.config.rules import TrackerRules, tracker_rules_of
 from pipeline.config.settings import Settings
 from pipeline.schema.month import AreaPeriod
 from pipeline.schema.periods import Period
@@ -133,6 +136,28 @@ def test_the_present_pace_says_when(counts, reach, month):
     assert found["reach"] == reach
     assert (found["expected_month"] if month else None) == month
     assert pd.isna(found["expected_month"]) == (month is None)
+
+
+def test_the_work_of_the_tracker_does_not_grow_with_communes_or_rows():
+    def calls(commune_count: int) -> int:
+        codes, months = [f"c{i:04d}" for i in range(commune_count)], ["2026-09", "2026-10"]
+        index = pd.MultiIndex.from_product([codes, months], names=["commune_code", "month"])
+        figures = ["test_count", "sample_count", "device_count", "date_count", "operator_count",
+                   "burst_test_count", "one_place", "late", "copied_row_count"]  # fmt: skip
+        counts = pd.DataFrame(25.0, index=index, columns=figures)
+        dates = pd.DataFrame(
+            {"commune_code": codes, "local_date": "2026-10-01", "test_count": 25.0}
+        )
+        named = ("commune_name", "former_district", "boundary_vintage")
+        communes = pd.DataFrame({"commune_code": codes} | dict.fromkeys(named, "x"))
+        rules = TrackerRules(2, 30, 0.8, 0.5, technology="4G", shown_min_devices=3)
+        with cProfile.Profile() as profile:
+            found = sample_tracker(counts, dates, communes, months, rules)
+        assert set(found["campaign_signs"]) == {"bursts;one_place;copied_rows;month_end"}
+        return sum(entry.callcount for entry in profile.getstats())
+
+    calls(10)  # what is made once
+    assert calls(400) < 1.2 * calls(10)
 
 
 def test_signs_of_a_campaign_are_distinguished():

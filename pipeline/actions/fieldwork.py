@@ -5,6 +5,9 @@ Does not belong here: gaps that are known (`prioritise.py`), which rows count (`
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from itertools import product
+
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
@@ -74,13 +77,15 @@ def sample_tracker(
         "copied_rows": table["copied_row_count"] >= 0.1 * (count + table["copied_row_count"]),
         "month_end": table["late"] >= rules.month_end_share * count,
     }
-    shown = [
-        ";".join(name for name, held in signs.items() if n >= _MIN_TESTS_FOR_SIGNS and held.iloc[i])
-        for i, n in enumerate(count)
-    ]
-    table["campaign_signs"] = pd.Series(shown, index=table.index, dtype="str")
+    is_asked = count >= _MIN_TESTS_FOR_SIGNS
+    table["campaign_signs"] = _joined({name: holds & is_asked for name, holds in signs.items()})
     table["reached_on"] = _reached_on(dates, index, official).to_numpy()
-    table = pd.concat([table, _reach(table, official)], axis=1)
+    monthly = count.to_numpy().reshape(-1, len(months))
+    reach, expected = _expectations(monthly, months, official)
+    table["reach"] = pd.Series(reach.ravel(), dtype="str").mask(count >= official, "reached")
+    table["expected_month"] = pd.Series(expected.ravel(), dtype="str").where(
+        table["reach"] == "expected"
+    )
     table = table.merge(communes, on="commune_code")
     return validated("sample_tracker", with_declared_dtypes("sample_tracker", table))
 
@@ -95,45 +100,47 @@ def _reached_on(dates: pd.DataFrame, index: pd.MultiIndex, official: int) -> pd.
     return made.drop_duplicates(keys).set_index(keys)["local_date"].reindex(index).astype("str")
 
 
-def _reach(table: pd.DataFrame, official: int) -> pd.DataFrame:
-    """`reach` and `expected_month` of every row, from the rows of its commune up to its month."""
-    reach, expected = [], []
-    for _, rows in table.groupby("commune_code", sort=False):
-        counts, months = rows["test_count"].to_numpy(), rows["month"].tolist()
-        for i, count in enumerate(counts):
-            kind, month = _expectation(
-                counts[max(0, i + 1 - TREND_MONTHS) : i + 1], months[i], official
-            )
-            reach.append("reached" if count >= official else kind)
-            expected.append("" if count >= official else month)
-    found = pd.DataFrame(
-        {"reach": reach, "expected_month": expected}, index=table.index, dtype="str"
-    )
-    return found.assign(expected_month=found["expected_month"].replace("", np.nan).astype("str"))
+def _joined(signs: Mapping[str, pd.Series]) -> pd.Series:
+    """`;`-separated names of the signs that hold, by row."""
+    sets = product(*(("", name) for name in signs))
+    texts = np.array([";".join(filter(None, chosen)) for chosen in sets], dtype=object)
+    number = sum(holds.to_numpy() * 2**i for i, holds in enumerate(reversed(list(signs.values()))))
+    return pd.Series(texts[number], dtype="str")
 
 
-def _expectation(counts: npt.NDArray[np.float64], month: str, official: int) -> tuple[str, str]:
-    """(`expected`, its month), (`never`, "") or (`unknown`, "").
+def _expectations(
+    counts: npt.NDArray[np.float64], months: list[str], official: int
+) -> tuple[npt.NDArray[np.object_], npt.NDArray[np.object_]]:
+    """(`expected`, `never` or `unknown`, the month or "") by commune × month.
 
-    `counts`: of consecutive months that end with `month`.
+    `counts`: tests by commune × month. Each month looks at itself and up to TREND_MONTHS − 1 before.
 
-    >>> _expectation(np.array([100.0, 150.0, 200.0]), "2026-11", 300)
-    ('expected', '2027-01')
-    >>> _expectation(np.array([200.0, 150.0]), "2026-11", 300)
-    ('never', '')
-    >>> _expectation(np.array([5.0]), "2026-11", 300)
-    ('unknown', '')
+    >>> [x.tolist() for x in _expectations(np.array([[100.0, 150.0]]), ["2026-10", "2026-11"], 300)]
+    [[['unknown', 'expected']], [['', '2027-02']]]
+    >>> [x.tolist() for x in _expectations(np.array([[200.0, 150.0]]), ["2026-10", "2026-11"], 300)]
+    [[['unknown', 'never']], [['', '']]]
     """
-    if len(counts) < 2:
-        return "unknown", ""
-    places = np.arange(len(counts))
-    i, j = np.triu_indices(len(counts), 1)
-    slope = float(np.median((counts[j] - counts[i]) / (j - i)))  # Theil (1950), Sen (1968)
-    if slope <= 0:
-        return "never", ""
-    level = float(np.median(counts - slope * places)) + slope * places[-1]
-    ahead = max(1, int(np.ceil((official - level) / slope - 1e-9)))
-    if ahead > FAR_MONTHS:
-        return "never", ""
-    number = int(month[:4]) * 12 + int(month[5:]) - 1 + ahead
-    return "expected", f"{number // 12}-{number % 12 + 1:02d}"
+    reach = np.full(counts.shape, "unknown", dtype=object)
+    expected = np.full(counts.shape, "", dtype=object)
+    for month in range(1, len(months)):
+        ahead = _months_ahead(counts[:, max(0, month + 1 - TREND_MONTHS) : month + 1], official)
+        is_near = ahead <= FAR_MONTHS
+        reach[:, month] = np.where(is_near, "expected", "never")
+        later = pd.period_range(months[month], periods=FAR_MONTHS + 1, freq="M").astype("str")
+        expected[is_near, month] = later.to_numpy()[ahead[is_near].astype(np.int64)]
+    return reach, expected
+
+
+def _months_ahead(counts: npt.NDArray[np.float64], official: int) -> npt.NDArray[np.float64]:
+    """Months until the line through each row's counts makes the official count, inf if it does not.
+
+    The line has the median slope between months (Theil 1950, Sen 1968); at least one month.
+    """
+    places = np.arange(counts.shape[1])
+    i, j = np.triu_indices(len(places), 1)
+    slope = np.median((counts[:, j] - counts[:, i]) / (j - i), axis=1)
+    level = np.median(counts - slope[:, None] * places, axis=1) + slope * places[-1]
+    rises = slope > 0
+    ahead = np.full(len(counts), np.inf)
+    ahead[rises] = np.ceil((official - level[rises]) / slope[rises] - 1e-9)
+    return np.asarray(np.maximum(ahead, 1.0))
