@@ -20,7 +20,7 @@ from pipeline.hexgrid.hexes import cells_of_points
 from pipeline.measurements.evidence import Evidence
 from pipeline.schema.month import AreaPeriod
 from pipeline.schema.periods import Period
-from pipeline.verdicts import hex_tables
+from pipeline.verdicts import hex_tables, statistics
 from tests.builders import HEADINGS, page_table, read_page, run_lomsong, squares, write_boundaries
 
 SPEEDS = [
@@ -199,3 +199,13 @@ def test_few_cells_need_no_coarser_ones():
     people = pd.Series(np.nan, index=pd.Index([], dtype="str"))
     fine = hex_tables.hex_status(figures, nothing, people, area, 3, 3)
     assert hex_tables.coarser_cells(evidence, {}, fine, area, rules) is None
+
+
+@pytest.mark.parametrize(("phones", "is_weak"), [(2, False), (3, True)])
+def test_a_group_too_small_to_be_shown_is_never_weak_whatever_the_settings(phones, is_weak):
+    cell = cells_of_points(pd.Series([22.05]), pd.Series([103.05]), 9)[0]
+    evidence = hand_made([(cell, "V", f"v{i}", 5.0) for i in range(phones)])
+    lax = {"hexes": {"weak_min_devices": 1, "weak_significance": 0.9}}
+    priors = {"V": statistics.Prior(3.6, 0.2, 0.3, 0.01)}
+    figures = hex_tables.hex_figures(evidence, priors, rules_of(Settings.model_validate(lax)))
+    assert figures.loc[figures["operator"] == "V", "is_weak"].tolist() == [is_weak]

@@ -46,7 +46,7 @@ def hex_figures(
         figures["below_count"],
         figures["value_count"],
         log_sd,
-        min_devices=rules.weak_min_devices,
+        min_devices=max(rules.weak_min_devices, rules.shown_min_devices),
         significance=rules.weak_significance,
     )
     # a tile is an average, not a device: counting tiles below the target tests nothing
