@@ -87,13 +87,16 @@ def cluster() -> Iterator[Cluster]:
 
 
 def assert_same(month: Month, other: Month) -> None:
-    for name, table in month.tables.items():
-        if name in ("rejects", "rejects_summary"):  # they tell of files
-            assert len(table) == len(other.tables[name]) or name == "rejects_summary"
-            continue
-        pd.testing.assert_frame_equal(
-            pd.DataFrame(table), pd.DataFrame(other.tables[name]), check_exact=True, obj=name
-        )
+    assert set(month.tables) == set(other.tables)
+    by_file = {"rejects", "rejects_summary"}  # the same rows lie in other files
+    for name in sorted(set(month.tables) - by_file):
+        one, two = (pd.DataFrame(side.tables[name]) for side in (month, other))
+        pd.testing.assert_frame_equal(one, two, check_exact=True, obj=name)
+    reasons = [side.tables["rejects"]["reject_reason"].value_counts() for side in (month, other)]
+    assert reasons[0].to_dict() == reasons[1].to_dict()
+    for side, found in zip((month, other), reasons, strict=True):
+        summed = side.tables["rejects_summary"].groupby("reject_reason")["reject_count"].sum()
+        assert summed[summed > 0].to_dict() == found.to_dict()
     assert month.results == other.results
     assert (month.device_prints == other.device_prints).all()
 

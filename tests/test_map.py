@@ -289,6 +289,7 @@ def test_a_click_on_a_cell_shows_its_row_of_the_table(opened, demo_outputs, oper
     here = cells.xs(operator, level="operator")
     import h3
 
+    clicked = 0
     for hex_id in [
         *here.index[here["h3_resolution"] == 6][:3],
         *here.index[here["h3_resolution"] == 9][:3],
@@ -302,6 +303,7 @@ def test_a_click_on_a_cell_shows_its_row_of_the_table(opened, demo_outputs, oper
         opened.page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
         if opened.page.query_selector("#card-cell") is None:
             continue  # the centre of a cell may lie outside every commune
+        clicked += 1
         shown = opened.page.inner_text("#card-cell").split()[-1]
         assert h3.get_resolution(shown) >= h3.get_resolution(hex_id), (
             "the finest cell drawn there answers"
@@ -318,6 +320,7 @@ def test_a_click_on_a_cell_shows_its_row_of_the_table(opened, demo_outputs, oper
             if texts[0] != "–":
                 assert abs(float(texts[0].replace(",", ".")) - figures["mean_mbps"]) <= 0.1
         assert hex_id[:4] in opened.page.evaluate("location.hash")
+    assert clicked >= 4, "most centres lie in a commune"
 
 
 @pytest.mark.browser
