@@ -322,7 +322,7 @@ def test_only_a_heading_is_no_data_when_the_period_is_given(lomsong, tmp_path):
     ) == {"no_test"}
 
 
-def test_check_computes_nothing_and_says_what_is_there(lomsong, tmp_path):
+def test_check_judges_nothing_and_says_what_is_there(lomsong, tmp_path):
     settings = write_world(tmp_path, ONE_MONTH)
     code, text = lomsong("check", "--settings", settings, "--lang", "en")
     assert code == 0, text

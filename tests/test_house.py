@@ -124,6 +124,21 @@ def test_no_library_file_and_no_address_of_a_package_index_is_committed():
             ), path
 
 
+def test_modules_that_texts_name_are_there():
+    names = ["/" + path.relative_to(ROOT).as_posix() for path in tracked()]
+    folders = ("pipeline/", "docs/", "benchmarks/", "notebooks/", "README.md", "CONTRIBUTING.md")
+    told = [n for n in names if n[1:].startswith(folders) and not n.startswith("/docs/decisions/")]
+    texts = [n for n in told if n.endswith((".py", ".md", ".toml", ".js", ".css", ".ipynb"))]
+    missing = [
+        (name, mention)
+        for name in texts
+        for mention in re.findall(r"[\w/]*\w\.py\b", (ROOT / name[1:]).read_text(encoding="utf-8"))
+        if not any(one.endswith("/" + mention.lstrip("/")) for one in names)
+    ]
+    assert len(texts) > 100
+    assert missing == []
+
+
 def test_nothing_of_the_first_province_is_in_the_code():
     for path in (*MODULES, *(ROOT / "pipeline/schema").rglob("*.toml")):
         text = path.read_text(encoding="utf-8")

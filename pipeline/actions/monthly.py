@@ -1,7 +1,7 @@
 """Tables of months: sample tracker, participation, operators' figures of the whole area.
 
-Joins of the steps' results. Does not belong here: verdicts (`assemble.py`), what is a campaign's
-sign (`fieldwork.py`).
+Joins of the steps' results. Does not belong here: verdicts (`result_tables.py`), what is a
+campaign's sign (`fieldwork.py`).
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """What verdicts rest on: device values and counts by commune × operator over their windows.
 
-Joins of the steps' results, like `assemble.py`; nothing is decided here. Does not belong here:
+Joins of the steps' results, like `result_tables.py`; nothing is decided here. Does not belong here:
 figures (`statistics.py`).
 """
 

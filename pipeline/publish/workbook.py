@@ -2,7 +2,7 @@
 they are only laid out.
 
 Does not belong here: what stands in a table, colours (`gap_map/palette.py`), words (`texts.py`,
-`headings.py`).
+`column_labels.py`).
 """
 
 from __future__ import annotations

@@ -2,7 +2,7 @@
 (METHOD §8).
 
 Assume the file valid, try to falsify it, collect every reason, raise once. A CRS is never guessed.
-Does not belong here: people (`demand.py`), which commune holds a point (`locate.py`).
+Does not belong here: people (`population.py`), which commune holds a point (`locate.py`).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """What surrounds people: schools and health posts, main roads, terrain; read from any vector file
 or elevation raster.
 
-Does not belong here: people (`demand.py`), what any of it weighs (`prioritise.py`).
+Does not belong here: people (`population.py`), what any of it weighs (`prioritise.py`).
 """
 
 from __future__ import annotations

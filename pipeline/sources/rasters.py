@@ -1,6 +1,6 @@
 """Rasters of people or heights: opened, held to the area, and the communes brought into their CRS.
 
-Does not belong here: what is summed (`demand.py`, `surroundings.py`).
+Does not belong here: what is summed (`population.py`, `context_layers.py`).
 """
 
 from __future__ import annotations
