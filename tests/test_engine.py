@@ -276,11 +276,11 @@ def test_what_waits_on_disk_is_removed_after_an_error(rows, tmp_path, monkeypatc
 
 def test_faults_of_engines_are_letters(lomsong, tmp_path, rows):
     written(tmp_path, rows.head(50), 1)
-    told = lomsong(
+    ended = lomsong(
         "run", "--settings", tmp_path / "settings.toml", "--scheduler", "tcp://x:1", "--lang", "en"
     )
-    assert told[0] == 2
-    assert "goes with --engine dask only" in told[1]
+    assert ended[0] == 2
+    assert "goes with --engine dask only" in ended[1]
     absent = lomsong(
         "run",
         "--settings",

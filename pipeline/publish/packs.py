@@ -1,4 +1,4 @@
-"""`packs/OPERATOR.zip`: the attachments of the department's letter to one operator.
+"""`packs/OPERATOR.zip`: what the department attaches when it writes to one operator.
 
 The map opened on that operator, its priorities as CSV and workbook, its GIS layers, and a page on
 method and licence. Does not belong here: which operators may have one (the licence guard of

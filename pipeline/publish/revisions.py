@@ -44,11 +44,11 @@ def revision_of(former: Path, account: Mapping[str, Any], status: pd.DataFrame) 
     old = _status_of(former)
     if old is not None:
         changed = changed_rows(old, status, why)
-        told = [
+        lines = [
             f"{row['commune_code']} {row['commune_name']} · {row['operator']}: {row['before']} → {row['after']} ({row['cause']})"
             for row in changed.head(MOST_ROWS).to_dict("records")
         ]
-        entry |= {"changed_count": len(changed), "changed": told}
+        entry |= {"changed_count": len(changed), "changed": lines}
     return {"revision": number + 1, "revisions": [*listed, entry]}
 
 

@@ -112,7 +112,7 @@ def _is_scratch(path: Path) -> bool:
 
 
 def suffix_of(path: Path) -> str:
-    """A file's suffix in small letters, `.gz` left out."""
+    """A file's suffix in lower case, without `.gz`."""
     name = path.name.lower()
     return Path(name.removesuffix(".gz")).suffix
 

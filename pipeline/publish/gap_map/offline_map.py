@@ -31,7 +31,7 @@ _INLINE_SCRIPT = re.compile(r"<script\b[^>]*>.*?</script>", re.IGNORECASE | re.D
 
 
 class RemoteReference(AssertionError):
-    """Ours to mend: the page would ask the network for something."""
+    """A bug of ours: the page would ask the network for something."""
 
 
 def leaflet() -> tuple[str, str, str]:

@@ -39,7 +39,7 @@ def write_map(
     `about`: area, period, period_label, window_label, window_months, target_mbps, technology,
     min_devices, rules, labels, licences by language, notice, index (the page that links a nation's
     provinces, or ""). `picture`: a PNG for readers that run no script. Raises `RemoteReference`
-    where the page would need a network (ours to mend).
+    where the page would need a network.
     """
     lang, text = about.lang, page_texts(about.lang)
     data = page_data(communes, tables, operators, about)

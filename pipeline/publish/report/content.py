@@ -34,10 +34,10 @@ class Content:
 
     def say(self, key: str, **values: object) -> Paragraph:
         """A paragraph of `words.py`; numbers are written as people read them."""
-        told = {
+        shown = {
             name: self.number(v) if isinstance(v, int | float) else v for name, v in values.items()
         }
-        return Paragraph(said(key, self.lang, **told))
+        return Paragraph(said(key, self.lang, **shown))
 
     def number(self, value: float, digits: int = 0) -> str:
         """A figure, – where there is none; with two digits where one would carry it over the
@@ -360,11 +360,11 @@ class Content:
         month = _month(self._month_name())
         if signed.empty:
             return [*blocks, self.say("no_signs", month=month)]
-        told = [
+        shown = [
             f"{row['commune_name']} ({', '.join(texts.word(s, lang) for s in row['campaign_signs'].split(';'))})"
             for row in signed.head(MOST_NAMES).to_dict("records")
         ]
-        return [*blocks, self.say("signs", month=month, count=len(signed), names="; ".join(told))]
+        return [*blocks, self.say("signs", month=month, count=len(signed), names="; ".join(shown))]
 
     def requests(self) -> list[Block]:
         """What is asked of the People's Committee, the ministry, the operators."""
