@@ -128,7 +128,7 @@ def judge_month(inputs: Inputs, context: RunContext, previous: Previous = NOTHIN
     warnings = [
         *inputs.warnings,
         *period_warnings(inputs, context.settings, context.period, window),
-        *result_tables.warnings(measured.rejects, measured.books),
+        *measured.warnings,
     ]
     run_log.warnings(context.log, warnings)
     return Month(

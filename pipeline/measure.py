@@ -6,7 +6,7 @@ Does not belong here: what a step does (`measurements/`), the verdicts that foll
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -21,11 +21,13 @@ from pipeline.config.settings import Settings
 from pipeline.engine.local import Local
 from pipeline.hexgrid.hexes import indexes
 from pipeline.measurements.aggregates import Aggregates, aggregates_in
-from pipeline.measurements.books import books_of, prints_of, rejects_of
+from pipeline.measurements.alarms import alarms, nothing_valid, passed, thin_month
+from pipeline.measurements.books import books_of, copies_of, devices_of, prints_of, rejects_of
 from pipeline.measurements.evidence import Evidence, evidence_of_tests, units_over, widened
 from pipeline.measurements.prepare import Prepared, prepared_tests
 from pipeline.measurements.scope import Delivered, Question, question_of
 from pipeline.measurements.tile_evidence import measured_tiles
+from pipeline.schema.errors import Fault
 from pipeline.schema.month import AreaPeriod
 from pipeline.sources.deliveries import Part
 from pipeline.sources.inputs import Inputs, evidence_window, periods_of
@@ -41,16 +43,19 @@ class Measured:
     books: pd.DataFrame  # by source
     months: Mapping[str, pd.DataFrame]  # tables of the months; none of tiles
     device_prints: npt.NDArray[np.uint64]
+    warnings: list[Fault] = field(default_factory=list)  # findings that the settings accept
 
 
 def measure(inputs: Inputs, context: RunContext, ledger: pd.DataFrame) -> Measured:
     """Device values and counts of the window, of tests or of tiles."""
     settings, period, log = context.settings, context.period, context.log
+    accepted = {name: one.accept for name, one in settings.sources.items()}
     if len(inputs.tiles):
         finest = settings.hexes.finest_resolution
         evidence, rejects, books = measured_tiles(inputs.tiles, inputs.communes, period, finest)
         run_log.tiles(log, books)
-        return Measured(evidence, rejects, books, {}, np.zeros(0, dtype=np.uint64))
+        warnings = passed(list(nothing_valid(books)), accepted)
+        return Measured(evidence, rejects, books, {}, np.zeros(0, dtype=np.uint64), warnings)
     return _measured_tests(inputs, inputs.rows or _in_memory(inputs, settings), context, ledger)
 
 
@@ -67,6 +72,11 @@ def _measured_tests(
     question = question_of(communes, delivered, period, window, places, scope_rules_of(settings))
     found = aggregates_in(prepared, question.scope)
     books, rejects = books_of(found, prepared.how), rejects_of(found, prepared.how)
+    devices = devices_of(found, prepared.how)
+    copies = copies_of(found, prepared.how)
+    findings = alarms(rejects, books, copies, prepared.account.speeds, devices)
+    findings += thin_month(months, period)
+    warnings = passed(findings, {name: one.accept for name, one in settings.sources.items()})
     least = settings.privacy.min_devices
     evidence = evidence_of_tests(found, question, len(window), least)
     run_log.tests(log, books, evidence)
@@ -75,7 +85,7 @@ def _measured_tests(
     tables = monthly.month_tables(
         found, question, area, inputs.installs, held, context.tracker_rules
     )
-    return Measured(evidence, rejects, books, tables, prints_of(found, prepared.how))
+    return Measured(evidence, rejects, books, tables, prints_of(found, prepared.how), warnings)
 
 
 def _in_memory(inputs: Inputs, settings: Settings) -> Prepared:

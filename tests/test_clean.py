@@ -259,11 +259,13 @@ def test_reasons_are_tried_in_the_declared_order():
     """Of a row that has several faults the first declared one is its reason."""
     faults = {
         "bad_row": {"unreadable": "row"},
+        "not_kept": {"unreadable": "not_kept"},
         "bad_time": {"measured_at": pd.NaT},
         "outside_window": {"measured_at": pd.Timestamp("2026-08-01T01:00:00Z")},
         "bad_position": {"latitude": 95.0},
         "outside_area": {"latitude": 10.0},
         "inaccurate_position": {"location_accuracy_m": 1000.1},
+        "no_service": {"unreadable": "no_service"},
         "unknown_technology": {"technology": None},
         "other_technology": {"technology": "5G"},
         "unknown_operator": {"operator_met": None},
@@ -272,7 +274,9 @@ def test_reasons_are_tried_in_the_declared_order():
     order = [reason for reason in REJECT_REASONS if reason in faults]
     assert set(REJECT_REASONS) - set(order) == {"duplicate"}
     for first, second in itertools.combinations(order, 2):
-        reasons, _ = examined(rows_of(faults[second] | faults[first]))
+        words = [fault.get("unreadable", "") for fault in (faults[first], faults[second])]
+        unreadable = {"unreadable": ";".join(filter(None, words))}
+        reasons, _ = examined(rows_of(faults[second] | faults[first] | unreadable))
         assert reasons == [first], (first, second)
 
 

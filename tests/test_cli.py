@@ -12,7 +12,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from pipeline import __version__
-from tests.builders import SHARED, month_of_tests, run_lomsong, write_boundaries, write_world
+from tests.builders import (
+    SHARED,
+    accept,
+    month_of_tests,
+    run_lomsong,
+    write_boundaries,
+    write_world,
+)
 
 ONE_MONTH = {
     "2026-10": month_of_tests(
@@ -272,14 +279,19 @@ def test_nothing_given_is_two_faults(lomsong):
     assert "[sources.NAME] path is not given" in text
 
 
-def test_no_test_left_is_no_fault_but_no_data(lomsong, tmp_path):
+def test_no_test_left_stops_the_run_until_the_settings_accept_it(lomsong, tmp_path):
     settings = write_world(
         tmp_path,
         {"2026-10": month_of_tests("2026-10", {("r0c0", "V"): [10.0] * 6}, technology="5G")},
     )
-    code, text = lomsong("run", "--settings", settings, "--publish", "tables,map", "--lang", "en")
+    run = ("run", "--settings", settings, "--publish", "tables,map", "--lang", "en")
+    code, text = lomsong(*run)
+    assert code == 2, text
+    assert "none of 18 rows is a valid test; nothing is published" in text
+    assert not (tmp_path / "outputs/2026-10").exists()
+    accept(settings, "no_valid_test")
+    code, text = lomsong(*run)
     assert code == 0, text
-    assert "no valid test is left after cleaning" in text
     status = pd.read_csv(tmp_path / "outputs/2026-10/tables/commune_status.csv")
     assert set(status["status"]) == {"no_data"}
     assert len(status) == 16
@@ -301,7 +313,7 @@ def test_tests_of_another_technology_are_the_reason_for_no_data(
 ):
     month = month_of_tests("2026-10", {("r0c0", "V"): [10.0] * 6}, technology=measured)
     asked = f'[target]\ntechnology = "{target}"\n'
-    settings = write_world(tmp_path, {"2026-10": month}, asked)
+    settings = accept(write_world(tmp_path, {"2026-10": month}, asked), "no_valid_test")
     out = tmp_path / "outputs"
     run = ("run", "--settings", settings, "--out", out, "--publish", "tables", "--lang", "en")
     assert lomsong(*run)[0] == 0

@@ -18,6 +18,7 @@ from pipeline.publish.manifest import TIMES
 from pipeline.schema import tables
 from tests.builders import (
     SHARED,
+    accept,
     golden_world,
     month_of_tests,
     page_table,
@@ -488,14 +489,14 @@ def test_an_operator_called_all_is_not_taken_for_the_pooled_rows(lomsong, tmp_pa
 
 
 def test_swapped_coordinates_are_pointed_out(lomsong, tmp_path):
-    text = month_of_tests("2026-10", {("r0c0", "V"): [10.0] * 4}).replace(
+    text = month_of_tests("2026-10", {("r0c0", "V"): [10.0] * 48}).replace(
         "latitude,longitude", "longitude,latitude"
     )
-    _, log = run(lomsong, write_world(tmp_path, {"2026-10": text}), tmp_path / "out")
-    assert (
-        "100 % of the window's rows lie outside the area; check whether latitude and longitude are swapped"
-        in log
-    )
+    settings = write_world(tmp_path, {"2026-10": text})
+    code, log = lomsong("run", "--settings", settings, "--out", tmp_path / "out", "--lang", "en")
+    assert code == 2
+    assert "144 of 144 positions (100 %) lie outside the area or are no positions" in log
+    assert "check whether latitude and longitude are swapped" in log
 
 
 def test_two_phones_with_two_sim_cards_each_are_two_devices_and_show_no_speed(lomsong, tmp_path):
@@ -519,19 +520,13 @@ def test_tiles_that_all_lie_elsewhere_give_no_data(lomsong, tmp_path):
     (tmp_path / "tiles.csv").write_text(
         "quadkey,avg_d_kbps,tests,devices,quarter\n0230102122203301,9000,1,1,2026Q3\n"
     )
-    code, text = lomsong(
-        "run",
-        "--settings",
-        settings,
-        "--measurements",
-        "tiles.csv",
-        "--format",
-        "ookla",
-        "--lang",
-        "en",
-    )
+    tiles = ("run", "--settings", settings, "--measurements", "tiles.csv", "--format", "ookla")
+    code, text = lomsong(*tiles, "--lang", "en")
+    assert code == 2, text
+    assert "none of 1 rows is a valid test" in text
+    accept(settings, "no_valid_test")
+    code, text = lomsong(*tiles)
     assert code == 0, text
-    assert "no valid test is left" in text
     status = pd.read_csv(tmp_path / "outputs/2026Q3/tables/commune_status.csv")
     assert set(status["status"]) == {"no_data"}
     assert set(status["operator"]) == {"all"}

@@ -126,18 +126,45 @@ class Terrain(Section):
 
 
 class ColumnRule(Section):
-    """Where one of our columns comes from in a foreign file."""
+    """Where one of our columns comes from in a foreign file.
+
+    `columns`: a date and a time of day that stand in two columns.
+    """
 
     column: str | None = None
+    columns: tuple[str, str] | None = None
     value: str | None = None  # a constant, where the file has no such column
     unit: str | None = None
-    format: str | None = None  # strptime, or unix_s / unix_ms
+    format: str | None = None  # strptime, unix_s, unix_ms, excel_1900 …
+    decimal: Literal[".", ","] | None = None  # the decimal mark of this column's numbers
 
     @model_validator(mode="after")
     def _one_origin(self) -> ColumnRule:
-        if (self.column is None) == (self.value is None):
-            raise ValueError("give either `column` or `value`")
+        if sum(one is not None for one in (self.column, self.columns, self.value)) != 1:
+            raise ValueError("give one of `column`, `columns` and `value`")
         return self
+
+
+class Kept(Section):
+    """Which values of a foreign column a row of a test has; rows with others are set aside."""
+
+    equals: tuple[str, ...] = ()
+    excludes: tuple[str, ...] = ()
+    min: float | None = None
+    max: float | None = None
+
+    @model_validator(mode="after")
+    def _says_something(self) -> Kept:
+        if not (self.equals or self.excludes) and self.min is None and self.max is None:
+            raise ValueError("give values to keep, or `not`, `min`, `max`")
+        return self
+
+
+# Findings that stop `run` until the settings accept them, by source.
+Alarm = Literal[
+    "many_rejects", "many_duplicates", "mostly_outside", "odd_speeds", "no_valid_test",
+    "shared_devices", "thin_month",
+]  # fmt: skip
 
 
 class Source(Section):
@@ -145,6 +172,9 @@ class Source(Section):
 
     path: tuple[str, ...]
     format: Literal["ispeed", "table", "ookla"] = "ispeed"
+    crs: str | None = None  # of the positions; absent: degrees of WGS 84 (EPSG:4326)
+    keep: dict[str, Kept] = {}  # by a column of theirs; absent: every row is a test
+    accept: tuple[Alarm, ...] = ()  # findings that were looked at and may pass
     timezone: str | None = None  # of times without an offset; absent: the area's
     delimiter: str | None = None
     encoding: str | None = None
@@ -167,9 +197,37 @@ class Source(Section):
         if not isinstance(value, dict):
             return value
         return {
-            ours: {"column": rule} if isinstance(rule, str) else rule
+            ours: {"column": rule}
+            if isinstance(rule, str)
+            else {"columns": rule}
+            if isinstance(rule, list)
+            else rule
             for ours, rule in value.items()
         }
+
+    @field_validator("keep", mode="before")
+    @classmethod
+    def _short_conditions(cls, value: Any) -> Any:
+        if not isinstance(value, dict):
+            return value
+        return {theirs: _condition(kept) for theirs, kept in value.items()}
+
+
+def _condition(kept: Any) -> Any:
+    """`"D"` and `["D", "E"]` are values to keep; `{ not = … }` values to leave out."""
+    if isinstance(kept, dict):
+        return {
+            {"not": "excludes"}.get(key, key): _listed_texts(one)
+            if key in ("not", "equals", "excludes")
+            else one
+            for key, one in kept.items()
+        }
+    return {"equals": _listed_texts(kept)}
+
+
+def _listed_texts(value: Any) -> Any:
+    values = value if isinstance(value, list) else [value]
+    return [str(one).lower() if isinstance(one, bool) else str(one) for one in values]
 
 
 class Quality(Section):

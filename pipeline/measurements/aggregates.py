@@ -34,7 +34,7 @@ def aggregates_in(prepared: Prepared, scope: Scope) -> Aggregates:
     Copies of a test id may name different devices: where there are several shards, repeats by id
     are looked for among all rows first.
     """
-    none = pl.Series("number", [], dtype=pl.UInt64)
+    none = pl.DataFrame(schema={"in_file": pl.Boolean, "number": pl.UInt64})
     again = pl.concat([none, *prepared.rows.gather("ids", repeats)])
     found = prepared.rows.gather("tests", partial(aggregates_of, again=again, scope=scope))
     if not found:
@@ -45,14 +45,17 @@ def aggregates_in(prepared: Prepared, scope: Scope) -> Aggregates:
     return {name: pl.concat([part[name] for part in found]) for name in found[0]}
 
 
-def aggregates_of(rows: pl.DataFrame, again: pl.Series, scope: Scope) -> Aggregates:
-    """All aggregates of a shard. `again`: `row_number` of rows known to repeat one of any shard."""
+def aggregates_of(rows: pl.DataFrame, again: pl.DataFrame, scope: Scope) -> Aggregates:
+    """All aggregates of a shard. `again`: `repeats` that are known already, of any shard."""
     again = pl.concat([again, repeats(rows)])
+    in_file = again.filter("in_file")["number"]
     prints = fingerprints.operator_prints(scope.operators).tolist()
     numbers = list(range(len(prints)))
     operator = c("operator").replace_strict(prints, numbers, default=None, return_dtype=pl.Int8)
     marked = rows.lazy().with_columns(
-        operator=operator, is_repeat=row_number().is_in(again.implode())
+        operator=operator,
+        is_repeat=row_number().is_in(again["number"].implode()),
+        is_copy=row_number().is_in(in_file.implode()),
     )
     marked = marked.drop("key").collect().lazy()
     drawn = samples(marked, scope).collect(engine="streaming").lazy()
@@ -84,9 +87,10 @@ def aggregates_of(rows: pl.DataFrame, again: pl.Series, scope: Scope) -> Aggrega
             "rejects": counts.rejects(judged),
             "others": counts.other_tests(marked),
             "copies": counts.copies(marked, scope),
+            "copied": counts.copied(marked, scope),
             "present": counts.present(marked, scope),
             "met": counts.met(marked, scope),
-            "phones": marked.filter(~c("is_pseudo")).select("source", "device").unique(),
+            "phones": counts.phones(marked),
             **{f"spans {n}": counts.span_devices(months, one) for n, one in enumerate(scope.spans)},
             **{f"signals {n}": counts.signals(marked, scope.windows[n]) for n in scope.valued},
             **{f"values {n}": devices.device_values(one) for n, one in over.items()},

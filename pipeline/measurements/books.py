@@ -43,6 +43,22 @@ def rejects_of(found: Aggregates, how: Preparation) -> pd.DataFrame:
     )  # fmt: skip
 
 
+def copies_of(found: Aggregates, how: Preparation) -> dict[str, int]:
+    """By source: rows of the window that repeat one of their own file.
+
+    Files of several months may overlap; one that repeats itself has another reason.
+    """
+    counts = found["copied"].group_by("source").agg(pl.col("copied").sum())
+    return {how.sources[source]: count for source, count in counts.iter_rows()}
+
+
+def devices_of(found: Aggregates, how: Preparation) -> pd.DataFrame:
+    """Rows of each device id: source, rows."""
+    phones = found["phones"]
+    sources = decode_labels(phones["source"].to_numpy(), how.sources)
+    return pd.DataFrame({"source": sources, "rows": phones["rows"].to_numpy().astype(np.int64)})
+
+
 def prints_of(found: Aggregates, how: Preparation) -> npt.NDArray[np.uint64]:
     """Fingerprints of the device ids as texts, ascending: for the last look at the outputs."""
     salt = fingerprints.of_texts(pd.Series(how.sources, dtype="str"))

@@ -75,6 +75,12 @@ def copies(rows: pl.LazyFrame, scope: Scope) -> pl.LazyFrame:
     return some.group_by("zone", month=_month()).agg(copies=pl.len())
 
 
+def copied(rows: pl.LazyFrame, scope: Scope) -> pl.LazyFrame:
+    """source: rows of the base window that repeat one of their own file."""
+    some = rows.filter(c("is_copy") & during(scope.windows[0]))
+    return some.group_by("source").agg(copied=pl.len())
+
+
 def present(rows: pl.LazyFrame, scope: Scope) -> pl.LazyFrame:
     """UNIT_CODES: operators with a mobile test in the commune within twelve months, sound or not."""
     is_placed = (c("zone") >= 0) & c("operator").is_not_null() & (c("technology") < WIFI)
@@ -86,6 +92,11 @@ def met(rows: pl.LazyFrame, scope: Scope) -> pl.LazyFrame:
     is_test = (c("technology") == scope.technology) & (c("bits") > 0) & (c("zone") >= 0)
     some = rows.filter(is_test & during(scope.longest) & c("operator").is_not_null())
     return some.select("operator").unique()
+
+
+def phones(rows: pl.LazyFrame) -> pl.LazyFrame:
+    """source, device, rows: the device ids that were met, in whatever rows."""
+    return rows.filter(~c("is_pseudo")).group_by("source", "device").agg(rows=pl.len())
 
 
 def signals(rows: pl.LazyFrame, window: Window) -> pl.LazyFrame:

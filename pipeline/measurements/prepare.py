@@ -8,9 +8,11 @@ where it runs (`engine/`).
 from __future__ import annotations
 
 import operator
+from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial, reduce
+from typing import Any
 
 import geopandas as gpd
 import numpy as np
@@ -29,6 +31,7 @@ REASON = pl.Enum(REJECT_REASONS)
 # rows of whole devices that are added up at once: few enough for what is made of them to fit the
 # processor's cache (10 million in shards of 1 million take two thirds of the time of 4 million)
 SHARD_ROWS, MOST_SHARDS = 1_000_000, 64
+SPEED_CLASSES = 50  # 4.7 % wide
 SAME_TEST = (
     "device", "operator", "technology", "time", "latitude", "longitude", "bits", "upload_bits",
 )  # fmt: skip
@@ -102,6 +105,7 @@ def chunks_of(part: Part, how: Preparation) -> Iterator[Chunk]:
             for day, count in days.iter_rows():
                 account.months[f"{day:%Y-%m}"] += count
             account.operators.update(tests["operator_met"].drop_nulls().unique().to_list())
+            _count(account, rows, how)
             streams = {"tests": rows}
             if how.shard_count > 1:
                 device = pl.Series(fingerprints.mixed(rows["device"].to_numpy()))
@@ -113,6 +117,26 @@ def chunks_of(part: Part, how: Preparation) -> Iterator[Chunk]:
             yield Chunk(streams, account)
     except UserFault as error:
         yield Chunk({}, Account(faults=list(error.faults)))
+
+
+def _count(account: Account, rows: pl.DataFrame, how: Preparation) -> None:
+    """Add up the rows by reason and commune, and the speeds of those that count, by source."""
+    counted = rows.lazy().filter(c("reason").is_null() & (c("bits") > 0))
+    tables = {
+        "reasons": rows.lazy().group_by("source", key="reason").len(),
+        "zones": rows.lazy().filter(c("zone") >= 0).group_by("source", key="zone").len(),
+        "speeds": counted.group_by("source", key=speed_class(c("bits"))).len(),
+    }
+    found = pl.collect_all(list(tables.values()))
+    for name, table in zip(tables, found, strict=True):
+        by_source: dict[str, Counter[Any]] = getattr(account, name)
+        for source, key, count in table.iter_rows():
+            by_source.setdefault(how.sources[source], Counter())[key] += count
+
+
+def speed_class(bits: pl.Expr) -> pl.Expr:
+    """The class of a speed in bit/s: SPEED_CLASSES to a factor of ten."""
+    return (bits.log10() * SPEED_CLASSES).round().cast(pl.Int32)
 
 
 def _shard(key: pl.Series, count: int) -> pl.Series:
@@ -149,15 +173,16 @@ def rows_of(tests: pl.DataFrame, how: Preparation) -> pl.DataFrame:
     ids = tests["device_id"].to_arrow(compat_level=pl.CompatLevel.oldest())
     local = c("measured_at").dt.convert_time_zone(rules.timezone).dt.replace_time_zone(None)
     accuracy, is_broken = c("location_accuracy_m"), _lists("row")
+    is_no_test = is_broken | _lists("not_kept")
     rows = tests.with_columns(
         zone=pl.Series(zone), cell=pl.Series(cell), technology=_technology(tests["technology"]),
-        local=pl.when(~is_broken).then(local),
+        local=pl.when(~is_no_test).then(local),
     ).select(
         "zone", "cell", "technology", "latitude", "longitude", row="source_row",
         source=source.cast(pl.UInt16),
         file=tests["source_file"].cast(pl.Enum(how.files)).to_physical().cast(pl.UInt32),
         device=pl.Series(fingerprints.of_texts(ids) ^ salt[source.to_numpy()]),
-        time=pl.when(~is_broken).then(c("measured_at").dt.epoch("us")),
+        time=pl.when(~is_no_test).then(c("measured_at").dt.epoch("us")),
         day=c("local").dt.date(),
         second=(c("local").dt.epoch("s") % 86_400).cast(pl.Int32),
         operator=_operator(tests["operator_met"]),
@@ -190,10 +215,12 @@ def _reason(rules: CleaningRules, is_broken: pl.Expr) -> pl.Expr:
     is_position = (latitude.abs() <= 90) & (longitude.abs() <= 180) & is_somewhere
     reasons = {
         "bad_row": is_broken,
+        "not_kept": _lists("not_kept"),
         "bad_time": c("measured_at").is_null(),
         "bad_position": ~is_position.fill_null(False),
         "outside_area": c("zone") == locate.OUTSIDE,
         "inaccurate_position": c("location_accuracy_m") > rules.max_commune_accuracy_m,
+        "no_service": _lists("no_service"),
         "unknown_technology": c("technology").is_null(),
         "other_technology": c("technology") != TECHNOLOGIES.index(rules.technology),
         "unknown_operator": c("operator_met").is_null(),

@@ -32,17 +32,20 @@ def row_number() -> pl.Expr:
     return c("file").cast(pl.UInt64) * 2**32 + c("row")
 
 
-def repeats(rows: pl.DataFrame) -> pl.Series:
-    """`row_number` of rows with a key that was met earlier by time, then file and row.
+def repeats(rows: pl.DataFrame) -> pl.DataFrame:
+    """Rows with a key that was met earlier by time, then file and row.
 
+    number: their `row_number`; in_file: whether the key was met in the same file before.
     Of rows without a time none repeats another: it is not known when they were measured.
     """
     timed = rows.lazy().filter(c("time").is_not_null())
     keys = np.sort(timed.select("key").collect()["key"].to_numpy())
     twice = pl.Series(np.unique(keys[1:][keys[1:] == keys[:-1]]), dtype=pl.UInt64)
     again = timed.filter(c("key").is_in(twice.implode())).sort("time", "file", "row")
-    found = again.filter(~c("key").is_first_distinct()).select(number=row_number())
-    return found.collect()["number"]
+    again = again.with_columns(
+        is_first=c("key").is_first_distinct(), in_file=~pl.struct("key", "file").is_first_distinct()
+    )
+    return again.filter(~c("is_first")).select("in_file", number=row_number()).collect()
 
 
 def is_valid() -> pl.Expr:

@@ -110,9 +110,11 @@ FIELDS: dict[str, Field] = {
         en=("Device id", "device as its source names it")),
     "unreadable": Field("text",
         vi=("Không đọc được",
-            "các cột có giá trị không đọc được, cách nhau bằng `;`; `row` = cả dòng"),
+            "các cột có giá trị không đọc được, cách nhau bằng `;`; `row` = cả dòng; "
+            "`not_kept` = dòng thuộc loại khác theo cài đặt; `no_service` = không có dịch vụ"),
         en=("Unreadable",
-            "`;`-separated columns whose text could not be read; `row` = the row itself")),
+            "`;`-separated columns whose text could not be read; `row` = the row itself; "
+            "`not_kept` = a row of another kind by the settings; `no_service` = no network")),
     "reject_reason": Field("text", missing="none", among=REJECT_REASONS,
         vi=("Lý do loại", "vì sao dòng bị để riêng; trống = dòng được tính"),
         en=("Reason set aside", "why the row is set aside; empty = it counts")),

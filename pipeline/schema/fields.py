@@ -67,12 +67,14 @@ TERRAINS = ("flat", "hilly", "mountainous")  # the settings may name others
 # Why a row is set aside, in the order in which the reasons are tried: a row has exactly one.
 REJECT_REASONS = (
     "bad_row",
+    "not_kept",
     "bad_time",
     "outside_window",
     "duplicate",
     "bad_position",
     "outside_area",
     "inaccurate_position",
+    "no_service",
     "unknown_technology",
     "other_technology",
     "unknown_operator",

@@ -64,6 +64,10 @@ class Account:
     columns: dict[str, str] = field(default_factory=dict)  # ours → the heading it was read from
     months: Counter[str] = field(default_factory=Counter)  # rows by local month
     operators: set[str] = field(default_factory=set)
+    # rows by source, and by reason (None: a sound row), commune's number, class of speed
+    reasons: dict[str, Counter[Any]] = field(default_factory=dict)
+    zones: dict[str, Counter[Any]] = field(default_factory=dict)
+    speeds: dict[str, Counter[Any]] = field(default_factory=dict)
 
     @staticmethod
     def sum(accounts: Iterable[Account]) -> Account:
@@ -78,8 +82,14 @@ class Account:
         self.read_count += other.read_count
         self.faults += [fault for fault in other.faults if fault not in self.faults]
         self.unreadable.update(other.unreadable)
-        for ours, names in other.unknown.items():
-            self.unknown.setdefault(ours, Counter()).update(names)
+        for mine, theirs in (
+            (self.unknown, other.unknown),
+            (self.reasons, other.reasons),
+            (self.zones, other.zones),
+            (self.speeds, other.speeds),
+        ):
+            for name, counts in theirs.items():
+                mine.setdefault(name, Counter()).update(counts)
         self.columns |= other.columns
         self.months.update(other.months)
         self.operators |= other.operators
@@ -250,7 +260,10 @@ def rules_for(source: Source, headings: list[str]) -> dict[str, table.Rule]:
 
     The settings' lines, and for `ispeed` the aliases for what they leave open.
     """
-    given = {ours: table.Rule(**rule.model_dump()) for ours, rule in source.columns.items()}
+    given = {
+        ours: table.Rule(rule.column, rule.value, rule.unit, rule.format)
+        for ours, rule in source.columns.items()
+    }
     return given if source.format == "table" else ispeed.column_map(headings, given)
 
 

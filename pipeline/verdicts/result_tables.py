@@ -17,7 +17,6 @@ import pandas as pd
 from pipeline.config.rules import Gates, Rules
 from pipeline.measurements.evidence import Evidence
 from pipeline.schema import privacy
-from pipeline.schema.errors import Fault
 from pipeline.schema.month import AreaPeriod
 from pipeline.schema.tables import ALL, GAP_CLASSES, STATUSES, validated, with_declared_dtypes
 from pipeline.verdicts import borrowing, judge, statistics
@@ -257,20 +256,3 @@ def results(
         },
         "data_until": "/".join(reversed(last_date.split("-"))) if last_date else "",
     }
-
-
-def warnings(rejects: pd.DataFrame, books: pd.DataFrame) -> list[Fault]:
-    """Warnings about the rows that were set aside: many duplicates, most outside, none usable."""
-    found = []
-    counts = rejects["reject_reason"].value_counts()
-    within = int(books["read_count"].sum() - counts.get("outside_window", 0))
-    if within and counts.get("duplicate", 0) / within > 0.2:
-        found.append(
-            Fault("many_duplicates", values={"found": round(100 * counts["duplicate"] / within)})
-        )
-    astray = counts.get("outside_area", 0) + counts.get("bad_position", 0)
-    if within and astray / within > 0.5:
-        found.append(Fault("mostly_outside", values={"found": round(100 * astray / within)}))
-    if int(books["valid_count"].sum()) == 0:
-        found.append(Fault("no_usable"))
-    return found

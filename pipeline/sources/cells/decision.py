@@ -2,7 +2,7 @@
 
 A form that is sure is used, one that is likely is used only where its evidence stands beside it,
 and one that is open is a question: `run` stops, and the question shows the settings line to paste.
-Does not belong here: how a kind of column is decided (`numbers.py`, `times.py` …).
+Does not belong here: how a kind of column is decided (its own module).
 """
 
 from __future__ import annotations

@@ -1,0 +1,138 @@
+"""Findings that make the figures of a period doubtful: `run` stops until the settings accept them.
+
+An empty or absurd result must not replace a good one. Each finding is by source, with its counts,
+and the line that lets it pass. Does not belong here: faults of files (`sources/`), warnings about
+verdicts (`verdicts/result_tables.py`).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import pandas as pd
+
+from pipeline.measurements.prepare import SPEED_CLASSES
+from pipeline.schema.errors import Fault, UserFault
+from pipeline.schema.periods import Period
+
+FEWEST_ROWS = 100  # of a source, before shares of its rows are looked at
+MOST_REJECTS = 0.2  # share of the rows that may go to one reason
+PLAUSIBLE_MBPS = (0.5, 300.0)  # of the median of sound tests of 4G
+LARGEST_DEVICE = 0.4  # share of the rows with a device id that one id may have
+THIN_MONTH = 0.01  # share of a year's rows
+# reasons that say what a row is, not that reading it may have gone wrong
+UNDERSTOOD = ("outside_window", "other_technology", "not_kept", "no_service")
+PLACES = ("bad_position", "outside_area")
+
+
+def alarms(
+    rejects: pd.DataFrame,
+    books: pd.DataFrame,
+    copies: Mapping[str, int],
+    speeds: Mapping[str, Counter[Any]],
+    devices: pd.DataFrame,
+) -> list[Fault]:
+    """A fault for each finding; its `file` is the source.
+
+    `rejects`: source, reject_reason. `books`: by source. `copies`: rows that repeat one of their
+    own file, by source: files may overlap, and an overlap is no alarm. `speeds`: rows by source and
+    `prepare.speed_class`. `devices`: source, rows of each device id.
+    """
+    return [
+        *_of_rejects(rejects, books, copies),
+        *_of_speeds(speeds),
+        *_of_devices(devices),
+        *nothing_valid(books),
+    ]
+
+
+def thin_month(months: Counter[str], period: Period) -> list[Fault]:
+    """A finding where hardly a row of the year that ends with the period lies in it."""
+    year = sum(months[month] for month in period.window(12))
+    count = sum(months[month] for month in period.months)
+    if year < FEWEST_ROWS or count >= THIN_MONTH * year:
+        return []
+    return [_fault("", "thin_month", period=str(period), count=count, of=year)]
+
+
+def passed(found: list[Fault], accepted: Mapping[str, tuple[str, ...]]) -> list[Fault]:
+    """The findings that may pass, as warnings. Raises `UserFault` with those that may not.
+
+    `accepted`: alarms by source that the settings accept; sources that it lacks, of tests that are
+    in memory, accept all. A finding about no source in particular needs one that accepts it.
+    """
+
+    def may_pass(fault: Fault) -> bool:
+        if not fault.file:
+            return not accepted or any(fault.code in one for one in accepted.values())
+        return fault.file not in accepted or fault.code in accepted[fault.file]
+
+    if stopping := [fault for fault in found if not may_pass(fault)]:
+        raise UserFault(stopping)
+    return found
+
+
+def _fault(source: str, alarm: str, **values: object) -> Fault:
+    return Fault(alarm, source, values=values | {"line": f'accept = ["{alarm}"]'})
+
+
+def _of_rejects(
+    rejects: pd.DataFrame, books: pd.DataFrame, copies: Mapping[str, int]
+) -> Iterable[Fault]:
+    counts = rejects.groupby(["source", "reject_reason"], observed=True).size()
+    for source, book in books.iterrows():
+        of_source: dict[str, int] = (
+            counts[source].to_dict() if source in counts.index.get_level_values(0) else {}
+        )
+        within = int(book["read_count"]) - sum(of_source.get(one, 0) for one in UNDERSTOOD)
+        if within < FEWEST_ROWS:
+            continue
+        of_source["duplicate"] = copies.get(str(source), 0)
+        astray = sum(of_source.pop(reason, 0) for reason in PLACES)
+        if astray > MOST_REJECTS * within:
+            share = round(100 * astray / within)
+            yield _fault(str(source), "mostly_outside", count=astray, of=within, share=share)
+        for reason, count in of_source.items():
+            if reason not in UNDERSTOOD and count > MOST_REJECTS * within:
+                alarm = "many_duplicates" if reason == "duplicate" else "many_rejects"
+                share = round(100 * count / within)
+                yield _fault(str(source), alarm, reason=reason, count=count, of=within, share=share)
+
+
+def _of_speeds(speeds: Mapping[str, Counter[Any]]) -> Iterable[Fault]:
+    for source, classes in speeds.items():
+        if classes.total() >= FEWEST_ROWS:
+            median = median_mbps(classes)
+            low, high = PLAUSIBLE_MBPS
+            if not low <= median <= high:
+                found = float(f"{median:.2g}")
+                yield _fault(source, "odd_speeds", found=found, low=low, high=high)
+
+
+def median_mbps(classes: Counter[Any]) -> float:
+    """The median of speeds by class, Mbit/s, to the width of a class; NaN of none."""
+    below, half = 0, classes.total() / 2
+    for number, count in sorted(classes.items()):
+        below += count
+        if below >= half:
+            return float(10 ** (number / SPEED_CLASSES) / 1e6)
+    return float("nan")
+
+
+def _of_devices(devices: pd.DataFrame) -> Iterable[Fault]:
+    for source, rows in devices.groupby("source", observed=True)["rows"]:
+        total, largest = int(rows.sum()), int(rows.max())
+        if total >= FEWEST_ROWS and largest > LARGEST_DEVICE * total:
+            share = round(100 * largest / total)
+            yield _fault(
+                str(source), "shared_devices", count=len(rows), rows=largest, of=total, share=share
+            )
+
+
+def nothing_valid(books: pd.DataFrame) -> Iterable[Fault]:
+    """A finding for each source where no source has a valid test. `books`: by source."""
+    if len(books) and not books["valid_count"].sum():
+        for source, book in books.iterrows():
+            yield _fault(str(source), "no_valid_test", of=int(book["read_count"]))
