@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
@@ -51,7 +52,9 @@ def measure(inputs: Inputs, context: RunContext, ledger: pd.DataFrame) -> Measur
         evidence, rejects, books = measured_tiles(inputs.tiles, inputs.communes, period, finest)
         run_log.tiles(log, books)
         return Measured(evidence, rejects, books, {}, np.zeros(0, dtype=np.uint64))
-    return _measured_tests(inputs, inputs.rows or _in_memory(inputs, settings), context, ledger)
+    # `sources` comes before `measurements` and knows of these rows only that they can be closed
+    prepared = cast("Prepared | None", inputs.rows) or _in_memory(inputs, settings)
+    return _measured_tests(inputs, prepared, context, ledger)
 
 
 def _measured_tests(

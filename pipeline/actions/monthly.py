@@ -48,7 +48,7 @@ def month_tables(
     dates = _dates(found, question.names)
     tracker = fieldwork.sample_tracker(
         _by_month(found, question.names, dates),
-        dates.groupby(["commune_code", "local_date"], as_index=False)["test_count"].sum(),
+        dates.groupby(["commune_code", "local_date"])["test_count"].sum().reset_index(),
         about,
         months,
         rules,

@@ -7,7 +7,7 @@ Does not belong here: reading the file (`settings.py`), what decides a verdict.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
@@ -21,7 +21,7 @@ class Section(BaseModel):
 
     @field_validator("*")
     @classmethod
-    def _printable(cls, value: Any) -> Any:
+    def _printable(cls, value: object) -> object:
         """Texts stand in XML and on terminals, which cannot take control characters."""
         if isinstance(value, str) and any(c < " " and c not in "\n\t" for c in value):
             raise ValueError("a text without control characters")

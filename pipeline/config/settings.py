@@ -13,7 +13,7 @@ import re
 import tomllib
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import Field, ValidationError, field_validator, model_validator
@@ -158,12 +158,12 @@ class Source(Section):
 
     @field_validator("path", mode="before")
     @classmethod
-    def _listed(cls, value: Any) -> Any:
+    def _listed(cls, value: object) -> object:
         return (value,) if isinstance(value, (str, Path)) else value
 
     @field_validator("columns", mode="before")
     @classmethod
-    def _short_form(cls, value: Any) -> Any:
+    def _short_form(cls, value: object) -> object:
         if not isinstance(value, dict):
             return value
         return {
@@ -232,7 +232,7 @@ class Evidence(Section):
 
     @model_validator(mode="before")
     @classmethod
-    def _shares(cls, values: Any) -> Any:
+    def _shares(cls, values: object) -> object:
         defaults = {
             "probable_gap_probability": 0.80,
             "meets_gap_probability": 0.20,

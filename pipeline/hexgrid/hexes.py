@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from itertools import pairwise
-from typing import Any
+from typing import Any, cast
 
 import geopandas as gpd
 import h3
@@ -139,11 +139,10 @@ def _coded(column: pd.Series) -> tuple[npt.NDArray[np.int64], npt.NDArray[Any]]:
         is_used = np.bincount(codes[codes >= 0], minlength=len(column.cat.categories)) > 0
         kept = column if is_used.all() else column.cat.remove_unused_categories()
         if kept.cat.categories.is_monotonic_increasing:
-            return kept.cat.codes.to_numpy(dtype=np.int64), kept.cat.categories.to_numpy(
-                dtype=object
-            )
+            place = np.asarray(kept.cat.codes, dtype=np.int64)
+            return place, kept.cat.categories.to_numpy(dtype=object)
     number, distinct = pd.factorize(column.to_numpy(dtype=object), sort=True)
-    return number, distinct
+    return np.asarray(number, dtype=np.int64), distinct
 
 
 def resolutions(cells: pd.Series) -> pd.Series:
@@ -166,7 +165,8 @@ def outlines(cells: pd.Series) -> gpd.GeoSeries:
     corners = np.array([corner for ring in rings for corner in ring], dtype="float64").reshape(
         -1, 2
     )[:, ::-1]
-    shapes = shapely.polygons(shapely.linearrings(corners, indices=of_corner))
+    closed = shapely.linearrings(corners, indices=of_corner)
+    shapes = cast("npt.NDArray[np.object_]", shapely.polygons(closed))  # an array, not one Polygon
     west, _, east, _ = shapely.bounds(shapes).T
     for number in np.flatnonzero(east - west > 180):
         shapes[number] = _in_two_parts([(lon, lat) for lat, lon in rings[number]])
@@ -178,7 +178,7 @@ def _in_two_parts(ring: list[tuple[float, float]]) -> shapely.Geometry:
     half, other = shapely.box(0, -90, 180, 90), shapely.box(180, -90, 360, 90)
     west = shapely.affinity.translate(east.intersection(other), xoff=-360)
     return shapely.MultiPolygon(
-        [p for p in (east.intersection(half), west) if p.geom_type == "Polygon"]
+        [p for p in (east.intersection(half), west) if isinstance(p, shapely.Polygon)]
     )
 
 

@@ -212,7 +212,7 @@ def _cells(cells: pl.DataFrame, names: Names) -> pd.DataFrame:
     """
     columns = {name: cells[name].to_numpy() for name in cells.columns}
     distinct, number = np.unique(columns["cell"], return_inverse=True)
-    texts = hexes.names(distinct).to_numpy(dtype=object)
+    texts = pd.Index(hexes.names(distinct), dtype="str")
     totals = {
         f"{ours}_total": mean_of(cells, name)
         for ours, name in (
@@ -225,8 +225,12 @@ def _cells(cells: pl.DataFrame, names: Names) -> pd.DataFrame:
     }  # fmt: skip
     return pd.DataFrame(
         {
-            "commune_code": pd.Categorical.from_codes(columns["zone"], names.communes),
-            "operator": pd.Categorical.from_codes(columns["operator"], names.operators),
+            "commune_code": pd.Categorical.from_codes(
+                columns["zone"], pd.Index(names.communes, dtype="str")
+            ),
+            "operator": pd.Categorical.from_codes(
+                columns["operator"], pd.Index(names.operators, dtype="str")
+            ),
             "device_key": columns["device"],
             "hex9_id": pd.Categorical.from_codes(number, texts),
             "device_weight": 1.0,
@@ -279,7 +283,7 @@ def _small_operators(device_count: pd.Series, min_devices: int) -> pd.Series:
     named = device_count[device_count.index.get_level_values("operator") != ALL]
     small = (named.gt(0) & named.lt(min_devices)).groupby("commune_code").sum()
     pooled = device_count.index.get_level_values("operator") == ALL
-    found = device_count.index.get_level_values("commune_code").map(small)
+    found = small.reindex(device_count.index.get_level_values("commune_code")).to_numpy()
     return pd.Series(np.where(pooled, found, 0.0), index=device_count.index).fillna(0.0)
 
 

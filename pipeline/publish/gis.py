@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from datetime import datetime
 from html import escape
 from pathlib import Path
@@ -112,9 +112,9 @@ def _write_layers(path: Path, layers: Mapping[str, gpd.GeoDataFrame]) -> None:
         )
 
 
-def _multi(shapes: Any) -> list[shapely.MultiPolygon]:
+def _multi(shapes: Iterable[shapely.Geometry]) -> list[shapely.MultiPolygon]:
     return [
-        shapely.MultiPolygon([p for p in shapely.get_parts([s]) if p.geom_type == "Polygon"])
+        shapely.MultiPolygon([p for p in shapely.get_parts([s]) if isinstance(p, shapely.Polygon)])
         for s in shapes
     ]
 
@@ -153,7 +153,7 @@ def _write_comments(path: Path, layers: Mapping[str, gpd.GeoDataFrame], lang: te
     rows = []
     for layer, table in layers.items():
         declared = {published: own for own, published in PUBLISHED_AS.items() if layer == "hexes"}
-        for name in table.columns.drop(table.geometry.name):
+        for name in table.columns.drop([table.geometry.name]):
             column = declared.get(name, name)
             rows.append((layer, name, name, heading(column, lang), meaning(column, lang)))
     link = "http://www.geopackage.org/spec121/#extension_schema"
@@ -194,7 +194,7 @@ def _write_kml(path: Path, areas: gpd.GeoDataFrame, lang: texts.Lang) -> None:
         "notice",
     )
 
-    def told(row: dict[str, Any]) -> str:
+    def told(row: Mapping[Hashable, Any]) -> str:
         return "\n".join(
             f"{heading(name, lang)}: {escape(_plain(name, row[name], lang), quote=False)}"
             for name in shown
@@ -220,9 +220,9 @@ def _write_kml(path: Path, areas: gpd.GeoDataFrame, lang: texts.Lang) -> None:
     )
 
 
-def _plain(name: str, value: Any, lang: texts.Lang) -> str:
-    if name in FIELDS and FIELDS[name].shown == "share":
-        return f"{texts.number(100 * value, lang, 0)} %"
+def _plain(name: str, value: object, lang: texts.Lang) -> str:
     if isinstance(value, float):
+        if name in FIELDS and FIELDS[name].shown == "share":
+            return f"{texts.number(100 * value, lang, 0)} %"
         return texts.number(value, lang, 0 if value.is_integer() else 2)
-    return texts.word(value, lang) if name == "state" else str(value)
+    return texts.word(str(value), lang) if name == "state" else str(value)

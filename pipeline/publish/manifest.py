@@ -81,7 +81,7 @@ def settings_without_paths(settings: Settings) -> dict[str, Any]:
     return {section: _as_json(value) for section, value in held.items()}
 
 
-def _as_json(value: Any) -> Any:
+def _as_json(value: object) -> object:
     if isinstance(value, dict):
         return {key: _as_json(held) for key, held in value.items()}
     if isinstance(value, (list, tuple)):

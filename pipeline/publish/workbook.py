@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -20,6 +20,10 @@ from pipeline.schema import texts
 from pipeline.schema.column_labels import heading
 from pipeline.schema.month import Month
 from pipeline.schema.tables import ALL, FIELDS
+
+if TYPE_CHECKING:
+    from xlsxwriter import Workbook
+    from xlsxwriter.worksheet import Worksheet
 
 HEAD_ROWS = 2  # people's headings over machine names
 # in characters; what is not named: by kind
@@ -86,7 +90,7 @@ def _title(about: About, lang: texts.Lang) -> str:
 class Sheets:
     """The workbook's sheets, with its formats."""
 
-    def __init__(self, book: Any, about: About, lang: texts.Lang) -> None:
+    def __init__(self, book: Workbook, about: About, lang: texts.Lang) -> None:
         self.book, self.about, self.lang = book, about, lang
         self.names: set[str] = set()
         base = {"font_name": "Arial", "font_size": 10, "valign": "top"}
@@ -117,7 +121,7 @@ class Sheets:
         self.paints = {key: add(colour) for key, colour in colours.items()}
         self.painted = {key: add(base | colour) for key, colour in colours.items()}
 
-    def sheet(self, name: str) -> Any:
+    def sheet(self, name: str) -> Worksheet:
         """A new sheet: A4 landscape, one page wide, notice and page number in the margins."""
         plain = name.translate(_BAD_IN_SHEET_NAMES)[:28] or "_"
         taken = {"history", *(n.casefold() for n in self.names)}  # Excel keeps History for itself
@@ -170,7 +174,7 @@ class Sheets:
         else:
             sheet.write_string(HEAD_ROWS, 0, texts.word("sheet_nothing", self.lang), self.plain)
 
-    def _cell(self, sheet: Any, row: int, column: int, name: str, value: Any) -> None:
+    def _cell(self, sheet: Worksheet, row: int, column: int, name: str, value: object) -> None:
         kind = self.formats[_kind(name)]
         if value is None or value is pd.NA or (isinstance(value, float) and pd.isna(value)):
             sheet.write_blank(row, column, None, kind)
@@ -179,10 +183,12 @@ class Sheets:
         elif isinstance(value, (int, float)):
             sheet.write_number(row, column, value, kind)
         elif name in FIELDS and FIELDS[name].values:
-            sheet.write_string(row, column, self._words(value), kind)
+            sheet.write_string(row, column, self._words(str(value)), kind)
         elif name == "other_operators":
             # `operator: status` each; an operator's name may hold the same marks
-            worded = re.sub(r"(?<=: )\w+(?=; |$)", lambda status: self._words(status[0]), value)
+            worded = re.sub(
+                r"(?<=: )\w+(?=; |$)", lambda status: self._words(status[0]), str(value)
+            )
             sheet.write_string(row, column, worded, kind)
         else:
             sheet.write_string(row, column, str(value), kind)
@@ -191,7 +197,9 @@ class Sheets:
         # a terrain class of the settings' own has no word of ours
         return "; ".join(texts.word_or_own(key, self.lang) for key in keys.split(";") if key)
 
-    def _coloured(self, sheet: Any, row: int, column: int, last_row: int, last_column: int) -> None:
+    def _coloured(
+        self, sheet: Worksheet, row: int, column: int, last_row: int, last_column: int
+    ) -> None:
         for key, paint in self.paints.items():
             if key in ("meets_probable", "meets_confirmed"):
                 continue

@@ -97,7 +97,7 @@ def read_communes(
     codes = _codes(raw[code], code_length)
     population = _numbers(raw, population_column)
     faults += _row_faults(raw, file, code, codes, population_column, population)
-    if raw.crs is None:
+    if raw.crs is None and crs is not None:
         try:
             raw = raw.set_crs(crs)
         except (pyproj.exceptions.CRSError, ValueError):

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 import pandas as pd
@@ -18,6 +18,8 @@ import polars as pl
 from pipeline.config.settings import Settings, Source
 from pipeline.schema.errors import Fault, UserFault
 from pipeline.sources import files, frames, ispeed, ookla, table
+
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True)
@@ -95,7 +97,7 @@ class Listed:
     account: Account = field(default_factory=Account)
 
 
-def collect_faults(faults: list[Fault], read: Callable[[], Any]) -> Any:
+def collect_faults(faults: list[Fault], read: Callable[[], Found]) -> Found | None:
     """What `read` gives; its faults are collected instead of ending the reading of the other files."""
     try:
         return read()

@@ -184,6 +184,7 @@ def people_of_cells(cells: gpd.GeoSeries, communes: gpd.GeoDataFrame, path: Path
     result = pd.Series(np.nan, index=cells.index, dtype="float64")
     if pieces.empty:
         return result
+    assert zones.crs is not None, "zones_on refuses a raster without one"
     of_commune = exact_extract(path, zones, ["sum"], include_cols="commune_code", output="pandas")
     of_piece = exact_extract(
         path,

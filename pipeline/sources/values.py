@@ -334,7 +334,8 @@ def _parsed(
 def _localised(naive: pd.Series, timezone: ZoneInfo) -> pd.Series:
     standard = np.zeros(len(naive), dtype=bool)
     local = naive.dt.tz_localize(timezone, ambiguous=standard, nonexistent="shift_forward")
-    return local.dt.tz_convert("UTC").dt.as_unit("us")
+    in_utc: pd.Series = local.dt.tz_convert("UTC").dt.as_unit("us")
+    return in_utc
 
 
 def names(column: pd.Series) -> pd.Series:

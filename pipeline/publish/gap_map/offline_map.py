@@ -64,7 +64,7 @@ class Verbatim(Element):
         super().__init__()
         self.text = text
 
-    def render(self, **_: Any) -> str:
+    def render(self, **_: object) -> str:
         """The text."""
         return self.text
 
@@ -76,7 +76,7 @@ class OnePass(MacroElement):
     data such as `{{ … }}` would run.
     """
 
-    def render(self, **kwargs: Any) -> None:
+    def render(self, **kwargs: object) -> None:
         """Put header, markup and script into the figure, and those of the children."""
         figure = self.get_root()
         for place in ("header", "html", "script"):

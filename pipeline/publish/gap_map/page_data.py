@@ -9,7 +9,7 @@ Does not belong here: HTML, colours, anything that was suppressed (these tables 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import geopandas as gpd
@@ -140,7 +140,7 @@ def simplified(communes: gpd.GeoDataFrame) -> dict[str, Any]:
 
 
 def _rounded(shape: shapely.Geometry) -> dict[str, Any]:
-    def ring(coordinates: Any) -> list[list[float]]:
+    def ring(coordinates: Iterable[Sequence[float]]) -> list[list[float]]:
         return [[round(x, _DIGITS_DEG), round(y, _DIGITS_DEG)] for x, y in coordinates]
 
     whole = shapely.MultiPolygon(shapely.get_parts([shape]).tolist())
@@ -152,17 +152,18 @@ def _rounded(shape: shapely.Geometry) -> dict[str, Any]:
     }
 
 
-def _number(value: Any, digits: int) -> float | None:
+def _number(value: float | None, digits: int) -> float | None:
     return round(float(value), digits) if pd.notna(value) and math.isfinite(value) else None
 
 
-def _text(value: Any) -> str:
+def _text(value: str | float | None) -> str:
     return "" if pd.isna(value) else str(value)
 
 
 def _communes(communes: gpd.GeoDataFrame, summary: pd.DataFrame) -> list[dict[str, Any]]:
     about = communes.set_index("commune_code")
-    inside = shapely.point_on_surface(about.geometry.reindex(summary["commune_code"]).to_numpy())
+    shapes = gpd.GeoSeries(about.geometry.reindex(summary["commune_code"]))
+    inside = shapely.point_on_surface(shapes.to_numpy())
     return [
         {
             "id": row["commune_code"],

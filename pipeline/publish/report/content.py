@@ -67,9 +67,9 @@ class Content:
             ),
         ]
         if about.revision > 1:
-            last = about.revisions[-1]
-            named = ", ".join(texts.word(cause, lang) for cause in last["differs"])
-            count = last["changed_count"] or 0
+            newest = about.revisions[-1]
+            named = ", ".join(texts.word(cause, lang) for cause in newest["differs"])
+            count = newest["changed_count"] or 0
             blocks.append(self.say("revision", number=about.revision, causes=named, count=count))
         spans = self._whole()
         if spans.empty:
@@ -181,10 +181,10 @@ class Content:
         for i, (name, group) in enumerate(
             status.groupby(["commune_code", "commune_name"], sort=True)
         ):
-            by = group.set_index("operator")
+            by = group.set_index("operator").to_dict("index")
             cells = []
             for k, operator in enumerate(columns):
-                row = by.loc[operator]
+                row = by[operator]
                 verdict = palette.verdict(row["status"], row["evidence"])
                 fills[i, k + 1] = palette.STATUS_PAINT[verdict].fill
                 cells.append(f"{texts.word(verdict, lang)}\n{self.number(row['mean_mbps'], 1)}")
