@@ -1,5 +1,6 @@
-"""Sections of the settings that say what people receive: publishing, the sample tracker,
-installations.
+"""Sections of the settings that say what people receive.
+
+Publishing, the sample tracker, installations, the report.
 
 Does not belong here: reading the file (`settings.py`), what decides a verdict.
 """
@@ -15,7 +16,10 @@ from pipeline.schema import texts
 
 
 class Section(BaseModel):
-    """A closed section: a key that is not declared is a fault, values cannot be changed afterwards."""
+    """A closed section.
+
+    A key that is not declared is a fault; values cannot be changed afterwards.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
 
@@ -79,8 +83,9 @@ class Installs(Section):
 
 
 class Report(Section):
-    """The monthly report's letterhead. What is left empty: the authorities of the period's time;
-    number and signer stay blank.
+    """The monthly report's letterhead.
+
+    What is left empty: the authorities of the period's time; number and signer stay blank.
     """
 
     area_title: str = ""  # as sentences call the area; default: tỉnh NAME

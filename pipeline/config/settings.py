@@ -1,5 +1,6 @@
-"""Settings: TOML → typed, frozen, closed settings. Unknown keys are faults; all faults are reported
-at once.
+"""Settings: TOML → typed, frozen, closed settings.
+
+Unknown keys are faults; all faults are reported at once.
 
 Every default stands here with its unit and source; `settings.toml` at the project's root is the
 commented example. Does not belong here: reading data, deciding anything. Steps never see these
@@ -42,8 +43,9 @@ class Area(Section):
 
 
 class Target(Section):
-    """The target is dated: Decision 1110/QĐ-BTTTT (2024) asks 40 Mbps on 4G, measured with i-Speed,
-    per commune.
+    """The target speed, its source and its date.
+
+    Decision 1110/QĐ-BTTTT (2024) asks 40 Mbps on 4G, measured with i-Speed, per commune.
     """
 
     download_mbps: float = Field(40.0, gt=0)  # Mbit/s, arithmetic mean
@@ -74,8 +76,9 @@ class Boundaries(Section):
 
 
 class Crosswalk(Section):
-    """A CSV of old communes and the new ones they went into (n to n): the map's search finds the
-    old names.
+    """A CSV of old communes and the new ones they went into (n to n).
+
+    The map's search finds the old names.
     """
 
     path: Path | None = None
@@ -245,8 +248,9 @@ class Evidence(Section):
 
 
 class Diagnosis(Section):
-    """When a sign of a likely cause counts (METHOD §6 names the signs; the thresholds are chosen,
-    and hints only).
+    """When a sign of a likely cause counts.
+
+    METHOD §6 names the signs; the thresholds are chosen, and hints only.
     """
 
     strong_signal_dbm: float = (
@@ -269,9 +273,7 @@ class Diagnosis(Section):
 
 
 class Priority(Section):
-    """METHOD §6: the excess weights over 1, the cost of terrain, and how the rank's spread is
-    drawn.
-    """
+    """Priorities (METHOD §6): excess weights over 1, cost of terrain, draws for the rank's spread."""
 
     total_gap_weight: float = Field(0.5, ge=0)
     facility_weight: float = Field(0.10, ge=0)
@@ -419,8 +421,9 @@ def _keys_beside(place: list[str]) -> list[str]:
 
 
 def _line_of(text: str, place: list[str]) -> int | None:
-    """The line of `key =` or `[section]`: first after its section's heading. TOML readers do not
-    keep line numbers.
+    """The line of `key =` or `[section]`: first after its section's heading.
+
+    TOML readers do not keep line numbers.
     """
     heading = re.compile(r"^\s*\[+\s*([^\]]+?)\s*\]+")
     section: list[str] = []

@@ -165,7 +165,8 @@ def units_over(
 def mean_of(table: pl.DataFrame, total: str, count: str | None = None) -> npt.NDArray[np.float64]:
     """Mbit/s (ms) of a column in 1 / FINE: of sums over `count` the means, NaN where it is 0.
 
-    By numpy: Polars multiplies by the reciprocal where a column has one row, which shows in a figure.
+    By numpy: Polars multiplies by the reciprocal where a column has one row, which shows in a
+    figure.
     """
     sums = table[total].cast(pl.Float64).fill_null(np.nan).to_numpy()
     if count is not None:

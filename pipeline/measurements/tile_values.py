@@ -1,7 +1,7 @@
 """Device values of tiles, and the distance between times of day (METHOD §2, §4).
 
-Does not belong here: samples of tests (`samples.py`), intervals and probabilities (`statistics.py`),
-verdicts (`judge.py`).
+Does not belong here: samples of tests (`samples.py`), intervals and probabilities
+(`statistics.py`), verdicts (`judge.py`).
 """
 
 from __future__ import annotations

@@ -164,7 +164,7 @@ def _few(table: pd.DataFrame, count: str, min_devices: int) -> pd.Series:
 
 
 def page_figures(table: str) -> list[str]:
-    """Names, without their block, of the page's columns that tell how fast a group's devices are."""
+    """Names, without their block, of the page's columns that show a group's speed."""
     carried = carried_columns(table).items()
     return [name[2:] for column, name in carried if FIELDS[column].is_private]
 

@@ -1,5 +1,6 @@
-"""What went in, what came out, with which settings and versions: the run's own account, and the
-only place with a clock.
+"""The run's own account: what went in, what came out, with which settings and versions.
+
+The only place with a clock.
 
 Does not belong here: paths of the machine; files go by their names.
 """
@@ -74,7 +75,10 @@ def write_manifest(
 
 
 def settings_without_paths(settings: Settings) -> dict[str, Any]:
-    """The settings as JSON, with files and patterns by their last part: no folder of the machine."""
+    """The settings as JSON, with files and patterns by their last part.
+
+    No folder of the machine is in it.
+    """
     held = settings.model_dump()
     for source in held["sources"].values():
         source["path"] = [Path(pattern) for pattern in source["path"]]

@@ -1,5 +1,6 @@
-"""Styles as QGIS keeps them: the map's colours and hatches, people's names for columns, and the
-project that opens the layers.
+"""Styles as QGIS keeps them, and the project that opens the layers.
+
+The map's colours and hatches, people's names for columns.
 
 Written by hand after the files that QGIS 3 saves; `make gis-check` loads both in QGIS itself. Does
 not belong here: files.
@@ -39,7 +40,10 @@ def subset(operator: str) -> str:
 
 
 def renderer(layer: str, lang: texts.Lang) -> str:
-    """The categories of a layer: verdicts in the map's colours, weak hexes, gap areas as outlines."""
+    """The categories of a layer.
+
+    Verdicts in the map's colours, weak hexes, gap areas as outlines.
+    """
     if layer == "gap_areas":
         return _single(palette.Paint("#00000000"), outline="#5c1a06", width=0.8)
     if layer == "hexes":

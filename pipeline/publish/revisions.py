@@ -53,8 +53,9 @@ def revision_of(former: Path, account: Mapping[str, Any], status: pd.DataFrame) 
 
 
 def _status_of(folder: Path) -> pd.DataFrame | None:
-    """The `commune_status` of a finished run, where it was published by a version that has the same
-    columns.
+    """The `commune_status` of a finished run.
+
+    None where a version with other columns published it.
     """
     try:
         table = pd.read_parquet(folder / "tables" / "commune_status.parquet")

@@ -1,6 +1,7 @@
 """Declared tables → CSV and Parquet.
 
-Parquet keeps every digit and text as it is; CSV is made safe for spreadsheets. Does not belong here: which rows and columns there are.
+Parquet keeps every digit and text as it is; CSV is made safe for spreadsheets. Does not belong
+here: which rows and columns there are.
 """
 
 from __future__ import annotations

@@ -1,5 +1,6 @@
-"""`priorities.xlsx`: what planners read, sort, print and sign. The figures are the tables'; here
-they are only laid out.
+"""`priorities.xlsx`: what planners read, sort, print and sign.
+
+The figures are the tables'; here they are only laid out.
 
 Does not belong here: what stands in a table, colours (`gap_map/palette.py`), words (`texts.py`,
 `column_labels.py`).
@@ -43,8 +44,9 @@ _BAD_IN_SHEET_NAMES = str.maketrans(dict.fromkeys("[]:*?/\\'", "_"))
 
 
 def write_workbook(path: Path, month: Month, about: About) -> None:
-    """Write the workbook. `about`: area, period_label, target_mbps, technology, window_label,
-    notice, sources, results.
+    """Write the workbook.
+
+    `about`: area, period_label, target_mbps, technology, window_label, notice, sources, results.
 
     `created` goes into the file's properties: the period's end, so that equal runs give equal
     bytes.
@@ -139,8 +141,10 @@ class Sheets:
         return sheet
 
     def table(self, name: str, rows: pd.DataFrame) -> None:
-        """A table: people's headings over machine names, filter, frozen panes, repeated headings,
-        the map's colours.
+        """A sheet with a table.
+
+        People's headings over machine names, filter, frozen panes, repeated headings, the map's
+        colours.
         """
         sheet = self.sheet(name)
         columns = [c for c in rows.columns if c != "notice"]

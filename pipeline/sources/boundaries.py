@@ -1,5 +1,6 @@
-"""Communes: read, examine, repair. Key = (code, vintage): codes were re-used in the 2025 reform
-(METHOD §8).
+"""Communes: read, examine, repair.
+
+Key = (code, vintage): codes were re-used in the 2025 reform (METHOD §8).
 
 Assume the file valid, try to falsify it, collect every reason, raise once. A CRS is never guessed.
 Does not belong here: people (`population.py`), which commune holds a point (`locate.py`).
@@ -234,8 +235,9 @@ def _row_faults(
 
 
 def _sound(outlines: np.ndarray, codes: pd.Series, file: str) -> tuple[np.ndarray, list[Fault]]:
-    """Repaired outlines, and warnings: what was repaired, which communes overlap by more than
-    slivers.
+    """Repaired outlines, and warnings.
+
+    Warnings say what was repaired and which communes overlap by more than slivers.
     """
     warnings = []
     faulty = ~shapely.is_valid(outlines)
@@ -260,8 +262,9 @@ def _sound(outlines: np.ndarray, codes: pd.Series, file: str) -> tuple[np.ndarra
 
 
 def _areas_km2(outlines: np.ndarray) -> np.ndarray:
-    """Geodesic areas on WGS 84: of every outer ring, less those of its holes. Source: Karney, J.
-    Geodesy 87, 2013 (pyproj).
+    """Geodesic areas on WGS 84: of every outer ring, less those of its holes.
+
+    Source: Karney, J. Geodesy 87, 2013 (pyproj).
     """
     geod = pyproj.Geod(ellps="WGS84")
     parts, of_part = shapely.get_parts(outlines, return_index=True)
@@ -275,8 +278,9 @@ def _areas_km2(outlines: np.ndarray) -> np.ndarray:
 
 
 def _polygonal(shapes: np.ndarray) -> np.ndarray:
-    """The polygon parts of repaired shapes: `make_valid` may add points and lines where rings
-    collapse.
+    """The polygon parts of repaired shapes.
+
+    `make_valid` may add points and lines where rings collapse.
     """
     return np.array(
         [

@@ -98,7 +98,10 @@ class Listed:
 
 
 def collect_faults(faults: list[Fault], read: Callable[[], Found]) -> Found | None:
-    """What `read` gives; its faults are collected instead of ending the reading of the other files."""
+    """What `read` gives, or None where it raises `UserFault`.
+
+    Its faults are collected instead of ending the reading of the other files.
+    """
     try:
         return read()
     except UserFault as error:

@@ -65,7 +65,10 @@ class Delivery:
 
 
 def deliveries(patterns: tuple[str, ...]) -> list[Delivery]:
-    """The files of a source, sorted by path. Raises `UserFault` for every pattern that meets none."""
+    """The files of a source, sorted by path.
+
+    Raises `UserFault` for every pattern that meets none.
+    """
     paths: set[Path] = set()
     faults = []
     for pattern in patterns:
@@ -196,7 +199,10 @@ def batches(
 def lines(
     delivery: Delivery, block: bytes, names: list[str], delimiter: str, first_row: int
 ) -> Generator[pd.DataFrame]:
-    """Some lines of a UTF-8 text file as `batches` gives them; `first_row`: the first one's number."""
+    """Some lines of a UTF-8 text file as `batches` gives them.
+
+    `first_row`: the first line's number.
+    """
 
     def body() -> io.TextIOWrapper:
         return io.TextIOWrapper(io.BytesIO(block), encoding="utf-8", newline=None)
@@ -415,7 +421,7 @@ def _reads(stream: IO[bytes], encoding: str) -> bool:
 
 
 def delimiter_of(heading: str) -> str:
-    """The separator that the heading holds most often outside quotes; a comma when it holds none."""
+    """The separator that the heading holds most often outside quotes; else a comma."""
     bare = "".join(part for i, part in enumerate(heading.split('"')) if i % 2 == 0)
     counts = {mark: bare.count(mark) for mark in (",", ";", "\t", "|")}
     return max(counts, key=lambda mark: counts[mark])

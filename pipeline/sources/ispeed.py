@@ -1,5 +1,6 @@
-"""i-Speed / speedtest.vn exports: no public export format exists, so headings are met by Vietnamese
-and English aliases.
+"""i-Speed / speedtest.vn exports.
+
+No public export format exists, so headings are recognised by Vietnamese and English aliases.
 
 The first real file needs a few lines of settings at most: `guesses` gives those lines for headings
 that are not known. Does not belong here: reading values (`table.py` does, once the headings have
@@ -53,8 +54,9 @@ def _bare(heading: str) -> str:
 
 
 def column_map(headings: Sequence[str], given: Mapping[str, Rule]) -> dict[str, Rule]:
-    """Our columns → the headings that mean them: the settings' rules first, then aliases, the more
-    usual alias first.
+    """Our columns → the headings that mean them.
+
+    The settings' rules first, then aliases, the more usual alias first.
 
     >>> column_map(["Thời gian đo", "Tốc độ tải xuống (Mbps)"], {})["download_mbps"].column
     'Tốc độ tải xuống (Mbps)'
@@ -74,7 +76,10 @@ def column_map(headings: Sequence[str], given: Mapping[str, Rule]) -> dict[str, 
 
 
 def guesses(headings: Sequence[str], rules: Mapping[str, Rule]) -> dict[str, str | None]:
-    """Heading → what it is taken for: the rule that uses it, else the nearest alias, else nothing."""
+    """Heading → what it is taken for.
+
+    The rule that uses it, else the nearest alias, else nothing.
+    """
     used = {rule.column: ours for ours, rule in rules.items()}
     flat = {alias: ours for ours, aliases in ALIASES.items() for alias in (folded(ours), *aliases)}
     result: dict[str, str | None] = {}
@@ -95,8 +100,9 @@ def guesses(headings: Sequence[str], rules: Mapping[str, Rule]) -> dict[str, str
 def settings_lines(
     source: str, guessed: Mapping[str, str | None], rules: Mapping[str, Rule]
 ) -> list[str]:
-    """The lines to paste into the settings: guesses filled in, required columns without a guess
-    left to be named.
+    """The lines to paste into the settings.
+
+    Guesses are filled in; required columns without a guess are left to be named.
 
     >>> [line for line in settings_lines("ispeed", {"Mạng của tôi": "operator"}, {}) if not line.startswith("#")]
     ['[sources.ispeed.columns]', 'operator = "Mạng của tôi"']

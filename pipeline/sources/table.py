@@ -320,7 +320,10 @@ def _names(ours: str, column: pl.Series, reading: Reading) -> pl.Series:
 
 
 def _is_missing(text: pl.Series) -> pl.Series:
-    """Which trimmed texts are a word for nothing (`values.MISSING`); only short ones are looked at."""
+    """Which trimmed texts are a word for nothing (`values.MISSING`).
+
+    Only short ones are looked at.
+    """
     rows = (text.str.len_bytes() <= _LONGEST).arg_true()
     found = np.zeros(len(text), dtype=bool)
     if len(rows):

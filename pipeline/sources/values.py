@@ -1,5 +1,6 @@
-"""Foreign text → numbers, times and technologies. A text that cannot be read gives null and is
-reported, never guessed.
+"""Foreign text → numbers, times and technologies.
+
+A text that cannot be read gives null and is reported, never guessed.
 
 Does not belong here: whether a value is believable (`prepare.py`).
 """
@@ -87,8 +88,9 @@ _SINGLE_SPACE = re.compile(r"\s+")
 
 
 def folded(text: str) -> str:
-    """Text without accents, đ, case and punctuation: the form in which headings and names are
-    compared.
+    """Text without accents, đ, case and punctuation.
+
+    In this form headings and names are compared.
 
     >>> folded("Tốc độ tải xuống (Mbps)")
     'toc do tai xuong mbps'
@@ -99,8 +101,9 @@ def folded(text: str) -> str:
 
 
 def name_key(text: str) -> str:
-    """A name without case and stray spaces, in one Unicode form; accents stay: `Mobifone ` meets
-    `mobifone`.
+    """A name without case and stray spaces, in one Unicode form.
+
+    Accents stay: `Mobifone ` meets `mobifone`.
     """
     return _SINGLE_SPACE.sub(" ", unicodedata.normalize("NFC", text)).strip().casefold()
 
@@ -226,8 +229,9 @@ def numbers(column: pd.Series, decimal: str | None = None) -> pd.Series:
 
 
 def _plain_numbers(column: pd.Series) -> pd.Series | None:
-    """The numbers of a column that holds only digits with at most one decimal point, as most do;
-    None of any other.
+    """The numbers of a column that holds only digits with at most one decimal point.
+
+    Most do; None of any other.
     """
     try:
         read = pc.cast(_trimmed(column), pa.float64()).to_numpy(zero_copy_only=False)
@@ -353,8 +357,9 @@ def names(column: pd.Series) -> pd.Series:
 
 
 def renamed(column: pd.Series, names: Mapping[str, tuple[str, ...]]) -> pd.Series:
-    """Names as met → ours, by `name_key`; a name that is not listed gives null. Ours is always
-    understood as itself.
+    """Names as met → ours, by `name_key`; a name that is not listed gives null.
+
+    Ours is always understood as itself.
 
     >>> renamed(pd.Series(["VIETTEL ", "452-04", "Digi"]), {"Viettel": ("452-04",)}).tolist()
     ['Viettel', 'Viettel', nan]

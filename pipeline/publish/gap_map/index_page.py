@@ -19,8 +19,10 @@ from pipeline.schema import texts
 
 
 def index_page(counts: pd.DataFrame, names: Mapping[str, str], whole: str, about: About) -> str:
-    """The page. `counts`: communes by province (index) and gap class; `names`: province → file;
-    `whole`: the area's map.
+    """The page.
+
+    `counts`: communes by province (index) and gap class; `names`: province → file; `whole`: the
+    area's map.
     """
     lang = about.lang
     environment = jinja2.Environment(

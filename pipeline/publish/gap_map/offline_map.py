@@ -1,5 +1,6 @@
-"""A folium map that needs nothing from elsewhere: Leaflet inlined from an installed package, own
-page, fixed ids, strict CSP.
+"""A folium map that needs nothing from elsewhere.
+
+Leaflet is inlined from an installed package; own page, fixed ids, strict CSP.
 
 Plain folium asks for ten files from CDNs: without a network its page is blank. Does not belong
 here: what the map shows.
@@ -35,8 +36,9 @@ class RemoteReference(AssertionError):
 
 
 def leaflet() -> tuple[str, str, str]:
-    """(script, style, licence) of the installed Leaflet. The script's hash is checked: another
-    version must be looked at first.
+    """(script, style, licence) of the installed Leaflet.
+
+    The script's hash is checked: another version must be looked at first.
     """
     folder = files("js_lib_leaflet").joinpath("static/js_lib_leaflet")
     script = folder.joinpath("leaflet.js").read_text(encoding="utf-8")
@@ -87,8 +89,9 @@ class OnePass(MacroElement):
 
 
 class Page(Figure):
-    """The document around the map: language, title, zoomable viewport, CSP; no `http-equiv` of
-    branca's own.
+    """The document around the map: language, title, zoomable viewport, CSP.
+
+    Without branca's own `http-equiv`.
     """
 
     _template = Template(
@@ -118,8 +121,9 @@ class Page(Figure):
 
 
 class OfflineMap(OnePass, folium.Map):
-    """A `folium.Map` without tiles, links or random ids. `save` raises `RemoteReference` on
-    anything from elsewhere.
+    """A `folium.Map` without tiles, links or random ids.
+
+    `save` raises `RemoteReference` on anything from elsewhere.
     """
 
     default_js: list[tuple[str, str]] = []

@@ -1,5 +1,4 @@
-"""The interactive map: one HTML file that works from a USB stick, with folium as the author's
-library.
+"""The interactive map: one HTML file that works from a USB stick, made with folium.
 
 Does not belong here: deciding anything; what is not in the published tables is not on the map.
 """
@@ -95,8 +94,9 @@ def _markup(
 
 
 def _script() -> str:
-    """The page's scripts in their order, as one: they share a scope of their own and nothing with
-    Leaflet's.
+    """The page's scripts in their order, as one.
+
+    They share a scope of their own and nothing with Leaflet's.
     """
     folder = files("pipeline.publish.gap_map").joinpath("scripts")
     parts = sorted((p for p in folder.iterdir() if p.name.endswith(".js")), key=lambda p: p.name)
@@ -108,8 +108,9 @@ def _script() -> str:
 
 
 def _json(data: dict[str, Any]) -> str:
-    """JSON that can stand inside a script element: no `<`, `>`, `&` and no line separators of
-    JavaScript.
+    """JSON that can stand inside a script element.
+
+    Without `<`, `>`, `&` and line separators of JavaScript.
     """
     text = json.dumps(
         data, ensure_ascii=False, separators=(",", ":"), sort_keys=False, allow_nan=False

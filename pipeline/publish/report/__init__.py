@@ -1,5 +1,6 @@
-"""The monthly report: `report/monthly_report.docx`, its PDF where LibreOffice is present, one page
-as a picture for chat.
+"""The monthly report: `report/monthly_report.docx`.
+
+Its PDF where LibreOffice is present, and one page as a picture for chat.
 
 Does not belong here: what is said (`content.py`), how it looks (`document.py`, `charts.py`).
 """

@@ -1,5 +1,6 @@
-"""Tables → the report's blocks. Every figure is a table's; here it is only rounded and put into a
-sentence.
+"""Tables → the report's blocks.
+
+Every figure is a table's; here it is only rounded and put into a sentence.
 
 Does not belong here: the letterhead (`document.py`), pictures (`charts.py`), words (`words.py`).
 """
@@ -40,8 +41,9 @@ class Content:
         return Paragraph(said(key, self.lang, **shown))
 
     def number(self, value: float, digits: int = 0) -> str:
-        """A figure, – where there is none; with two digits where one would carry it over the
-        target.
+        """A figure, or – where there is none.
+
+        With two digits where one would carry it over the target.
         """
         if pd.isna(value):
             return "–"
@@ -137,7 +139,7 @@ class Content:
         return blocks
 
     def operators_sheet(self) -> Sheet:
-        """Table 1: the period's figures by technology and operator, the rolling mean beside them."""
+        """Table 1: figures by technology and operator, the rolling mean beside them."""
         lang, table = self.lang, self.tables["operator_summary"]
         rows = []
         rolling = table[table["span"] == "rolling_12"].set_index(["technology_used", "operator"])[
@@ -297,7 +299,7 @@ class Content:
         return [*blocks, self.say("undecided", count=len(table)), sheet]
 
     def changes(self) -> list[Block]:
-        """What became of the verdicts since the former period; nothing that chance could explain."""
+        """What became of the verdicts since the former period, less what chance explains."""
         lang, table = self.lang, self.tables.get("changes")
         blocks: list[Block] = [Heading(said("h_changes", lang))]
         if table is None:

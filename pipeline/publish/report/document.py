@@ -36,7 +36,10 @@ DARK = ("#a83c08", "#5c1a06")
 
 @dataclass(frozen=True)
 class Letterhead:
-    """What stands around the body. An empty number, place or signer leaves a blank with its name."""
+    """What stands around the body.
+
+    An empty number, place or signer leaves a blank with its name.
+    """
 
     parent_authority: str
     authority: str
@@ -58,7 +61,10 @@ _MOST_IN_PROPERTY = 255  # characters; Word takes no more
 def document_bytes(
     head: Letterhead, opening: str, blocks: Sequence[Block], created: datetime, lang: Lang
 ) -> bytes:
-    """The DOCX. `created`: the only time inside, the period's end; equal input gives equal bytes."""
+    """The DOCX.
+
+    `created`: the only time inside, the period's end; equal input gives equal bytes.
+    """
     document = Document()
     _page(document)
     _letterhead(document, head, lang)

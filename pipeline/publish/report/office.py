@@ -53,8 +53,9 @@ def write_pdf(docx: Path, created: datetime) -> bool:
 
 
 def settled(pdf: bytes, docx: bytes, created: datetime) -> bytes:
-    """A PDF of LibreOffice with `created` for its clock and the DOCX's hash for its random ids; no
-    byte moves.
+    """A PDF of LibreOffice without its clock and random ids.
+
+    `created` stands for the clock and the DOCX's hash for the ids; no byte moves.
 
     >>> settled(b"(D:20261122224236Z')", b"", datetime(2026, 10, 31))
     b"(D:20261031000000Z')"
