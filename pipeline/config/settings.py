@@ -273,7 +273,7 @@ class Diagnosis(Section):
 
 
 class Priority(Section):
-    """Priorities (METHOD §6): excess weights over 1, cost of terrain, draws for the rank's spread."""
+    """Priorities (METHOD §6): excess weights over 1, cost of terrain, draws for a rank's spread."""
 
     total_gap_weight: float = Field(0.5, ge=0)
     facility_weight: float = Field(0.10, ge=0)

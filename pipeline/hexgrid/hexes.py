@@ -256,8 +256,11 @@ def _figures(votes: pl.LazyFrame, target_mbps: float) -> pl.LazyFrame:
     once = votes.group_by("cell", "operator", "phone").agg(c("weight").first())
     devices = once.group_by("cell", "operator").agg(device_count=c("weight").sum())
     figures = votes.group_by("cell", "operator").agg(
-        c("test_count").sum(), value_count=pl.len().cast(pl.Int64), below_count=below.sum().cast(pl.Int64),
-        mean_mbps=_in_units(c("value").sum() / pl.len()), median_mbps=_in_units(c("value").median()),
+        c("test_count").sum(),
+        value_count=pl.len().cast(pl.Int64),
+        below_count=below.sum().cast(pl.Int64),
+        mean_mbps=_in_units(c("value").sum() / pl.len()),
+        median_mbps=_in_units(c("value").median()),
         upload_mean_mbps=_in_units(c("upload").mean()),
         latency_median_ms=_in_units(c("latency").median()),
         share_devices_below_target=below.sum() / pl.len(),

@@ -103,6 +103,7 @@ def units_over(
 
     dates = found["dates"].filter(during(window))
     in_cells = by_unit(found["places"].filter(inside), "cell").agg(c("samples").sum())
+    largest = in_cells.group_by(UNIT_CODES).agg(largest_cell=c("samples").max())
     signals = found[f"signals {number}"].with_columns(c("operator").fill_null(names.pooled))
     slow = by_unit(found["slow"].filter(inside)).agg(c("second").unique().sort())
     kinds = c("failed", "newer", "fourth", "older")
@@ -111,7 +112,7 @@ def units_over(
         units.lazy()
         .join(others, on=UNIT_CODES, how="full", coalesce=True)
         .join(by_unit(dates).agg(dates=c("day").n_unique()), on=UNIT_CODES, how="left")
-        .join(in_cells.group_by(UNIT_CODES).agg(largest_cell=c("samples").max()), on=UNIT_CODES, how="left")
+        .join(largest, on=UNIT_CODES, how="left")
         .join(
             signals.lazy().group_by(UNIT_CODES).agg(c("signal").median(), heard=pl.len()),
             on=UNIT_CODES, how="left",
@@ -245,7 +246,7 @@ def _cells(cells: pl.DataFrame, names: Names) -> pd.DataFrame:
 def revisited_samples(known: pl.DataFrame, names: Names) -> pd.DataFrame:
     """Samples at the cells of gaps that were known before, one to a row."""
     day = known["day"].cast(pl.String).to_pandas().astype("str")
-    return pd.DataFrame(
+    samples = pd.DataFrame(
         {
             "commune_code": decode_labels(known["zone"].to_numpy(), names.communes),
             "operator": decode_labels(known["operator"].to_numpy(), names.operators),
@@ -258,7 +259,9 @@ def revisited_samples(known: pl.DataFrame, names: Names) -> pd.DataFrame:
             "upload_mbps": mean_of(known, "upload"),
             "latency_ms": mean_of(known, "latency"),
         }
-    ).sort_values(["hex9_id", "operator", "device_key", "local_date"], ignore_index=True)  # fmt: skip
+    )
+    order = ["hex9_id", "operator", "device_key", "local_date"]
+    return samples.sort_values(order, ignore_index=True)
 
 
 def no_revisited_samples() -> pd.DataFrame:

@@ -185,12 +185,12 @@ def _page(name: str, page: str, min_devices: int) -> list[str]:
         cells = {key: columns[f"c.{number}.{key}"] for key in ("devices", *of_cells)}
         communes = {key: values[:, number] for key, values in status.items()}
         for kind, rows in (("cells", cells), ("communes", communes)):
-            few = (rows["devices"] > 1) & (
-                rows["devices"] <= min_devices
-            )  # stored plus one, 0 = nothing
+            stored = rows["devices"]  # plus one, 0 = nothing
+            few = (stored > 1) & (stored <= min_devices)
             shown = np.any([rows[key] > 0 for key in rows if key != "devices"], axis=0)
             if count := int((few & shown).sum()):
                 found.append(
-                    f"{name}: speed of {operator} in {count} {kind} from fewer than {min_devices} devices"
+                    f"{name}: speed of {operator} in {count} {kind} "
+                    f"from fewer than {min_devices} devices"
                 )
     return found

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from pipeline.publish.about import About
     from pipeline.schema.month import Month
 
-PACKAGES = ("geopandas", "shapely", "h3", "folium", "pyproj", "pandas", "numpy", "scipy", "pyarrow", "pydantic", "pandera",
-            "django-js-lib-leaflet", "exactextract", "rasterio")  # fmt: skip
+PACKAGES = ("geopandas", "shapely", "h3", "folium", "pyproj", "pandas", "numpy", "scipy", "pyarrow",
+            "pydantic", "pandera", "django-js-lib-leaflet", "exactextract", "rasterio")  # fmt: skip
 TIMES = (
     "started_at",
     "finished_at",

@@ -45,7 +45,8 @@ def revision_of(former: Path, account: Mapping[str, Any], status: pd.DataFrame) 
     if old is not None:
         changed = changed_rows(old, status, why)
         lines = [
-            f"{row['commune_code']} {row['commune_name']} · {row['operator']}: {row['before']} → {row['after']} ({row['cause']})"
+            f"{row['commune_code']} {row['commune_name']} · {row['operator']}: "
+            f"{row['before']} → {row['after']} ({row['cause']})"
             for row in changed.head(MOST_ROWS).to_dict("records")
         ]
         entry |= {"changed_count": len(changed), "changed": lines}

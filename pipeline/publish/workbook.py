@@ -28,14 +28,17 @@ if TYPE_CHECKING:
 
 HEAD_ROWS = 2  # people's headings over machine names
 # in characters; what is not named: by kind
-WIDTHS = {"commune_code": 8, "commune_name": 20, "status": 17, "gap_class": 21, "evidence_basis": 13, "likely_cause": 24,
-          "suggested_action": 20, "priority_index": 11, "cause_grounds": 26, "other_operators": 46, "gap_id": 40,
-          "operators_meeting": 22, "operators_gap": 22, "people_without_verdict": 12, "devices_to_decide_reason": 17}  # fmt: skip
+WIDTHS = {"commune_code": 8, "commune_name": 20, "status": 17, "gap_class": 21,
+          "evidence_basis": 13, "likely_cause": 24, "suggested_action": 20, "priority_index": 11,
+          "cause_grounds": 26, "other_operators": 46, "gap_id": 40, "operators_meeting": 22,
+          "operators_gap": 22, "people_without_verdict": 12,
+          "devices_to_decide_reason": 17}  # fmt: skip
 KIND_WIDTHS = {"whole": 8, "tenth": 9, "share": 8, "degree": 10, "text": 12, "wrapped": 26}
 # what fits on a printed page; the other columns of `priorities` follow behind a [+], and stay out
 # of the print
-FIRST = ("need_rank", "rank_lo", "rank_hi", "need_band", "efficiency_rank", "commune_code", "commune_name", "status", "evidence_basis",
-         "gap_class", "population", "mean_mbps", "lo_mbps", "hi_mbps", "device_count", "priority_index", "likely_cause",
+FIRST = ("need_rank", "rank_lo", "rank_hi", "need_band", "efficiency_rank", "commune_code",
+         "commune_name", "status", "evidence_basis", "gap_class", "population", "mean_mbps",
+         "lo_mbps", "hi_mbps", "device_count", "priority_index", "likely_cause",
          "suggested_action")  # fmt: skip
 DARK = ("confirmed_gap", "total_gap")
 BARS = ("priority_index", "people_without_verdict", "share_of_official", "devices_per_1000")

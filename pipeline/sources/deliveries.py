@@ -19,6 +19,7 @@ from pipeline.config.settings import Settings, Source
 from pipeline.schema.errors import Fault, UserFault
 from pipeline.sources import files, frames, ispeed, ookla, table
 
+_HOW = {"delimiter", "encoding", "sheet", "heading_row", "decimal"}  # settings of a source
 Found = TypeVar("Found")
 
 
@@ -244,10 +245,7 @@ def report(
 
 
 def _how(source: Source) -> dict[str, Any]:
-    return {
-        "delimiter": source.delimiter, "encoding": source.encoding, "sheet": source.sheet, "heading_row": source.heading_row,
-        "decimal": source.decimal,
-    }  # fmt: skip
+    return source.model_dump(include=_HOW)
 
 
 def rules_for(source: Source, headings: list[str]) -> dict[str, table.Rule]:

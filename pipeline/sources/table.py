@@ -60,7 +60,10 @@ TESTS: dict[str, pl.DataType] = {
     "unreadable": pl.String(),
 }
 _LONGEST = max(len(word.encode()) for word in values.MISSING)
-_ISO = r"^\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])[ T](?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,6})?$"
+_ISO = (
+    r"^\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])[ T]"
+    r"(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,6})?$"
+)
 _ISO_OFFSET = _ISO.removesuffix("$") + r"(?:Z|[+-]\d{2}:\d{2})$"
 
 

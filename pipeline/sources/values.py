@@ -61,15 +61,19 @@ UNITS: dict[str, dict[str, float]] = {
 # As met in i-Speed, RTR-NetTest, G-NetTrack and Android's own names.
 TECHNOLOGY_NAMES: Mapping[str, tuple[str, ...]] = {
     "2G": ("2g", "gsm", "gprs", "edge", "cdma", "1xrtt"),
-    "3G": ("3g", "umts", "wcdma", "hspa", "hspa+", "hspap", "hsdpa", "hsupa", "dc-hspa+", "td-scdma", "evdo"),
-    "4G": ("4g", "lte", "lte-a", "lte a", "lte ca", "lte_ca", "lte-ca", "lte+", "4g+", "4g lte", "4g/lte", "lte/4g", "lte advanced"),
-    "5G": ("5g", "nr", "5g nr", "5g sa", "5g nsa", "nr sa", "nr nsa", "nrnsa", "nrsa", "lte+nr", "endc", "en-dc", "5g+"),
+    "3G": ("3g", "umts", "wcdma", "hspa", "hspa+", "hspap", "hsdpa", "hsupa", "dc-hspa+",
+           "td-scdma", "evdo"),
+    "4G": ("4g", "lte", "lte-a", "lte a", "lte ca", "lte_ca", "lte-ca", "lte+", "4g+", "4g lte",
+           "4g/lte", "lte/4g", "lte advanced"),
+    "5G": ("5g", "nr", "5g nr", "5g sa", "5g nsa", "nr sa", "nr nsa", "nrnsa", "nrsa", "lte+nr",
+           "endc", "en-dc", "5g+"),
     "wifi": ("wifi", "wi-fi", "wlan", "wireless", "ethernet", "lan", "fttx", "fixed"),
 }  # fmt: skip
 # Tried in turn on what ISO 8601 does not read. Day before month: month-first files must say so in
 # the settings.
-TIME_FORMATS = ("%d/%m/%Y %H:%M:%S", "%d/%m/%Y %H:%M", "%H:%M:%S %d/%m/%Y", "%H:%M %d/%m/%Y", "%d-%m-%Y %H:%M:%S",
-                "%d-%m-%Y %H:%M", "%d.%m.%Y %H:%M:%S", "%Y/%m/%d %H:%M:%S", "%Y/%m/%d %H:%M")  # fmt: skip
+TIME_FORMATS = ("%d/%m/%Y %H:%M:%S", "%d/%m/%Y %H:%M", "%H:%M:%S %d/%m/%Y", "%H:%M %d/%m/%Y",
+                "%d-%m-%Y %H:%M:%S", "%d-%m-%Y %H:%M", "%d.%m.%Y %H:%M:%S", "%Y/%m/%d %H:%M:%S",
+                "%Y/%m/%d %H:%M")  # fmt: skip
 _MISSING = pa.array(sorted(MISSING), type=pa.large_string())
 _LONGEST = max(len(word) for word in MISSING)
 # An offset after a time of day (`+07`, as PostgreSQL writes, `+0700`, `+07:00`, `Z`, ` UTC`). The

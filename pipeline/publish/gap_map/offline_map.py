@@ -24,10 +24,16 @@ LEAFLET_PACKAGE = "django-js-lib-leaflet"
 LEAFLET_SHA256 = (
     "db49d009c841f5ca34a888c96511ae936fd9f5533e90d8b2c4d57596f4e5641a"  # of leaflet.js 1.9.4
 )
-CSP = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
+CSP = (
+    "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:; "
+    "base-uri 'none'; form-action 'none'"
+)
 # what would make a browser ask for something: tags with a source, styles with a url, imports
-_REMOTE = re.compile(r"<(?:script|link|img|iframe|image|source|object|embed|audio|video)\b[^>]*\s(?:src|href|data)\s*=(?!\s*[\"']?data:)"
-                     r"|url\(\s*[\"']?(?!#|data:|%23)[^)\s]|@import\b", re.IGNORECASE)  # fmt: skip
+_REMOTE = re.compile(
+    r"<(?:script|link|img|iframe|image|source|object|embed|audio|video)\b[^>]*\s"
+    r"(?:src|href|data)\s*=(?!\s*[\"']?data:)|url\(\s*[\"']?(?!#|data:|%23)[^)\s]|@import\b",
+    re.IGNORECASE,
+)
 _INLINE_SCRIPT = re.compile(r"<script\b[^>]*>.*?</script>", re.IGNORECASE | re.DOTALL)
 
 
@@ -131,7 +137,8 @@ class OfflineMap(OnePass, folium.Map):
     _template = Template(
         """
 {% macro html(this, kwargs) %}
-<main id="view"><div id="{{ this.get_name() }}" class="map" role="application" aria-label="{{ this.label|e }}"></div></main>
+<main id="view"><div id="{{ this.get_name() }}" class="map" role="application" aria-label="{{
+  this.label|e }}"></div></main>
 {% endmacro %}
 {% macro script(this, kwargs) %}
 var {{ this.get_name() }} = L.map({{ this.get_name()|tojson }}, {{ this.map_options|tojson }});

@@ -39,8 +39,8 @@ def write(folder: Path, month: Month, about: About) -> None:
     ]
     trend = Picture(trend_chart(tables, lang), said("f_trend", lang), 14.5)
     blocks = [
-        *data, *results, *maps, content.matrix(), *content.gaps(), *content.undecided(), *content.changes(), *people, trend,
-        *content.requests(), *content.method(),
+        *data, *results, *maps, content.matrix(), *content.gaps(), *content.undecided(),
+        *content.changes(), *people, trend, *content.requests(), *content.method(),
     ]  # fmt: skip
     path = folder / f"{NAME}.docx"
     path.write_bytes(document_bytes(head, opening, blocks, about.created, lang))

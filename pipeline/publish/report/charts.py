@@ -134,7 +134,8 @@ def summary_page(
     def draw(figure: Figure) -> None:
         title = f"{texts.word('picture_title', lang)} – {about.area}"
         figure.text(0.05, 0.965, title, fontsize=15, fontweight="bold", va="center")
-        when = f"{about.technology} · {about.period_label} · {texts.number(about.target_mbps, lang)} Mbps"
+        target = f"{texts.number(about.target_mbps, lang)} Mbps"
+        when = f"{about.technology} · {about.period_label} · {target}"
         figure.text(0.05, 0.938, when, fontsize=10.5, va="center")
         figure.text(
             0.95,

@@ -256,8 +256,8 @@ class Content:
                 ]
             )
         names = [
-            "need_rank", "commune_name", "operator", "status", "mean_mbps", "population", "expected_person_gap",
-            "suggested_action",
+            "need_rank", "commune_name", "operator", "status", "mean_mbps", "population",
+            "expected_person_gap", "suggested_action",
         ]  # fmt: skip
         caption = said("t_gaps", lang, shown=self.number(len(shown)), all=self.number(len(gaps)))
         widths = [1.3, 2.6, 2.55, 2.9, 1.55, 1.4, 1.6, 2.1]
@@ -290,7 +290,10 @@ class Content:
             ]
             for row in shown.to_dict("records")
         ]
-        names = ("measure_rank", "commune_name", "operator", "status", "device_count", "devices_to_decide", "population")  # fmt: skip
+        names = [
+            "measure_rank", "commune_name", "operator", "status", "device_count",
+            "devices_to_decide", "population",
+        ]  # fmt: skip
         caption = said(
             "t_undecided", lang, shown=self.number(len(shown)), all=self.number(len(table))
         )
@@ -363,7 +366,7 @@ class Content:
         if signed.empty:
             return [*blocks, self.say("no_signs", month=month)]
         shown = [
-            f"{row['commune_name']} ({', '.join(texts.word(s, lang) for s in row['campaign_signs'].split(';'))})"
+            f"{row['commune_name']} ({_words(row['campaign_signs'], lang)})"
             for row in signed.head(MOST_NAMES).to_dict("records")
         ]
         return [*blocks, self.say("signs", month=month, count=len(signed), names="; ".join(shown))]
@@ -396,6 +399,10 @@ class Content:
             *notes,
             self.say("sources", sources="; ".join(self.about.sources)),
         ]
+
+
+def _words(keys: str, lang: texts.Lang) -> str:
+    return ", ".join(texts.word(key, lang) for key in keys.split(";"))
 
 
 def _month(text: str) -> str:

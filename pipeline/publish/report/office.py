@@ -41,8 +41,11 @@ def write_pdf(docx: Path, created: datetime) -> bool:
         ]
         try:
             done = subprocess.run(
-                [*asked, "--outdir", str(docx.parent), str(docx)], capture_output=True, timeout=SECONDS, check=False,
-            )  # fmt: skip
+                [*asked, "--outdir", str(docx.parent), str(docx)],
+                capture_output=True,
+                timeout=SECONDS,
+                check=False,
+            )
         except (OSError, subprocess.TimeoutExpired):
             return False
     pdf = docx.with_suffix(".pdf")
