@@ -156,7 +156,7 @@ class Source(Section):
     heading_row: int = Field(
         1, ge=1
     )  # where the headings stand, for exports that begin with a title
-    columns: dict[str, ColumnRule] = {}
+    columns: dict[str, ColumnRule] = Field({})
     _tz = field_validator("timezone")(_check_timezone)
 
     @field_validator("path", mode="before")
@@ -279,7 +279,7 @@ class Priority(Section):
     facility_weight: float = Field(0.10, ge=0)
     facility_cap: int = Field(5, ge=0)
     road_weight: float = Field(0.10, ge=0)
-    terrain_cost: dict[str, float] = {"flat": 1.0, "hilly": 2.0, "mountainous": 3.0}
+    terrain_cost: dict[str, float] = Field({"flat": 1.0, "hilly": 2.0, "mountainous": 3.0})
     draws: int = Field(200, ge=20)
     seed: int = 20250701
 
@@ -301,9 +301,9 @@ class Settings(Section):
     facilities: Facilities = Facilities()
     roads: Roads = Roads()
     terrain: Terrain = Terrain()
-    sources: dict[str, Source] = {}
-    operators: dict[str, tuple[str, ...]] = {}
-    technologies: dict[Literal["2G", "3G", "4G", "5G", "wifi"], tuple[str, ...]] = {}
+    sources: dict[str, Source] = Field({})
+    operators: dict[str, tuple[str, ...]] = Field({})
+    technologies: dict[Literal["2G", "3G", "4G", "5G", "wifi"], tuple[str, ...]] = Field({})
     quality: Quality = Quality()
     hexes: Hexes = Hexes()
     evidence: Evidence = Evidence.model_validate({})

@@ -130,7 +130,9 @@ def about_of(month: Month, settings: Settings, revision: Mapping[str, Any]) -> A
         min_devices=settings.privacy.min_devices,
         labels=[label.model_dump() for label in settings.publish.labels],
         operator_files=operator_files(
-            month.operators, month.licences, settings.publish.allow_noncommercial
+            month.operators,
+            month.licences,
+            allow_noncommercial=settings.publish.allow_noncommercial,
         ),
         excel_vi=settings.publish.csv_dialect == "excel-vi",
         letterhead=settings.report,
@@ -141,7 +143,7 @@ def about_of(month: Month, settings: Settings, revision: Mapping[str, Any]) -> A
 
 
 def operator_files(
-    operators: list[str], licences: list[str], allow_noncommercial: bool
+    operators: list[str], licences: list[str], *, allow_noncommercial: bool
 ) -> dict[str, str]:
     """Operators that get files of their own, and their names as parts of file names.
 

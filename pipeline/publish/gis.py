@@ -45,7 +45,7 @@ def write(folder: Path, month: Month, about: About) -> None:
     operators, lang, notice, created = month.operators, about.lang, about.notice, about.created
     layers = {
         name: _noticed(layer, notice)
-        for name, layer in layers_of(month.tables, month.communes, operators).items()
+        for name, layer in layers_of(month.tables, month.communes).items()
     }
     path = folder / "coverage_gaps.gpkg"
     _write_layers(path, layers)
@@ -63,7 +63,7 @@ def write(folder: Path, month: Month, about: About) -> None:
 
 
 def layers_of(
-    tables: Mapping[str, pd.DataFrame], communes: gpd.GeoDataFrame, operators: list[str]
+    tables: Mapping[str, pd.DataFrame], communes: gpd.GeoDataFrame
 ) -> dict[str, gpd.GeoDataFrame]:
     """The pack's layers, EPSG:4326: the published tables with an outline.
 

@@ -26,7 +26,7 @@ from pipeline.publish.gap_map.page_columns import carried_columns
 from pipeline.schema.tables import ALL, FIELDS, INNER, TABLES
 
 _MARKS = b"_.:-"  # of which, with letters and digits, ids are made; what else there is parts them
-_PARTED = bytes(c if chr(c).isalnum() and c < 128 or c in _MARKS else 32 for c in range(256))
+_PARTED = bytes(c if (chr(c).isalnum() and c < 128) or c in _MARKS else 32 for c in range(256))
 _SHORTEST = 8  # characters of an id that tells anything
 _DATA = re.compile(r'<script type="application/json" id="lomsong-data">(.*?)</script>', re.DOTALL)
 ZIPPED = (".xlsx", ".zip", ".qgz", ".docx", ".kmz")

@@ -96,7 +96,7 @@ def _vector(path: Path, column: str | None, wanted: Sequence[str]) -> gpd.GeoDat
         raise fault("missing_file", path)
     try:
         rows = gpd.read_parquet(path) if path.suffix.lower() == ".parquet" else gpd.read_file(path)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - whatever GDAL and pyarrow raise
         found = (str(error).strip().splitlines() or [type(error).__name__])[0][:160]
         raise fault(
             "unreadable_file",

@@ -118,7 +118,7 @@ def _expand(pattern: str) -> list[Path]:
         ]
     return [
         Path(p)
-        for p in glob.glob(pattern, recursive=True)
+        for p in glob.glob(pattern, recursive=True)  # noqa: PTH207 - Path.glob takes no absolute ones
         if Path(p).is_file() and not _is_scratch(Path(p))
     ]
 
@@ -214,9 +214,10 @@ def _named(names: list[str], frames: Iterator[pd.DataFrame], first: int) -> Gene
     for frame in frames:
         beyond = [f"{OVERFLOW}{i}" for i in range(frame.shape[1] - len(names))]
         frame.columns = pd.Index([*names, *beyond])
-        frame = _numbered(frame.drop(columns=[c for c in beyond if frame[c].isna().all()]), first)
-        first += len(frame)
-        yield frame[frame.notna().any(axis=1)]
+        unused = [c for c in beyond if frame[c].isna().all()]
+        numbered = _numbered(frame.drop(columns=unused), first)
+        first += len(numbered)
+        yield numbered[numbered.notna().any(axis=1)]
 
 
 def headings(delivery: Delivery, **how: Unpack[How]) -> list[str]:
@@ -262,7 +263,7 @@ def _open_parquet(delivery: Delivery) -> pq.ParquetFile:
     try:
         # not `filters`/hive folders: a delivery is one file, its folder's name is not a column
         return pq.ParquetFile(delivery.path)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - whatever the reader raises
         raise fault(
             "unreadable_file", delivery.name, found=first_line(error), expected="Parquet"
         ) from None
@@ -293,7 +294,7 @@ def _xlsx(
         cells = pd.read_excel(
             source, sheet_name=sheet, engine="calamine", dtype=object, header=None
         )
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - whatever the reader raises
         raise fault(
             "unreadable_file", delivery.name, found=first_line(error), expected="XLSX"
         ) from None

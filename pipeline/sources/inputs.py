@@ -10,7 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, Self
 
 import geopandas as gpd
 import numpy as np
@@ -63,7 +63,7 @@ class Inputs:
     rows: Closable | None = None  # prepared rows of the tests (`measurements.prepare.Prepared`)
     account: Account = field(default_factory=Account)  # of all tests
 
-    def __enter__(self) -> Inputs:
+    def __enter__(self) -> Self:
         """The inputs; on leaving, what holds their rows is closed."""
         return self
 
@@ -253,10 +253,7 @@ def _communes(settings: Settings, read: list[Input], warnings: list[Fault]) -> g
                 )
             ]
         )
-    communes, found = boundaries.read_communes(
-        about.path,
-        **{name: getattr(about, name) for name in type(about).model_fields if name != "path"},
-    )
+    communes, found = boundaries.read_communes(about.path, about)
     warnings += found
     read.append(Input("boundaries", about.path.name, _sha256(about.path), len(communes)))
     if people.path is not None:

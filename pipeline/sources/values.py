@@ -151,9 +151,9 @@ def unit_in(ours: str, heading: str) -> str | None:
 
 
 def printable(text: str) -> str:
-    """A text on one line: control characters, which XML and terminals cannot take, are blanks.
+    r"""A text on one line: control characters, which XML and terminals cannot take, are blanks.
 
-    >>> printable("Viettel\\x07\\r\\nTelecom")
+    >>> printable("Viettel\x07\r\nTelecom")
     'Viettel Telecom'
     """
     return _CONTROL.sub(" ", text).strip()

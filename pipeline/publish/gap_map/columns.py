@@ -88,7 +88,7 @@ def marked(values: pd.Series, among: tuple[str, ...]) -> np.ndarray:
 
 
 def zigzag(values: np.ndarray) -> np.ndarray:
-    """Differences of whole numbers, signs folded in: 0, −1, 1, −2 … → 0, 1, 2, 3 …
+    """Differences of whole numbers, signs folded in: 0, −1, 1, −2 become 0, 1, 2, 3.
 
     >>> zigzag(np.array([5, 4, 6])).tolist()
     [10, 1, 4]

@@ -12,7 +12,7 @@ import hashlib
 import re
 from importlib.metadata import distribution
 from importlib.resources import files
-from typing import Any
+from typing import Any, ClassVar
 
 import folium
 from branca.element import Element, Figure, MacroElement
@@ -132,8 +132,8 @@ class OfflineMap(OnePass, folium.Map):
     `save` raises `RemoteReference` on anything from elsewhere.
     """
 
-    default_js: list[tuple[str, str]] = []
-    default_css: list[tuple[str, str]] = []
+    default_js: ClassVar[list[tuple[str, str]]] = []
+    default_css: ClassVar[list[tuple[str, str]]] = []
     _template = Template(
         """
 {% macro html(this, kwargs) %}

@@ -40,7 +40,7 @@ def write_pdf(docx: Path, created: datetime) -> bool:
             "pdf",
         ]
         try:
-            done = subprocess.run(
+            done = subprocess.run(  # noqa: S603 - LibreOffice as found, a list of arguments
                 [*asked, "--outdir", str(docx.parent), str(docx)],
                 capture_output=True,
                 timeout=SECONDS,
