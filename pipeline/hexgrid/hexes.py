@@ -18,7 +18,7 @@ import polars as pl
 import shapely
 
 from pipeline.hexgrid import bulk_index
-from pipeline.schema.tables import ALL
+from pipeline.schema.fields import ALL
 
 # a mean in Mbit/s (ms) is kept as a whole number to eleven decimals: its sum is the same in any
 # order, and 90 million fit into one

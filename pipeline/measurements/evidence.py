@@ -22,7 +22,8 @@ from pipeline.measurements.aggregates import Aggregates
 from pipeline.measurements.fingerprints import combined, mixed, operator_prints
 from pipeline.measurements.samples import PER_UNIT, UNIT_CODES, during
 from pipeline.measurements.scope import Names, Question
-from pipeline.schema.tables import ALL, decode_labels, validated, with_declared_dtypes
+from pipeline.schema.fields import ALL
+from pipeline.schema.tables import decode_labels, validated, with_declared_dtypes
 
 UNIT = tile_values.UNIT
 c = pl.col

@@ -11,7 +11,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from pipeline.measurements.fingerprints import of_texts
-from pipeline.schema.tables import ALL, validated, with_declared_dtypes
+from pipeline.schema.fields import ALL
+from pipeline.schema.tables import validated, with_declared_dtypes
 
 UNIT = ["commune_code", "operator"]
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 from pipeline import __version__
 from pipeline.publish.names import file_names
 from pipeline.schema import texts
-from pipeline.schema.tables import ALL
+from pipeline.schema.fields import ALL
 
 if TYPE_CHECKING:
     from pipeline.config.output_settings import Report

@@ -22,8 +22,9 @@ from pipeline.publish.about import About
 from pipeline.publish.outlines import gap_outlines
 from pipeline.schema import texts
 from pipeline.schema.column_labels import heading, meaning
+from pipeline.schema.columns import FIELDS, PUBLISHED_AS
+from pipeline.schema.fields import ALL
 from pipeline.schema.month import Month
-from pipeline.schema.tables import ALL, FIELDS, PUBLISHED_AS
 
 # in drawing order, from the top; `priorities` and `measure_first` carry the commune's outline
 LAYERS = ("gap_areas", "hexes", "priorities", "measure_first", "communes")

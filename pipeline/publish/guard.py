@@ -23,7 +23,8 @@ import pyarrow.parquet as pq
 from pipeline.measurements.fingerprints import of_texts
 from pipeline.publish.gap_map.columns import decoded
 from pipeline.publish.gap_map.page_columns import carried_columns
-from pipeline.schema.tables import ALL, FIELDS, INNER, TABLES
+from pipeline.schema.columns import FIELDS, INNER, TABLES
+from pipeline.schema.fields import ALL
 
 _MARKS = b"_.:-"  # of which, with letters and digits, ids are made; what else there is parts them
 _PARTED = bytes(c if (chr(c).isalnum() and c < 128) or c in _MARKS else 32 for c in range(256))

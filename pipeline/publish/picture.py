@@ -20,7 +20,7 @@ import shapely
 from pipeline.publish.about import About
 from pipeline.publish.gap_map import palette
 from pipeline.schema import texts
-from pipeline.schema.tables import ALL
+from pipeline.schema.fields import ALL
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -16,7 +16,7 @@ import geopandas as gpd
 from pipeline.publish.gap_map import palette
 from pipeline.schema import texts
 from pipeline.schema.column_labels import heading
-from pipeline.schema.tables import ALL
+from pipeline.schema.fields import ALL
 
 WGS84 = (
     '<spatialrefsys nativeFormat="Wkt"><proj4>+proj=longlat +datum=WGS84 +no_defs</proj4>'

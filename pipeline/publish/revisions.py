@@ -13,7 +13,7 @@ from typing import Any
 
 import pandas as pd
 
-from pipeline.schema.tables import TABLES
+from pipeline.schema.columns import TABLES
 from pipeline.verdicts.compare import VERDICT, causes, changed_rows
 
 MOST_ROWS = 200  # changed verdicts that the manifest lists

@@ -15,8 +15,8 @@ import pandas as pd
 import pyarrow as pa
 
 from pipeline.publish.about import About
+from pipeline.schema.columns import FIELDS, PUBLISHED_AS
 from pipeline.schema.month import Month
-from pipeline.schema.tables import FIELDS, PUBLISHED_AS
 
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 _BULK = 20_000  # rows

@@ -19,8 +19,9 @@ from pipeline.publish.about import About
 from pipeline.publish.gap_map import palette
 from pipeline.schema import texts
 from pipeline.schema.column_labels import heading
+from pipeline.schema.columns import FIELDS
+from pipeline.schema.fields import ALL
 from pipeline.schema.month import Month
-from pipeline.schema.tables import ALL, FIELDS
 
 if TYPE_CHECKING:
     from xlsxwriter import Workbook

@@ -40,6 +40,7 @@ class Period:
         raise fault("bad_period", found=text)
 
     def __str__(self) -> str:
+        """As in names of folders: 2026-10, 2026Q4."""
         if self.length == 3:
             return f"{self.first // 12}Q{self.first % 12 // 3 + 1}"
         return _month(self.first)

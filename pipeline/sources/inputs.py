@@ -17,10 +17,11 @@ import numpy as np
 import pandas as pd
 
 from pipeline.config.settings import Settings
+from pipeline.schema.columns import TABLES
 from pipeline.schema.errors import Fault, UserFault
 from pipeline.schema.month import Input
 from pipeline.schema.periods import Period
-from pipeline.schema.tables import TABLES, with_declared_dtypes
+from pipeline.schema.tables import with_declared_dtypes
 from pipeline.sources import (
     boundaries,
     context_layers,

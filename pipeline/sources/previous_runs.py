@@ -15,10 +15,11 @@ from typing import Any
 
 import pandas as pd
 
+from pipeline.schema.columns import TABLES
 from pipeline.schema.errors import UserFault, fault
 from pipeline.schema.month import Input
 from pipeline.schema.periods import Period
-from pipeline.schema.tables import TABLES, validated, with_declared_dtypes
+from pipeline.schema.tables import validated, with_declared_dtypes
 
 LEDGER, STATUS = "tables/gap_ledger.parquet", "tables/commune_status.parquet"
 

@@ -17,8 +17,9 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 
+from pipeline.schema.columns import TABLES
 from pipeline.schema.errors import Fault, UserFault
-from pipeline.schema.tables import ALL, TABLES
+from pipeline.schema.fields import ALL
 from pipeline.sources import values
 from pipeline.sources.files import OVERFLOW
 from pipeline.sources.frames import ROW

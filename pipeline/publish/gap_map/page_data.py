@@ -32,16 +32,8 @@ from pipeline.publish.gap_map.page_columns import carried_columns
 from pipeline.publish.gap_map.page_texts import page_texts
 from pipeline.publish.outlines import gap_outlines, rings
 from pipeline.schema import texts
-from pipeline.schema.tables import (
-    ALL,
-    CHANGES,
-    FIELDS,
-    FLAGS,
-    GAP_STATES,
-    GATES,
-    NO_DATA_REASONS,
-    Field,
-)
+from pipeline.schema.columns import FIELDS
+from pipeline.schema.fields import ALL, CHANGES, FLAGS, GAP_STATES, GATES, NO_DATA_REASONS, Field
 
 # digits kept, by kind: what `explain` writes, cut one digit later
 SCALES = {"speed": 1000, "latency": 1000, "signal": 1000, "hours": 1000, "share": 1_000_000}

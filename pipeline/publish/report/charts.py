@@ -23,7 +23,7 @@ from pipeline.publish.picture import (
 )
 from pipeline.publish.report.words import said
 from pipeline.schema import texts
-from pipeline.schema.tables import ALL
+from pipeline.schema.fields import ALL
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure

@@ -17,7 +17,7 @@ from pipeline.publish.report.blocks import Block, Heading, Paragraph, Sheet
 from pipeline.publish.report.words import said
 from pipeline.schema import texts
 from pipeline.schema.column_labels import heading
-from pipeline.schema.tables import ALL, CHANGES, GAP_CLASSES, GAP_STATES, STATUSES
+from pipeline.schema.fields import ALL, CHANGES, GAP_CLASSES, GAP_STATES, STATUSES
 
 MOST_GAPS, MOST_UNDECIDED, MOST_NAMES = 30, 20, 5
 DETECTED = ("new_gap", "closed_gap", "better", "worse")
