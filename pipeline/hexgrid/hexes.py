@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from itertools import pairwise
-from typing import Any, cast
+from typing import cast
 
 import geopandas as gpd
 import h3
@@ -132,7 +132,7 @@ def _phones(devices: pd.DataFrame) -> tuple[npt.NDArray[np.int64], npt.NDArray[n
     return phone, weight
 
 
-def _coded(column: pd.Series) -> tuple[npt.NDArray[np.int64], npt.NDArray[Any]]:
+def _coded(column: pd.Series) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.object_]]:
     """(place of each row's text among the distinct ones, the distinct ones ascending)."""
     if isinstance(column.dtype, pd.CategoricalDtype):
         codes = column.cat.codes.to_numpy()

@@ -21,7 +21,7 @@ from pipeline.measurements import tile_values
 from pipeline.measurements.aggregates import Aggregates
 from pipeline.measurements.fingerprints import combined, mixed, operator_prints
 from pipeline.measurements.samples import PER_UNIT, UNIT_CODES, during
-from pipeline.measurements.scope import Names, Question
+from pipeline.measurements.scope import Names, Question, Window
 from pipeline.schema.fields import ALL
 from pipeline.schema.tables import decode_labels, validated, with_declared_dtypes
 
@@ -87,7 +87,24 @@ def units_over(
 
     Every valid test is in exactly one unit: asserted.
     """
-    names, window = question.names, question.scope.windows[number]
+    names = question.names
+    figures = _figures(_joined(found, names, number, question.scope.windows[number]))
+    communes = names.communes[figures["zone"].to_numpy()]
+    operators = np.array([*names.operators, ALL], dtype=object)[figures["operator"].to_numpy()]
+    counts = figures.drop(UNIT_CODES).cast(pl.Float64).to_pandas()
+    counts.index = pd.MultiIndex.from_arrays([communes, operators], names=UNIT)
+    counts = counts.sort_index()
+    counts["window_months"] = float(window_months)
+    for name, of in (
+        ("small_operator_count", "device_count"),
+        ("small_5g_operator_count", "device_count_5g"),
+    ):
+        counts[name] = _small_operators(counts[of], shown_min_devices)
+    return _device_values(found[f"values {number}"], names), counts
+
+
+def _joined(found: Aggregates, names: Names, number: int, window: Window) -> pl.DataFrame:
+    """Everything that is counted over a window, a row per unit and per pooled unit."""
     units = (
         found[f"units {number}"]
         .group_by(UNIT_CODES)
@@ -109,7 +126,7 @@ def units_over(
     slow = by_unit(found["slow"].filter(inside)).agg(c("second").unique().sort())
     kinds = c("failed", "newer", "fourth", "older")
     others = by_unit(found["others"].filter(inside)).agg(kinds.sum())
-    table = (
+    return (
         units.lazy()
         .join(others, on=UNIT_CODES, how="full", coalesce=True)
         .join(by_unit(dates).agg(dates=c("day").n_unique()), on=UNIT_CODES, how="left")
@@ -121,6 +138,10 @@ def units_over(
         .join(slow, on=UNIT_CODES, how="left")
         .collect()
     )  # fmt: skip
+
+
+def _figures(table: pl.DataFrame) -> pl.DataFrame:
+    """The published names and units of what was joined, of units that have any test."""
 
     def speed(total: str, count: str) -> pl.Expr:
         """Mbit/s from a sum in whole bit/s."""
@@ -146,22 +167,10 @@ def units_over(
         older_test_count="older",
     )  # fmt: skip
     numbered = (r"^.*_count(_\dg)?$", "largest_device_tests")
-    figures = figures.with_columns(c(*numbered).fill_null(0)).filter(
+    return figures.with_columns(c(*numbered).fill_null(0)).filter(
         pl.any_horizontal(c("test_count", "mobile_device_count", "failed_test_count",
                             "newer_test_count", "test_count_4g", "older_test_count") > 0)
     )  # fmt: skip
-    communes = names.communes[figures["zone"].to_numpy()]
-    operators = np.array([*names.operators, ALL], dtype=object)[figures["operator"].to_numpy()]
-    counts = figures.drop(UNIT_CODES).cast(pl.Float64).to_pandas()
-    counts.index = pd.MultiIndex.from_arrays([communes, operators], names=UNIT)
-    counts = counts.sort_index()
-    counts["window_months"] = float(window_months)
-    for name, of in (
-        ("small_operator_count", "device_count"),
-        ("small_5g_operator_count", "device_count_5g"),
-    ):
-        counts[name] = _small_operators(counts[of], shown_min_devices)
-    return _device_values(found[f"values {number}"], names), counts
 
 
 def mean_of(table: pl.DataFrame, total: str, count: str | None = None) -> npt.NDArray[np.float64]:

@@ -100,7 +100,7 @@ def _coded_texts(frame: pd.DataFrame) -> list[str]:
     ]
 
 
-def decode_labels(numbers: npt.NDArray[Any], names: Iterable[str]) -> pd.Series:
+def decode_labels(numbers: npt.NDArray[np.integer], names: Iterable[str]) -> pd.Series:
     """The text that each number stands for: its place among the names.
 
     >>> decode_labels(np.array([1, 0, 1]), ["a", "b"]).tolist()

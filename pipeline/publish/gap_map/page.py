@@ -16,7 +16,7 @@ import geopandas as gpd
 import jinja2
 import pandas as pd
 
-from pipeline.publish.about import About
+from pipeline.publish.about import About, MapLabel
 from pipeline.publish.gap_map.offline_map import CommuneLayer, OfflineMap, Panel
 from pipeline.publish.gap_map.page_data import page_data, simplified
 from pipeline.publish.gap_map.page_texts import page_texts
@@ -55,7 +55,7 @@ def write_map(
     path.write_text(page.text(), encoding="utf-8", newline="\n")
 
 
-def _bounds(communes: gpd.GeoDataFrame, labels: Sequence[Mapping[str, Any]]) -> list[list[float]]:
+def _bounds(communes: gpd.GeoDataFrame, labels: Sequence[MapLabel]) -> list[list[float]]:
     """[[south, west], [north, east]] of the communes and the settings' labels."""
     west, south, east, north = (float(v) for v in communes.total_bounds)
     across = [west, east, *(label["longitude"] for label in labels)]

@@ -6,13 +6,13 @@ Does not belong here: how a map is drawn (`publish/picture.py`).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
 
-from pipeline.publish.about import About
+from pipeline.publish.about import About, MapLabel
 from pipeline.publish.picture import (
     LegendRow,
     class_keys,
@@ -61,7 +61,7 @@ def _map(
     communes: gpd.GeoDataFrame,
     keys: pd.Series,
     rows: Sequence[LegendRow],
-    labels: Sequence[Mapping[str, Any]],
+    labels: Sequence[MapLabel],
 ) -> bytes:
     def draw(figure: Figure) -> None:
         draw_map(figure.add_axes((0.01, 0.2, 0.98, 0.79)), communes, keys, labels)
