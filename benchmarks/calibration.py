@@ -27,8 +27,8 @@ from pipeline.config.settings import Settings
 from pipeline.hexgrid import hexes
 from pipeline.journey import judge_month
 from pipeline.measurements import locate
+from pipeline.schema.fields import ALL
 from pipeline.schema.periods import Period
-from pipeline.schema.tables import ALL
 from pipeline.verdicts import statistics
 
 TARGET = 40.0

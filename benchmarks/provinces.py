@@ -10,7 +10,8 @@ import pandas as pd
 import shapely
 
 from pipeline.demo.simulate import Operator, Province, Spread, draw_province
-from pipeline.schema.tables import TABLES, with_declared_dtypes
+from pipeline.schema.columns import TABLES
+from pipeline.schema.tables import with_declared_dtypes
 from pipeline.sources.inputs import Inputs
 
 MONTHS = ("2026-08", "2026-09", "2026-10")

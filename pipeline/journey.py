@@ -9,14 +9,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import geopandas as gpd
+import pandas as pd
+
 from pipeline import run_log
-from pipeline.actions.gap_tables import gap_tables, with_people
+from pipeline.actions.gap_tables import Gaps, gap_tables, with_people
 from pipeline.actions.priority_tables import Context, ranked
-from pipeline.config.rules import cleaning_rules_of
+from pipeline.config.rules import Rules, cleaning_rules_of
 from pipeline.config.run_context import Log, Progress, RunContext, Timer, silent
 from pipeline.config.settings import Settings
 from pipeline.engine.local import Engine, Local
 from pipeline.measure import measure
+from pipeline.measurements.evidence import Evidence
 from pipeline.measurements.prepare import prepared_tests
 from pipeline.publish import Outputs, publish_month
 from pipeline.schema.month import AreaPeriod, Month
@@ -96,14 +100,7 @@ def judge_month(inputs: Inputs, context: RunContext, previous: Previous = NOTHIN
     with context.step("judge", 0.5):
         verdicts = result_tables.verdicts(evidence, area, rules)
     with context.step("hexes", 0.7):
-        figures = hex_tables.hex_figures(evidence, verdicts.priors, rules)
-        people = people_of_hexes(figures["hex_id"], inputs.communes, inputs.people_grid)
-        weak = figures[figures["is_weak"]]
-        gaps = gap_tables(weak, evidence, previous.ledger, verdicts.priors, area, rules)
-        gaps = with_people(gaps, people)
-        hex_status = hex_tables.hex_status(
-            figures, gaps.of_cells, people, area, evidence.window_months, rules.shown_min_devices
-        )
+        gaps, hex_status = _gaps(inputs, evidence, verdicts, previous.ledger, area, rules)
         coarser = hex_tables.coarser_cells(evidence, verdicts.priors, hex_status, area, rules)
     with context.step("priorities", 0.8):
         surroundings = Context(inputs.communes, inputs.facility_count, inputs.roads)
@@ -145,3 +142,23 @@ def judge_month(inputs: Inputs, context: RunContext, previous: Previous = NOTHIN
         device_prints=measured.device_prints,
         coarser_cells=coarser,
     )
+
+
+def _gaps(
+    inputs: Inputs,
+    evidence: Evidence,
+    verdicts: result_tables.Verdicts,
+    ledger: pd.DataFrame,
+    area: AreaPeriod,
+    rules: Rules,
+) -> tuple[Gaps, gpd.GeoDataFrame]:
+    """Weak cells joined into gaps, with their people, and `hex_status`."""
+    figures = hex_tables.hex_figures(evidence, verdicts.priors, rules)
+    people = people_of_hexes(figures["hex_id"], inputs.communes, inputs.people_grid)
+    weak = figures[figures["is_weak"]]
+    gaps = gap_tables(weak, evidence, ledger, verdicts.priors, area, rules)
+    gaps = with_people(gaps, people)
+    hex_status = hex_tables.hex_status(
+        figures, gaps.of_cells, people, area, evidence.window_months, rules.shown_min_devices
+    )
+    return gaps, hex_status

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import cast
 
 import numpy as np
 import numpy.typing as npt
@@ -56,7 +57,9 @@ def measure(inputs: Inputs, context: RunContext, ledger: pd.DataFrame) -> Measur
         run_log.tiles(log, books)
         warnings = passed(list(nothing_valid(books)), accepted)
         return Measured(evidence, rejects, books, {}, np.zeros(0, dtype=np.uint64), warnings)
-    return _measured_tests(inputs, inputs.rows or _in_memory(inputs, settings), context, ledger)
+    # `sources` comes before `measurements` and knows of these rows only that they can be closed
+    prepared = cast("Prepared | None", inputs.rows) or _in_memory(inputs, settings)
+    return _measured_tests(inputs, prepared, context, ledger)
 
 
 def _measured_tests(

@@ -13,8 +13,8 @@ import pandas as pd
 from pipeline.config.run_context import Log
 from pipeline.measurements.evidence import Evidence
 from pipeline.schema.errors import Fault
+from pipeline.schema.fields import ALL
 from pipeline.schema.periods import Period
-from pipeline.schema.tables import ALL
 from pipeline.sources.inputs import Inputs
 
 

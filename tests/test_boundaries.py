@@ -10,19 +10,15 @@ import pandas as pd
 import pytest
 import shapely
 
+from pipeline.config.settings import Boundaries
 from pipeline.schema.errors import UserFault
 from pipeline.sources.boundaries import read_communes
 from pipeline.sources.population import people_per_commune
 from tests.builders import squares, write_boundaries
 
-DEFAULTS = dict(
-    layer=None, code_column=None, code_length=None, name_column=None, former_district_column=None, former_communes_column=None, province_column=None, population_column=None,
-    terrain_column=None, vintage="test", crs=None, expected_count=None,
-)  # fmt: skip
-
 
 def read(path, **change):
-    return read_communes(path, **(DEFAULTS | change))
+    return read_communes(path, Boundaries(**{"vintage": "test", **change}))
 
 
 def codes_of(caught) -> list[str]:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.schema.tables import TABLES
+from pipeline.schema.columns import TABLES
 from pipeline.verdicts.changes import changes
 from tests.builders import month_of_tests, run_lomsong, write_world
 

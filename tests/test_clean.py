@@ -14,7 +14,9 @@ from pandera.errors import SchemaErrors
 from pipeline.measurements import tile_values
 from pipeline.measurements.books import books_of, rejects_of
 from pipeline.measurements.evidence import units_over
-from pipeline.schema.tables import REJECT_REASONS, TABLES, validated, with_declared_dtypes
+from pipeline.schema.columns import TABLES
+from pipeline.schema.fields import REJECT_REASONS
+from pipeline.schema.tables import validated, with_declared_dtypes
 from tests.builders import aggregates_of_tests
 
 ONE_MONTH = {"evidence": {"window_months": 1, "widened_months": ()}}

@@ -10,7 +10,7 @@ import sys
 
 from pipeline.publish.about import operator_files
 from pipeline.publish.datapackage import write_datapackage
-from pipeline.schema.tables import FIELDS, TABLES
+from pipeline.schema.columns import FIELDS, TABLES
 from tests.builders import about
 
 # in a process of its own: the package warns of its own future at import

@@ -14,9 +14,10 @@ from pipeline.actions.fieldwork import sample_tracker
 from pipeline.actions.monthly import month_tables, participation
 from pipeline.config.rules import TrackerRules, tracker_rules_of
 from pipeline.config.settings import Settings
+from pipeline.schema.columns import TABLES
 from pipeline.schema.month import AreaPeriod
 from pipeline.schema.periods import Period
-from pipeline.schema.tables import TABLES, with_declared_dtypes
+from pipeline.schema.tables import with_declared_dtypes
 from tests.builders import aggregates_of_tests, squares, write_world
 from tests.test_cli import ONE_MONTH
 

@@ -20,7 +20,7 @@ from pipeline.publish.gap_map import palette
 from pipeline.publish.gap_map.columns import decoded
 from pipeline.publish.gis import _write_layers, _write_styles
 from pipeline.schema import texts
-from pipeline.schema.tables import FIELDS
+from pipeline.schema.columns import FIELDS
 from tests.builders import month_of_tests, page_table, read_page, write_world
 from tests.test_workbook import opened, sheet_of
 

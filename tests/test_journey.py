@@ -15,7 +15,7 @@ from pipeline.demo.province import write_demo
 from pipeline.publish import guard
 from pipeline.publish.gap_map.columns import decoded
 from pipeline.publish.manifest import TIMES
-from pipeline.schema import tables
+from pipeline.schema import columns, fields, tables
 from tests.builders import (
     SHARED,
     accept,
@@ -61,7 +61,7 @@ def test_golden_month(golden_tables):
         expected = pd.read_csv(kept)  # it may lack columns that are newer
         pd.testing.assert_frame_equal(pd.read_csv(made)[list(expected)], expected, rtol=1e-6)
     statuses = set(pd.read_csv(folder / "tables/commune_status.csv")["status"])
-    assert statuses == set(tables.STATUSES), "the golden month holds every status"
+    assert statuses == set(fields.STATUSES), "the golden month holds every status"
 
 
 def test_published_columns_are_the_declared_ones(demo_outputs):
@@ -73,7 +73,7 @@ def test_published_columns_are_the_declared_ones(demo_outputs):
         "rejects",
         "rejects_summary",
     ):
-        declared = [tables.PUBLISHED_AS.get(c, c) for c in tables.TABLES[name]]
+        declared = [columns.PUBLISHED_AS.get(c, c) for c in tables.TABLES[name]]
         assert list(pd.read_csv(demo_outputs / f"tables/{name}.csv").columns) == [
             *declared,
             "notice",

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 from pipeline.config.run_context import RunContext
 from pipeline.config.settings import Settings
 from pipeline.journey import judge_month
-from pipeline.schema.tables import TABLES, with_declared_dtypes
+from pipeline.schema.columns import TABLES
+from pipeline.schema.tables import with_declared_dtypes
 from pipeline.sources.inputs import Inputs, chosen_period
 from pipeline.verdicts import statistics
 from tests.builders import centre, device_frame, squares

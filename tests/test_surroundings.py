@@ -130,9 +130,9 @@ def test_people_of_a_cell_are_its_part_of_each_commune(tmp_path):
 
 @pytest.mark.slow
 def test_people_over_all_cells_are_the_communes_people_on_the_real_raster(shared):
-    rules = Boundaries(code_column="code", name_column="fullName").model_dump(exclude={"path"})
+    about = Boundaries(code_column="code", name_column="fullName")
     communes, _ = boundaries.read_communes(
-        shared / "boundaries/laichau_communes_2025.geojson", **rules
+        shared / "boundaries/laichau_communes_2025.geojson", about
     )
     path = shared / "population/laichau_worldpop_2020_1km.tif"
     people, _ = population.people_per_commune(

@@ -11,7 +11,7 @@ import pytest
 from pipeline.config.settings import Settings
 from pipeline.publish.gap_map import palette
 from pipeline.publish.gap_map.page_texts import page_texts
-from pipeline.schema import tables, texts
+from pipeline.schema import fields, tables, texts
 from pipeline.verdicts.judge import GAP_GATES, PASS_GATES, SIZE_GATES
 
 ROOT = Path(__file__).resolve().parents[1] / "pipeline"
@@ -88,7 +88,7 @@ def test_every_text_of_the_page_is_used():
     )
     views = {f"view_{view}" for view in (*palette.SCALES, "verdict", "evidence", "change")}
     legends = {f"key_{key}" for key in ("none", "confirmed", "probable", "weak_some", "weak_none", *palette.KNOWN_PAINT)}  # fmt: skip
-    changes = {f"{change}_short" for change in tables.CHANGES}
+    changes = {f"{change}_short" for change in fields.CHANGES}
     assert keys <= used | views | legends | changes
     called = set(re.findall(r"""\bt\('(\w+)'""", PAGE)) - {"key_", "view_", "explain_", "gate_"}
     assert called <= set(page_texts("vi"))
@@ -96,7 +96,7 @@ def test_every_text_of_the_page_is_used():
 
 def test_every_status_flag_and_class_has_a_name():
     for key in (
-        *tables.STATUSES, *tables.GAP_CLASSES, *tables.GAP_STATES, *tables.FLAGS, *tables.NO_DATA_REASONS,
+        *fields.STATUSES, *fields.GAP_CLASSES, *fields.GAP_STATES, *fields.FLAGS, *fields.NO_DATA_REASONS,
     ):  # fmt: skip
         assert texts.word(key, "vi") != texts.word(key, "en")
 

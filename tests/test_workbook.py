@@ -13,7 +13,7 @@ import pytest
 
 from pipeline.schema import texts
 from pipeline.schema.column_labels import heading
-from pipeline.schema.tables import FIELDS
+from pipeline.schema.columns import FIELDS
 from tests.builders import month_of_tests, write_world
 
 NASTY = '=HYPERLINK("x")'

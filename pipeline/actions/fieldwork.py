@@ -113,7 +113,8 @@ def _expectations(
 ) -> tuple[npt.NDArray[np.object_], npt.NDArray[np.object_]]:
     """(`expected`, `never` or `unknown`, the month or "") by commune × month.
 
-    `counts`: tests by commune × month. Each month looks at itself and up to TREND_MONTHS − 1 before.
+    `counts`: tests by commune × month. Each month looks at itself and up to TREND_MONTHS − 1
+    before.
 
     >>> [x.tolist() for x in _expectations(np.array([[100.0, 150.0]]), ["2026-10", "2026-11"], 300)]
     [[['unknown', 'expected']], [['', '2027-02']]]

@@ -18,9 +18,11 @@ from pipeline.config.rules import Rules
 from pipeline.hexgrid import hexes
 from pipeline.measurements import tile_values
 from pipeline.measurements.evidence import Evidence
+from pipeline.schema.columns import FIELDS
+from pipeline.schema.fields import ALL, GAP_STATES
 from pipeline.schema.month import AreaPeriod
 from pipeline.schema.periods import Period
-from pipeline.schema.tables import ALL, FIELDS, GAP_STATES, validated, with_declared_dtypes
+from pipeline.schema.tables import validated, with_declared_dtypes
 from pipeline.verdicts import judge, statistics
 
 Priors = Mapping[str, statistics.Prior | None]

@@ -19,9 +19,10 @@ from pipeline.measurements.evidence import mean_of
 from pipeline.measurements.samples import PER_UNIT, UNIT_CODES
 from pipeline.measurements.scope import Names, Question
 from pipeline.schema import privacy
+from pipeline.schema.fields import ALL
 from pipeline.schema.month import AreaPeriod
 from pipeline.schema.periods import Period
-from pipeline.schema.tables import ALL, decode_labels, validated, with_declared_dtypes
+from pipeline.schema.tables import decode_labels, validated, with_declared_dtypes
 
 c = pl.col
 NOISE = 2.0  # standard deviations of a Poisson difference: less is no change
@@ -48,7 +49,7 @@ def month_tables(
     dates = _dates(found, question.names)
     tracker = fieldwork.sample_tracker(
         _by_month(found, question.names, dates),
-        dates.groupby(["commune_code", "local_date"], as_index=False)["test_count"].sum(),
+        dates.groupby(["commune_code", "local_date"])["test_count"].sum().reset_index(),
         about,
         months,
         rules,

@@ -20,7 +20,7 @@ from pipeline.config.rules import PriorityRules
 from pipeline.hexgrid import hexes
 from pipeline.measurements.evidence import Evidence
 from pipeline.schema import privacy
-from pipeline.schema.tables import ALL
+from pipeline.schema.fields import ALL
 from pipeline.sources import context_layers
 from pipeline.verdicts import statistics
 from pipeline.verdicts.result_tables import Verdicts

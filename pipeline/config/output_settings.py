@@ -1,5 +1,6 @@
-"""Sections of the settings that say what people receive: publishing, the sample tracker,
-installations.
+"""Sections of the settings that say what people receive.
+
+Publishing, the sample tracker, installations, the report.
 
 Does not belong here: reading the file (`settings.py`), what decides a verdict.
 """
@@ -7,7 +8,7 @@ Does not belong here: reading the file (`settings.py`), what decides a verdict.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
@@ -15,13 +16,16 @@ from pipeline.schema import texts
 
 
 class Section(BaseModel):
-    """A closed section: a key that is not declared is a fault, values cannot be changed afterwards."""
+    """A closed section.
+
+    A key that is not declared is a fault; values cannot be changed afterwards.
+    """
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=False)
 
     @field_validator("*")
     @classmethod
-    def _printable(cls, value: Any) -> Any:
+    def _printable(cls, value: object) -> object:
         """Texts stand in XML and on terminals, which cannot take control characters."""
         if isinstance(value, str) and any(c < " " and c not in "\n\t" for c in value):
             raise ValueError("a text without control characters")
@@ -79,8 +83,9 @@ class Installs(Section):
 
 
 class Report(Section):
-    """The monthly report's letterhead. What is left empty: the authorities of the period's time;
-    number and signer stay blank.
+    """The monthly report's letterhead.
+
+    What is left empty: the authorities of the period's time; number and signer stay blank.
     """
 
     area_title: str = ""  # as sentences call the area; default: tỉnh NAME

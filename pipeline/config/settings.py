@@ -1,5 +1,6 @@
-"""Settings: TOML → typed, frozen, closed settings. Unknown keys are faults; all faults are reported
-at once.
+"""Settings: TOML → typed, frozen, closed settings.
+
+Unknown keys are faults; all faults are reported at once.
 
 Every default stands here with its unit and source; `settings.toml` at the project's root is the
 commented example. Does not belong here: reading data, deciding anything. Steps never see these
@@ -13,7 +14,7 @@ import re
 import tomllib
 from datetime import date
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import Field, ValidationError, field_validator, model_validator
@@ -42,8 +43,9 @@ class Area(Section):
 
 
 class Target(Section):
-    """The target is dated: Decision 1110/QĐ-BTTTT (2024) asks 40 Mbps on 4G, measured with i-Speed,
-    per commune.
+    """The target speed, its source and its date.
+
+    Decision 1110/QĐ-BTTTT (2024) asks 40 Mbps on 4G, measured with i-Speed, per commune.
     """
 
     download_mbps: float = Field(40.0, gt=0)  # Mbit/s, arithmetic mean
@@ -74,8 +76,9 @@ class Boundaries(Section):
 
 
 class Crosswalk(Section):
-    """A CSV of old communes and the new ones they went into (n to n): the map's search finds the
-    old names.
+    """A CSV of old communes and the new ones they went into (n to n).
+
+    The map's search finds the old names.
     """
 
     path: Path | None = None
@@ -173,7 +176,8 @@ class Source(Section):
     path: tuple[str, ...]
     format: Literal["ispeed", "table", "ookla"] = "ispeed"
     crs: str | None = None  # of the positions; absent: degrees of WGS 84 (EPSG:4326)
-    keep: dict[str, Kept] = {}  # by a column of theirs; absent: every row is a test
+    # by a column of theirs; absent: every row is a test
+    keep: dict[str, Kept] = Field(default_factory=dict)
     accept: tuple[Alarm, ...] = ()  # findings that were looked at and may pass
     timezone: str | None = None  # of times without an offset; absent: the area's
     delimiter: str | None = None
@@ -183,17 +187,17 @@ class Source(Section):
     heading_row: int = Field(
         1, ge=1
     )  # where the headings stand, for exports that begin with a title
-    columns: dict[str, ColumnRule] = {}
+    columns: dict[str, ColumnRule] = Field({})
     _tz = field_validator("timezone")(_check_timezone)
 
     @field_validator("path", mode="before")
     @classmethod
-    def _listed(cls, value: Any) -> Any:
+    def _listed(cls, value: object) -> object:
         return (value,) if isinstance(value, (str, Path)) else value
 
     @field_validator("columns", mode="before")
     @classmethod
-    def _short_form(cls, value: Any) -> Any:
+    def _short_form(cls, value: object) -> object:
         if not isinstance(value, dict):
             return value
         return {
@@ -207,13 +211,13 @@ class Source(Section):
 
     @field_validator("keep", mode="before")
     @classmethod
-    def _short_conditions(cls, value: Any) -> Any:
+    def _short_conditions(cls, value: object) -> object:
         if not isinstance(value, dict):
             return value
         return {theirs: _condition(kept) for theirs, kept in value.items()}
 
 
-def _condition(kept: Any) -> Any:
+def _condition(kept: object) -> object:
     """`"D"` and `["D", "E"]` are values to keep; `{ not = … }` values to leave out."""
     if isinstance(kept, dict):
         return {
@@ -225,7 +229,7 @@ def _condition(kept: Any) -> Any:
     return {"equals": _listed_texts(kept)}
 
 
-def _listed_texts(value: Any) -> Any:
+def _listed_texts(value: object) -> list[str]:
     values = value if isinstance(value, list) else [value]
     return [str(one).lower() if isinstance(one, bool) else str(one) for one in values]
 
@@ -290,7 +294,7 @@ class Evidence(Section):
 
     @model_validator(mode="before")
     @classmethod
-    def _shares(cls, values: Any) -> Any:
+    def _shares(cls, values: object) -> object:
         defaults = {
             "probable_gap_probability": 0.80,
             "meets_gap_probability": 0.20,
@@ -303,8 +307,9 @@ class Evidence(Section):
 
 
 class Diagnosis(Section):
-    """When a sign of a likely cause counts (METHOD §6 names the signs; the thresholds are chosen,
-    and hints only).
+    """When a sign of a likely cause counts.
+
+    METHOD §6 names the signs; the thresholds are chosen, and hints only.
     """
 
     strong_signal_dbm: float = (
@@ -327,15 +332,13 @@ class Diagnosis(Section):
 
 
 class Priority(Section):
-    """METHOD §6: the excess weights over 1, the cost of terrain, and how the rank's spread is
-    drawn.
-    """
+    """Priorities (METHOD §6): excess weights over 1, cost of terrain, draws for a rank's spread."""
 
     total_gap_weight: float = Field(0.5, ge=0)
     facility_weight: float = Field(0.10, ge=0)
     facility_cap: int = Field(5, ge=0)
     road_weight: float = Field(0.10, ge=0)
-    terrain_cost: dict[str, float] = {"flat": 1.0, "hilly": 2.0, "mountainous": 3.0}
+    terrain_cost: dict[str, float] = Field({"flat": 1.0, "hilly": 2.0, "mountainous": 3.0})
     draws: int = Field(200, ge=20)
     seed: int = 20250701
 
@@ -357,9 +360,9 @@ class Settings(Section):
     facilities: Facilities = Facilities()
     roads: Roads = Roads()
     terrain: Terrain = Terrain()
-    sources: dict[str, Source] = {}
-    operators: dict[str, tuple[str, ...]] = {}
-    technologies: dict[Literal["2G", "3G", "4G", "5G", "wifi"], tuple[str, ...]] = {}
+    sources: dict[str, Source] = Field({})
+    operators: dict[str, tuple[str, ...]] = Field({})
+    technologies: dict[Literal["2G", "3G", "4G", "5G", "wifi"], tuple[str, ...]] = Field({})
     quality: Quality = Quality()
     hexes: Hexes = Hexes()
     evidence: Evidence = Evidence.model_validate({})
@@ -477,8 +480,9 @@ def _keys_beside(place: list[str]) -> list[str]:
 
 
 def _line_of(text: str, place: list[str]) -> int | None:
-    """The line of `key =` or `[section]`: first after its section's heading. TOML readers do not
-    keep line numbers.
+    """The line of `key =` or `[section]`: first after its section's heading.
+
+    TOML readers do not keep line numbers.
     """
     heading = re.compile(r"^\s*\[+\s*([^\]]+?)\s*\]+")
     section: list[str] = []

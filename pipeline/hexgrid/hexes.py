@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from itertools import pairwise
-from typing import Any
+from typing import cast
 
 import geopandas as gpd
 import h3
@@ -18,7 +18,7 @@ import polars as pl
 import shapely
 
 from pipeline.hexgrid import bulk_index
-from pipeline.schema.tables import ALL
+from pipeline.schema.fields import ALL
 
 # a mean in Mbit/s (ms) is kept as a whole number to eleven decimals: its sum is the same in any
 # order, and 90 million fit into one
@@ -132,18 +132,17 @@ def _phones(devices: pd.DataFrame) -> tuple[npt.NDArray[np.int64], npt.NDArray[n
     return phone, weight
 
 
-def _coded(column: pd.Series) -> tuple[npt.NDArray[np.int64], npt.NDArray[Any]]:
+def _coded(column: pd.Series) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.object_]]:
     """(place of each row's text among the distinct ones, the distinct ones ascending)."""
     if isinstance(column.dtype, pd.CategoricalDtype):
         codes = column.cat.codes.to_numpy()
         is_used = np.bincount(codes[codes >= 0], minlength=len(column.cat.categories)) > 0
         kept = column if is_used.all() else column.cat.remove_unused_categories()
         if kept.cat.categories.is_monotonic_increasing:
-            return kept.cat.codes.to_numpy(dtype=np.int64), kept.cat.categories.to_numpy(
-                dtype=object
-            )
+            place = np.asarray(kept.cat.codes, dtype=np.int64)
+            return place, kept.cat.categories.to_numpy(dtype=object)
     number, distinct = pd.factorize(column.to_numpy(dtype=object), sort=True)
-    return number, distinct
+    return np.asarray(number, dtype=np.int64), distinct
 
 
 def resolutions(cells: pd.Series) -> pd.Series:
@@ -166,7 +165,8 @@ def outlines(cells: pd.Series) -> gpd.GeoSeries:
     corners = np.array([corner for ring in rings for corner in ring], dtype="float64").reshape(
         -1, 2
     )[:, ::-1]
-    shapes = shapely.polygons(shapely.linearrings(corners, indices=of_corner))
+    closed = shapely.linearrings(corners, indices=of_corner)
+    shapes = cast("npt.NDArray[np.object_]", shapely.polygons(closed))  # an array, not one Polygon
     west, _, east, _ = shapely.bounds(shapes).T
     for number in np.flatnonzero(east - west > 180):
         shapes[number] = _in_two_parts([(lon, lat) for lat, lon in rings[number]])
@@ -178,7 +178,7 @@ def _in_two_parts(ring: list[tuple[float, float]]) -> shapely.Geometry:
     half, other = shapely.box(0, -90, 180, 90), shapely.box(180, -90, 360, 90)
     west = shapely.affinity.translate(east.intersection(other), xoff=-360)
     return shapely.MultiPolygon(
-        [p for p in (east.intersection(half), west) if p.geom_type == "Polygon"]
+        [p for p in (east.intersection(half), west) if isinstance(p, shapely.Polygon)]
     )
 
 
@@ -256,8 +256,11 @@ def _figures(votes: pl.LazyFrame, target_mbps: float) -> pl.LazyFrame:
     once = votes.group_by("cell", "operator", "phone").agg(c("weight").first())
     devices = once.group_by("cell", "operator").agg(device_count=c("weight").sum())
     figures = votes.group_by("cell", "operator").agg(
-        c("test_count").sum(), value_count=pl.len().cast(pl.Int64), below_count=below.sum().cast(pl.Int64),
-        mean_mbps=_in_units(c("value").sum() / pl.len()), median_mbps=_in_units(c("value").median()),
+        c("test_count").sum(),
+        value_count=pl.len().cast(pl.Int64),
+        below_count=below.sum().cast(pl.Int64),
+        mean_mbps=_in_units(c("value").sum() / pl.len()),
+        median_mbps=_in_units(c("value").median()),
         upload_mean_mbps=_in_units(c("upload").mean()),
         latency_median_ms=_in_units(c("latency").median()),
         share_devices_below_target=below.sum() / pl.len(),

@@ -81,11 +81,9 @@ def _fault(source: str, alarm: str, **values: object) -> Fault:
 def _of_rejects(
     rejects: pd.DataFrame, books: pd.DataFrame, copies: Mapping[str, int]
 ) -> Iterable[Fault]:
-    counts = rejects.groupby(["source", "reject_reason"], observed=True).size()
     for source, book in books.iterrows():
-        of_source: dict[str, int] = (
-            counts[source].to_dict() if source in counts.index.get_level_values(0) else {}
-        )
+        reasons = rejects.loc[rejects["source"] == source, "reject_reason"]
+        of_source = {str(reason): int(n) for reason, n in reasons.value_counts().items()}
         within = int(book["read_count"]) - sum(of_source.get(one, 0) for one in UNDERSTOOD)
         if within < FEWEST_ROWS:
             continue

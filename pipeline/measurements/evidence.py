@@ -21,8 +21,9 @@ from pipeline.measurements import tile_values
 from pipeline.measurements.aggregates import Aggregates
 from pipeline.measurements.fingerprints import combined, mixed, operator_prints
 from pipeline.measurements.samples import PER_UNIT, UNIT_CODES, during
-from pipeline.measurements.scope import Names, Question
-from pipeline.schema.tables import ALL, decode_labels, validated, with_declared_dtypes
+from pipeline.measurements.scope import Names, Question, Window
+from pipeline.schema.fields import ALL
+from pipeline.schema.tables import decode_labels, validated, with_declared_dtypes
 
 UNIT = tile_values.UNIT
 c = pl.col
@@ -86,7 +87,24 @@ def units_over(
 
     Every valid test is in exactly one unit: asserted.
     """
-    names, window = question.names, question.scope.windows[number]
+    names = question.names
+    figures = _figures(_joined(found, names, number, question.scope.windows[number]))
+    communes = names.communes[figures["zone"].to_numpy()]
+    operators = np.array([*names.operators, ALL], dtype=object)[figures["operator"].to_numpy()]
+    counts = figures.drop(UNIT_CODES).cast(pl.Float64).to_pandas()
+    counts.index = pd.MultiIndex.from_arrays([communes, operators], names=UNIT)
+    counts = counts.sort_index()
+    counts["window_months"] = float(window_months)
+    for name, of in (
+        ("small_operator_count", "device_count"),
+        ("small_5g_operator_count", "device_count_5g"),
+    ):
+        counts[name] = _small_operators(counts[of], shown_min_devices)
+    return _device_values(found[f"values {number}"], names), counts
+
+
+def _joined(found: Aggregates, names: Names, number: int, window: Window) -> pl.DataFrame:
+    """Everything that is counted over a window, a row per unit and per pooled unit."""
     units = (
         found[f"units {number}"]
         .group_by(UNIT_CODES)
@@ -103,15 +121,16 @@ def units_over(
 
     dates = found["dates"].filter(during(window))
     in_cells = by_unit(found["places"].filter(inside), "cell").agg(c("samples").sum())
+    largest = in_cells.group_by(UNIT_CODES).agg(largest_cell=c("samples").max())
     signals = found[f"signals {number}"].with_columns(c("operator").fill_null(names.pooled))
     slow = by_unit(found["slow"].filter(inside)).agg(c("second").unique().sort())
     kinds = c("failed", "newer", "fourth", "older")
     others = by_unit(found["others"].filter(inside)).agg(kinds.sum())
-    table = (
+    return (
         units.lazy()
         .join(others, on=UNIT_CODES, how="full", coalesce=True)
         .join(by_unit(dates).agg(dates=c("day").n_unique()), on=UNIT_CODES, how="left")
-        .join(in_cells.group_by(UNIT_CODES).agg(largest_cell=c("samples").max()), on=UNIT_CODES, how="left")
+        .join(largest, on=UNIT_CODES, how="left")
         .join(
             signals.lazy().group_by(UNIT_CODES).agg(c("signal").median(), heard=pl.len()),
             on=UNIT_CODES, how="left",
@@ -119,6 +138,10 @@ def units_over(
         .join(slow, on=UNIT_CODES, how="left")
         .collect()
     )  # fmt: skip
+
+
+def _figures(table: pl.DataFrame) -> pl.DataFrame:
+    """The published names and units of what was joined, of units that have any test."""
 
     def speed(total: str, count: str) -> pl.Expr:
         """Mbit/s from a sum in whole bit/s."""
@@ -144,28 +167,17 @@ def units_over(
         older_test_count="older",
     )  # fmt: skip
     numbered = (r"^.*_count(_\dg)?$", "largest_device_tests")
-    figures = figures.with_columns(c(*numbered).fill_null(0)).filter(
+    return figures.with_columns(c(*numbered).fill_null(0)).filter(
         pl.any_horizontal(c("test_count", "mobile_device_count", "failed_test_count",
                             "newer_test_count", "test_count_4g", "older_test_count") > 0)
     )  # fmt: skip
-    communes = names.communes[figures["zone"].to_numpy()]
-    operators = np.array([*names.operators, ALL], dtype=object)[figures["operator"].to_numpy()]
-    counts = figures.drop(UNIT_CODES).cast(pl.Float64).to_pandas()
-    counts.index = pd.MultiIndex.from_arrays([communes, operators], names=UNIT)
-    counts = counts.sort_index()
-    counts["window_months"] = float(window_months)
-    for name, of in (
-        ("small_operator_count", "device_count"),
-        ("small_5g_operator_count", "device_count_5g"),
-    ):
-        counts[name] = _small_operators(counts[of], shown_min_devices)
-    return _device_values(found[f"values {number}"], names), counts
 
 
 def mean_of(table: pl.DataFrame, total: str, count: str | None = None) -> npt.NDArray[np.float64]:
     """Mbit/s (ms) of a column in 1 / FINE: of sums over `count` the means, NaN where it is 0.
 
-    By numpy: Polars multiplies by the reciprocal where a column has one row, which shows in a figure.
+    By numpy: Polars multiplies by the reciprocal where a column has one row, which shows in a
+    figure.
     """
     sums = table[total].cast(pl.Float64).fill_null(np.nan).to_numpy()
     if count is not None:
@@ -212,7 +224,7 @@ def _cells(cells: pl.DataFrame, names: Names) -> pd.DataFrame:
     """
     columns = {name: cells[name].to_numpy() for name in cells.columns}
     distinct, number = np.unique(columns["cell"], return_inverse=True)
-    texts = hexes.names(distinct).to_numpy(dtype=object)
+    texts = pd.Index(hexes.names(distinct), dtype="str")
     totals = {
         f"{ours}_total": mean_of(cells, name)
         for ours, name in (
@@ -225,8 +237,12 @@ def _cells(cells: pl.DataFrame, names: Names) -> pd.DataFrame:
     }  # fmt: skip
     return pd.DataFrame(
         {
-            "commune_code": pd.Categorical.from_codes(columns["zone"], names.communes),
-            "operator": pd.Categorical.from_codes(columns["operator"], names.operators),
+            "commune_code": pd.Categorical.from_codes(
+                columns["zone"], pd.Index(names.communes, dtype="str")
+            ),
+            "operator": pd.Categorical.from_codes(
+                columns["operator"], pd.Index(names.operators, dtype="str")
+            ),
             "device_key": columns["device"],
             "hex9_id": pd.Categorical.from_codes(number, texts),
             "device_weight": 1.0,
@@ -240,7 +256,7 @@ def _cells(cells: pl.DataFrame, names: Names) -> pd.DataFrame:
 def revisited_samples(known: pl.DataFrame, names: Names) -> pd.DataFrame:
     """Samples at the cells of gaps that were known before, one to a row."""
     day = known["day"].cast(pl.String).to_pandas().astype("str")
-    return pd.DataFrame(
+    samples = pd.DataFrame(
         {
             "commune_code": decode_labels(known["zone"].to_numpy(), names.communes),
             "operator": decode_labels(known["operator"].to_numpy(), names.operators),
@@ -253,7 +269,9 @@ def revisited_samples(known: pl.DataFrame, names: Names) -> pd.DataFrame:
             "upload_mbps": mean_of(known, "upload"),
             "latency_ms": mean_of(known, "latency"),
         }
-    ).sort_values(["hex9_id", "operator", "device_key", "local_date"], ignore_index=True)  # fmt: skip
+    )
+    order = ["hex9_id", "operator", "device_key", "local_date"]
+    return samples.sort_values(order, ignore_index=True)
 
 
 def no_revisited_samples() -> pd.DataFrame:
@@ -279,7 +297,7 @@ def _small_operators(device_count: pd.Series, min_devices: int) -> pd.Series:
     named = device_count[device_count.index.get_level_values("operator") != ALL]
     small = (named.gt(0) & named.lt(min_devices)).groupby("commune_code").sum()
     pooled = device_count.index.get_level_values("operator") == ALL
-    found = device_count.index.get_level_values("commune_code").map(small)
+    found = small.reindex(device_count.index.get_level_values("commune_code")).to_numpy()
     return pd.Series(np.where(pooled, found, 0.0), index=device_count.index).fillna(0.0)
 
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
+from typing import cast
 
 import geopandas as gpd
 import numpy as np
@@ -166,7 +167,8 @@ def _holders(latitude: Floats, longitude: Floats, zones: Zones) -> npt.NDArray[n
                 )
             found[rows[held]] = number
         return found
-    tree = shapely.STRtree(shapely.points(longitude, latitude))
+    points = cast("npt.NDArray[np.object_]", shapely.points(longitude, latitude))  # not one Point
+    tree = shapely.STRtree(points)
     with _PREPARED:
         polygon, point = tree.query(zones.polygons, predicate="intersects")
     order = np.lexsort((polygon, point))[::-1]  # the smaller code is written last

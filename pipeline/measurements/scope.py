@@ -13,8 +13,8 @@ import numpy.typing as npt
 import polars as pl
 
 from pipeline.config.rules import ScopeRules
+from pipeline.schema.fields import TECHNOLOGIES
 from pipeline.schema.periods import Period
-from pipeline.schema.tables import TECHNOLOGIES
 
 SUMMARY_SPANS = ("period", "window", "rolling_12")
 Window = tuple[date, date]  # first and last day

@@ -15,8 +15,8 @@ import shapely
 from pipeline.hexgrid import hexes
 from pipeline.measurements import locate, tile_values
 from pipeline.measurements.evidence import Evidence, no_revisited_samples
+from pipeline.schema.fields import ALL
 from pipeline.schema.periods import Period
-from pipeline.schema.tables import ALL
 from pipeline.sources import ookla
 
 

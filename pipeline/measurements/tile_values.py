@@ -1,7 +1,7 @@
 """Device values of tiles, and the distance between times of day (METHOD §2, §4).
 
-Does not belong here: samples of tests (`samples.py`), intervals and probabilities (`statistics.py`),
-verdicts (`judge.py`).
+Does not belong here: samples of tests (`samples.py`), intervals and probabilities
+(`statistics.py`), verdicts (`judge.py`).
 """
 
 from __future__ import annotations
@@ -11,7 +11,8 @@ import numpy.typing as npt
 import pandas as pd
 
 from pipeline.measurements.fingerprints import of_texts
-from pipeline.schema.tables import ALL, validated, with_declared_dtypes
+from pipeline.schema.fields import ALL
+from pipeline.schema.tables import validated, with_declared_dtypes
 
 UNIT = ["commune_code", "operator"]
 

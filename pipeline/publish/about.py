@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypedDict
 
 from pipeline import __version__
 from pipeline.publish.names import file_names
 from pipeline.schema import texts
-from pipeline.schema.tables import ALL
+from pipeline.schema.fields import ALL
 
 if TYPE_CHECKING:
     from pipeline.config.output_settings import Report
@@ -22,6 +22,14 @@ if TYPE_CHECKING:
     from pipeline.schema.periods import Period
 
 _WEIGHTS = {"total_gap_weight", "facility_weight", "facility_cap", "road_weight"}
+
+
+class MapLabel(TypedDict):
+    """A name that maps write; degrees WGS 84."""
+
+    name: str
+    latitude: float
+    longitude: float
 
 
 @dataclass(frozen=True)
@@ -41,7 +49,7 @@ class About:
     results: Mapping[str, Any]  # headline figures
     rules: Mapping[str, Any]  # settings that sentences name
     min_devices: int  # smaller groups are not shown
-    labels: Sequence[Mapping[str, Any]]  # names on maps: name, latitude, longitude
+    labels: Sequence[MapLabel]
     operator_files: Mapping[str, str]  # operators that get files, and their names in file names
     excel_vi: bool  # CSV with `;` and decimal comma too
     letterhead: Report
@@ -128,9 +136,14 @@ def about_of(month: Month, settings: Settings, revision: Mapping[str, Any]) -> A
         results=month.results,
         rules={**settings.evidence.model_dump(), "priority": priority},
         min_devices=settings.privacy.min_devices,
-        labels=[label.model_dump() for label in settings.publish.labels],
+        labels=[
+            MapLabel(name=one.name, latitude=one.latitude, longitude=one.longitude)
+            for one in settings.publish.labels
+        ],
         operator_files=operator_files(
-            month.operators, month.licences, settings.publish.allow_noncommercial
+            month.operators,
+            month.licences,
+            allow_noncommercial=settings.publish.allow_noncommercial,
         ),
         excel_vi=settings.publish.csv_dialect == "excel-vi",
         letterhead=settings.report,
@@ -141,7 +154,7 @@ def about_of(month: Month, settings: Settings, revision: Mapping[str, Any]) -> A
 
 
 def operator_files(
-    operators: list[str], licences: list[str], allow_noncommercial: bool
+    operators: list[str], licences: list[str], *, allow_noncommercial: bool
 ) -> dict[str, str]:
     """Operators that get files of their own, and their names as parts of file names.
 

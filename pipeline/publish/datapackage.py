@@ -17,7 +17,8 @@ from pipeline.publish.about import About
 from pipeline.publish.names import identifiers
 from pipeline.schema import texts
 from pipeline.schema.column_labels import heading, meaning
-from pipeline.schema.tables import FIELDS, KEYS, PUBLISHED_AS, TABLES, validated
+from pipeline.schema.columns import FIELDS, KEYS, PUBLISHED_AS, TABLES
+from pipeline.schema.tables import validated
 from pipeline.schema.texts import Lang
 
 TYPES = {"float64": "number", "int64": "integer", "bool": "boolean", "boolean": "boolean"}

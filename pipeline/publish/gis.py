@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from datetime import datetime
 from html import escape
 from pathlib import Path
@@ -22,8 +22,9 @@ from pipeline.publish.about import About
 from pipeline.publish.outlines import gap_outlines
 from pipeline.schema import texts
 from pipeline.schema.column_labels import heading, meaning
+from pipeline.schema.columns import FIELDS, PUBLISHED_AS
+from pipeline.schema.fields import ALL
 from pipeline.schema.month import Month
-from pipeline.schema.tables import ALL, FIELDS, PUBLISHED_AS
 
 # in drawing order, from the top; `priorities` and `measure_first` carry the commune's outline
 LAYERS = ("gap_areas", "hexes", "priorities", "measure_first", "communes")
@@ -45,7 +46,7 @@ def write(folder: Path, month: Month, about: About) -> None:
     operators, lang, notice, created = month.operators, about.lang, about.notice, about.created
     layers = {
         name: _noticed(layer, notice)
-        for name, layer in layers_of(month.tables, month.communes, operators).items()
+        for name, layer in layers_of(month.tables, month.communes).items()
     }
     path = folder / "coverage_gaps.gpkg"
     _write_layers(path, layers)
@@ -63,7 +64,7 @@ def write(folder: Path, month: Month, about: About) -> None:
 
 
 def layers_of(
-    tables: Mapping[str, pd.DataFrame], communes: gpd.GeoDataFrame, operators: list[str]
+    tables: Mapping[str, pd.DataFrame], communes: gpd.GeoDataFrame
 ) -> dict[str, gpd.GeoDataFrame]:
     """The pack's layers, EPSG:4326: the published tables with an outline.
 
@@ -112,9 +113,9 @@ def _write_layers(path: Path, layers: Mapping[str, gpd.GeoDataFrame]) -> None:
         )
 
 
-def _multi(shapes: Any) -> list[shapely.MultiPolygon]:
+def _multi(shapes: Iterable[shapely.Geometry]) -> list[shapely.MultiPolygon]:
     return [
-        shapely.MultiPolygon([p for p in shapely.get_parts([s]) if p.geom_type == "Polygon"])
+        shapely.MultiPolygon([p for p in shapely.get_parts([s]) if isinstance(p, shapely.Polygon)])
         for s in shapes
     ]
 
@@ -128,19 +129,22 @@ def _write_styles(path: Path, styles: Mapping[str, str], created: datetime) -> N
     base = sqlite3.connect(path)
     with base:
         base.execute(
-            "CREATE TABLE layer_styles (id INTEGER PRIMARY KEY AUTOINCREMENT, f_table_catalog TEXT(256), f_table_schema TEXT(256), "
-            "f_table_name TEXT(256), f_geometry_column TEXT(256), styleName TEXT(30), styleQML TEXT, styleSLD TEXT, "
-            "useAsDefault BOOLEAN, description TEXT, owner TEXT(30), ui TEXT(30), update_time DATETIME)"
+            "CREATE TABLE layer_styles (id INTEGER PRIMARY KEY AUTOINCREMENT, "
+            "f_table_catalog TEXT(256), f_table_schema TEXT(256), f_table_name TEXT(256), "
+            "f_geometry_column TEXT(256), styleName TEXT(30), styleQML TEXT, styleSLD TEXT, "
+            "useAsDefault BOOLEAN, description TEXT, owner TEXT(30), ui TEXT(30), "
+            "update_time DATETIME)"
         )
         stamp = f"{created:%Y-%m-%dT%H:%M:%S.000Z}"
         base.executemany(
-            "INSERT INTO layer_styles (f_table_catalog, f_table_schema, f_table_name, f_geometry_column, styleName, styleQML, "
-            "styleSLD, useAsDefault, description, owner, ui, update_time) VALUES ('', '', ?, 'geom', 'lomsong', ?, '', 1, '', '', NULL, ?)",
+            "INSERT INTO layer_styles (f_table_catalog, f_table_schema, f_table_name, "
+            "f_geometry_column, styleName, styleQML, styleSLD, useAsDefault, description, owner, "
+            "ui, update_time) VALUES ('', '', ?, 'geom', 'lomsong', ?, '', 1, '', '', NULL, ?)",
             [(name, styles[name], stamp) for name in LAYERS],
         )
         base.execute(
-            "INSERT INTO gpkg_contents (table_name, data_type, identifier, description, last_change, srs_id) "
-            "VALUES ('layer_styles', 'attributes', 'layer_styles', '', ?, 0)",
+            "INSERT INTO gpkg_contents (table_name, data_type, identifier, description, "
+            "last_change, srs_id) VALUES ('layer_styles', 'attributes', 'layer_styles', '', ?, 0)",
             (stamp,),
         )
         base.execute("UPDATE gpkg_contents SET last_change = ?", (stamp,))
@@ -153,7 +157,7 @@ def _write_comments(path: Path, layers: Mapping[str, gpd.GeoDataFrame], lang: te
     rows = []
     for layer, table in layers.items():
         declared = {published: own for own, published in PUBLISHED_AS.items() if layer == "hexes"}
-        for name in table.columns.drop(table.geometry.name):
+        for name in table.columns.drop([table.geometry.name]):
             column = declared.get(name, name)
             rows.append((layer, name, name, heading(column, lang), meaning(column, lang)))
     link = "http://www.geopackage.org/spec121/#extension_schema"
@@ -194,7 +198,7 @@ def _write_kml(path: Path, areas: gpd.GeoDataFrame, lang: texts.Lang) -> None:
         "notice",
     )
 
-    def told(row: dict[str, Any]) -> str:
+    def told(row: Mapping[Hashable, Any]) -> str:
         return "\n".join(
             f"{heading(name, lang)}: {escape(_plain(name, row[name], lang), quote=False)}"
             for name in shown
@@ -220,9 +224,9 @@ def _write_kml(path: Path, areas: gpd.GeoDataFrame, lang: texts.Lang) -> None:
     )
 
 
-def _plain(name: str, value: Any, lang: texts.Lang) -> str:
-    if name in FIELDS and FIELDS[name].shown == "share":
-        return f"{texts.number(100 * value, lang, 0)} %"
+def _plain(name: str, value: object, lang: texts.Lang) -> str:
     if isinstance(value, float):
+        if name in FIELDS and FIELDS[name].shown == "share":
+            return f"{texts.number(100 * value, lang, 0)} %"
         return texts.number(value, lang, 0 if value.is_integer() else 2)
-    return texts.word(value, lang) if name == "state" else str(value)
+    return texts.word(str(value), lang) if name == "state" else str(value)

@@ -23,10 +23,11 @@ import pyarrow.parquet as pq
 from pipeline.measurements.fingerprints import of_texts
 from pipeline.publish.gap_map.columns import decoded
 from pipeline.publish.gap_map.page_columns import carried_columns
-from pipeline.schema.tables import ALL, FIELDS, INNER, TABLES
+from pipeline.schema.columns import FIELDS, INNER, TABLES
+from pipeline.schema.fields import ALL
 
 _MARKS = b"_.:-"  # of which, with letters and digits, ids are made; what else there is parts them
-_PARTED = bytes(c if chr(c).isalnum() and c < 128 or c in _MARKS else 32 for c in range(256))
+_PARTED = bytes(c if (chr(c).isalnum() and c < 128) or c in _MARKS else 32 for c in range(256))
 _SHORTEST = 8  # characters of an id that tells anything
 _DATA = re.compile(r'<script type="application/json" id="lomsong-data">(.*?)</script>', re.DOTALL)
 ZIPPED = (".xlsx", ".zip", ".qgz", ".docx", ".kmz")
@@ -164,7 +165,7 @@ def _few(table: pd.DataFrame, count: str, min_devices: int) -> pd.Series:
 
 
 def page_figures(table: str) -> list[str]:
-    """Names, without their block, of the page's columns that tell how fast a group's devices are."""
+    """Names, without their block, of the page's columns that show a group's speed."""
     carried = carried_columns(table).items()
     return [name[2:] for column, name in carried if FIELDS[column].is_private]
 
@@ -185,12 +186,12 @@ def _page(name: str, page: str, min_devices: int) -> list[str]:
         cells = {key: columns[f"c.{number}.{key}"] for key in ("devices", *of_cells)}
         communes = {key: values[:, number] for key, values in status.items()}
         for kind, rows in (("cells", cells), ("communes", communes)):
-            few = (rows["devices"] > 1) & (
-                rows["devices"] <= min_devices
-            )  # stored plus one, 0 = nothing
+            stored = rows["devices"]  # plus one, 0 = nothing
+            few = (stored > 1) & (stored <= min_devices)
             shown = np.any([rows[key] > 0 for key in rows if key != "devices"], axis=0)
             if count := int((few & shown).sum()):
                 found.append(
-                    f"{name}: speed of {operator} in {count} {kind} from fewer than {min_devices} devices"
+                    f"{name}: speed of {operator} in {count} {kind} "
+                    f"from fewer than {min_devices} devices"
                 )
     return found

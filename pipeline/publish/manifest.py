@@ -1,5 +1,6 @@
-"""What went in, what came out, with which settings and versions: the run's own account, and the
-only place with a clock.
+"""The run's own account: what went in, what came out, with which settings and versions.
+
+The only place with a clock.
 
 Does not belong here: paths of the machine; files go by their names.
 """
@@ -24,8 +25,8 @@ if TYPE_CHECKING:
     from pipeline.publish.about import About
     from pipeline.schema.month import Month
 
-PACKAGES = ("geopandas", "shapely", "h3", "folium", "pyproj", "pandas", "numpy", "scipy", "pyarrow", "pydantic", "pandera",
-            "django-js-lib-leaflet", "exactextract", "rasterio")  # fmt: skip
+PACKAGES = ("geopandas", "shapely", "h3", "folium", "pyproj", "pandas", "numpy", "scipy", "pyarrow",
+            "pydantic", "pandera", "django-js-lib-leaflet", "exactextract", "rasterio")  # fmt: skip
 TIMES = (
     "started_at",
     "finished_at",
@@ -74,14 +75,17 @@ def write_manifest(
 
 
 def settings_without_paths(settings: Settings) -> dict[str, Any]:
-    """The settings as JSON, with files and patterns by their last part: no folder of the machine."""
+    """The settings as JSON, with files and patterns by their last part.
+
+    No folder of the machine is in it.
+    """
     held = settings.model_dump()
     for source in held["sources"].values():
         source["path"] = [Path(pattern) for pattern in source["path"]]
     return {section: _as_json(value) for section, value in held.items()}
 
 
-def _as_json(value: Any) -> Any:
+def _as_json(value: object) -> object:
     if isinstance(value, dict):
         return {key: _as_json(held) for key, held in value.items()}
     if isinstance(value, (list, tuple)):

@@ -10,17 +10,17 @@ import io
 import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
 import shapely
 
-from pipeline.publish.about import About
+from pipeline.publish.about import About, MapLabel
 from pipeline.publish.gap_map import palette
 from pipeline.schema import texts
-from pipeline.schema.tables import ALL
+from pipeline.schema.fields import ALL
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -107,7 +107,7 @@ def map_picture(
     keys: pd.Series,
     rows: Sequence[LegendRow],
     captions: Captions,
-    labels: Sequence[Mapping[str, Any]],
+    labels: Sequence[MapLabel],
 ) -> bytes:
     """PNG of WIDTH_PX x HEIGHT_PX. `keys`: of paints, by commune_code."""
 
@@ -175,7 +175,7 @@ def _cut(text: str, length: int) -> str:
 
 
 def draw_map(
-    axes: Axes, communes: gpd.GeoDataFrame, keys: pd.Series, labels: Sequence[Mapping[str, Any]]
+    axes: Axes, communes: gpd.GeoDataFrame, keys: pd.Series, labels: Sequence[MapLabel]
 ) -> None:
     """Draw the communes in their paints, with outlines and the settings' labels."""
     from matplotlib.collections import PathCollection

@@ -1,5 +1,6 @@
-"""Styles as QGIS keeps them: the map's colours and hatches, people's names for columns, and the
-project that opens the layers.
+"""Styles as QGIS keeps them, and the project that opens the layers.
+
+The map's colours and hatches, people's names for columns.
 
 Written by hand after the files that QGIS 3 saves; `make gis-check` loads both in QGIS itself. Does
 not belong here: files.
@@ -15,13 +16,17 @@ import geopandas as gpd
 from pipeline.publish.gap_map import palette
 from pipeline.schema import texts
 from pipeline.schema.column_labels import heading
-from pipeline.schema.tables import ALL
+from pipeline.schema.fields import ALL
 
 WGS84 = (
-    "<spatialrefsys nativeFormat=\"Wkt\"><proj4>+proj=longlat +datum=WGS84 +no_defs</proj4><srsid>3452</srsid><srid>4326</srid>"
-    "<authid>EPSG:4326</authid><description>WGS 84</description><projectionacronym>longlat</projectionacronym>"
-    "<ellipsoidacronym>EPSG:7030</ellipsoidacronym><geographicflag>true</geographicflag></spatialrefsys>"
-)  # fmt: skip
+    '<spatialrefsys nativeFormat="Wkt"><proj4>+proj=longlat +datum=WGS84 +no_defs</proj4>'
+    "<srsid>3452</srsid><srid>4326</srid><authid>EPSG:4326</authid>"
+    "<description>WGS 84</description><projectionacronym>longlat</projectionacronym>"
+    "<ellipsoidacronym>EPSG:7030</ellipsoidacronym><geographicflag>true</geographicflag>"
+    "</spatialrefsys>"
+)
+_PLAIN_RENDERER = 'symbollevels="0" enableorderby="0" forceraster="0"'
+_PLAIN_SYMBOL = 'alpha="1" clip_to_extent="1" force_rhr="0"'
 WEAK = palette.Paint("#5c1a06")
 
 
@@ -29,7 +34,8 @@ def style(layer: str, rows: gpd.GeoDataFrame, lang: texts.Lang) -> str:
     """A layer's QML: symbols and aliases."""
     return (
         "<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>\n"
-        f'<qgis version="3.22" styleCategories="Symbology|Fields">{renderer(layer, lang)}{aliases(rows, lang)}</qgis>'
+        '<qgis version="3.22" styleCategories="Symbology|Fields">'
+        f"{renderer(layer, lang)}{aliases(rows, lang)}</qgis>"
     )
 
 
@@ -39,7 +45,10 @@ def subset(operator: str) -> str:
 
 
 def renderer(layer: str, lang: texts.Lang) -> str:
-    """The categories of a layer: verdicts in the map's colours, weak hexes, gap areas as outlines."""
+    """The categories of a layer.
+
+    Verdicts in the map's colours, weak hexes, gap areas as outlines.
+    """
     if layer == "gap_areas":
         return _single(palette.Paint("#00000000"), outline="#5c1a06", width=0.8)
     if layer == "hexes":
@@ -63,36 +72,40 @@ def aliases(rows: gpd.GeoDataFrame, lang: texts.Lang) -> str:
     """People's names of the columns; the machine names stay the names."""
     columns = [c for c in rows.columns if c != rows.geometry.name]
     listed = "".join(
-        f"<alias index=\"{number}\" field={quoteattr(name)} name={quoteattr(heading(name, lang))}/>"
+        f'<alias index="{number}" field={quoteattr(name)} name={quoteattr(heading(name, lang))}/>'
         for number, name in enumerate(columns, start=1)
-    )  # fmt: skip
+    )
     return f"<aliases>{listed}</aliases>"
 
 
 def _categorised(expression: str, categories: list[tuple[str, str, palette.Paint]]) -> str:
     listed = "".join(
-        f"<category symbol=\"{n}\" value={quoteattr(value)} label={quoteattr(label)} render=\"true\"/>"
+        f'<category symbol="{n}" value={quoteattr(value)} label={quoteattr(label)} render="true"/>'
         for n, (value, label, _) in enumerate(categories)
-    )  # fmt: skip
+    )
     symbols = "".join(_symbol(str(n), paint) for n, (_, _, paint) in enumerate(categories))
     return (
-        f"<renderer-v2 type=\"categorizedSymbol\" attr={quoteattr(expression)} symbollevels=\"0\" enableorderby=\"0\" forceraster=\"0\">"
+        f'<renderer-v2 type="categorizedSymbol" attr={quoteattr(expression)} {_PLAIN_RENDERER}>'
         f"<categories>{listed}</categories><symbols>{symbols}</symbols></renderer-v2>"
-    )  # fmt: skip
+    )
 
 
 def _single(paint: palette.Paint, outline: str, width: float) -> str:
     return (
-        "<renderer-v2 type=\"singleSymbol\" symbollevels=\"0\" enableorderby=\"0\" forceraster=\"0\">"
+        f'<renderer-v2 type="singleSymbol" {_PLAIN_RENDERER}>'
         f"<symbols>{_symbol('0', paint, outline, width)}</symbols></renderer-v2>"
-    )  # fmt: skip
+    )
 
 
 def _symbol(name: str, paint: palette.Paint, outline: str = "#4a4a4a", width: float = 0.2) -> str:
     fill = {
-        "color": _rgba(paint.fill), "style": "no" if paint.fill.endswith("00000000") else "solid", "outline_color": _rgba(outline),
-        "outline_style": "solid", "outline_width": str(width), "outline_width_unit": "MM",
-    }  # fmt: skip
+        "color": _rgba(paint.fill),
+        "style": "no" if paint.fill.endswith("00000000") else "solid",
+        "outline_color": _rgba(outline),
+        "outline_style": "solid",
+        "outline_width": str(width),
+        "outline_width_unit": "MM",
+    }
     parts = [_layer("SimpleFill", fill)]
     if paint.pattern == "hatch":
         line = _inner(
@@ -123,18 +136,24 @@ def _symbol(name: str, paint: palette.Paint, outline: str = "#4a4a4a", width: fl
             "distance_y_unit": "MM",
         }
         parts.append(_layer("PointPatternFill", spacing, point))
-    return f'<symbol type="fill" name="{name}" alpha="1" clip_to_extent="1" force_rhr="0">{"".join(parts)}</symbol>'
+    return f'<symbol type="fill" name="{name}" {_PLAIN_SYMBOL}>{"".join(parts)}</symbol>'
 
 
 def _inner(kind: str, layer: str) -> str:
-    return f'<symbol type="{kind}" name="@0@1" alpha="1" clip_to_extent="1" force_rhr="0">{layer}</symbol>'
+    return f'<symbol type="{kind}" name="@0@1" {_PLAIN_SYMBOL}>{layer}</symbol>'
 
 
 def _layer(kind: str, options: Mapping[str, str], inner: str = "") -> str:
     # both forms: <Option> since QGIS 3.18, <prop> before
-    listed = "".join(f"<Option type=\"QString\" name={quoteattr(k)} value={quoteattr(v)}/>" for k, v in options.items())  # fmt: skip
+    listed = "".join(
+        f'<Option type="QString" name={quoteattr(k)} value={quoteattr(v)}/>'
+        for k, v in options.items()
+    )
     former = "".join(f"<prop k={quoteattr(k)} v={quoteattr(v)}/>" for k, v in options.items())
-    return f'<layer class="{kind}" enabled="1" locked="0" pass="0"><Option type="Map">{listed}</Option>{former}{inner}</layer>'
+    return (
+        f'<layer class="{kind}" enabled="1" locked="0" pass="0">'
+        f'<Option type="Map">{listed}</Option>{former}{inner}</layer>'
+    )
 
 
 def _rgba(colour: str) -> str:
@@ -163,21 +182,29 @@ def project(
         source = f"./{package}|layername={name}|subset={subset(operator)}"
         state = "Qt::Checked" if name in shown else "Qt::Unchecked"
         tree.append(
-            f"<layer-tree-layer id=\"{ident}\" name={quoteattr(label)} checked=\"{state}\" expanded=\"{int(name == 'communes')}\" "
-            f"providerKey=\"ogr\" source={quoteattr(source)}/>"
-        )  # fmt: skip
+            f'<layer-tree-layer id="{ident}" name={quoteattr(label)} checked="{state}" '
+            f'expanded="{int(name == "communes")}" '
+            f'providerKey="ogr" source={quoteattr(source)}/>'
+        )
         order.append(f"<item>{ident}</item>")
         maps.append(
-            f'<maplayer type="vector" geometry="Polygon" wkbType="MultiPolygon" autoRefreshEnabled="0"><id>{ident}</id>'
+            '<maplayer type="vector" geometry="Polygon" wkbType="MultiPolygon" '
+            f'autoRefreshEnabled="0"><id>{ident}</id>'
             f"<datasource>{escape(source)}</datasource><layername>{escape(label)}</layername><srs>{WGS84}</srs>"
-            f'<provider encoding="UTF-8">ogr</provider>{renderer(name, lang)}{aliases(rows, lang)}</maplayer>'
+            '<provider encoding="UTF-8">ogr</provider>'
+            f"{renderer(name, lang)}{aliases(rows, lang)}</maplayer>"
         )
-    extent = f"<extent><xmin>{west:.5f}</xmin><ymin>{south:.5f}</ymin><xmax>{east:.5f}</xmax><ymax>{north:.5f}</ymax></extent>"
+    extent = (
+        f"<extent><xmin>{west:.5f}</xmin><ymin>{south:.5f}</ymin>"
+        f"<xmax>{east:.5f}</xmax><ymax>{north:.5f}</ymax></extent>"
+    )
     return (
         "<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'>\n"
         f'<qgis version="3.22.0" projectname={quoteattr(title)}><title>{escape(title)}</title>'
-        f"<projectCrs>{WGS84}</projectCrs><layer-tree-group>{''.join(tree)}<custom-order enabled=\"0\">{''.join(order)}</custom-order></layer-tree-group>"
-        f'<mapcanvas name="theMapCanvas"><units>degrees</units>{extent}<rotation>0</rotation><destinationsrs>{WGS84}</destinationsrs></mapcanvas>'
+        f"<projectCrs>{WGS84}</projectCrs><layer-tree-group>{''.join(tree)}"
+        f'<custom-order enabled="0">{"".join(order)}</custom-order></layer-tree-group>'
+        f'<mapcanvas name="theMapCanvas"><units>degrees</units>{extent}<rotation>0</rotation>'
+        f"<destinationsrs>{WGS84}</destinationsrs></mapcanvas>"
         f"<projectlayers>{''.join(maps)}</projectlayers>"
         '<properties><Paths><Absolute type="bool">false</Absolute></Paths></properties></qgis>'
-    )  # fmt: skip
+    )

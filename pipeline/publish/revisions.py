@@ -13,7 +13,7 @@ from typing import Any
 
 import pandas as pd
 
-from pipeline.schema.tables import TABLES
+from pipeline.schema.columns import TABLES
 from pipeline.verdicts.compare import VERDICT, causes, changed_rows
 
 MOST_ROWS = 200  # changed verdicts that the manifest lists
@@ -45,7 +45,8 @@ def revision_of(former: Path, account: Mapping[str, Any], status: pd.DataFrame) 
     if old is not None:
         changed = changed_rows(old, status, why)
         lines = [
-            f"{row['commune_code']} {row['commune_name']} · {row['operator']}: {row['before']} → {row['after']} ({row['cause']})"
+            f"{row['commune_code']} {row['commune_name']} · {row['operator']}: "
+            f"{row['before']} → {row['after']} ({row['cause']})"
             for row in changed.head(MOST_ROWS).to_dict("records")
         ]
         entry |= {"changed_count": len(changed), "changed": lines}
@@ -53,8 +54,9 @@ def revision_of(former: Path, account: Mapping[str, Any], status: pd.DataFrame) 
 
 
 def _status_of(folder: Path) -> pd.DataFrame | None:
-    """The `commune_status` of a finished run, where it was published by a version that has the same
-    columns.
+    """The `commune_status` of a finished run.
+
+    None where a version with other columns published it.
     """
     try:
         table = pd.read_parquet(folder / "tables" / "commune_status.parquet")

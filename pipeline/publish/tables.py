@@ -1,6 +1,7 @@
 """Declared tables → CSV and Parquet.
 
-Parquet keeps every digit and text as it is; CSV is made safe for spreadsheets. Does not belong here: which rows and columns there are.
+Parquet keeps every digit and text as it is; CSV is made safe for spreadsheets. Does not belong
+here: which rows and columns there are.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ import pandas as pd
 import pyarrow as pa
 
 from pipeline.publish.about import About
+from pipeline.schema.columns import FIELDS, PUBLISHED_AS
 from pipeline.schema.month import Month
-from pipeline.schema.tables import FIELDS, PUBLISHED_AS
 
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r")
 _BULK = 20_000  # rows

@@ -1,5 +1,6 @@
-"""`priorities.xlsx`: what planners read, sort, print and sign. The figures are the tables'; here
-they are only laid out.
+"""`priorities.xlsx`: what planners read, sort, print and sign.
+
+The figures are the tables'; here they are only laid out.
 
 Does not belong here: what stands in a table, colours (`gap_map/palette.py`), words (`texts.py`,
 `column_labels.py`).
@@ -10,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -18,19 +19,27 @@ from pipeline.publish.about import About
 from pipeline.publish.gap_map import palette
 from pipeline.schema import texts
 from pipeline.schema.column_labels import heading
+from pipeline.schema.columns import FIELDS
+from pipeline.schema.fields import ALL
 from pipeline.schema.month import Month
-from pipeline.schema.tables import ALL, FIELDS
+
+if TYPE_CHECKING:
+    from xlsxwriter import Workbook
+    from xlsxwriter.worksheet import Worksheet
 
 HEAD_ROWS = 2  # people's headings over machine names
 # in characters; what is not named: by kind
-WIDTHS = {"commune_code": 8, "commune_name": 20, "status": 17, "gap_class": 21, "evidence_basis": 13, "likely_cause": 24,
-          "suggested_action": 20, "priority_index": 11, "cause_grounds": 26, "other_operators": 46, "gap_id": 40,
-          "operators_meeting": 22, "operators_gap": 22, "people_without_verdict": 12, "devices_to_decide_reason": 17}  # fmt: skip
+WIDTHS = {"commune_code": 8, "commune_name": 20, "status": 17, "gap_class": 21,
+          "evidence_basis": 13, "likely_cause": 24, "suggested_action": 20, "priority_index": 11,
+          "cause_grounds": 26, "other_operators": 46, "gap_id": 40, "operators_meeting": 22,
+          "operators_gap": 22, "people_without_verdict": 12,
+          "devices_to_decide_reason": 17}  # fmt: skip
 KIND_WIDTHS = {"whole": 8, "tenth": 9, "share": 8, "degree": 10, "text": 12, "wrapped": 26}
 # what fits on a printed page; the other columns of `priorities` follow behind a [+], and stay out
 # of the print
-FIRST = ("need_rank", "rank_lo", "rank_hi", "need_band", "efficiency_rank", "commune_code", "commune_name", "status", "evidence_basis",
-         "gap_class", "population", "mean_mbps", "lo_mbps", "hi_mbps", "device_count", "priority_index", "likely_cause",
+FIRST = ("need_rank", "rank_lo", "rank_hi", "need_band", "efficiency_rank", "commune_code",
+         "commune_name", "status", "evidence_basis", "gap_class", "population", "mean_mbps",
+         "lo_mbps", "hi_mbps", "device_count", "priority_index", "likely_cause",
          "suggested_action")  # fmt: skip
 DARK = ("confirmed_gap", "total_gap")
 BARS = ("priority_index", "people_without_verdict", "share_of_official", "devices_per_1000")
@@ -39,8 +48,9 @@ _BAD_IN_SHEET_NAMES = str.maketrans(dict.fromkeys("[]:*?/\\'", "_"))
 
 
 def write_workbook(path: Path, month: Month, about: About) -> None:
-    """Write the workbook. `about`: area, period_label, target_mbps, technology, window_label,
-    notice, sources, results.
+    """Write the workbook.
+
+    `about`: area, period_label, target_mbps, technology, window_label, notice, sources, results.
 
     `created` goes into the file's properties: the period's end, so that equal runs give equal
     bytes.
@@ -86,7 +96,7 @@ def _title(about: About, lang: texts.Lang) -> str:
 class Sheets:
     """The workbook's sheets, with its formats."""
 
-    def __init__(self, book: Any, about: About, lang: texts.Lang) -> None:
+    def __init__(self, book: Workbook, about: About, lang: texts.Lang) -> None:
         self.book, self.about, self.lang = book, about, lang
         self.names: set[str] = set()
         base = {"font_name": "Arial", "font_size": 10, "valign": "top"}
@@ -117,7 +127,7 @@ class Sheets:
         self.paints = {key: add(colour) for key, colour in colours.items()}
         self.painted = {key: add(base | colour) for key, colour in colours.items()}
 
-    def sheet(self, name: str) -> Any:
+    def sheet(self, name: str) -> Worksheet:
         """A new sheet: A4 landscape, one page wide, notice and page number in the margins."""
         plain = name.translate(_BAD_IN_SHEET_NAMES)[:28] or "_"
         taken = {"history", *(n.casefold() for n in self.names)}  # Excel keeps History for itself
@@ -135,8 +145,10 @@ class Sheets:
         return sheet
 
     def table(self, name: str, rows: pd.DataFrame) -> None:
-        """A table: people's headings over machine names, filter, frozen panes, repeated headings,
-        the map's colours.
+        """A sheet with a table.
+
+        People's headings over machine names, filter, frozen panes, repeated headings, the map's
+        colours.
         """
         sheet = self.sheet(name)
         columns = [c for c in rows.columns if c != "notice"]
@@ -170,7 +182,7 @@ class Sheets:
         else:
             sheet.write_string(HEAD_ROWS, 0, texts.word("sheet_nothing", self.lang), self.plain)
 
-    def _cell(self, sheet: Any, row: int, column: int, name: str, value: Any) -> None:
+    def _cell(self, sheet: Worksheet, row: int, column: int, name: str, value: object) -> None:
         kind = self.formats[_kind(name)]
         if value is None or value is pd.NA or (isinstance(value, float) and pd.isna(value)):
             sheet.write_blank(row, column, None, kind)
@@ -179,10 +191,12 @@ class Sheets:
         elif isinstance(value, (int, float)):
             sheet.write_number(row, column, value, kind)
         elif name in FIELDS and FIELDS[name].values:
-            sheet.write_string(row, column, self._words(value), kind)
+            sheet.write_string(row, column, self._words(str(value)), kind)
         elif name == "other_operators":
             # `operator: status` each; an operator's name may hold the same marks
-            worded = re.sub(r"(?<=: )\w+(?=; |$)", lambda status: self._words(status[0]), value)
+            worded = re.sub(
+                r"(?<=: )\w+(?=; |$)", lambda status: self._words(status[0]), str(value)
+            )
             sheet.write_string(row, column, worded, kind)
         else:
             sheet.write_string(row, column, str(value), kind)
@@ -191,7 +205,9 @@ class Sheets:
         # a terrain class of the settings' own has no word of ours
         return "; ".join(texts.word_or_own(key, self.lang) for key in keys.split(";") if key)
 
-    def _coloured(self, sheet: Any, row: int, column: int, last_row: int, last_column: int) -> None:
+    def _coloured(
+        self, sheet: Worksheet, row: int, column: int, last_row: int, last_column: int
+    ) -> None:
         for key, paint in self.paints.items():
             if key in ("meets_probable", "meets_confirmed"):
                 continue

@@ -14,8 +14,8 @@ from dataclasses import dataclass, field
 class Fault:
     """One thing that a user can mend: where it stands, what was found, what was expected.
 
-    `code` names the sentence in the catalogues' `faults`; `values` fill that sentence in. `file` is a name or
-    path as the user wrote it; `row` counts as a spreadsheet does (the heading is row 1).
+    `code` names the sentence in the catalogues' `faults`; `values` fill that sentence in. `file` is
+    a name or path as the user wrote it; `row` counts as a spreadsheet does (the heading is row 1).
     """
 
     code: str

@@ -149,6 +149,7 @@ class Field:
     page: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        """Take from the kind what is not said."""
         kind = KINDS[self.kind]
         for name in ("dtype", "unit", "missing", "shown"):
             if not getattr(self, name):

@@ -17,8 +17,9 @@ _QUARTER = re.compile(r"^(\d{4})-?Q([1-4])$", re.IGNORECASE)
 
 @dataclass(frozen=True, order=True)
 class Period:
-    """A run of whole calendar months: first month (years × 12 + month − 1) and their number (1 or
-    3).
+    """A run of whole calendar months.
+
+    First month (years × 12 + month − 1) and their number (1 or 3).
 
     >>> Period.parse("2026-10").window(3)
     ['2026-08', '2026-09', '2026-10']
@@ -39,6 +40,7 @@ class Period:
         raise fault("bad_period", found=text)
 
     def __str__(self) -> str:
+        """As in names of folders: 2026-10, 2026Q4."""
         if self.length == 3:
             return f"{self.first // 12}Q{self.first % 12 // 3 + 1}"
         return _month(self.first)
@@ -54,8 +56,9 @@ class Period:
         return [_month(n) for n in range(self.first, self.first + self.length)]
 
     def window(self, month_count: int) -> list[str]:
-        """The `month_count` months that end with the period; a quarter is its own window when 3 are
-        asked for.
+        """The `month_count` months that end with the period.
+
+        A quarter is its own window when 3 are asked for.
         """
         return [_month(n) for n in range(self.last - month_count + 1, self.last + 1)]
 

@@ -16,48 +16,17 @@ import numpy.typing as npt
 import pandas as pd
 import pandera.pandas as pa
 
-from pipeline.schema.columns import FIELDS, INNER, KEYS, PUBLISHED_AS, TABLES
-from pipeline.schema.fields import (
-    ALL,
-    CAMPAIGN_SIGNS,
-    CHANGES,
-    EVIDENCES,
-    FLAGS,
-    GAP_CLASSES,
-    GAP_STATES,
-    GATES,
-    NO_DATA_REASONS,
-    PARTICIPATION,
-    REACHES,
-    REJECT_REASONS,
-    STATUSES,
-    TECHNOLOGIES,
-    Field,
-)
+from pipeline.schema.columns import FIELDS, KEYS, TABLES
+from pipeline.schema.fields import REJECT_REASONS, TECHNOLOGIES, Field
 
 __all__ = [
-    "ALL",
-    "CAMPAIGN_SIGNS",
-    "CHANGES",
-    "EVIDENCES",
-    "FIELDS",
-    "FLAGS",
-    "GAP_CLASSES",
-    "GAP_STATES",
-    "GATES",
-    "INNER",
-    "KEYS",
-    "NO_DATA_REASONS",
-    "PARTICIPATION",
-    "PUBLISHED_AS",
-    "REACHES",
-    "REJECT_REASONS",
-    "STATUSES",
+    "REJECT_REASONS",  # these three are imported from here by modules under work
     "TABLES",
     "TECHNOLOGIES",
-    "Field",
-    "validated",
+    "decode_labels",
+    "of_declared_types",
     "schema",
+    "validated",
     "with_declared_dtypes",
 ]
 
@@ -131,7 +100,7 @@ def _coded_texts(frame: pd.DataFrame) -> list[str]:
     ]
 
 
-def decode_labels(numbers: npt.NDArray[Any], names: Iterable[str]) -> pd.Series:
+def decode_labels(numbers: npt.NDArray[np.integer], names: Iterable[str]) -> pd.Series:
     """The text that each number stands for: its place among the names.
 
     >>> decode_labels(np.array([1, 0, 1]), ["a", "b"]).tolist()

@@ -94,7 +94,8 @@ def method_note(
 def error_message(fault: Fault, lang: Lang) -> str:
     """A fault on one line: file, row, column, what was found and expected, how to fix it.
 
-    >>> error_message(Fault("repeated_code", "communes.gpkg", 4, "code", {"found": "00001"}), "en")[:62]
+    >>> repeated = Fault("repeated_code", "communes.gpkg", 4, "code", {"found": "00001"})
+    >>> error_message(repeated, "en")[:62]
     'communes.gpkg, row 4, column code: code 00001 is repeated; one'
     """
     place = [fault.file] if fault.file else []

@@ -1,5 +1,6 @@
-"""Communes: read, examine, repair. Key = (code, vintage): codes were re-used in the 2025 reform
-(METHOD §8).
+"""Communes: read, examine, repair.
+
+Key = (code, vintage): codes were re-used in the 2025 reform (METHOD §8).
 
 Assume the file valid, try to falsify it, collect every reason, raise once. A CRS is never guessed.
 Does not belong here: people (`population.py`), which commune holds a point (`locate.py`).
@@ -15,6 +16,7 @@ import pandas as pd
 import pyproj
 import shapely
 
+from pipeline.config.settings import Boundaries
 from pipeline.schema.errors import Fault, UserFault, fault
 from pipeline.schema.tables import validated, with_declared_dtypes
 from pipeline.sources import values
@@ -46,62 +48,24 @@ NAME_COLUMNS = (
 _SLIVER_SHARE = 1e-4  # overlaps below this share of the smaller commune are digitising noise
 
 
-def read_communes(
-    path: Path,
-    *,
-    layer: str | None,
-    code_column: str | None,
-    code_length: int | None,
-    name_column: str | None,
-    former_district_column: str | None,
-    former_communes_column: str | None,
-    province_column: str | None,
-    population_column: str | None,
-    terrain_column: str | None,
-    vintage: str,
-    crs: str | None,
-    expected_count: int | None,
-) -> tuple[gpd.GeoDataFrame, list[Fault]]:
+def read_communes(path: Path, about: Boundaries) -> tuple[gpd.GeoDataFrame, list[Fault]]:
     """The boundary file → `communes` (EPSG:4326, sorted by code) and the things worth a warning.
 
     Invalid rings are repaired and said so; areas are geodesic. Raises `UserFault` with everything
     at once: no CRS, absent columns, empty or repeated codes, rows without an area, another count
     than expected, absurd populations.
     """
-    raw = _read(path, layer)
+    raw = _read(path, about.layer)
     file = path.name
-    faults: list[Fault] = []
-    columns = [str(c) for c in raw.columns if c != raw.geometry.name]
-    if raw.crs is None and crs is None:
-        faults.append(Fault("no_crs", file))
-    code = _chosen(columns, code_column, CODE_COLUMNS, "code_column", file, faults)
-    name = _chosen(columns, name_column, NAME_COLUMNS, "name_column", file, faults)
-    for setting, column in (
-        ("former_district_column", former_district_column),
-        ("former_communes_column", former_communes_column),
-        ("province_column", province_column),
-        ("population_column", population_column),
-        ("terrain_column", terrain_column),
-    ):
-        if column is not None and column not in columns:
-            faults.append(
-                Fault("missing_column", file, None, column, {"found": columns, "ours": setting})
-            )
-    if expected_count is not None and len(raw) != expected_count:
-        faults.append(
-            Fault("commune_count", file, values={"found": len(raw), "expected": expected_count})
-        )
-    if faults or code is None or name is None:
-        raise UserFault(faults)
-
-    codes = _codes(raw[code], code_length)
-    population = _numbers(raw, population_column)
-    faults += _row_faults(raw, file, code, codes, population_column, population)
-    if raw.crs is None:
+    code, name = _key_columns(raw, about, file)
+    codes = _codes(raw[code], about.code_length)
+    population = _numbers(raw, about.population_column)
+    faults = _row_faults(raw, file, code, codes, about.population_column, population)
+    if raw.crs is None and about.crs is not None:
         try:
-            raw = raw.set_crs(crs)
+            raw = raw.set_crs(about.crs)
         except (pyproj.exceptions.CRSError, ValueError):
-            faults.append(Fault("bad_crs", file, values={"found": crs}))
+            faults.append(Fault("bad_crs", file, values={"found": about.crs}))
     if faults:
         raise UserFault(faults)
 
@@ -110,12 +74,12 @@ def read_communes(
         {
             "commune_code": codes,
             "commune_name": _texts(raw, name).fillna(codes),
-            "former_district": _texts(raw, former_district_column),
-            "former_communes": _texts(raw, former_communes_column),
-            "province_name": _texts(raw, province_column),
-            "boundary_vintage": vintage,
+            "former_district": _texts(raw, about.former_district_column),
+            "former_communes": _texts(raw, about.former_communes_column),
+            "province_name": _texts(raw, about.province_column),
+            "boundary_vintage": about.vintage,
             "population": population,
-            "terrain": _texts(raw, terrain_column),
+            "terrain": _texts(raw, about.terrain_column),
             "area_km2": _areas_km2(outlines),
         },
         geometry=outlines,
@@ -124,6 +88,35 @@ def read_communes(
     return gpd.GeoDataFrame(
         validated("communes", with_declared_dtypes("communes", communes)), crs="EPSG:4326"
     ), warnings
+
+
+def _key_columns(raw: gpd.GeoDataFrame, about: Boundaries, file: str) -> tuple[str, str]:
+    """(column of codes, column of names), once the file has what the settings name."""
+    faults: list[Fault] = []
+    columns = [str(c) for c in raw.columns if c != raw.geometry.name]
+    if raw.crs is None and about.crs is None:
+        faults.append(Fault("no_crs", file))
+    code = _chosen(columns, about.code_column, CODE_COLUMNS, "code_column", file, faults)
+    name = _chosen(columns, about.name_column, NAME_COLUMNS, "name_column", file, faults)
+    for setting, column in (
+        ("former_district_column", about.former_district_column),
+        ("former_communes_column", about.former_communes_column),
+        ("province_column", about.province_column),
+        ("population_column", about.population_column),
+        ("terrain_column", about.terrain_column),
+    ):
+        if column is not None and column not in columns:
+            faults.append(
+                Fault("missing_column", file, None, column, {"found": columns, "ours": setting})
+            )
+    expected = about.expected_count
+    if expected is not None and len(raw) != expected:
+        faults.append(
+            Fault("commune_count", file, values={"found": len(raw), "expected": expected})
+        )
+    if faults or code is None or name is None:
+        raise UserFault(faults)
+    return code, name
 
 
 def _read(path: Path, layer: str | None) -> gpd.GeoDataFrame:
@@ -136,7 +129,7 @@ def _read(path: Path, layer: str | None) -> gpd.GeoDataFrame:
             raw = gpd.read_parquet(path)
         else:
             raw = gpd.read_file(path, layer=layer) if layer else gpd.read_file(path)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - whatever GDAL and pyarrow raise
         found = (str(error).strip().splitlines() or [type(error).__name__])[0][:160]
         raise fault(
             "unreadable_file",
@@ -234,8 +227,9 @@ def _row_faults(
 
 
 def _sound(outlines: np.ndarray, codes: pd.Series, file: str) -> tuple[np.ndarray, list[Fault]]:
-    """Repaired outlines, and warnings: what was repaired, which communes overlap by more than
-    slivers.
+    """Repaired outlines, and warnings.
+
+    Warnings say what was repaired and which communes overlap by more than slivers.
     """
     warnings = []
     faulty = ~shapely.is_valid(outlines)
@@ -260,8 +254,9 @@ def _sound(outlines: np.ndarray, codes: pd.Series, file: str) -> tuple[np.ndarra
 
 
 def _areas_km2(outlines: np.ndarray) -> np.ndarray:
-    """Geodesic areas on WGS 84: of every outer ring, less those of its holes. Source: Karney, J.
-    Geodesy 87, 2013 (pyproj).
+    """Geodesic areas on WGS 84: of every outer ring, less those of its holes.
+
+    Source: Karney, J. Geodesy 87, 2013 (pyproj).
     """
     geod = pyproj.Geod(ellps="WGS84")
     parts, of_part = shapely.get_parts(outlines, return_index=True)
@@ -275,8 +270,9 @@ def _areas_km2(outlines: np.ndarray) -> np.ndarray:
 
 
 def _polygonal(shapes: np.ndarray) -> np.ndarray:
-    """The polygon parts of repaired shapes: `make_valid` may add points and lines where rings
-    collapse.
+    """The polygon parts of repaired shapes.
+
+    `make_valid` may add points and lines where rings collapse.
     """
     return np.array(
         [

@@ -1,5 +1,6 @@
-"""What surrounds people: schools and health posts, main roads, terrain; read from any vector file
-or elevation raster.
+"""What surrounds people: schools and health posts, main roads, terrain.
+
+Read from any vector file or elevation raster.
 
 Does not belong here: people (`population.py`), what any of it weighs (`prioritise.py`).
 """
@@ -21,8 +22,9 @@ from pipeline.sources.rasters import zones_on
 def facilities_per_commune(
     communes: gpd.GeoDataFrame, path: Path, *, kind_column: str | None, kinds: Sequence[str]
 ) -> tuple[pd.Series, list[Fault]]:
-    """Facilities by `commune_code` (0 where there is none) and warnings: how many lie outside every
-    commune.
+    """Facilities by `commune_code` (0 where there is none), and warnings.
+
+    Warnings say how many lie outside every commune.
 
     Any geometry; an area or line counts at its representative point. `kinds`: values of
     `kind_column` that count; none: all. On a shared border the smaller code has it. Raises
@@ -46,8 +48,9 @@ def facilities_per_commune(
 
 
 def main_roads(path: Path, *, class_column: str | None, classes: Sequence[str]) -> np.ndarray:
-    """Lines of the main roads, EPSG:4326. `classes`: values of `class_column` that count as main;
-    none: all.
+    """Lines of the main roads, EPSG:4326.
+
+    `classes`: values of `class_column` that count as main; none: all.
     """
     return np.asarray(_vector(path, class_column, classes).geometry.to_numpy())
 
@@ -55,8 +58,9 @@ def main_roads(path: Path, *, class_column: str | None, classes: Sequence[str]) 
 def terrain_of_communes(
     communes: gpd.GeoDataFrame, path: Path, *, hilly_relief_m: float, mountainous_relief_m: float
 ) -> pd.Series:
-    """flat | hilly | mountainous by `commune_code`, from the standard deviation of elevation inside
-    the commune (exactextract).
+    """Terrain by `commune_code`: flat, hilly or mountainous.
+
+    From the standard deviation of elevation inside the commune (exactextract).
 
     A commune that the raster does not reach has no class. Raises `UserFault`.
     """
@@ -92,7 +96,7 @@ def _vector(path: Path, column: str | None, wanted: Sequence[str]) -> gpd.GeoDat
         raise fault("missing_file", path)
     try:
         rows = gpd.read_parquet(path) if path.suffix.lower() == ".parquet" else gpd.read_file(path)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - whatever GDAL and pyarrow raise
         found = (str(error).strip().splitlines() or [type(error).__name__])[0][:160]
         raise fault(
             "unreadable_file",

@@ -1,5 +1,6 @@
-"""Old communes and districts → the communes they went into: people still ask for the names of
-before the 2025 reform.
+"""Old communes and districts → the communes they went into.
+
+People still ask for the names of before the 2025 reform.
 
 Does not belong here: boundaries; moving figures between vintages (a code means nothing without its
 vintage).
@@ -26,8 +27,9 @@ def named(
     former_commune_column: str,
     former_district_column: str | None,
 ) -> gpd.GeoDataFrame:
-    """`communes` with `former_communes`, and `former_district` where the boundaries name none, from
-    a crosswalk CSV.
+    """`communes` with the names of a crosswalk CSV.
+
+    `former_communes`, and `former_district` where the boundaries name none.
 
     The crosswalk is n to n: a row per pair of an old and a new commune, any number of other columns
     and other provinces' rows. Raises `UserFault` for an unreadable file, absent columns, or codes

@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
 import pandas as pd
@@ -18,6 +18,9 @@ import polars as pl
 from pipeline.config.settings import Settings, Source
 from pipeline.schema.errors import Fault, UserFault
 from pipeline.sources import files, frames, ispeed, ookla, table
+
+_HOW = {"delimiter", "encoding", "sheet", "heading_row", "decimal"}  # settings of a source
+Found = TypeVar("Found")
 
 
 @dataclass(frozen=True)
@@ -105,8 +108,11 @@ class Listed:
     account: Account = field(default_factory=Account)
 
 
-def collect_faults(faults: list[Fault], read: Callable[[], Any]) -> Any:
-    """What `read` gives; its faults are collected instead of ending the reading of the other files."""
+def collect_faults(faults: list[Fault], read: Callable[[], Found]) -> Found | None:
+    """What `read` gives, or None where it raises `UserFault`.
+
+    Its faults are collected instead of ending the reading of the other files.
+    """
     try:
         return read()
     except UserFault as error:
@@ -249,10 +255,7 @@ def report(
 
 
 def _how(source: Source) -> dict[str, Any]:
-    return {
-        "delimiter": source.delimiter, "encoding": source.encoding, "sheet": source.sheet, "heading_row": source.heading_row,
-        "decimal": source.decimal,
-    }  # fmt: skip
+    return source.model_dump(include=_HOW)
 
 
 def rules_for(source: Source, headings: list[str]) -> dict[str, table.Rule]:

@@ -14,16 +14,20 @@ import hashlib
 import io
 import zlib
 from collections import Counter
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, TYPE_CHECKING, TypedDict, Unpack, cast
 
 import pandas as pd
 import pyarrow as pa
 
 from pipeline.schema.errors import Fault, UserFault, fault
+
+if TYPE_CHECKING:
+    import pyarrow.parquet as pq
 
 SUFFIXES = (".csv", ".tsv", ".txt", ".xlsx", ".parquet")
 OVERFLOW = (
@@ -31,6 +35,16 @@ OVERFLOW = (
 )
 _OVERFLOW_COUNT = 8
 BATCH = 524_288  # rows that are read at once
+
+
+class How(TypedDict, total=False):
+    """How a file is written, where the settings say so: see `batches`."""
+
+    delimiter: str | None
+    encoding: str | None
+    sheet: str | int
+    heading_row: int
+    decimal: str | None
 
 
 @dataclass(frozen=True)
@@ -51,7 +65,10 @@ class Delivery:
 
 
 def deliveries(patterns: tuple[str, ...]) -> list[Delivery]:
-    """The files of a source, sorted by path. Raises `UserFault` for every pattern that meets none."""
+    """The files of a source, sorted by path.
+
+    Raises `UserFault` for every pattern that meets none.
+    """
     paths: set[Path] = set()
     faults = []
     for pattern in patterns:
@@ -101,7 +118,7 @@ def _expand(pattern: str) -> list[Path]:
         ]
     return [
         Path(p)
-        for p in glob.glob(pattern, recursive=True)
+        for p in glob.glob(pattern, recursive=True)  # noqa: PTH207 - Path.glob takes no absolute ones
         if Path(p).is_file() and not _is_scratch(Path(p))
     ]
 
@@ -130,7 +147,7 @@ def _unique_names(paths: list[Path]) -> list[str]:
     return [p.name if short[p.name] == 1 else name for p, name in zip(paths, names, strict=True)]
 
 
-def read_rows(delivery: Delivery, **how: Any) -> pd.DataFrame:
+def read_rows(delivery: Delivery, **how: Unpack[How]) -> pd.DataFrame:
     """All rows of a file at once, as `batches` gives them."""
     parts = list(batches(delivery, **how))
     return parts[0] if len(parts) == 1 else pd.concat(parts)
@@ -182,7 +199,10 @@ def batches(
 def lines(
     delivery: Delivery, block: bytes, names: list[str], delimiter: str, first_row: int
 ) -> Generator[pd.DataFrame]:
-    """Some lines of a UTF-8 text file as `batches` gives them; `first_row`: the first one's number."""
+    """Some lines of a UTF-8 text file as `batches` gives them.
+
+    `first_row`: the first line's number.
+    """
 
     def body() -> io.TextIOWrapper:
         return io.TextIOWrapper(io.BytesIO(block), encoding="utf-8", newline=None)
@@ -194,12 +214,13 @@ def _named(names: list[str], frames: Iterator[pd.DataFrame], first: int) -> Gene
     for frame in frames:
         beyond = [f"{OVERFLOW}{i}" for i in range(frame.shape[1] - len(names))]
         frame.columns = pd.Index([*names, *beyond])
-        frame = _numbered(frame.drop(columns=[c for c in beyond if frame[c].isna().all()]), first)
-        first += len(frame)
-        yield frame[frame.notna().any(axis=1)]
+        unused = [c for c in beyond if frame[c].isna().all()]
+        numbered = _numbered(frame.drop(columns=unused), first)
+        first += len(numbered)
+        yield numbered[numbered.notna().any(axis=1)]
 
 
-def headings(delivery: Delivery, **how: Any) -> list[str]:
+def headings(delivery: Delivery, **how: Unpack[How]) -> list[str]:
     """A file's headings, without those of `OVERFLOW`."""
     if suffix_of(delivery.path) == ".parquet" and delivery.path.stat().st_size:
         with _open_parquet(delivery) as file:
@@ -225,7 +246,7 @@ def _numbered(frame: pd.DataFrame, first: int) -> pd.DataFrame:
     return frame
 
 
-def headings_of(cells: list[Any]) -> list[str]:
+def headings_of(cells: Sequence[object]) -> list[str]:
     """Headings as text; nameless columns get a name, nameless ones at the end are none."""
     texts = [
         "" if cell is None or (isinstance(cell, float) and pd.isna(cell)) else str(cell).strip()
@@ -236,13 +257,13 @@ def headings_of(cells: list[Any]) -> list[str]:
     return [text or f"column_{i}" for i, text in enumerate(texts, start=1)]
 
 
-def _open_parquet(delivery: Delivery) -> Any:
+def _open_parquet(delivery: Delivery) -> pq.ParquetFile:
     import pyarrow.parquet as pq
 
     try:
         # not `filters`/hive folders: a delivery is one file, its folder's name is not a column
         return pq.ParquetFile(delivery.path)
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - whatever the reader raises
         raise fault(
             "unreadable_file", delivery.name, found=first_line(error), expected="Parquet"
         ) from None
@@ -266,14 +287,14 @@ def _parquet(delivery: Delivery) -> Iterator[pd.DataFrame]:
 def _xlsx(
     delivery: Delivery, sheet: str | int, heading_row: int, decimal: str | None
 ) -> tuple[list[str], pd.DataFrame]:
-    source: Any = delivery.path
+    source: Path | io.BytesIO = delivery.path
     try:
         if delivery.path.name.lower().endswith(".gz"):
             source = io.BytesIO(gzip.decompress(delivery.path.read_bytes()))
         cells = pd.read_excel(
             source, sheet_name=sheet, engine="calamine", dtype=object, header=None
         )
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - whatever the reader raises
         raise fault(
             "unreadable_file", delivery.name, found=first_line(error), expected="XLSX"
         ) from None
@@ -291,13 +312,13 @@ def _excel_text(column: pd.Series, decimal: str | None) -> pd.Series:
     A number has the decimal mark of the source, in which its text cells are written.
     """
 
-    def text(cell: Any) -> str | None:
+    def text(cell: object) -> str | None:
         if cell is None or cell is pd.NaT or (isinstance(cell, float) and pd.isna(cell)):
             return None
         if isinstance(cell, float):
             return str(int(cell)) if cell.is_integer() else str(cell).replace(".", decimal or ".")
-        if hasattr(cell, "hour") and hasattr(cell, "year"):
-            return str(cell.isoformat(sep=" "))
+        if isinstance(cell, datetime):
+            return cell.isoformat(sep=" ")
         return str(cell).strip() or None
 
     return column.map(text).astype("str")
@@ -401,7 +422,7 @@ def _reads(stream: IO[bytes], encoding: str) -> bool:
 
 
 def delimiter_of(heading: str) -> str:
-    """The separator that the heading holds most often outside quotes; a comma when it holds none."""
+    """The separator that the heading holds most often outside quotes; else a comma."""
     bare = "".join(part for i, part in enumerate(heading.split('"')) if i % 2 == 0)
     counts = {mark: bare.count(mark) for mark in (",", ";", "\t", "|")}
     return max(counts, key=lambda mark: counts[mark])

@@ -8,18 +8,20 @@ from __future__ import annotations
 from collections import Counter
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol, Self
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
 
 from pipeline.config.settings import Settings
+from pipeline.schema.columns import TABLES
 from pipeline.schema.errors import Fault, UserFault
 from pipeline.schema.month import Input
 from pipeline.schema.periods import Period
-from pipeline.schema.tables import TABLES, with_declared_dtypes
+from pipeline.schema.tables import with_declared_dtypes
 from pipeline.sources import (
     boundaries,
     context_layers,
@@ -59,10 +61,10 @@ class Inputs:
     roads: np.ndarray | None = None  # lines of the main roads, EPSG:4326; None: not known
     installs: pd.Series | None = None  # of the app, by commune_code; None: not known
     people_grid: Path | None = None  # raster that spreads the communes' people over cells
-    rows: Any = None  # prepared rows of the tests (`measurements.prepare.Prepared`)
+    rows: Closable | None = None  # prepared rows of the tests (`measurements.prepare.Prepared`)
     account: Account = field(default_factory=Account)  # of all tests
 
-    def __enter__(self) -> Inputs:
+    def __enter__(self) -> Self:
         """The inputs; on leaving, what holds their rows is closed."""
         return self
 
@@ -128,17 +130,17 @@ def read_inputs(settings: Settings) -> Delivered:
     faults: list[Fault] = []
     warnings: list[Fault] = []
     read: list[Input] = []
-    communes = collect_faults(faults, lambda: _communes(settings, read, warnings))
+    communes = collect_faults(faults, partial(_communes, settings, read, warnings))
     facility_count, roads, installs = None, None, None
     if communes is not None:
         facility_count = collect_faults(
-            faults, lambda: _facilities(communes, settings, read, warnings)
+            faults, partial(_facilities, communes, settings, read, warnings)
         )
-        roads = collect_faults(faults, lambda: _roads(settings, read))
-        installs = collect_faults(faults, lambda: _installs(communes, settings, read))
-        communes = collect_faults(faults, lambda: _with_terrain(communes, settings, read))
+        roads = collect_faults(faults, partial(_roads, settings, read))
+        installs = collect_faults(faults, partial(_installs, communes, settings, read))
+        communes = collect_faults(faults, partial(_with_terrain, communes, settings, read))
     if communes is not None:
-        communes = collect_faults(faults, lambda: _with_former_names(communes, settings, read))
+        communes = collect_faults(faults, partial(_with_former_names, communes, settings, read))
     listed = deliveries.listed(settings, warnings, faults)
     beside = ThreadPoolExecutor(1)
     hashes = [beside.submit(getattr, one.delivery, "sha256") for one in listed]
@@ -252,10 +254,7 @@ def _communes(settings: Settings, read: list[Input], warnings: list[Fault]) -> g
                 )
             ]
         )
-    communes, found = boundaries.read_communes(
-        about.path,
-        **{name: getattr(about, name) for name in type(about).model_fields if name != "path"},
-    )
+    communes, found = boundaries.read_communes(about.path, about)
     warnings += found
     read.append(Input("boundaries", about.path.name, _sha256(about.path), len(communes)))
     if people.path is not None:

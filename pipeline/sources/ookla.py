@@ -1,5 +1,6 @@
-"""Ookla open data: tiles of zoom 16 with quarterly averages → `tiles`. Areas with averages, not
-tests (METHOD §2.6).
+"""Ookla open data: tiles of zoom 16 with quarterly averages → `tiles`.
+
+Areas with averages, not tests (METHOD §2.6).
 
 Speeds come in kbit/s, without operator and technology; the quadkey is text. The schema drifts over
 the quarters: only the columns that this project needs are asked for. Data © Ookla, CC BY-NC-SA 4.0.
@@ -85,8 +86,9 @@ def read_tiles(source: str, file: str, path: str, rows: pd.DataFrame) -> pd.Data
 
 
 def tile_outlines(quadkeys: pd.Series) -> np.ndarray:
-    """Outlines of Bing tiles, EPSG:4326, as an array of shapely boxes; an unreadable quadkey gives
-    an empty polygon.
+    """Outlines of Bing tiles, EPSG:4326, as an array of shapely boxes.
+
+    An unreadable quadkey gives an empty polygon.
 
     Source: Bing Maps tile system (Web Mercator; digit = 1 for east + 2 for south, most significant
     first).

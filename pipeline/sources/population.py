@@ -166,8 +166,9 @@ def people_of_hexes(hex_ids: pd.Series, communes: gpd.GeoDataFrame, path: Path |
 
 
 def people_of_cells(cells: gpd.GeoSeries, communes: gpd.GeoDataFrame, path: Path) -> pd.Series:
-    """People by cell (index of `cells`, EPSG:4326): the raster's spread inside each commune, scaled
-    to the commune's people.
+    """People by cell (index of `cells`, EPSG:4326).
+
+    The raster's spread inside each commune, scaled to the commune's people.
 
     A cell over a border takes part of both communes; outside every commune nobody is counted. NaN
     where no commune's people are known. Formula: sum over pieces of (raster sum of the piece /
@@ -184,6 +185,7 @@ def people_of_cells(cells: gpd.GeoSeries, communes: gpd.GeoDataFrame, path: Path
     result = pd.Series(np.nan, index=cells.index, dtype="float64")
     if pieces.empty:
         return result
+    assert zones.crs is not None, "zones_on refuses a raster without one"
     of_commune = exact_extract(path, zones, ["sum"], include_cols="commune_code", output="pandas")
     of_piece = exact_extract(
         path,

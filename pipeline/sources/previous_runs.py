@@ -1,5 +1,6 @@
-"""Finished runs, read back: the gap ledger that a run continues, and the tables that `explain` and
-`diff` speak of.
+"""Finished runs, read back.
+
+The gap ledger that a run continues, and the tables that `explain` and `diff` speak of.
 
 Does not belong here: deliveries (`inputs.py`), what follows from the ledger (`gaps.py`).
 """
@@ -14,10 +15,11 @@ from typing import Any
 
 import pandas as pd
 
+from pipeline.schema.columns import TABLES
 from pipeline.schema.errors import UserFault, fault
 from pipeline.schema.month import Input
 from pipeline.schema.periods import Period
-from pipeline.schema.tables import TABLES, validated, with_declared_dtypes
+from pipeline.schema.tables import validated, with_declared_dtypes
 
 LEDGER, STATUS = "tables/gap_ledger.parquet", "tables/commune_status.parquet"
 
@@ -42,15 +44,19 @@ NOTHING = Previous(no_ledger(), None, [])
 
 
 def previous_runs(out: Path, period: Period) -> Previous:
-    """What the runs under `out` left for a period. Raises `UserFault` for a file of another kind."""
+    """What the runs under `out` left for a period.
+
+    Raises `UserFault` for a file of another kind.
+    """
     ledger, ledger_file = read_ledger(out, period)
     status, status_file = read_former_status(out, period)
     return Previous(ledger, status, [*ledger_file, *status_file])
 
 
 def read_ledger(out: Path, period: Period) -> tuple[pd.DataFrame, list[Input]]:
-    """(ledger of the latest earlier period of the same length under `out`, the file as an input);
-    empty where there is none.
+    """(ledger of the latest earlier period under `out`, the file as an input).
+
+    The earlier period has the same length; empty where there is none.
 
     Later periods are never looked at, so that a past period rebuilt gives the same ledger. Raises
     `UserFault` for a file that is no ledger.
@@ -73,8 +79,9 @@ def read_ledger(out: Path, period: Period) -> tuple[pd.DataFrame, list[Input]]:
 
 
 def read_former_status(out: Path, period: Period) -> tuple[pd.DataFrame | None, list[Input]]:
-    """(`commune_status` of the period before this one, of the same length, under `out`; the file as
-    an input), or (None, []).
+    """(`commune_status` of the period before this one under `out`, the file as an input).
+
+    The period before has the same length; (None, []) where there is none.
 
     Only the period just before: over a longer time "since the former period" would say too much.
     Raises `UserFault` where another version made the file.
@@ -95,9 +102,7 @@ def read_former_status(out: Path, period: Period) -> tuple[pd.DataFrame | None, 
 
 
 def _latest_before(out: Path, period: Period, file: str) -> Path | None:
-    """`file` of the latest period under `out` that is earlier and of the same length, where there
-    is one.
-    """
+    """`file` of the latest earlier period of the same length under `out`, if any."""
     before = [(earlier, name) for earlier, name in _periods(out) if earlier.length == period.length]
     before = [
         (earlier, name)
@@ -129,8 +134,9 @@ class Run:
 
 
 def latest_run(out: Path, period: str | None) -> Path:
-    """The folder of a period under `out`; of the latest where none is named. Raises `UserFault`
-    where there is none.
+    """The folder of a period under `out`; of the latest where none is named.
+
+    Raises `UserFault` where there is none.
     """
     held = sorted(
         (p for p in _periods(out) if (out / p[1] / "manifest.json").is_file()),
@@ -145,7 +151,10 @@ def latest_run(out: Path, period: str | None) -> Path:
 
 
 def read_run(folder: Path) -> Run:
-    """A finished run from its folder `OUT/PERIOD`. Raises `UserFault` where the folder holds none."""
+    """A finished run from its folder `OUT/PERIOD`.
+
+    Raises `UserFault` where the folder holds none.
+    """
     try:
         manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
         tables = [pd.read_parquet(folder / "tables" / f"{name}.parquet") for name in RUN_TABLES]

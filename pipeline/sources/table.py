@@ -17,8 +17,9 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 
+from pipeline.schema.columns import TABLES
 from pipeline.schema.errors import Fault, UserFault
-from pipeline.schema.tables import ALL, TABLES
+from pipeline.schema.fields import ALL
 from pipeline.sources import values
 from pipeline.sources.files import OVERFLOW
 from pipeline.sources.frames import ROW
@@ -60,7 +61,10 @@ TESTS: dict[str, pl.DataType] = {
     "unreadable": pl.String(),
 }
 _LONGEST = max(len(word.encode()) for word in values.MISSING)
-_ISO = r"^\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])[ T](?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,6})?$"
+_ISO = (
+    r"^\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])[ T]"
+    r"(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,6})?$"
+)
 _ISO_OFFSET = _ISO.removesuffix("$") + r"(?:Z|[+-]\d{2}:\d{2})$"
 
 
@@ -320,7 +324,10 @@ def _names(ours: str, column: pl.Series, reading: Reading) -> pl.Series:
 
 
 def _is_missing(text: pl.Series) -> pl.Series:
-    """Which trimmed texts are a word for nothing (`values.MISSING`); only short ones are looked at."""
+    """Which trimmed texts are a word for nothing (`values.MISSING`).
+
+    Only short ones are looked at.
+    """
     rows = (text.str.len_bytes() <= _LONGEST).arg_true()
     found = np.zeros(len(text), dtype=bool)
     if len(rows):

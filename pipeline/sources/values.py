@@ -1,5 +1,6 @@
-"""Foreign text → numbers, times and technologies. A text that cannot be read gives null and is
-reported, never guessed.
+"""Foreign text → numbers, times and technologies.
+
+A text that cannot be read gives null and is reported, never guessed.
 
 Does not belong here: whether a value is believable (`prepare.py`).
 """
@@ -60,15 +61,19 @@ UNITS: dict[str, dict[str, float]] = {
 # As met in i-Speed, RTR-NetTest, G-NetTrack and Android's own names.
 TECHNOLOGY_NAMES: Mapping[str, tuple[str, ...]] = {
     "2G": ("2g", "gsm", "gprs", "edge", "cdma", "1xrtt"),
-    "3G": ("3g", "umts", "wcdma", "hspa", "hspa+", "hspap", "hsdpa", "hsupa", "dc-hspa+", "td-scdma", "evdo"),
-    "4G": ("4g", "lte", "lte-a", "lte a", "lte ca", "lte_ca", "lte-ca", "lte+", "4g+", "4g lte", "4g/lte", "lte/4g", "lte advanced"),
-    "5G": ("5g", "nr", "5g nr", "5g sa", "5g nsa", "nr sa", "nr nsa", "nrnsa", "nrsa", "lte+nr", "endc", "en-dc", "5g+"),
+    "3G": ("3g", "umts", "wcdma", "hspa", "hspa+", "hspap", "hsdpa", "hsupa", "dc-hspa+",
+           "td-scdma", "evdo"),
+    "4G": ("4g", "lte", "lte-a", "lte a", "lte ca", "lte_ca", "lte-ca", "lte+", "4g+", "4g lte",
+           "4g/lte", "lte/4g", "lte advanced"),
+    "5G": ("5g", "nr", "5g nr", "5g sa", "5g nsa", "nr sa", "nr nsa", "nrnsa", "nrsa", "lte+nr",
+           "endc", "en-dc", "5g+"),
     "wifi": ("wifi", "wi-fi", "wlan", "wireless", "ethernet", "lan", "fttx", "fixed"),
 }  # fmt: skip
 # Tried in turn on what ISO 8601 does not read. Day before month: month-first files must say so in
 # the settings.
-TIME_FORMATS = ("%d/%m/%Y %H:%M:%S", "%d/%m/%Y %H:%M", "%H:%M:%S %d/%m/%Y", "%H:%M %d/%m/%Y", "%d-%m-%Y %H:%M:%S",
-                "%d-%m-%Y %H:%M", "%d.%m.%Y %H:%M:%S", "%Y/%m/%d %H:%M:%S", "%Y/%m/%d %H:%M")  # fmt: skip
+TIME_FORMATS = ("%d/%m/%Y %H:%M:%S", "%d/%m/%Y %H:%M", "%H:%M:%S %d/%m/%Y", "%H:%M %d/%m/%Y",
+                "%d-%m-%Y %H:%M:%S", "%d-%m-%Y %H:%M", "%d.%m.%Y %H:%M:%S", "%Y/%m/%d %H:%M:%S",
+                "%Y/%m/%d %H:%M")  # fmt: skip
 _MISSING = pa.array(sorted(MISSING), type=pa.large_string())
 _LONGEST = max(len(word) for word in MISSING)
 # An offset after a time of day (`+07`, as PostgreSQL writes, `+0700`, `+07:00`, `Z`, ` UTC`). The
@@ -87,8 +92,9 @@ _SINGLE_SPACE = re.compile(r"\s+")
 
 
 def folded(text: str) -> str:
-    """Text without accents, đ, case and punctuation: the form in which headings and names are
-    compared.
+    """Text without accents, đ, case and punctuation.
+
+    In this form headings and names are compared.
 
     >>> folded("Tốc độ tải xuống (Mbps)")
     'toc do tai xuong mbps'
@@ -99,8 +105,9 @@ def folded(text: str) -> str:
 
 
 def name_key(text: str) -> str:
-    """A name without case and stray spaces, in one Unicode form; accents stay: `Mobifone ` meets
-    `mobifone`.
+    """A name without case and stray spaces, in one Unicode form.
+
+    Accents stay: `Mobifone ` meets `mobifone`.
     """
     return _SINGLE_SPACE.sub(" ", unicodedata.normalize("NFC", text)).strip().casefold()
 
@@ -144,9 +151,9 @@ def unit_in(ours: str, heading: str) -> str | None:
 
 
 def printable(text: str) -> str:
-    """A text on one line: control characters, which XML and terminals cannot take, are blanks.
+    r"""A text on one line: control characters, which XML and terminals cannot take, are blanks.
 
-    >>> printable("Viettel\\x07\\r\\nTelecom")
+    >>> printable("Viettel\x07\r\nTelecom")
     'Viettel Telecom'
     """
     return _CONTROL.sub(" ", text).strip()
@@ -226,8 +233,9 @@ def numbers(column: pd.Series, decimal: str | None = None) -> pd.Series:
 
 
 def _plain_numbers(column: pd.Series) -> pd.Series | None:
-    """The numbers of a column that holds only digits with at most one decimal point, as most do;
-    None of any other.
+    """The numbers of a column that holds only digits with at most one decimal point.
+
+    Most do; None of any other.
     """
     try:
         read = pc.cast(_trimmed(column), pa.float64()).to_numpy(zero_copy_only=False)
@@ -334,7 +342,8 @@ def _parsed(
 def _localised(naive: pd.Series, timezone: ZoneInfo) -> pd.Series:
     standard = np.zeros(len(naive), dtype=bool)
     local = naive.dt.tz_localize(timezone, ambiguous=standard, nonexistent="shift_forward")
-    return local.dt.tz_convert("UTC").dt.as_unit("us")
+    in_utc: pd.Series = local.dt.tz_convert("UTC").dt.as_unit("us")
+    return in_utc
 
 
 def names(column: pd.Series) -> pd.Series:
@@ -352,8 +361,9 @@ def names(column: pd.Series) -> pd.Series:
 
 
 def renamed(column: pd.Series, names: Mapping[str, tuple[str, ...]]) -> pd.Series:
-    """Names as met → ours, by `name_key`; a name that is not listed gives null. Ours is always
-    understood as itself.
+    """Names as met → ours, by `name_key`; a name that is not listed gives null.
+
+    Ours is always understood as itself.
 
     >>> renamed(pd.Series(["VIETTEL ", "452-04", "Digi"]), {"Viettel": ("452-04",)}).tolist()
     ['Viettel', 'Viettel', nan]

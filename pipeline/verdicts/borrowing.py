@@ -21,7 +21,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import special
 
-from pipeline.schema.tables import ALL
+from pipeline.schema.fields import ALL
 
 Floats = npt.NDArray[np.float64]
 COLUMNS = ("borrowed_mean_mbps", "borrowed_gap_probability")

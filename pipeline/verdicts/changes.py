@@ -9,7 +9,8 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from pipeline.schema.tables import TABLES, validated, with_declared_dtypes
+from pipeline.schema.columns import TABLES
+from pipeline.schema.tables import validated, with_declared_dtypes
 
 KEY = ["commune_code", "boundary_vintage", "operator"]
 GAPS = ("confirmed_gap", "probable_gap")

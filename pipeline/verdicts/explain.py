@@ -15,7 +15,7 @@ import pandas as pd
 
 from pipeline.schema import texts
 from pipeline.schema.errors import fault
-from pipeline.schema.tables import ALL
+from pipeline.schema.fields import ALL
 
 Row = Mapping[Hashable, Any]  # a row of `commune_status`: cells of several types
 

@@ -16,8 +16,9 @@ from pipeline.hexgrid import hexes
 from pipeline.measurements import locate
 from pipeline.measurements.evidence import Evidence
 from pipeline.schema import privacy
+from pipeline.schema.fields import ALL
 from pipeline.schema.month import AreaPeriod
-from pipeline.schema.tables import ALL, validated, with_declared_dtypes
+from pipeline.schema.tables import validated, with_declared_dtypes
 from pipeline.verdicts import statistics, weak_hexes
 
 

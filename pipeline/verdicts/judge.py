@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.config.rules import Gates
-from pipeline.schema.tables import ALL
+from pipeline.schema.fields import ALL
 
 
 def passes_first_gate(rows: pd.DataFrame, gates: Gates) -> pd.Series:

@@ -17,8 +17,9 @@ import pandas as pd
 from pipeline.config.rules import Gates, Rules
 from pipeline.measurements.evidence import Evidence
 from pipeline.schema import privacy
+from pipeline.schema.fields import ALL, GAP_CLASSES, STATUSES
 from pipeline.schema.month import AreaPeriod
-from pipeline.schema.tables import ALL, GAP_CLASSES, STATUSES, validated, with_declared_dtypes
+from pipeline.schema.tables import validated, with_declared_dtypes
 from pipeline.verdicts import borrowing, judge, statistics
 
 UNIT = statistics.UNIT

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pandas as pd
 from scipy import special  # not `stats`, whose import alone takes a second
 
-from pipeline.schema.tables import ALL
+from pipeline.schema.fields import ALL
 
 UNIT = ["commune_code", "operator"]
 LOW_TAIL_MBPS = 10.0  # as in the name of the column share_below_10_mbps

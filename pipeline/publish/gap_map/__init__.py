@@ -1,3 +1,4 @@
-"""The interactive map. Its colours serve other rooms too: nothing is imported here, so that they
-need no folium.
+"""The interactive map.
+
+Its colours serve other rooms too: nothing is imported here, so that they need no folium.
 """

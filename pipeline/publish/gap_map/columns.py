@@ -39,8 +39,9 @@ def scaled(values: pd.Series | np.ndarray, scale: float) -> np.ndarray:
 
 
 def classed(values: pd.Series | np.ndarray, scale: float, breaks: tuple[float, ...]) -> np.ndarray:
-    """Figures → whole numbers, 0 = missing, else value × scale plus one: rounded half up, but cut
-    where that would change the class.
+    """Figures → whole numbers: 0 = missing, else value × scale plus one.
+
+    Rounded half up, but cut where that would change the class.
 
     >>> classed(pd.Series([39.94, 39.96, 40.04, 12.25, None]), 10, (10, 20, 40)).tolist()
     [400, 400, 401, 124, 0]
@@ -87,7 +88,7 @@ def marked(values: pd.Series, among: tuple[str, ...]) -> np.ndarray:
 
 
 def zigzag(values: np.ndarray) -> np.ndarray:
-    """Differences of whole numbers, signs folded in: 0, −1, 1, −2 … → 0, 1, 2, 3 …
+    """Differences of whole numbers, signs folded in: 0, −1, 1, −2 become 0, 1, 2, 3.
 
     >>> zigzag(np.array([5, 4, 6])).tolist()
     [10, 1, 4]
@@ -97,7 +98,9 @@ def zigzag(values: np.ndarray) -> np.ndarray:
 
 
 def encoded(columns: Mapping[str, np.ndarray]) -> dict[str, Any]:
-    """`columns` [[name, count, bytes a value]], `size` of the planes, their `sha256`, and the
+    """The columns as one deflated block.
+
+    Keys: `columns` [[name, count, bytes a value]], `size` of the planes, their `sha256`, and the
     deflated planes as `base64`.
     """
     listed, planes = [], []

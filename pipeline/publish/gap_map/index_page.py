@@ -19,8 +19,10 @@ from pipeline.schema import texts
 
 
 def index_page(counts: pd.DataFrame, names: Mapping[str, str], whole: str, about: About) -> str:
-    """The page. `counts`: communes by province (index) and gap class; `names`: province → file;
-    `whole`: the area's map.
+    """The page.
+
+    `counts`: communes by province (index) and gap class; `names`: province → file; `whole`: the
+    area's map.
     """
     lang = about.lang
     environment = jinja2.Environment(
@@ -30,12 +32,10 @@ def index_page(counts: pd.DataFrame, names: Mapping[str, str], whole: str, about
     classes = [
         (key, texts.word(key, lang), palette.CLASS_PAINT[key].fill) for key in palette.CLASS_PAINT
     ]
+    all_counts = counts.reindex(index=list(names), columns=list(palette.CLASS_PAINT), fill_value=0)
+    count_of = all_counts.to_dict("index")
     rows = [
-        (
-            province,
-            f"provinces/{name}.html",
-            [int(counts.get(key, {}).get(province, 0)) for key in palette.CLASS_PAINT],
-        )
+        (province, f"provinces/{name}.html", [int(count) for count in count_of[province].values()])
         for province, name in names.items()
     ]
     return environment.from_string(template).render(

@@ -1,5 +1,6 @@
-"""A folium map that needs nothing from elsewhere: Leaflet inlined from an installed package, own
-page, fixed ids, strict CSP.
+"""A folium map that needs nothing from elsewhere.
+
+Leaflet is inlined from an installed package; own page, fixed ids, strict CSP.
 
 Plain folium asks for ten files from CDNs: without a network its page is blank. Does not belong
 here: what the map shows.
@@ -11,7 +12,7 @@ import hashlib
 import re
 from importlib.metadata import distribution
 from importlib.resources import files
-from typing import Any
+from typing import Any, ClassVar
 
 import folium
 from branca.element import Element, Figure, MacroElement
@@ -23,10 +24,16 @@ LEAFLET_PACKAGE = "django-js-lib-leaflet"
 LEAFLET_SHA256 = (
     "db49d009c841f5ca34a888c96511ae936fd9f5533e90d8b2c4d57596f4e5641a"  # of leaflet.js 1.9.4
 )
-CSP = "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
+CSP = (
+    "default-src 'none'; script-src 'unsafe-inline'; style-src 'unsafe-inline'; img-src data:; "
+    "base-uri 'none'; form-action 'none'"
+)
 # what would make a browser ask for something: tags with a source, styles with a url, imports
-_REMOTE = re.compile(r"<(?:script|link|img|iframe|image|source|object|embed|audio|video)\b[^>]*\s(?:src|href|data)\s*=(?!\s*[\"']?data:)"
-                     r"|url\(\s*[\"']?(?!#|data:|%23)[^)\s]|@import\b", re.IGNORECASE)  # fmt: skip
+_REMOTE = re.compile(
+    r"<(?:script|link|img|iframe|image|source|object|embed|audio|video)\b[^>]*\s"
+    r"(?:src|href|data)\s*=(?!\s*[\"']?data:)|url\(\s*[\"']?(?!#|data:|%23)[^)\s]|@import\b",
+    re.IGNORECASE,
+)
 _INLINE_SCRIPT = re.compile(r"<script\b[^>]*>.*?</script>", re.IGNORECASE | re.DOTALL)
 
 
@@ -35,8 +42,9 @@ class RemoteReference(AssertionError):
 
 
 def leaflet() -> tuple[str, str, str]:
-    """(script, style, licence) of the installed Leaflet. The script's hash is checked: another
-    version must be looked at first.
+    """(script, style, licence) of the installed Leaflet.
+
+    The script's hash is checked: another version must be looked at first.
     """
     folder = files("js_lib_leaflet").joinpath("static/js_lib_leaflet")
     script = folder.joinpath("leaflet.js").read_text(encoding="utf-8")
@@ -64,7 +72,7 @@ class Verbatim(Element):
         super().__init__()
         self.text = text
 
-    def render(self, **_: Any) -> str:
+    def render(self, **_: object) -> str:
         """The text."""
         return self.text
 
@@ -76,7 +84,7 @@ class OnePass(MacroElement):
     data such as `{{ … }}` would run.
     """
 
-    def render(self, **kwargs: Any) -> None:
+    def render(self, **kwargs: object) -> None:
         """Put header, markup and script into the figure, and those of the children."""
         figure = self.get_root()
         for place in ("header", "html", "script"):
@@ -87,8 +95,9 @@ class OnePass(MacroElement):
 
 
 class Page(Figure):
-    """The document around the map: language, title, zoomable viewport, CSP; no `http-equiv` of
-    branca's own.
+    """The document around the map: language, title, zoomable viewport, CSP.
+
+    Without branca's own `http-equiv`.
     """
 
     _template = Template(
@@ -118,16 +127,18 @@ class Page(Figure):
 
 
 class OfflineMap(OnePass, folium.Map):
-    """A `folium.Map` without tiles, links or random ids. `save` raises `RemoteReference` on
-    anything from elsewhere.
+    """A `folium.Map` without tiles, links or random ids.
+
+    `save` raises `RemoteReference` on anything from elsewhere.
     """
 
-    default_js: list[tuple[str, str]] = []
-    default_css: list[tuple[str, str]] = []
+    default_js: ClassVar[list[tuple[str, str]]] = []
+    default_css: ClassVar[list[tuple[str, str]]] = []
     _template = Template(
         """
 {% macro html(this, kwargs) %}
-<main id="view"><div id="{{ this.get_name() }}" class="map" role="application" aria-label="{{ this.label|e }}"></div></main>
+<main id="view"><div id="{{ this.get_name() }}" class="map" role="application" aria-label="{{
+  this.label|e }}"></div></main>
 {% endmacro %}
 {% macro script(this, kwargs) %}
 var {{ this.get_name() }} = L.map({{ this.get_name()|tojson }}, {{ this.map_options|tojson }});

@@ -1,5 +1,4 @@
-"""The interactive map: one HTML file that works from a USB stick, with folium as the author's
-library.
+"""The interactive map: one HTML file that works from a USB stick, made with folium.
 
 Does not belong here: deciding anything; what is not in the published tables is not on the map.
 """
@@ -17,7 +16,7 @@ import geopandas as gpd
 import jinja2
 import pandas as pd
 
-from pipeline.publish.about import About
+from pipeline.publish.about import About, MapLabel
 from pipeline.publish.gap_map.offline_map import CommuneLayer, OfflineMap, Panel
 from pipeline.publish.gap_map.page_data import page_data, simplified
 from pipeline.publish.gap_map.page_texts import page_texts
@@ -56,7 +55,7 @@ def write_map(
     path.write_text(page.text(), encoding="utf-8", newline="\n")
 
 
-def _bounds(communes: gpd.GeoDataFrame, labels: Sequence[Mapping[str, Any]]) -> list[list[float]]:
+def _bounds(communes: gpd.GeoDataFrame, labels: Sequence[MapLabel]) -> list[list[float]]:
     """[[south, west], [north, east]] of the communes and the settings' labels."""
     west, south, east, north = (float(v) for v in communes.total_bounds)
     across = [west, east, *(label["longitude"] for label in labels)]
@@ -95,8 +94,9 @@ def _markup(
 
 
 def _script() -> str:
-    """The page's scripts in their order, as one: they share a scope of their own and nothing with
-    Leaflet's.
+    """The page's scripts in their order, as one.
+
+    They share a scope of their own and nothing with Leaflet's.
     """
     folder = files("pipeline.publish.gap_map").joinpath("scripts")
     parts = sorted((p for p in folder.iterdir() if p.name.endswith(".js")), key=lambda p: p.name)
@@ -108,8 +108,9 @@ def _script() -> str:
 
 
 def _json(data: dict[str, Any]) -> str:
-    """JSON that can stand inside a script element: no `<`, `>`, `&` and no line separators of
-    JavaScript.
+    """JSON that can stand inside a script element.
+
+    Without `<`, `>`, `&` and line separators of JavaScript.
     """
     text = json.dumps(
         data, ensure_ascii=False, separators=(",", ":"), sort_keys=False, allow_nan=False

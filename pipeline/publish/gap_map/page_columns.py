@@ -5,7 +5,7 @@ Does not belong here: how they are packed (`columns.py`), what else the page hol
 
 from __future__ import annotations
 
-from pipeline.schema.tables import FIELDS, TABLES
+from pipeline.schema.columns import FIELDS, TABLES
 
 BLOCKS = {"commune_status": "s.", "changes": "s.", "hex_status": "c.", "priorities": "p."}
 

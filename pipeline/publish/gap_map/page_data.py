@@ -9,7 +9,7 @@ Does not belong here: HTML, colours, anything that was suppressed (these tables 
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import geopandas as gpd
@@ -32,16 +32,8 @@ from pipeline.publish.gap_map.page_columns import carried_columns
 from pipeline.publish.gap_map.page_texts import page_texts
 from pipeline.publish.outlines import gap_outlines, rings
 from pipeline.schema import texts
-from pipeline.schema.tables import (
-    ALL,
-    CHANGES,
-    FIELDS,
-    FLAGS,
-    GAP_STATES,
-    GATES,
-    NO_DATA_REASONS,
-    Field,
-)
+from pipeline.schema.columns import FIELDS
+from pipeline.schema.fields import ALL, CHANGES, FLAGS, GAP_STATES, GATES, NO_DATA_REASONS, Field
 
 # digits kept, by kind: what `explain` writes, cut one digit later
 SCALES = {"speed": 1000, "latency": 1000, "signal": 1000, "hours": 1000, "share": 1_000_000}
@@ -140,7 +132,7 @@ def simplified(communes: gpd.GeoDataFrame) -> dict[str, Any]:
 
 
 def _rounded(shape: shapely.Geometry) -> dict[str, Any]:
-    def ring(coordinates: Any) -> list[list[float]]:
+    def ring(coordinates: Iterable[Sequence[float]]) -> list[list[float]]:
         return [[round(x, _DIGITS_DEG), round(y, _DIGITS_DEG)] for x, y in coordinates]
 
     whole = shapely.MultiPolygon(shapely.get_parts([shape]).tolist())
@@ -152,17 +144,18 @@ def _rounded(shape: shapely.Geometry) -> dict[str, Any]:
     }
 
 
-def _number(value: Any, digits: int) -> float | None:
+def _number(value: float | None, digits: int) -> float | None:
     return round(float(value), digits) if pd.notna(value) and math.isfinite(value) else None
 
 
-def _text(value: Any) -> str:
+def _text(value: str | float | None) -> str:
     return "" if pd.isna(value) else str(value)
 
 
 def _communes(communes: gpd.GeoDataFrame, summary: pd.DataFrame) -> list[dict[str, Any]]:
     about = communes.set_index("commune_code")
-    inside = shapely.point_on_surface(about.geometry.reindex(summary["commune_code"]).to_numpy())
+    shapes = gpd.GeoSeries(about.geometry.reindex(summary["commune_code"]))
+    inside = shapely.point_on_surface(shapes.to_numpy())
     return [
         {
             "id": row["commune_code"],

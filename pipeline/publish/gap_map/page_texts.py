@@ -9,7 +9,8 @@ from pipeline.publish.gap_map import palette
 from pipeline.publish.gap_map.page_columns import carried_columns
 from pipeline.schema import texts
 from pipeline.schema.column_labels import heading
-from pipeline.schema.tables import ALL, FIELDS, FLAGS, GAP_STATES, NO_DATA_REASONS
+from pipeline.schema.columns import FIELDS
+from pipeline.schema.fields import ALL, FLAGS, GAP_STATES, NO_DATA_REASONS
 
 _SENTENCES = ("explain_", "gate_")  # of the log: why a verdict is what it is
 

@@ -1,5 +1,6 @@
-"""Colours and meaning, the same wherever a status is drawn. Source: MAP.md's measurements under
-simulated colour blindness.
+"""Colours and meaning, the same wherever a status is drawn.
+
+Source: MAP.md's measurements under simulated colour blindness.
 
 Does not belong here: the words (`texts.py`).
 """
@@ -14,8 +15,9 @@ Pattern = Literal["", "hatch", "dots"]
 
 @dataclass(frozen=True)
 class Paint:
-    """A fill with its pattern and outline: pattern says "less sure", so that it reads in grey print
-    too.
+    """A fill with its pattern and outline.
+
+    A pattern says "less sure", so that it reads in grey print too.
     """
 
     fill: str

@@ -1,5 +1,6 @@
-"""The monthly report: `report/monthly_report.docx`, its PDF where LibreOffice is present, one page
-as a picture for chat.
+"""The monthly report: `report/monthly_report.docx`.
+
+Its PDF where LibreOffice is present, and one page as a picture for chat.
 
 Does not belong here: what is said (`content.py`), how it looks (`document.py`, `charts.py`).
 """
@@ -38,8 +39,8 @@ def write(folder: Path, month: Month, about: About) -> None:
     ]
     trend = Picture(trend_chart(tables, lang), said("f_trend", lang), 14.5)
     blocks = [
-        *data, *results, *maps, content.matrix(), *content.gaps(), *content.undecided(), *content.changes(), *people, trend,
-        *content.requests(), *content.method(),
+        *data, *results, *maps, content.matrix(), *content.gaps(), *content.undecided(),
+        *content.changes(), *people, trend, *content.requests(), *content.method(),
     ]  # fmt: skip
     path = folder / f"{NAME}.docx"
     path.write_bytes(document_bytes(head, opening, blocks, about.created, lang))

@@ -24,8 +24,9 @@ class Paragraph:
 
 @dataclass(frozen=True)
 class Sheet:
-    """A table: caption above, headings repeated on every page. `fills`: (row, column) → colour of
-    the cell.
+    """A table: caption above, headings repeated on every page.
+
+    `fills`: (row, column) → colour of the cell.
     """
 
     name: str

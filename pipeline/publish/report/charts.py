@@ -6,13 +6,13 @@ Does not belong here: how a map is drawn (`publish/picture.py`).
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
 
-from pipeline.publish.about import About
+from pipeline.publish.about import About, MapLabel
 from pipeline.publish.picture import (
     LegendRow,
     class_keys,
@@ -23,7 +23,10 @@ from pipeline.publish.picture import (
 )
 from pipeline.publish.report.words import said
 from pipeline.schema import texts
-from pipeline.schema.tables import ALL
+from pipeline.schema.fields import ALL
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 DPI = 200
 KNOWN = ("confirmed_gap", "probable_gap", "meets_target")
@@ -55,9 +58,12 @@ def evidence_map(
 
 
 def _map(
-    communes: gpd.GeoDataFrame, keys: pd.Series, rows: Sequence[LegendRow], labels: Any
+    communes: gpd.GeoDataFrame,
+    keys: pd.Series,
+    rows: Sequence[LegendRow],
+    labels: Sequence[MapLabel],
 ) -> bytes:
-    def draw(figure: Any) -> None:
+    def draw(figure: Figure) -> None:
         draw_map(figure.add_axes((0.01, 0.2, 0.98, 0.79)), communes, keys, labels)
         axes = figure.add_axes((0.01, 0.0, 0.98, 0.19))
         axes.set_xlim(0, 100)
@@ -77,7 +83,7 @@ def trend_chart(tables: Mapping[str, pd.DataFrame], lang: texts.Lang) -> bytes:
     months = tracker.groupby("month")[["test_count", "device_count"]].sum()
     labels = [f"{m[5:]}/{m[:4]}" for m in months.index]
 
-    def draw(figure: Any) -> None:
+    def draw(figure: Figure) -> None:
         axes = figure.add_axes((0.13, 0.2, 0.74, 0.72))
         axes.bar(
             labels,
@@ -125,10 +131,11 @@ def summary_page(
     keys, order = class_keys(tables)
     rows = legend_rows(keys, order, lang)
 
-    def draw(figure: Any) -> None:
+    def draw(figure: Figure) -> None:
         title = f"{texts.word('picture_title', lang)} – {about.area}"
         figure.text(0.05, 0.965, title, fontsize=15, fontweight="bold", va="center")
-        when = f"{about.technology} · {about.period_label} · {texts.number(about.target_mbps, lang)} Mbps"
+        target = f"{texts.number(about.target_mbps, lang)} Mbps"
+        when = f"{about.technology} · {about.period_label} · {target}"
         figure.text(0.05, 0.938, when, fontsize=10.5, va="center")
         figure.text(
             0.95,

@@ -1,5 +1,6 @@
-"""Tables → the report's blocks. Every figure is a table's; here it is only rounded and put into a
-sentence.
+"""Tables → the report's blocks.
+
+Every figure is a table's; here it is only rounded and put into a sentence.
 
 Does not belong here: the letterhead (`document.py`), pictures (`charts.py`), words (`words.py`).
 """
@@ -16,7 +17,7 @@ from pipeline.publish.report.blocks import Block, Heading, Paragraph, Sheet
 from pipeline.publish.report.words import said
 from pipeline.schema import texts
 from pipeline.schema.column_labels import heading
-from pipeline.schema.tables import ALL, CHANGES, GAP_CLASSES, GAP_STATES, STATUSES
+from pipeline.schema.fields import ALL, CHANGES, GAP_CLASSES, GAP_STATES, STATUSES
 
 MOST_GAPS, MOST_UNDECIDED, MOST_NAMES = 30, 20, 5
 DETECTED = ("new_gap", "closed_gap", "better", "worse")
@@ -40,8 +41,9 @@ class Content:
         return Paragraph(said(key, self.lang, **shown))
 
     def number(self, value: float, digits: int = 0) -> str:
-        """A figure, – where there is none; with two digits where one would carry it over the
-        target.
+        """A figure, or – where there is none.
+
+        With two digits where one would carry it over the target.
         """
         if pd.isna(value):
             return "–"
@@ -67,9 +69,9 @@ class Content:
             ),
         ]
         if about.revision > 1:
-            last = about.revisions[-1]
-            named = ", ".join(texts.word(cause, lang) for cause in last["differs"])
-            count = last["changed_count"] or 0
+            newest = about.revisions[-1]
+            named = ", ".join(texts.word(cause, lang) for cause in newest["differs"])
+            count = newest["changed_count"] or 0
             blocks.append(self.say("revision", number=about.revision, causes=named, count=count))
         spans = self._whole()
         if spans.empty:
@@ -137,7 +139,7 @@ class Content:
         return blocks
 
     def operators_sheet(self) -> Sheet:
-        """Table 1: the period's figures by technology and operator, the rolling mean beside them."""
+        """Table 1: figures by technology and operator, the rolling mean beside them."""
         lang, table = self.lang, self.tables["operator_summary"]
         rows = []
         rolling = table[table["span"] == "rolling_12"].set_index(["technology_used", "operator"])[
@@ -181,10 +183,10 @@ class Content:
         for i, (name, group) in enumerate(
             status.groupby(["commune_code", "commune_name"], sort=True)
         ):
-            by = group.set_index("operator")
+            by = group.set_index("operator").to_dict("index")
             cells = []
             for k, operator in enumerate(columns):
-                row = by.loc[operator]
+                row = by[operator]
                 verdict = palette.verdict(row["status"], row["evidence"])
                 fills[i, k + 1] = palette.STATUS_PAINT[verdict].fill
                 cells.append(f"{texts.word(verdict, lang)}\n{self.number(row['mean_mbps'], 1)}")
@@ -254,8 +256,8 @@ class Content:
                 ]
             )
         names = [
-            "need_rank", "commune_name", "operator", "status", "mean_mbps", "population", "expected_person_gap",
-            "suggested_action",
+            "need_rank", "commune_name", "operator", "status", "mean_mbps", "population",
+            "expected_person_gap", "suggested_action",
         ]  # fmt: skip
         caption = said("t_gaps", lang, shown=self.number(len(shown)), all=self.number(len(gaps)))
         widths = [1.3, 2.6, 2.55, 2.9, 1.55, 1.4, 1.6, 2.1]
@@ -288,7 +290,10 @@ class Content:
             ]
             for row in shown.to_dict("records")
         ]
-        names = ("measure_rank", "commune_name", "operator", "status", "device_count", "devices_to_decide", "population")  # fmt: skip
+        names = [
+            "measure_rank", "commune_name", "operator", "status", "device_count",
+            "devices_to_decide", "population",
+        ]  # fmt: skip
         caption = said(
             "t_undecided", lang, shown=self.number(len(shown)), all=self.number(len(table))
         )
@@ -297,7 +302,7 @@ class Content:
         return [*blocks, self.say("undecided", count=len(table)), sheet]
 
     def changes(self) -> list[Block]:
-        """What became of the verdicts since the former period; nothing that chance could explain."""
+        """What became of the verdicts since the former period, less what chance explains."""
         lang, table = self.lang, self.tables.get("changes")
         blocks: list[Block] = [Heading(said("h_changes", lang))]
         if table is None:
@@ -361,7 +366,7 @@ class Content:
         if signed.empty:
             return [*blocks, self.say("no_signs", month=month)]
         shown = [
-            f"{row['commune_name']} ({', '.join(texts.word(s, lang) for s in row['campaign_signs'].split(';'))})"
+            f"{row['commune_name']} ({_words(row['campaign_signs'], lang)})"
             for row in signed.head(MOST_NAMES).to_dict("records")
         ]
         return [*blocks, self.say("signs", month=month, count=len(signed), names="; ".join(shown))]
@@ -394,6 +399,10 @@ class Content:
             *notes,
             self.say("sources", sources="; ".join(self.about.sources)),
         ]
+
+
+def _words(keys: str, lang: texts.Lang) -> str:
+    return ", ".join(texts.word(key, lang) for key in keys.split(";"))
 
 
 def _month(text: str) -> str:

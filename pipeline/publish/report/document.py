@@ -12,7 +12,7 @@ import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import TYPE_CHECKING
 
 from docx import Document
 from docx.enum.table import WD_TABLE_ALIGNMENT
@@ -25,14 +25,21 @@ from pipeline.publish.report.blocks import Block, Heading, Paragraph, Picture, S
 from pipeline.publish.report.words import said
 from pipeline.schema.texts import Lang
 
-_MOST_IN_PROPERTY = 255  # characters; Word takes no more
+if TYPE_CHECKING:
+    from docx.document import Document as Docx
+    from docx.table import Table, _Cell, _Row
+    from docx.text.paragraph import Paragraph as DocxParagraph
+
 FONT, BODY_PT, TABLE_PT = "Times New Roman", 13, 10
 DARK = ("#a83c08", "#5c1a06")
 
 
 @dataclass(frozen=True)
 class Letterhead:
-    """What stands around the body. An empty number, place or signer leaves a blank with its name."""
+    """What stands around the body.
+
+    An empty number, place or signer leaves a blank with its name.
+    """
 
     parent_authority: str
     authority: str
@@ -54,7 +61,10 @@ _MOST_IN_PROPERTY = 255  # characters; Word takes no more
 def document_bytes(
     head: Letterhead, opening: str, blocks: Sequence[Block], created: datetime, lang: Lang
 ) -> bytes:
-    """The DOCX. `created`: the only time inside, the period's end; equal input gives equal bytes."""
+    """The DOCX.
+
+    `created`: the only time inside, the period's end; equal input gives equal bytes.
+    """
     document = Document()
     _page(document)
     _letterhead(document, head, lang)
@@ -89,7 +99,7 @@ def _without_clock(content: bytes) -> bytes:
     return written.getvalue()
 
 
-def _page(document: Any) -> None:
+def _page(document: Docx) -> None:
     section = document.sections[0]
     section.page_width, section.page_height = Cm(21.0), Cm(29.7)
     section.top_margin = section.bottom_margin = section.right_margin = Cm(2.0)
@@ -115,7 +125,7 @@ def _page(document: Any) -> None:
 
 
 def _line(
-    cell: Any,
+    cell: _Cell,
     text: str,
     size: float,
     *,
@@ -133,7 +143,7 @@ def _line(
         _rule(cell.add_paragraph(), cell.width, rule)
 
 
-def _rule(paragraph: Any, width: Any, share: float) -> None:
+def _rule(paragraph: DocxParagraph, width: int, share: float) -> None:
     """A thin line, `share` of the width, centred."""
     paragraph.alignment = ALIGN.CENTER
     inset = int(width * (1 - share) / 2)
@@ -147,7 +157,7 @@ def _rule(paragraph: Any, width: Any, share: float) -> None:
     paragraph._p.get_or_add_pPr().append(borders)
 
 
-def _letterhead(document: Any, head: Letterhead, lang: Lang) -> None:
+def _letterhead(document: Docx, head: Letterhead, lang: Lang) -> None:
     table = document.add_table(rows=2, cols=2)
     table.alignment, table.autofit = WD_TABLE_ALIGNMENT.CENTER, False
     _widths(table, [7.8, 9.3])
@@ -181,7 +191,9 @@ def _letterhead(document: Any, head: Letterhead, lang: Lang) -> None:
     document.add_paragraph().paragraph_format.line_spacing = Pt(6)
 
 
-def _centred(document: Any, text: str, size: float, before: float = 0, colour: str = "") -> Any:
+def _centred(
+    document: Docx, text: str, size: float, before: float = 0, colour: str = ""
+) -> DocxParagraph:
     paragraph = document.add_paragraph()
     paragraph.alignment = ALIGN.CENTER
     paragraph.paragraph_format.space_before = Pt(before)
@@ -192,7 +204,7 @@ def _centred(document: Any, text: str, size: float, before: float = 0, colour: s
     return paragraph
 
 
-def _paragraph(document: Any, text: str) -> Any:
+def _paragraph(document: Docx, text: str) -> DocxParagraph:
     paragraph = document.add_paragraph(text)
     paragraph.alignment = ALIGN.JUSTIFY
     shape = paragraph.paragraph_format
@@ -201,7 +213,7 @@ def _paragraph(document: Any, text: str) -> Any:
     return paragraph
 
 
-def _block(document: Any, block: Block) -> None:
+def _block(document: Docx, block: Block) -> None:
     if isinstance(block, Paragraph):
         _paragraph(document, block.text)
     elif isinstance(block, Heading):
@@ -220,7 +232,7 @@ def _block(document: Any, block: Block) -> None:
         _sheet(document, block)
 
 
-def _sheet(document: Any, sheet: Sheet) -> None:
+def _sheet(document: Docx, sheet: Sheet) -> None:
     caption = _centred(document, sheet.caption, 12, before=8)
     caption.paragraph_format.keep_with_next = True
     table = document.add_table(rows=1 + len(sheet.rows), cols=len(sheet.headings))
@@ -244,7 +256,7 @@ def _sheet(document: Any, sheet: Sheet) -> None:
                     run.font.color.rgb = RGBColor(0xFF, 0xFF, 0xFF)
 
 
-def _widths(table: Any, widths_cm: Sequence[float]) -> None:
+def _widths(table: Table, widths_cm: Sequence[float]) -> None:
     """Word reads the cells' widths, LibreOffice the grid's."""
     for column, width in zip(table.columns, widths_cm, strict=True):
         column.width = Cm(width)
@@ -252,21 +264,21 @@ def _widths(table: Any, widths_cm: Sequence[float]) -> None:
             cell.width = Cm(width)
 
 
-def _kept_whole(row: Any, *, is_heading: bool) -> None:
+def _kept_whole(row: _Row, *, is_heading: bool) -> None:
     properties = row._tr.get_or_add_trPr()
     properties.append(OxmlElement("w:cantSplit"))
     if is_heading:
         properties.append(OxmlElement("w:tblHeader"))
 
 
-def _shaded(cell: Any, fill: str) -> None:
+def _shaded(cell: _Cell, fill: str) -> None:
     shade = OxmlElement("w:shd")
     for name, value in (("val", "clear"), ("color", "auto"), ("fill", fill[1:].upper())):
         shade.set(qn(f"w:{name}"), value)
     cell._tc.get_or_add_tcPr().append(shade)
 
 
-def _signature(document: Any, head: Letterhead, lang: Lang) -> None:
+def _signature(document: Docx, head: Letterhead, lang: Lang) -> None:
     document.add_paragraph()
     table = document.add_table(rows=1, cols=2)
     table.autofit = False

@@ -1,5 +1,6 @@
-"""Who reports to whom: the letterhead from the settings, with the authorities of the report's time
-where they are left open.
+"""Who reports to whom: the letterhead from the settings.
+
+Where they leave it open, with the authorities of the report's time.
 
 Since 1 March 2025 the departments of science and technology and their ministry have the duties of
 the former departments and ministry of information and communications (resolution 176/2025/QH15).
@@ -28,8 +29,9 @@ def area_title(given: Report, name: str, lang: Lang) -> str:
 
 
 def letterhead(given: Report, about: About, operators: list[str]) -> Letterhead:
-    """The settings' letterhead; what they leave open by the authorities of the period's end, the
-    number and signer blank.
+    """The settings' letterhead.
+
+    What they leave open: the authorities of the period's end; number and signer stay blank.
     """
     lang, period = about.lang, about.period
     area = area_title(given, about.area, lang)

@@ -40,9 +40,12 @@ def write_pdf(docx: Path, created: datetime) -> bool:
             "pdf",
         ]
         try:
-            done = subprocess.run(
-                [*asked, "--outdir", str(docx.parent), str(docx)], capture_output=True, timeout=SECONDS, check=False,
-            )  # fmt: skip
+            done = subprocess.run(  # noqa: S603 - LibreOffice as found, a list of arguments
+                [*asked, "--outdir", str(docx.parent), str(docx)],
+                capture_output=True,
+                timeout=SECONDS,
+                check=False,
+            )
         except (OSError, subprocess.TimeoutExpired):
             return False
     pdf = docx.with_suffix(".pdf")
@@ -53,8 +56,9 @@ def write_pdf(docx: Path, created: datetime) -> bool:
 
 
 def settled(pdf: bytes, docx: bytes, created: datetime) -> bytes:
-    """A PDF of LibreOffice with `created` for its clock and the DOCX's hash for its random ids; no
-    byte moves.
+    """A PDF of LibreOffice without its clock and random ids.
+
+    `created` stands for the clock and the DOCX's hash for the ids; no byte moves.
 
     >>> settled(b"(D:20261122224236Z')", b"", datetime(2026, 10, 31))
     b"(D:20261031000000Z')"
