@@ -106,6 +106,15 @@ def test_a_run_on_tiles_says_why_there_are_no_operators_files(lomsong, shared, t
     assert not list((tmp_path / "outputs/2024Q3/tables").glob("priorities_*"))
 
 
+def test_the_provinces_code_is_stated_where_the_settings_have_one(demo_outputs, tmp_path):
+    def described(folder) -> dict:
+        return json.loads((folder / "datapackage.json").read_text(encoding="utf-8"))
+
+    assert described(demo_outputs / "tables")["province_code"] == "12"
+    write_datapackage(tmp_path, {}, {}, about("2026-10"))
+    assert "province_code" not in described(tmp_path)
+
+
 def test_operators_that_differ_by_an_accent_have_resources_of_their_own(tmp_path):
     files = {f"priorities_{name}": "priorities" for name in ("Mạng_A", "Mảng_A", "MANG_A")}
     write_datapackage(tmp_path, {}, files, about("2026-10"))

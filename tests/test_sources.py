@@ -5,6 +5,7 @@ through.
 from __future__ import annotations
 
 import gzip
+import json
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -13,6 +14,7 @@ import polars as pl
 import pytest
 import shapely
 
+from pipeline.schema.columns import INNER, TABLES
 from pipeline.schema.errors import UserFault
 from pipeline.sources import files, frames, ispeed, ookla, table, values
 from tests.builders import month_of_tests, write_world
@@ -253,8 +255,77 @@ def test_a_file_by_two_paths_or_beside_a_link_to_it_is_read_once_and_said(tmp_pa
     assert code == 0, text
     assert "file tests.csv (ispeed): 72 rows" in text
     assert "files that several paths or links lead to are read once: tests.csv" in text
+    assert "ispeed: symbolic links that lead to no file: broken.csv; nothing is read" in text
     assert files.named_again((str(raw / "2026-10"), str(raw / "2026-10/*.csv"))) == ["tests.csv"]
     assert files.named_again((str(raw / "2026-10"),)) == []
+
+
+def test_links_to_nothing_are_named_whichever_way_a_source_is_given(tmp_path):
+    (tmp_path / "2026-10").mkdir()
+    for name in ("2026-10/a.csv", "b.parquet", ".#c.csv"):  # an editor's lock is such a link too
+        (tmp_path / name).symlink_to(tmp_path / "absent")
+    (tmp_path / "2026-10/self.csv").symlink_to(tmp_path / "2026-10/self.csv")
+    below = ["2026-10/a.csv", "2026-10/self.csv", "b.parquet"]
+    given = {"": below, "2026-10/*.csv": ["a.csv", "self.csv"], "b.parquet": ["b.parquet"]}
+    for pattern, names in given.items():
+        path = str(tmp_path / pattern)
+        assert files.broken_links((path,)) == names
+        with pytest.raises(UserFault) as caught:
+            files.deliveries((path,))
+        assert [(f.code, f.values) for f in caught.value.faults] == [
+            ("broken_links", {"found": names})
+        ]
+
+
+def test_files_of_one_name_are_told_apart(tmp_path, lomsong):
+    head, first, *rows = ONE_MONTH["2026-10"].splitlines()
+    wrong = first.replace(",22.05", ",99.05")
+    settings = write_world(
+        tmp_path,
+        {"2026-10": "\n".join([head, wrong, *rows])},
+        '[sources.other]\npath = "other"\n[population]\npath = "people/tests.csv"\n'
+        '[installs]\npath = "installs/tests.csv"\n',
+    )
+    others = "\n".join([head, wrong, *rows[18:]]).replace("device", "other")
+    people, installs = "commune_code,population\nr0c0,9\n", "commune_code,installs\nr0c0,9\n"
+    for name, text in (("other", others), ("people", people), ("installs", installs)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "tests.csv").write_text(text)
+    code, text = lomsong("run", "--settings", settings, "--lang", "en")
+    assert code == 0, text
+    folder = tmp_path / "outputs/2026-10"
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    assert manifest["rows_by_step"]["read"] == {
+        "boundaries.geojson": 16,
+        "tests.csv (population)": 16,
+        "tests.csv (installs)": 1,
+        "2026-10/tests.csv": 72,
+        "other/tests.csv": 54,
+    }
+    rejects = pd.read_csv(folder / "tables/rejects.csv")
+    assert rejects.to_numpy().tolist() == [
+        ["2026-10/tests.csv", 2, "bad_position"],
+        ["other/tests.csv", 2, "bad_position"],
+    ]
+
+
+def test_jitter_is_read_and_checked_and_in_no_table(tmp_path, lomsong):
+    head, *rows = ONE_MONTH["2026-10"].splitlines()
+    found = {}
+    for jitter in ("5", "soon"):
+        lines = [f"{head},jitter (s)", *(f"{row},{jitter}" for row in rows)]
+        (tmp_path / jitter).mkdir()
+        settings = write_world(tmp_path / jitter, {"2026-10": "\n".join(lines)})
+        code, text = lomsong("run", "--settings", settings, "--out", jitter, "--lang", "en")
+        assert code == 0, text
+        tables = sorted((tmp_path / jitter / "2026-10/tables").iterdir())
+        found[jitter] = text, {path.name: path.read_bytes() for path in tables}
+    assert found["5"][1] == found["soon"][1]
+    note = "tests.csv, column jitter_ms: 72 values could not be read"
+    assert note not in found["5"][0]
+    assert note in found["soon"][0]
+    published = [names for table, names in TABLES.items() if table not in INNER]
+    assert not any("jitter_ms" in names for names in published)
 
 
 def test_numbers_in_cells_of_a_workbook_stand_beside_texts_with_a_comma(tmp_path):
