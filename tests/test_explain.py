@@ -25,6 +25,7 @@ def golden(golden_tables, lomsong, monkeypatch) -> Path:
 
 def test_the_demo_is_explained_row_by_row_with_the_tables_figures(demo_outputs, lomsong):
     status = pd.read_parquet(demo_outputs / "tables/commune_status.parquet")
+    intervals = 0
     for code in status["commune_code"].unique():
         for lang in ("vi", "en"):
             exit_code, text = lomsong("explain", code, "--out", demo_outputs.parent, "--lang", lang)
@@ -45,8 +46,10 @@ def test_the_demo_is_explained_row_by_row_with_the_tables_figures(demo_outputs, 
                     ).groups()
                     assert float(low.replace(",", "")) == pytest.approx(row["lo_mbps"], abs=0.0051)
                     assert float(high.replace(",", "")) == pytest.approx(row["hi_mbps"], abs=0.0051)
+                    intervals += 1
                 gates = [g for g in row["failed_gates"].split(";") if g]
                 assert block.count("\n  – ") == len(gates)
+    assert intervals == status["lo_mbps"].notna().sum() > 50
 
 
 def test_private_figures_are_not_shown(golden, lomsong):

@@ -176,7 +176,10 @@ def test_every_commune_and_operator_has_a_row_and_all_figures_agree(demo_outputs
 
 def test_the_demo_is_labelled_as_invented_everywhere(demo, demo_outputs):
     notice = "SỐ LIỆU GIẢ LẬP"
-    for path in [*demo_outputs.rglob("*"), *demo.rglob("*")]:
+    paths = [*demo_outputs.rglob("*"), *demo.rglob("*")]
+    expected = {".csv", ".parquet", ".json", ".html", ".gpkg", ".kml", ".xlsx", ".docx", ".zip"}
+    assert expected <= {path.suffix for path in paths}
+    for path in paths:
         if path.suffix == ".parquet":
             assert pd.read_parquet(path, columns=["notice"])["notice"].str.startswith(notice).all()
         elif path.suffix == ".gpkg":

@@ -4,6 +4,8 @@ To the printed digits.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from dataclasses import replace
 
 import numpy as np
@@ -294,25 +296,34 @@ def test_rank_spread_is_seeded_and_holds_plausible_ranks():
     assert (one["rank_lo"] < one["rank_hi"]).any(), "resampling the devices must move ranks"
 
 
-def test_devices_to_decide_is_the_smallest_number_that_decides():
-    speeds = EXAMPLES["probable gap"][0]
+def devices_to_decide(name: str) -> tuple[int, Callable[[int], bool]]:
+    """Of an example: how many devices decide in all, and whether a given number does."""
     units, _ = statistics.estimate(
-        device_frame({("a", "V"): speeds}), target=T, confidence=0.95, min_units=8
+        device_frame({("a", "V"): EXAMPLES[name][0]}), target=T, confidence=0.95, min_units=8
     )
     further = statistics.devices_to_decide(
         units, {"V": None}, target=T, confidence=0.95, least=10, most=5000
     )
-    needed = int(further["devices_to_decide"].iloc[0])
-    mean, sd, ly, lv, m = (
-        units[c].to_numpy() for c in ("mean_mbps", "sd_mbps", "log_mean", "log_var", "m")
-    )
+    figures = [units[c].to_numpy() for c in ("mean_mbps", "sd_mbps", "log_mean", "log_var")]
 
-    def decides(total: float) -> bool:
-        lo, hi = statistics.envelope(mean, sd, ly, lv, np.array([total]), 0.95)
+    def decides(total: int) -> bool:
+        lo, hi = statistics.envelope(*figures, np.array([float(total)]), 0.95)
         return bool(hi[0] < T or lo[0] > T)
 
-    assert decides(m[0] + needed)
-    assert m[0] + needed == 10 or not decides(m[0] + needed - 1)
+    return int(units["m"].iloc[0] + further["devices_to_decide"].iloc[0]), decides
+
+
+def test_devices_to_decide_is_the_smallest_number_that_decides():
+    total, decides = devices_to_decide("skewed")
+    assert total == 169
+    assert decides(total)
+    assert not decides(total - 1)
+
+
+def test_devices_to_decide_asks_for_the_least_of_any_verdict_where_fewer_would_do():
+    total, decides = devices_to_decide("probable gap")
+    assert total == 10
+    assert decides(9)
 
 
 @pytest.mark.parametrize(

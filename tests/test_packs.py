@@ -33,7 +33,7 @@ def test_there_is_a_pack_for_each_operator_with_its_files(demo_outputs, pack):
     note = (pack / "README.txt").read_text(encoding="utf-8-sig")
     assert note.startswith("Vùng lõm sóng và ưu tiên đầu tư của MobiFone – Lai Châu, kỳ 10/2026")
     assert "SỐ LIỆU GIẢ LẬP" in note
-    assert "36/QĐ-TTg" in note or "1110/QĐ-BTTTT" in note
+    assert "1110/QĐ-BTTTT" in note
 
 
 def test_its_tables_hold_its_rows_only(demo_outputs, pack):

@@ -53,9 +53,12 @@ def test_figures_are_the_tables(book, demo_outputs, table, names):
     compared = 0
     for name in kept.columns:
         if FIELDS[name].dtype in ("float64", "int64"):
-            left, right = pd.to_numeric(found[name]), kept[name].astype("float64")
-            assert (left.isna() == right.isna()).all(), name
-            assert (left - right).abs().max() < 1e-9 or right.isna().all(), name
+            pd.testing.assert_series_equal(
+                pd.to_numeric(found[name]).astype("float64"),
+                kept[name].astype("float64"),
+                rtol=0,
+                atol=1e-9,
+            )
             compared += 1
     assert compared >= 8
     assert found["status"].tolist() == [texts.word(key, "vi") for key in kept["status"]]
