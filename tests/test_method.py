@@ -5,7 +5,6 @@ To the printed digits.
 from __future__ import annotations
 
 from collections.abc import Callable
-
 from dataclasses import replace
 
 import numpy as np
