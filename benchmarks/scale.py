@@ -1,5 +1,6 @@
-"""How fast, how large: binning, locating and the whole job beside their peers, in one run; and how
-the cost grows.
+"""How fast, how large: binning, locating and the whole job beside their peers, in one run.
+
+How the cost grows with the rows is measured too.
 
 `python -m benchmarks.scale [--largest ROWS] [--boundaries FILE] [--write]`. Results are compared
 before a time is printed. Ratios are medians of the rounds with their spread. Does not belong here:
@@ -177,7 +178,10 @@ print(json.dumps({"seconds": seconds, "samples": len(found["samples"])}))
 
 
 def month_of(folder: Path, area: gpd.GeoDataFrame, rows: int, file: str = "t.parquet") -> Path:
-    """A folder with a month of `rows` tests and its settings. `file`: t.parquet or t.csv is read."""
+    """A folder with a month of `rows` tests and its settings.
+
+    `file`: t.parquet or t.csv, the one that is read.
+    """
     place = folder / (str(rows) if file == "t.parquet" else f"{rows}-csv")
     if not (place / "settings.toml").exists():
         crowd.write(place / "t.parquet", area, rows, max(200, int(rows * DEVICE_SHARE)))
@@ -205,8 +209,9 @@ print(json.dumps({"seconds": time.perf_counter() - start, "processor_s": used.ru
 
 
 def measured(command: list[str]) -> dict[str, Any]:
-    """Wall seconds, processor seconds and peak resident memory of a process; and what it printed,
-    if that is JSON.
+    """Wall seconds, processor seconds and peak resident memory of a process.
+
+    What it printed is there too, if that is JSON.
     """
     launched = subprocess.run(
         [sys.executable, "-c", LAUNCH, *command],

@@ -1,5 +1,6 @@
-"""What `scale` measured → docs/performance.md and its picture. Nothing is written that was not
-measured.
+"""Write what `scale` measured to docs/performance.md and its picture.
+
+Nothing is written that was not measured.
 """
 
 from __future__ import annotations

@@ -93,8 +93,9 @@ def month_of_tests(
     per_device: int = 3,
     technology: str = "4G",
 ) -> str:
-    """CSV text: for each (commune, operator) one device per speed, which tests on `per_device` days
-    at alternating hours.
+    """CSV text with one device per speed for each (commune, operator).
+
+    A device tests on `per_device` days, at alternating hours.
     """
     lines = [HEADINGS]
     for (code, operator), speeds in plan.items():
@@ -110,8 +111,9 @@ def month_of_tests(
 
 
 def write_world(folder: Path, months: dict[str, str], settings: str = "") -> Path:
-    """Boundaries, one delivery per month, and a settings file, as a user keeps them. Gives the
-    settings file.
+    """Boundaries, one delivery per month, and a settings file, as a user keeps them.
+
+    Gives the settings file.
     """
     write_boundaries(folder / "boundaries.geojson")
     for month, text in months.items():
@@ -188,8 +190,9 @@ RULES = Evidence.model_validate({})
 
 
 def page_table(data: dict, kind: str) -> pd.DataFrame:
-    """What a map's block holds, as a table: `status` by (commune_code, operator), `cells` by
-    (hex_id, operator).
+    """What a map's block holds, as a table.
+
+    `status` by (commune_code, operator), `cells` by (hex_id, operator).
     """
     columns, operators = decoded(data["block"]), data["operators"]
 

@@ -17,8 +17,9 @@ ERROR[1, 2] = ERROR[3, 0] = np.inf
 
 
 def dense(total_sd: float, shared_share: float) -> tuple[np.ndarray, np.ndarray, float]:
-    """Posterior mean and variance of mu + a + c, and the log restricted likelihood, by plain
-    matrices (Robinson 1991).
+    """Posterior mean and variance of mu + a + c, and the log restricted likelihood.
+
+    By plain matrices (Robinson 1991).
     """
     places, operators = LOG_MEAN.shape
     unit = [(i, j) for i in range(places) for j in range(operators)]
@@ -78,8 +79,9 @@ def units(values: dict[tuple[str, str], list[float]]) -> pd.DataFrame:
 
 
 def province(shared: float, seed: int = 1) -> dict[tuple[str, str], list[float]]:
-    """Twenty communes × two operators of ten devices; `shared`: log-sd that the operators of a
-    commune have in common.
+    """Twenty communes × two operators of ten devices.
+
+    `shared`: log-sd that the operators of a commune have in common.
     """
     generator = np.random.default_rng(seed)
     level = generator.normal(np.log(42), shared, 20)

@@ -26,7 +26,10 @@ GOOD = dict(
 
 
 def rows_of(*changes: dict) -> pd.DataFrame:
-    """One row per change, a minute apart, so that none repeats another unless the change says so."""
+    """One row per change, a minute apart.
+
+    None repeats another unless the change says so.
+    """
     rows = [
         GOOD
         | {"source_row": i + 2, "measured_at": GOOD["measured_at"] + pd.Timedelta(minutes=i)}

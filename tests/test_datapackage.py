@@ -1,5 +1,6 @@
-"""The description of the tables is valid by the `frictionless` package, and the files are as
-described.
+"""The description of the tables is valid, and the files are as described.
+
+The package `frictionless` judges that.
 """
 
 from __future__ import annotations

@@ -1,5 +1,6 @@
-"""The contract of every engine: whatever parts rows come in, and wherever they are added up, the
-tables are the same.
+"""The contract of every engine: the tables are the same.
+
+Neither the parts that rows come in nor the place where they are added up may matter.
 """
 
 from __future__ import annotations

@@ -1,5 +1,6 @@
-"""The months beside the verdicts: tracker, participation, figures of the whole area – small cases
-by hand, and laws.
+"""The months beside the verdicts.
+
+Tracker, participation, figures of the whole area – small cases by hand, and laws.
 """
 
 from __future__ import annotations
@@ -193,8 +194,9 @@ def test_participation_is_beyond_chance_or_unchanged():
 
 
 def summary(rows: list[tuple[str, str, str, str, float]], window_months: int = 1) -> pd.DataFrame:
-    """(operator, device, technology, month, Mbps) in one commune, cell and day → `operator_summary`
-    of October 2026.
+    """`operator_summary` of October 2026.
+
+    `rows`: (operator, device, technology, month, Mbps), all in one commune, cell and day.
     """
     tests = table_of(
         [

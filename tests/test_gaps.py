@@ -1,5 +1,6 @@
-"""Gap areas hang together, keep their ids, and the ledger says what became of them: repair only
-where it was measured.
+"""Gap areas hang together, keep their ids, and the ledger says what became of them.
+
+A gap is repaired only where it was measured.
 """
 
 from __future__ import annotations
@@ -275,8 +276,9 @@ def ledger_of(folder, period: str) -> pd.DataFrame:
 
 @pytest.fixture
 def story(made_once, tmp_path):
-    """Slow, slow, faster, nobody tests, good, slow again: a copy of the ledger over six months, in
-    their order.
+    """A copy of the ledger over six months, in their order.
+
+    Slow, slow, faster, nobody tests, good, slow again.
     """
 
     def publish(folder: Path) -> None:

@@ -1,5 +1,6 @@
-"""The GIS pack read back: figures and outlines are the tables', styles are inside, the project
-finds its package.
+"""The GIS pack read back.
+
+Figures and outlines are the tables', styles are inside, the project finds its package.
 """
 
 from __future__ import annotations
@@ -71,8 +72,9 @@ def test_figures_are_the_tables(pack, demo_outputs, name):
 
 
 def test_one_commune_has_the_same_figures_in_all_five_outputs(pack, demo_outputs):
-    """Parquet, CSV, workbook and GeoPackage: every figure of `priorities`; the map: what its cards
-    show.
+    """Every figure of `priorities` in Parquet, CSV, workbook and GeoPackage.
+
+    Of the map: what its cards show.
     """
     tables = demo_outputs / "tables"
     book = opened(tables / "priorities.xlsx")

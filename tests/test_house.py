@@ -32,9 +32,7 @@ WAY += ["publish", "run_log", "measure", "journey", "console", "cli", "__main__"
 
 
 def package(name: str) -> str:
-    """The package of a dotted module name of ours; what `pipeline` itself holds belongs to
-    `__init__`.
-    """
+    """The package of a dotted module name of ours; `__init__` for modules of `pipeline` itself."""
     part = name.split(".")[1] if "." in name else ""
     return part if part in WAY else "__init__"
 

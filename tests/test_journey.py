@@ -1,5 +1,6 @@
-"""The whole month on small and on real files: golden tables, balanced books, equal bytes, figures
-by hand.
+"""The whole month on small and on real files.
+
+Golden tables, balanced books, equal bytes, figures by hand.
 """
 
 from __future__ import annotations
@@ -49,8 +50,10 @@ def files_of(folder: Path) -> dict[str, bytes]:
 
 
 def test_golden_month(golden_tables):
-    """To renew after a change that is meant: GOLDEN=renew make test, then read the difference in
-    git.
+    """The tables of the golden month equal the kept ones.
+
+    To renew them after a change that is meant: `GOLDEN=renew make test`, then read the difference
+    in git.
     """
     folder = golden_tables / "outputs/2026-10"
     for name in ("commune_status", "commune_summary", "priorities", "measure_first"):
@@ -579,8 +582,9 @@ def test_a_name_met_only_under_wifi_is_no_operator_there(lomsong, tmp_path):
 
 
 def test_twelve_centres_of_armenias_tiles_lie_outside_and_their_area_is_not_lost(shared):
-    """2024Q3: by centre 12 of 2,253 tiles are lost; by area 10 touch no province and 2 give their
-    part.
+    """2024Q3: by centre 12 of 2,253 tiles are lost, by area 10.
+
+    The other two give the part that lies in a province.
     """
     import geopandas as gpd
     import shapely
@@ -637,8 +641,9 @@ def test_a_tile_whose_first_copy_cannot_be_read_is_still_counted_once(lomsong, t
 
 
 def test_a_stricter_privacy_gate_empties_priorities_too(lomsong, tmp_path):
-    """Gaps of 6 devices under a gate of 10: the row and its rank stay, what could be turned into a
-    mean goes.
+    """Gaps of 6 devices under a gate of 10 show no speed.
+
+    The row and its rank stay, what could be turned into a mean goes.
     """
     speeds = [10.0, 14.0, 12.0, 9.0, 11.0, 13.0]
     plan = {("r0c0", "V"): speeds * 2} | {

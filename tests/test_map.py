@@ -144,8 +144,9 @@ def test_a_click_on_a_commune_opens_its_card_with_the_tables_figures(opened, dem
 
 
 def written(value: float, digits: int) -> str:
-    """As a Vietnamese reader expects it: rounded once, half up; a speed that this would carry over
-    the target with two digits, cut.
+    """The value as a Vietnamese reader expects it, rounded once, half up.
+
+    A speed that rounding would carry over the target is cut to two digits.
     """
     if pd.isna(value):
         return "–"
@@ -278,8 +279,9 @@ def test_cells_appear_closer_in_and_small_groups_have_no_colour_of_speed(opened,
 @pytest.mark.browser
 @pytest.mark.parametrize("operator", ["Viettel", "VinaPhone", "MobiFone", "Vietnamobile"])
 def test_a_click_on_a_cell_shows_its_row_of_the_table(opened, demo_outputs, operator):
-    """The pixel that is clicked, the cell that answers, and the table agree – for small cells and
-    large.
+    """The pixel that is clicked, the cell that answers, and the table agree.
+
+    Small cells and large ones are clicked.
     """
     cells = pd.read_parquet(demo_outputs / "tables/hex_status.parquet").set_index(
         ["hex_id", "operator"]
@@ -622,8 +624,9 @@ def test_without_script_the_first_priorities_stand_in_a_table(browser, demo_outp
 
 @pytest.mark.browser
 def test_hostile_names_run_nothing(browser, tmp_path, lomsong):
-    """Names of the area, a commune, an operator and the notice that are markup: text on the map, in
-    table, card, tooltip, title, CSV.
+    """Names of the area, a commune, an operator and the notice that are markup stay text.
+
+    On the map, in table, card, tooltip, title and CSV.
     """
     import json
 

@@ -1,5 +1,6 @@
-"""METHOD.md's own figures: worked examples, the BH check, the EB check, k*, the worked priorities.
-To the printed digits.
+"""METHOD.md's own figures, to the printed digits.
+
+Worked examples, the BH check, the EB check, k*, the worked priorities.
 """
 
 from __future__ import annotations

@@ -1,5 +1,6 @@
-"""A nation's map: coarser cells that give no small group away, a page by province, an index that
-links them.
+"""A nation's map: coarser cells that give no small group away.
+
+A page by province, and an index that links them.
 """
 
 from __future__ import annotations
@@ -155,8 +156,9 @@ def hand_made(rows: list[tuple[str, str, str, float]]) -> Evidence:
 
 @pytest.mark.parametrize("small", [0, 1, 2])
 def test_a_coarse_cell_does_not_give_away_a_small_group_among_its_finer_cells(small):
-    """V has 5 phones in one fine cell and `small` in another: coarse less fine would be those few
-    phones' mean.
+    """V has 5 phones in one fine cell and `small` in another.
+
+    The coarse cell less the fine one would be those few phones' mean.
     """
     parent = h3.latlng_to_cell(22.05, 103.05, 5)
     a, b = (

@@ -1,5 +1,6 @@
-"""An operator's pack holds that operator's files and opens on it; nobody else's rows are in its
-tables.
+"""An operator's pack holds that operator's files and opens on it.
+
+Nobody else's rows are in its tables.
 """
 
 from __future__ import annotations

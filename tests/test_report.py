@@ -1,5 +1,6 @@
-"""The monthly report read back: every figure is a table's, the layout is the decree's, thin
-provinces give sensible pages.
+"""The monthly report read back.
+
+Every figure is a table's, the layout is the decree's, thin provinces give sensible pages.
 """
 
 from __future__ import annotations
@@ -54,8 +55,9 @@ def number(value: float, digits: int = 0) -> str:
 
 
 def compared(folder: Path) -> int:
-    """Every figure of the report's tables and sentences against the published tables; how many were
-    compared.
+    """How many figures of the report's tables and sentences were compared.
+
+    Each is compared with the published tables.
     """
     tables, count = folder / "tables", 0
     document = report_of(folder)

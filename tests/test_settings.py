@@ -54,7 +54,7 @@ def test_each_guard_fires(tmp_path, text, part):
 
 
 def test_the_commented_example_states_the_defaults():
-    """settings.toml at the root shows every default: what differs is what it marks as having none."""
+    """settings.toml at the root shows every default; what differs is marked as having none."""
     example = tomllib.loads((ROOT / "settings.toml").read_text(encoding="utf-8"))
     read, defaults = Settings.model_validate(example), Settings()
     for section in (

@@ -1,5 +1,6 @@
-"""The simulated province keeps its word: its truth is what its phones would measure, and its dirt
-is there.
+"""The simulated province keeps its word.
+
+Its truth is what its phones would measure, and its errors are there.
 """
 
 from __future__ import annotations
@@ -29,8 +30,9 @@ def drawn(seed: int = 3, devices: float = 400, communes: int = 4, **change) -> s
 
 
 def measured(province: simulate.Province) -> pd.Series:
-    """Mean over phones of each phone's mean, by commune × operator: what a campaign without end
-    would find.
+    """Mean over phones of each phone's mean, by commune × operator.
+
+    A campaign without end would find it.
     """
     tests = province.tests.assign(
         commune_code=locate.communes_of_points(

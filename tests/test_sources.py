@@ -1,5 +1,6 @@
-"""Foreign files → our tables: encodings, separators, numbers, times, names; every row comes
-through.
+"""Foreign files → our tables: encodings, separators, numbers, times, names.
+
+Every row comes through.
 """
 
 from __future__ import annotations

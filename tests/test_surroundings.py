@@ -1,5 +1,6 @@
-"""Facilities, roads, terrain and people per cell: counted by hand on squares, and on the real
-raster.
+"""Facilities, roads, terrain and people per cell.
+
+Counted by hand on squares, and on the real raster.
 """
 
 from __future__ import annotations
@@ -111,8 +112,9 @@ def test_crossed_pieces():
 
 
 def test_people_of_a_cell_are_its_part_of_each_commune(tmp_path):
-    """Weights 1 in the west commune, 3 in the east; 800 and 300 people live there: a cell over both
-    takes a part of each.
+    """A cell over two communes takes a part of the people of each.
+
+    Weights are 1 in the west commune and 3 in the east; 800 and 300 people live there.
     """
     weights = np.ones((10, 20))
     weights[:, 10:] = 3.0

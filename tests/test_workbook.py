@@ -1,5 +1,6 @@
-"""The workbook read back: figures and texts are the tables', nothing is calculated, equal runs give
-equal bytes.
+"""The workbook read back.
+
+Figures and texts are the tables', nothing is calculated, equal runs give equal bytes.
 """
 
 from __future__ import annotations
