@@ -381,7 +381,8 @@ def main() -> None:
 def _machine(area: gpd.GeoDataFrame) -> dict[str, Any]:
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1024**3
     return {
-        "cores": os.cpu_count(), "memory_gb": round(memory), "python": platform.python_version(), "system": platform.system(),
+        "cores": os.cpu_count(), "memory_gb": round(memory), "python": platform.python_version(),
+        "system": platform.system(),
         "communes": len(area), "vertices": int(area.geometry.count_coordinates().sum()),
     }  # fmt: skip
 

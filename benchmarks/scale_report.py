@@ -14,8 +14,10 @@ import numpy as np
 import pandas as pd
 
 PLOT = "performance.png"
-STEPS = {"read": "read, clean, bin, locate", "clean": "samples and facts", "judge": "judge", "hexes": "hexes and gaps",
-         "priorities": "priorities", "publish tables": "tables", "privacy check": "privacy check"}  # fmt: skip
+STEPS = {"read": "read, clean, bin, locate", "clean": "samples and facts", "judge": "judge",
+         "hexes": "hexes and gaps",
+         "priorities": "priorities", "publish tables": "tables",
+         "privacy check": "privacy check"}  # fmt: skip
 _TEXT = """# How fast, how large
 
 Measured by `make bench` on {cores} cores and {memory_gb} GB ({system}, Python {python}), over {communes} communes with

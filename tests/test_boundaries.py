@@ -16,7 +16,8 @@ from pipeline.sources.population import people_per_commune
 from tests.builders import squares, write_boundaries
 
 DEFAULTS = dict(
-    layer=None, code_column=None, code_length=None, name_column=None, former_district_column=None, former_communes_column=None, province_column=None, population_column=None,
+    layer=None, code_column=None, code_length=None, name_column=None, former_district_column=None,
+    former_communes_column=None, province_column=None, population_column=None,
     terrain_column=None, vintage="test", crs=None, expected_count=None,
 )  # fmt: skip
 
@@ -48,11 +49,14 @@ def test_squares_come_back_sorted_with_geodesic_areas(tmp_path):
         (lambda f: f[0]["properties"].update(code=""), {}, ["blank_code"]),
         (lambda f: f[1]["properties"].update(code="r0c0"), {}, ["repeated_code", "repeated_code"]),
         (lambda f: f[1].update(geometry=None), {}, ["no_polygon"]),
-        (lambda f: f[1].update(geometry={"type": "Point", "coordinates": [103, 22]}), {}, ["no_polygon"]),
-        (lambda f: f[2]["properties"].update(population=-1), {"population_column": "population"}, ["bad_population"]),
+        (lambda f: f[1].update(geometry={"type": "Point", "coordinates": [103, 22]}), {},
+         ["no_polygon"]),
+        (lambda f: f[2]["properties"].update(population=-1), {"population_column": "population"},
+         ["bad_population"]),
         (lambda f: None, {"expected_count": 17}, ["commune_count"]),
         (lambda f: None, {"code_column": "ma"}, ["missing_column"]),
-        (lambda f: None, {"name_column": "ten", "population_column": "dan", "expected_count": 3}, ["missing_column"] * 2 + ["commune_count"]),
+        (lambda f: None, {"name_column": "ten", "population_column": "dan", "expected_count": 3},
+         ["missing_column"] * 2 + ["commune_count"]),
         (lambda f: [x["properties"].pop("code") for x in f], {}, ["no_usual_column"]),
     ],
 )  # fmt: skip
@@ -134,7 +138,8 @@ def write_raster(path, array, west=103.0, north=22.4, size=0.1, nodata=-99999.0)
     from affine import Affine
 
     with rasterio.open(
-        path, "w", driver="GTiff", height=array.shape[0], width=array.shape[1], count=1, dtype="float64", crs="EPSG:4326",
+        path, "w", driver="GTiff", height=array.shape[0], width=array.shape[1], count=1,
+        dtype="float64", crs="EPSG:4326",
         transform=Affine(size, 0, west, 0, -size, north), nodata=nodata,
     ) as raster:  # fmt: skip
         raster.write(array, 1)

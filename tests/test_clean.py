@@ -19,8 +19,10 @@ from tests.builders import aggregates_of_tests
 
 ONE_MONTH = {"evidence": {"window_months": 1, "widened_months": ()}}
 GOOD = dict(
-    source="s", source_file="f", source_row=2, test_id=None, measured_at=pd.Timestamp("2026-10-01T01:00:00Z"), latitude=22.05, longitude=103.05,
-    location_accuracy_m=10.0, operator_met="V", technology="4G", download_mbps=20.0, upload_mbps=5.0, latency_ms=40.0, jitter_ms=1.0,
+    source="s", source_file="f", source_row=2, test_id=None,
+    measured_at=pd.Timestamp("2026-10-01T01:00:00Z"), latitude=22.05, longitude=103.05,
+    location_accuracy_m=10.0, operator_met="V", technology="4G", download_mbps=20.0,
+    upload_mbps=5.0, latency_ms=40.0, jitter_ms=1.0,
     signal_dbm=-90.0, device_id="d", unreadable="",
 )  # fmt: skip
 

@@ -313,8 +313,10 @@ def test_without_dask_the_letter_says_what_to_install(lomsong, tmp_path, rows, m
 def test_the_command_runs_on_a_scheduler_and_tells_its_dashboard(rows, tmp_path, cluster):
     """A process of its own joins the running scheduler, as an analyst would."""
     written(tmp_path, rows, 3)
-    command = [sys.executable, "-m", "pipeline", "run", "--settings", tmp_path / "settings.toml", "--out", tmp_path / "out",
-               "--publish", "tables", "--engine", "dask", "--scheduler", cluster.client.scheduler.address, "--lang", "en"]  # fmt: skip
+    command = [sys.executable, "-m", "pipeline", "run", "--settings", tmp_path / "settings.toml",
+               "--out", tmp_path / "out",
+               "--publish", "tables", "--engine", "dask", "--scheduler",
+               cluster.client.scheduler.address, "--lang", "en"]  # fmt: skip
     done = subprocess.run(
         command, capture_output=True, text=True, check=False, env=os.environ | {"PYTHONUTF8": "1"}
     )

@@ -26,7 +26,8 @@ from tests.builders import month_of_tests, page_table, read_page, write_world
 from tests.test_workbook import opened, sheet_of
 
 LAYERS = {"communes", "hexes", "gap_areas", "priorities", "measure_first"}
-TABLES = {"communes": "commune_status", "hexes": "hex_status", "gap_areas": "gap_areas", "priorities": "priorities", "measure_first": "measure_first"}  # fmt: skip
+TABLES = {"communes": "commune_status", "hexes": "hex_status", "gap_areas": "gap_areas",
+          "priorities": "priorities", "measure_first": "measure_first"}  # fmt: skip
 KEYS = {"hexes": ["hex_id", "operator"], "gap_areas": ["gap_id"]}
 
 

@@ -190,7 +190,9 @@ def test_cells_are_written_and_coloured_as_in_the_table(demo_outputs):
     assert shown.index.equals(table.index)
     assert (shown["devices"] == table["device_count"]).all()
     assert (shown["weak"] == table["is_weak"]).all()
-    for name, column, digit in (("mean", "mean_mbps", 0.1), ("median", "median_mbps", 0.1), ("upload", "upload_mean_mbps", 0.1), ("latency", "latency_median_ms", 1.0)):  # fmt: skip
+    for name, column, digit in (("mean", "mean_mbps", 0.1), ("median", "median_mbps", 0.1),
+                                ("upload", "upload_mean_mbps", 0.1),
+                                ("latency", "latency_median_ms", 1.0)):  # fmt: skip
         known = table[column].notna()
         assert (shown[name].notna() == known).all(), name
         assert (shown[name] - table[column])[known].abs().max() <= digit, name
@@ -353,7 +355,9 @@ def test_views_of_one_operator_show_its_figures_and_no_view_pools_means(opened, 
         assert opened.page.is_disabled(f'input[name=view][value="{view}"]')
     choose(opened.page, "Viettel")
     rows = status[status["operator"] == "Viettel"]
-    columns = {"mean": "mean_mbps", "median": "median_mbps", "upload": "upload_mean_mbps", "latency": "latency_median_ms", "tests": "test_count", "month": "month_test_count"}  # fmt: skip
+    columns = {"mean": "mean_mbps", "median": "median_mbps", "upload": "upload_mean_mbps",
+               "latency": "latency_median_ms", "tests": "test_count",
+               "month": "month_test_count"}  # fmt: skip
     for view, column in columns.items():
         opened.page.check(f'input[name=view][value="{view}"]', force=True)
         breaks = [-1.0, *palette.SCALES[view].breaks, 1e9]

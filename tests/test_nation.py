@@ -102,7 +102,8 @@ def test_the_whole_shows_coarser_cells_and_provinces_the_fine_ones(nation):
         == fine.loc[fine["operator"] == "all", "test_count"].sum()
     )
     assert {p.name for p in (nation / "maps").rglob("*") if p.is_file()} == {
-        "coverage_gaps.html", "coverage_gaps.png", "index.html", "Tỉnh_Đông_.html", "Tỉnh_Đông_.png", "Tỉnh_Tây.html", "Tỉnh_Tây.png",
+        "coverage_gaps.html", "coverage_gaps.png", "index.html", "Tỉnh_Đông_.html",
+        "Tỉnh_Đông_.png", "Tỉnh_Tây.html", "Tỉnh_Tây.png",
     }  # fmt: skip
     found = []
     for name, codes in (("Tỉnh_Đông_", {"r2", "r3"}), ("Tỉnh_Tây", {"r0", "r1"})):
@@ -145,7 +146,8 @@ def hand_made(rows: list[tuple[str, str, str, float]]) -> Evidence:
     """Evidence of (hex9_id, operator, device, Mbps) rows: only what the cells are made of."""
     table = pd.DataFrame(rows, columns=["hex9_id", "operator", "device_key", "download_mbps"])
     devices = table.rename(columns={"download_mbps": "download_total"}).assign(
-        commune_code="r0c0", device_weight=1.0, test_count=1.0, sample_count=1.0, upload_total=1.0, upload_count=1.0,
+        commune_code="r0c0", device_weight=1.0, test_count=1.0, sample_count=1.0, upload_total=1.0,
+        upload_count=1.0,
         latency_total=9.0, latency_count=1.0,
     )  # fmt: skip
     nothing = pd.DataFrame()

@@ -28,7 +28,8 @@ def test_there_is_a_pack_for_each_operator_with_its_files(demo_outputs, pack):
         f"{n}.zip" for n in ("MobiFone", "Vietnamobile", "Viettel", "VinaPhone")
     }
     assert {p.relative_to(pack).as_posix() for p in pack.rglob("*") if p.is_file()} == {
-        "README.txt", "coverage_gaps.html", "priorities.csv", "priorities.xlsx", "measure_first.csv",
+        "README.txt", "coverage_gaps.html", "priorities.csv", "priorities.xlsx",
+        "measure_first.csv",
         "gis/coverage_gaps.gpkg", "gis/coverage_gaps.qgz", "gis/coverage_gaps.kml",
     }  # fmt: skip
     note = (pack / "README.txt").read_text(encoding="utf-8-sig")

@@ -315,7 +315,9 @@ def test_two_hundred_communes_give_a_report(tmp_path, lomsong):
 
 @pytest.mark.slow
 def test_no_usable_test_at_all_gives_a_report(tmp_path, lomsong):
-    file = write_world(tmp_path, {"2026-10": month_of_tests("2026-10", {("r0c0", "V"): [10.0] * 3}, technology="3G")}, "[operators]\nV = []\n[report]\npdf = false\n")  # fmt: skip
+    file = write_world(tmp_path, {"2026-10": month_of_tests("2026-10", {("r0c0", "V"): [10.0] * 3},
+                                                            technology="3G")},
+                                                            "[operators]\nV = []\n[report]\npdf = false\n")  # fmt: skip
     code, text = lomsong("run", "--settings", file, "--publish", "report")
     assert code == 0, text
     document = report_of(tmp_path / "outputs/2026-10")

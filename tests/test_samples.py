@@ -36,8 +36,10 @@ def rows_as_tests(rows: list[tuple]) -> pd.DataFrame:
     ]
     frame = pd.DataFrame(rows, columns=names)
     return with_declared_dtypes("tests", frame.assign(
-        measured_at=pd.to_datetime(NEAR) + pd.to_timedelta(frame["tens"] * 10, unit="min"), longitude=103.05, latency_ms=20.0,
-        source="s", source_file="f", source_row=np.arange(2, len(frame) + 2), location_accuracy_m=10.0, test_id=None,
+        measured_at=pd.to_datetime(NEAR) + pd.to_timedelta(frame["tens"] * 10, unit="min"),
+        longitude=103.05, latency_ms=20.0,
+        source="s", source_file="f", source_row=np.arange(2, len(frame) + 2),
+        location_accuracy_m=10.0, test_id=None,
         jitter_ms=np.nan, signal_dbm=np.nan, unreadable="",
     ).drop(columns="tens").astype({"measured_at": "datetime64[us, UTC]"}))  # fmt: skip
 

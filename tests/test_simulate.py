@@ -122,7 +122,9 @@ def test_true_means_between_bounds_stay_between_them():
 def test_evening_load_has_mean_one_over_the_hours_that_people_test_at():
     generator = np.random.default_rng(0)
     evening = generator.random(400_000) < simulate.EVENING_SHARE
-    hours = np.where(evening, generator.normal(simulate.EVENING_HOUR, simulate.EVENING_SD_H, 400_000), generator.uniform(6, 22, 400_000)) % 24  # fmt: skip
+    hours = np.where(evening, generator.normal(simulate.EVENING_HOUR, simulate.EVENING_SD_H,
+                                               400_000),
+                                               generator.uniform(6, 22, 400_000)) % 24  # fmt: skip
     assert simulate.evening_load(hours, 0.6).mean() == pytest.approx(1.0, abs=0.003)
     busy, calm = simulate.evening_load(np.array([20.0, 10.0]), 0.6)
     assert busy / calm == pytest.approx(0.6)
@@ -161,8 +163,10 @@ def test_every_kind_of_error_is_in_a_delivery():
 
 
 def units(**change) -> pd.DataFrame:
-    row = {"regime": "sparse", "seed": 0, "status": "confirmed_gap", "evidence": "confirmed", "evidence_basis": "direct", "is_gap": True,
-           "true_mean_mbps": 30.0, "lo_mbps": 20.0, "hi_mbps": 35.0, "gap_probability": 0.95}  # fmt: skip
+    row = {"regime": "sparse", "seed": 0, "status": "confirmed_gap", "evidence": "confirmed",
+           "evidence_basis": "direct", "is_gap": True,
+           "true_mean_mbps": 30.0, "lo_mbps": 20.0, "hi_mbps": 35.0,
+           "gap_probability": 0.95}  # fmt: skip
     return pd.DataFrame([row | change])
 
 

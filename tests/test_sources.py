@@ -571,8 +571,10 @@ def test_operators_as_met_without_settings_and_ours_with_them():
 
 
 def tile_rows(**columns) -> pd.DataFrame:
-    base = {"quadkey": ["0230", "123"], "avg_d_kbps": ["5634", "2176"], "avg_u_kbps": ["1", "2"], "avg_lat_ms": ["27", "22"],
-            "tests": ["2", "3"], "devices": ["1", "2"], "quarter": ["2019Q2", "2019Q2"]}  # fmt: skip
+    base = {"quadkey": ["0230", "123"], "avg_d_kbps": ["5634", "2176"], "avg_u_kbps": ["1", "2"],
+            "avg_lat_ms": ["27", "22"],
+            "tests": ["2", "3"], "devices": ["1", "2"], "quarter": ["2019Q2",
+                                                                    "2019Q2"]}  # fmt: skip
     return pd.DataFrame({k: v for k, v in (base | columns).items() if v is not None}, index=[2, 3])
 
 

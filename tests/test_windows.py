@@ -100,7 +100,8 @@ def test_the_pooled_row_does_not_give_a_widened_operators_short_window_away(loms
 
     `all` over three months, less A, would be those two devices.
     """
-    months = {"2026-10": {("r0c0", "A"): SLOW, ("r0c0", "B"): [70.0, 80.0]}, "2026-06": {("r0c0", "B"): [60.0, 65.0, 90.0, 75.0, 70.0, 80.0, 85.0]}}  # fmt: skip
+    months = {"2026-10": {("r0c0", "A"): SLOW, ("r0c0", "B"): [70.0, 80.0]},
+              "2026-06": {("r0c0", "B"): [60.0, 65.0, 90.0, 75.0, 70.0, 80.0, 85.0]}}  # fmt: skip
     status, _, _ = run(lomsong, tmp_path, months)
     a, b, pooled = (status.loc[("r0c0", operator)] for operator in ("A", "B", "all"))
     assert (a["window_months"], b["window_months"], pooled["window_months"]) == (3, 6, 3)

@@ -39,11 +39,15 @@ def book(demo_outputs):
 
 def test_every_sheet_is_there_in_its_order(book):
     assert book.sheetnames == [
-        "Tóm tắt", "MobiFone", "Vietnamobile", "Viettel", "VinaPhone", "Đo trước", "Theo dõi 300 phép đo", "Tham gia", "Khả năng dùng chung", "Phương pháp và nguồn",
+        "Tóm tắt", "MobiFone", "Vietnamobile", "Viettel", "VinaPhone", "Đo trước",
+        "Theo dõi 300 phép đo", "Tham gia", "Khả năng dùng chung", "Phương pháp và nguồn",
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize(("table", "names"), [("priorities", ["MobiFone", "Vietnamobile", "Viettel", "VinaPhone"]), ("measure_first", ["Đo trước"])])  # fmt: skip
+@pytest.mark.parametrize(("table", "names"), [("priorities",
+                                               ["MobiFone", "Vietnamobile", "Viettel",
+                                                "VinaPhone"]),
+                                                ("measure_first", ["Đo trước"])])  # fmt: skip
 def test_figures_are_the_tables(book, demo_outputs, table, names):
     kept = pd.read_parquet(demo_outputs / f"tables/{table}.parquet").drop(columns="notice")
     found = pd.concat([sheet_of(book, name) for name in names], ignore_index=True)
