@@ -203,8 +203,9 @@ import json, resource, subprocess, sys, time
 start = time.perf_counter()
 done = subprocess.run(sys.argv[1:], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 used = resource.getrusage(resource.RUSAGE_CHILDREN)
-print(json.dumps({"seconds": time.perf_counter() - start, "processor_s": used.ru_utime + used.ru_stime,
-                  "peak_mb": used.ru_maxrss / 1024, "code": done.returncode, "output": done.stdout}))
+print(json.dumps({"seconds": time.perf_counter() - start,
+                  "processor_s": used.ru_utime + used.ru_stime, "peak_mb": used.ru_maxrss / 1024,
+                  "code": done.returncode, "output": done.stdout}))
 """
 
 
@@ -395,10 +396,8 @@ def _print(what: str, found: tuple[list[Timing], dict[str, Any]]) -> None:
             if one is timings[0]
             else "lomsong is {:.1f} ({:.1f}–{:.1f}) times as fast".format(*timings[0].ratio(one))
         )
-        print(
-            f"{what}: {one.name} {one.median:.3f} s ({POINTS / one.median / 1e6:.2f} million/s) {times}",
-            flush=True,
-        )
+        rate = POINTS / one.median / 1e6
+        print(f"{what}: {one.name} {one.median:.3f} s ({rate:.2f} million/s) {times}", flush=True)
     print(f"{what}: {about}", flush=True)
 
 

@@ -26,7 +26,10 @@ from pipeline.schema.tables import validated, with_declared_dtypes
 from pipeline.sources.deliveries import Part
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
-HEADINGS = "measured_at,latitude,longitude,location_accuracy_m,operator,technology,download_mbps,upload_mbps,latency_ms,device_id"
+HEADINGS = (
+    "measured_at,latitude,longitude,location_accuracy_m,operator,technology,"
+    "download_mbps,upload_mbps,latency_ms,device_id"
+)
 
 
 def squares(
@@ -104,8 +107,10 @@ def month_of_tests(
             for day in range(per_device):
                 hour = 8 if (number + day) % 2 else 20
                 lines.append(
-                    f"{month}-{day + 1:02d} {hour:02d}:{number % 60:02d}:00,{latitude + number * 1e-4:.6f},{longitude:.6f},10,"
-                    f"{operator},{technology},{speed},{speed / 3:.2f},40,device-{code}-{operator}-{number:03d}"
+                    f"{month}-{day + 1:02d} {hour:02d}:{number % 60:02d}:00,"
+                    f"{latitude + number * 1e-4:.6f},{longitude:.6f},10,"
+                    f"{operator},{technology},{speed},{speed / 3:.2f},40,"
+                    f"device-{code}-{operator}-{number:03d}"
                 )
     return "\n".join(lines) + "\n"
 

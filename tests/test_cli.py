@@ -196,7 +196,8 @@ def bad_inputs(tmp_path):
         ),
         "wrong columns": (
             lambda: (tmp_path / "raw/2026-10/tests.csv").write_text("a,b\n1,2\n"),
-            "tests.csv, row 1, column download_mbps: no column was found for this required field; the file has: a, b",
+            "tests.csv, row 1, column download_mbps: no column was found for this required field; "
+            "the file has: a, b",
         ),
         "settings typo": (
             lambda: (tmp_path / "settings.toml").write_text('[area]\nnmae = "x"\n'),

@@ -61,7 +61,8 @@ def written(folder: Path, rows: pd.DataFrame, count: int, suffix: str = "parquet
         else:
             part.to_csv(folder / "raw" / f"p{number}.csv", index=False)
     (folder / "settings.toml").write_text(
-        '[boundaries]\npath = "communes.geojson"\npopulation_column = "population"\n[sources.crowd]\npath = "raw"\n'
+        '[boundaries]\npath = "communes.geojson"\npopulation_column = "population"\n'
+        '[sources.crowd]\npath = "raw"\n'
         "[evidence]\nwidened_months = []\n[tracker]\nmonths = 3\n",
         encoding="utf-8",
     )
@@ -314,9 +315,8 @@ def test_the_command_runs_on_a_scheduler_and_tells_its_dashboard(rows, tmp_path,
     """A process of its own joins the running scheduler, as an analyst would."""
     written(tmp_path, rows, 3)
     command = [sys.executable, "-m", "pipeline", "run", "--settings", tmp_path / "settings.toml",
-               "--out", tmp_path / "out",
-               "--publish", "tables", "--engine", "dask", "--scheduler",
-               cluster.client.scheduler.address, "--lang", "en"]  # fmt: skip
+               "--out", tmp_path / "out", "--publish", "tables", "--engine", "dask",
+               "--scheduler", cluster.client.scheduler.address, "--lang", "en"]  # fmt: skip
     done = subprocess.run(
         command, capture_output=True, text=True, check=False, env=os.environ | {"PYTHONUTF8": "1"}
     )

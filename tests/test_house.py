@@ -72,7 +72,8 @@ def test_no_module_imports_itself_round_a_corner():
 
 
 def test_the_rule_on_imports_sees_late_imports_and_types():
-    late = "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n    from pipeline.schema.month import Month\n"
+    late = "from typing import TYPE_CHECKING\nif TYPE_CHECKING:\n"
+    late += "    from pipeline.schema.month import Month\n"
     late += "def f():\n    from pipeline.measurements.locate import x\n"
     assert imported(late) == {"pipeline.schema.month.Month", "pipeline.measurements.locate.x"}
     assert {package(name) for name in imported("from pipeline import __version__, journey")} == {

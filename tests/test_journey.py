@@ -438,7 +438,8 @@ def test_real_communes_with_the_demos_measurements(shared, demo, tmp_path, lomso
     crosswalk = (shared / "crosswalk/laichau_communes_106_to_38.csv").as_posix()
     text = text.replace('path = "boundaries/crosswalk.csv"', f'path = "{crosswalk}"')
     text = "\n".join(line for line in text.splitlines() if "_column" not in line)
-    text += f'\n[population]\npath = "{(shared / "population/laichau_worldpop_2020_1km.tif").as_posix()}"\ntotal = 460196\n'
+    people = (shared / "population/laichau_worldpop_2020_1km.tif").as_posix()
+    text += f'\n[population]\npath = "{people}"\ntotal = 460196\n'
     settings.write_text(text, encoding="utf-8")
     folder, log = run(lomsong, settings, tmp_path / "out")
     books = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["rows_by_step"][
@@ -458,9 +459,21 @@ def test_unions_of_sources_and_their_mixture_with_tiles(lomsong, tmp_path):
         tmp_path, {"2026-10": month_of_tests("2026-10", {("r0c0", "V"): [10.0] * 6})}
     )
     (tmp_path / "log").mkdir()
-    log = "Timestamp\tLongitude\tLatitude\tOperatorname\tNetworkTech\tTESTDOWNLINK\n2026.10.05_09.00.00\t103.05\t22.05\tV\t4G\t25000\n"
-    (tmp_path / "log/x_datatest.txt").write_text(log)
-    drive = '[sources.drive]\npath = "log"\nformat = "table"\n[sources.drive.columns]\nmeasured_at = { column = "Timestamp", format = "%Y.%m.%d_%H.%M.%S" }\nlatitude = "Latitude"\nlongitude = "Longitude"\noperator = "Operatorname"\ntechnology = "NetworkTech"\ndownload_mbps = { column = "TESTDOWNLINK", unit = "kbps" }\n'
+    (tmp_path / "log/x_datatest.txt").write_text(
+        "Timestamp\tLongitude\tLatitude\tOperatorname\tNetworkTech\tTESTDOWNLINK\n"
+        "2026.10.05_09.00.00\t103.05\t22.05\tV\t4G\t25000\n"
+    )
+    drive = """[sources.drive]
+path = "log"
+format = "table"
+[sources.drive.columns]
+measured_at = { column = "Timestamp", format = "%Y.%m.%d_%H.%M.%S" }
+latitude = "Latitude"
+longitude = "Longitude"
+operator = "Operatorname"
+technology = "NetworkTech"
+download_mbps = { column = "TESTDOWNLINK", unit = "kbps" }
+"""
     settings.write_text(settings.read_text() + drive)
     folder, text = run(lomsong, settings, tmp_path / "out")
     assert "clean drive: 1 read = 1 valid" in text
@@ -482,7 +495,8 @@ def test_help_starts_without_the_heavy_packages():
     import subprocess
     import sys
 
-    code = "import sys, pipeline.cli; sys.exit(any(m in sys.modules for m in ('pandas', 'geopandas', 'scipy', 'folium', 'numpy')))"
+    heavy = ("pandas", "geopandas", "scipy", "folium", "numpy")
+    code = f"import sys, pipeline.cli; sys.exit(any(m in sys.modules for m in {heavy}))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
@@ -498,10 +512,8 @@ def test_swapped_coordinates_are_pointed_out(lomsong, tmp_path):
         "latitude,longitude", "longitude,latitude"
     )
     _, log = run(lomsong, write_world(tmp_path, {"2026-10": text}), tmp_path / "out")
-    assert (
-        "100 % of the window's rows lie outside the area; check whether latitude and longitude are swapped"
-        in log
-    )
+    assert "100 % of the window's rows lie outside the area" in log
+    assert "check whether latitude and longitude are swapped" in log
 
 
 def test_two_phones_with_two_sim_cards_each_are_two_devices_and_show_no_speed(lomsong, tmp_path):

@@ -105,8 +105,8 @@ def test_the_legend_counts_what_the_tables_say_for_every_operator(opened, demo_o
         good = int(rows["status"].eq("meets_target").sum())
         bad = int(rows["status"].isin(["confirmed_gap", "probable_gap"]).sum())
         assert (
-            headline
-            == f"4G · 10/2026 · 40 Mbps · đạt {good} · chưa đạt {bad} · chưa đủ bằng chứng {38 - good - bad}"
+            headline == f"4G · 10/2026 · 40 Mbps · đạt {good} · chưa đạt {bad}"
+            f" · chưa đủ bằng chứng {38 - good - bad}"
         )
 
 
@@ -115,7 +115,13 @@ def test_each_commune_has_the_colour_of_its_verdict(opened, demo_outputs):
     data = read_page(demo_outputs / "maps/coverage_gaps.html")
     choose(opened.page, "Viettel")
     fills = opened.page.evaluate(
-        "() => { const out = {}; geo_json_communes.eachLayer(l => { out[l.feature.properties.code] = l.getElement().getAttribute('fill'); }); return out; }"
+        """() => {
+          const out = {};
+          geo_json_communes.eachLayer(l => {
+            out[l.feature.properties.code] = l.getElement().getAttribute('fill');
+          });
+          return out;
+        }"""
     )
     for code, key in page_table(data, "status").xs("Viettel", level=1)["verdict"].items():
         paint = palette.STATUS_PAINT[key]
@@ -127,8 +133,15 @@ def test_a_click_on_a_commune_opens_its_card_with_the_tables_figures(opened, dem
     status = pd.read_csv(demo_outputs / "tables/commune_status.csv", dtype={"commune_code": str})
     code = "03549"
     where = opened.page.evaluate(
-        """code => { let at; geo_json_communes.eachLayer(l => { if (l.feature.properties.code === code) at = map_lomsong.latLngToContainerPoint(l.getCenter()); });
-        const box = document.querySelector('.map').getBoundingClientRect(); return [box.left + at.x, box.top + at.y]; }""",
+        """code => {
+          let at;
+          geo_json_communes.eachLayer(l => {
+            if (l.feature.properties.code === code)
+              at = map_lomsong.latLngToContainerPoint(l.getCenter());
+          });
+          const box = document.querySelector('.map').getBoundingClientRect();
+          return [box.left + at.x, box.top + at.y];
+        }""",
         code,
     )
     opened.page.mouse.click(*where)
@@ -137,9 +150,7 @@ def test_a_click_on_a_commune_opens_its_card_with_the_tables_figures(opened, dem
         text = opened.page.inner_text(f'#card tr[data-operator="{row["operator"]}"]')
         assert written(row["mean_mbps"], 1) in text
         assert f"{int(row['device_count'])}" in text
-    wide = opened.page.evaluate(
-        "(() => { const p = document.getElementById('panel'); return p.scrollWidth - p.clientWidth; })()"
-    )
+    wide = opened.page.eval_on_selector("#panel", "p => p.scrollWidth - p.clientWidth")
     assert wide == 0, "the card fits its panel"
 
 
@@ -160,9 +171,15 @@ def written(value: float, digits: int) -> str:
 def test_every_card_of_every_commune_shows_the_tables_figures(opened, demo_outputs):
     status = pd.read_csv(demo_outputs / "tables/commune_status.csv", dtype={"commune_code": str})
     shown = opened.page.evaluate(
-        """codes => codes.map(code => { const out = {}; location.hash = '#commune=' + code; window.dispatchEvent(new Event('hashchange'));
-        document.querySelectorAll('#card tr[data-operator]').forEach(r => { out[r.dataset.operator] = [...r.cells].slice(1).map(c => c.textContent); });
-        return out; })""",
+        """codes => codes.map(code => {
+          const out = {};
+          location.hash = '#commune=' + code;
+          window.dispatchEvent(new Event('hashchange'));
+          document.querySelectorAll('#card tr[data-operator]').forEach(r => {
+            out[r.dataset.operator] = [...r.cells].slice(1).map(c => c.textContent);
+          });
+          return out;
+        })""",
         sorted(status["commune_code"].unique()),
     )
     compared = 0
@@ -261,7 +278,18 @@ def test_a_broken_link_still_opens_the_map(browser, demo_outputs):
 def painted(page) -> int:
     """Pixels of the cells' canvas that are not transparent."""
     return page.evaluate(
-        "() => { const c = document.querySelector('canvas'); const k = document.createElement('canvas'); k.width = c.width; k.height = c.height; const p = k.getContext('2d', {willReadFrequently: true}); p.drawImage(c, 0, 0); const d = p.getImageData(0, 0, c.width, c.height).data; let n = 0; for (let i = 3; i < d.length; i += 4) if (d[i]) n += 1; return n; }"
+        """() => {
+          const c = document.querySelector('canvas');
+          const k = document.createElement('canvas');
+          k.width = c.width;
+          k.height = c.height;
+          const p = k.getContext('2d', {willReadFrequently: true});
+          p.drawImage(c, 0, 0);
+          const d = p.getImageData(0, 0, c.width, c.height).data;
+          let n = 0;
+          for (let i = 3; i < d.length; i += 4) if (d[i]) n += 1;
+          return n;
+        }"""
     )
 
 
@@ -329,8 +357,15 @@ def test_why_says_what_explain_says(opened, demo_outputs, lang):
     run = read_run(demo_outputs)
     codes = sorted(run.status["commune_code"].unique())
     shown = opened.page.evaluate(
-        """([codes, lang]) => codes.map(code => { location.hash = '#commune=' + code + '&lang=' + lang; window.dispatchEvent(new Event('hashchange'));
-        const out = {}; document.querySelectorAll('[data-why]').forEach(list => { out[list.dataset.why] = [...list.children].map(line => line.textContent); }); return out; })""",
+        """([codes, lang]) => codes.map(code => {
+          location.hash = '#commune=' + code + '&lang=' + lang;
+          window.dispatchEvent(new Event('hashchange'));
+          const out = {};
+          document.querySelectorAll('[data-why]').forEach(list => {
+            out[list.dataset.why] = [...list.children].map(line => line.textContent);
+          });
+          return out;
+        })""",
         [codes, lang],
     )
     compared = 0
@@ -383,7 +418,11 @@ def test_the_legend_filters_map_table_and_csv_and_the_address_keeps_it(opened):
     opened.page.uncheck('#legend li[data-key="confirmed_gap"] input')
     assert legend(opened.page) == before, "counts stay"
     fills = opened.page.evaluate(
-        "() => { const out = []; geo_json_communes.eachLayer(l => out.push(l.getElement().getAttribute('fill'))); return out; }"
+        """() => {
+          const out = [];
+          geo_json_communes.eachLayer(l => out.push(l.getElement().getAttribute('fill')));
+          return out;
+        }"""
     )
     assert fills.count("#e9e6df") == before["confirmed_gap"]
     assert palette.STATUS_PAINT["confirmed_gap"].fill not in fills
@@ -535,7 +574,11 @@ def test_the_map_can_be_used_by_keyboard(opened):
     assert page.is_checked('input[name=operator][value="MobiFone"]')
     page.focus(".map")
     before = page.evaluate(
-        "() => { window.zoomed = new Promise(done => map_lomsong.once('zoomend', () => done(map_lomsong.getZoom()))); return map_lomsong.getZoom(); }"
+        """() => {
+          window.zoomed = new Promise(done =>
+            map_lomsong.once('zoomend', () => done(map_lomsong.getZoom())));
+          return map_lomsong.getZoom();
+        }"""
     )
     page.keyboard.press("+")
     assert page.evaluate("window.zoomed") > before
@@ -563,7 +606,8 @@ def test_axe_finds_no_barrier(browser, demo_outputs, size, choice):
     )
     seen.ready().page.evaluate(AXE.read_text(encoding="utf-8"))
     found = seen.page.evaluate(
-        "axe.run(document, {runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa', 'wcag22aa', 'best-practice']})"
+        "rules => axe.run(document, {runOnly: rules})",
+        ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"],
     )
     assert len(found["passes"]) > 30
     assert [(v["id"], v["nodes"][0]["html"]) for v in found["violations"]] == []
@@ -656,7 +700,10 @@ def test_hostile_names_run_nothing(browser, tmp_path, lomsong):
         r.get_attribute("value") for r in page.query_selector_all("input[name=operator]")
     ]
     page.evaluate(
-        "name => { [...document.querySelectorAll('input[name=operator]')].find(r => r.value === name).click(); }",
+        """name => {
+          const all = [...document.querySelectorAll('input[name=operator]')];
+          all.find(r => r.value === name).click();
+        }""",
         operator,
     )
     assert page.inner_text("#card h2 span") == evil

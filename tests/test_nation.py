@@ -41,7 +41,8 @@ def spread_tests(seed: int = 4, count: int = 4000) -> str:
         phone = int(draw.integers(0, 300))
         y, x = 22.0 + 0.4 * draw.beta(1, 4), 103.0 + 0.4 * draw.beta(1, 4)
         lines.append(
-            f"2026-10-{1 + i % 28:02d} {8 + i % 12:02d}:{i % 60:02d}:{i % 59:02d},{y:.6f},{x:.6f},10,{'VW'[phone % 2]},4G,"
+            f"2026-10-{1 + i % 28:02d} {8 + i % 12:02d}:{i % 60:02d}:{i % 59:02d},"
+            f"{y:.6f},{x:.6f},10,{'VW'[phone % 2]},4G,"
             f"{20 + phone % 50},{5 + phone % 9},40,phone-number-{phone:04d}"
         )
     return "\n".join(lines) + "\n"

@@ -315,9 +315,9 @@ def test_two_hundred_communes_give_a_report(tmp_path, lomsong):
 
 @pytest.mark.slow
 def test_no_usable_test_at_all_gives_a_report(tmp_path, lomsong):
-    file = write_world(tmp_path, {"2026-10": month_of_tests("2026-10", {("r0c0", "V"): [10.0] * 3},
-                                                            technology="3G")},
-                                                            "[operators]\nV = []\n[report]\npdf = false\n")  # fmt: skip
+    tests = month_of_tests("2026-10", {("r0c0", "V"): [10.0] * 3}, technology="3G")
+    more = "[operators]\nV = []\n[report]\npdf = false\n"
+    file = write_world(tmp_path, {"2026-10": tests}, more)
     code, text = lomsong("run", "--settings", file, "--publish", "report")
     assert code == 0, text
     document = report_of(tmp_path / "outputs/2026-10")
@@ -356,9 +356,10 @@ def test_a_libreoffice_that_fails_leaves_the_report(tmp_path, monkeypatch):
 def test_a_pdfs_clock_and_random_ids_are_settled_without_moving_a_byte():
     """What LibreOffice 7.4 writes at the end of a file; this needs no LibreOffice."""
     ends = [
-        b"<</CreationDate(D:2026112222423" + one + b"Z')>>\ntrailer\n/ID [ <" + one * 32 + b">\n<" + one * 32 + b"> ]\n/DocChecksum /" + one * 32
+        b"<</CreationDate(D:2026112222423%bZ')>>\ntrailer\n/ID [ <%b>\n<%b> ]\n/DocChecksum /%b"
+        % (one, one * 32, one * 32, one * 32)
         for one in (b"6", b"9")
-    ]  # fmt: skip
+    ]
     found = {office.settled(end, b"docx", datetime(2026, 10, 31)) for end in ends}  # noqa: DTZ001 - the period's end
     assert len(found) == 1
     assert len(found.pop()) == len(ends[0])

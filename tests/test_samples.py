@@ -46,8 +46,9 @@ def rows_as_tests(rows: list[tuple]) -> pd.DataFrame:
 
 def plain(tests: pd.DataFrame) -> pd.DataFrame:
     """The valid tests once each, with their samples' keys: what METHOD §2 says, in pandas."""
-    named = tests.assign(cell=tests["latitude"].map({22.05: 1, 22.0501: 1, 22.07: 2}),
-                         day=tests["measured_at"].dt.tz_convert("Asia/Ho_Chi_Minh").dt.date)  # fmt: skip
+    local = tests["measured_at"].dt.tz_convert("Asia/Ho_Chi_Minh")
+    cell = tests["latitude"].map({22.05: 1, 22.0501: 1, 22.07: 2})
+    named = tests.assign(cell=cell, day=local.dt.date)
     pseudo = "pseudo " + named["cell"].astype("str") + named["day"].astype("str")
     named["device"] = named["device_id"].fillna(pseudo)
     same = [

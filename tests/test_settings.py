@@ -25,7 +25,9 @@ def faults_of(tmp_path, text: str) -> list[str]:
 def test_every_fault_at_once_with_its_line(tmp_path):
     lines = faults_of(
         tmp_path,
-        '[area]\nnmae = "x"\ntimezone = "Asia/Hanoi"\n\n[target]\ndownload_mbps = -3\n\n[sources.a]\npath = "x"\nformt = "ispeed"\n[sources.a.columns]\noperator = { colum = "y" }\n[evidnce]\n',
+        '[area]\nnmae = "x"\ntimezone = "Asia/Hanoi"\n\n[target]\ndownload_mbps = -3\n\n'
+        '[sources.a]\npath = "x"\nformt = "ispeed"\n'
+        '[sources.a.columns]\noperator = { colum = "y" }\n[evidnce]\n',
     )
     joined = "\n".join(lines)
     assert "s.toml, row 2, column area.nmae: no such setting (did you mean name?)" in joined
@@ -44,7 +46,8 @@ def test_every_fault_at_once_with_its_line(tmp_path):
         ("[sources.a]\n", "sources.a.path"),
         ("[sources.a]\npath = 'x'\nformat = 'xml'\n", "'ispeed', 'table' or 'ookla'"),
         (
-            "[sources.a]\npath = 'x'\n[sources.a.columns]\noperator = { column = 'a', value = 'b' }\n",
+            "[sources.a]\npath = 'x'\n"
+            "[sources.a.columns]\noperator = { column = 'a', value = 'b' }\n",
             "either `column` or `value`",
         ),
     ],

@@ -24,10 +24,10 @@ ONE_MONTH = {"2026-10": month_of_tests("2026-10", {("r0c0", "V"): [12.5] * 24})}
 HANOI = ZoneInfo("Asia/Ho_Chi_Minh")
 READING = table.Reading(HANOI, None, {}, {})
 LAYOUT = {"delimiter": None, "encoding": None, "sheet": 0, "heading_row": 1, "decimal": None}
-CSV = 'Thời gian đo,Vĩ độ,Kinh độ,Nhà mạng,Công nghệ,Tốc độ tải xuống (Mbps)\n2026-10-01 08:00:00,22.1,103.1,Viettel,4G,"12,5"\n'
-SEMICOLONS = (
-    CSV.split("\n")[0].replace(",", ";") + "\n2026-10-01 08:00:00;22,1;103,1;Viettel;4G;12,5\n"
-)
+VIETNAMESE = "Thời gian đo,Vĩ độ,Kinh độ,Nhà mạng,Công nghệ,Tốc độ tải xuống (Mbps)\n"
+ENGLISH = "time,lat,lon,operator,technology,download"
+CSV = VIETNAMESE + '2026-10-01 08:00:00,22.1,103.1,Viettel,4G,"12,5"\n'
+SEMICOLONS = VIETNAMESE.replace(",", ";") + "2026-10-01 08:00:00;22,1;103,1;Viettel;4G;12,5\n"
 
 
 def delivery(path, content: bytes) -> files.Delivery:
@@ -124,28 +124,32 @@ def test_gzip_xlsx_and_parquet_give_the_same_test(tmp_path):
 
 
 def test_a_row_with_more_fields_than_the_heading_is_marked_not_shifted(tmp_path):
-    content = "time,lat,lon,operator,technology,download\n2026-10-01 08:00,22,103,V,4G,5\n2026-10-01 08:00,22,103,V,4G,5,6\n"
+    row = "2026-10-01 08:00,22,103,V,4G,5"
+    content = f"{ENGLISH}\n{row}\n{row},6\n"
     tests = read(tmp_path / "a.csv", content.encode())
     assert tests["unreadable"].tolist() == ["", "row"]
     assert len(tests) == 2
 
 
 def test_an_open_quote_that_swallows_lines_is_marked(tmp_path):
-    content = 'time,lat,lon,operator,technology,download\n2026-10-01 08:00,22,103,"V,4G,5\n2026-10-01 09:00,22,103,V",4G,5\n'
+    rows = '2026-10-01 08:00,22,103,"V,4G,5\n2026-10-01 09:00,22,103,V",4G,5\n'
+    content = f"{ENGLISH}\n{rows}"
     assert read(tmp_path / "a.csv", content.encode())["unreadable"].str.contains(
         "row"
     ).tolist() == [True]
 
 
 def test_unreadable_values_are_named_and_empty_ones_are_not(tmp_path):
-    content = "time,lat,lon,operator,technology,download,upload\n2026-10-01 08:00,22,103,V,4G,abc,xyz\n2026-10-01 08:00,22,103,V,4G,-,\n"
+    rows = "2026-10-01 08:00,22,103,V,4G,abc,xyz\n2026-10-01 08:00,22,103,V,4G,-,\n"
+    content = f"{ENGLISH},upload\n{rows}"
     tests = read(tmp_path / "a.csv", content.encode())
     assert tests["unreadable"].tolist() == ["download_mbps;upload_mbps", ""]
     assert tests["download_mbps"].isna().all()
 
 
 def test_rows_are_numbered_as_a_spreadsheet_counts_past_titles_and_blank_lines(tmp_path):
-    text = "Báo cáo i-Speed\n\ntime,lat,lon,operator,technology,download\n2026-10-01 08:00,22,103,V,4G,5\n\n2026-10-01 09:00,22,103,V,4G,6\n,,,,,\n"
+    first, last = "2026-10-01 08:00,22,103,V,4G,5", "2026-10-01 09:00,22,103,V,4G,6"
+    text = f"Báo cáo i-Speed\n\n{ENGLISH}\n{first}\n\n{last}\n,,,,,\n"
     rows = files.read_rows(delivery(tmp_path / "a.csv", text.encode()), heading_row=3)
     assert rows.index.tolist() == [4, 6]
     frame = pd.read_csv(tmp_path / "a.csv", header=None, names=range(6), skip_blank_lines=False)
@@ -185,7 +189,7 @@ def test_a_phones_model_and_a_rows_number_are_not_taken_for_ids():
 
 
 def test_minus_one_is_not_a_latency(tmp_path):
-    content = "time,lat,lon,operator,technology,download,upload,ping\n2026-10-01 08:00,22,103,V,4G,-5,-1,-1\n"
+    content = f"{ENGLISH},upload,ping\n2026-10-01 08:00,22,103,V,4G,-5,-1,-1\n"
     row = read(tmp_path / "a.csv", content.encode()).iloc[0]
     assert row["download_mbps"] == -5, "clean judges it"
     assert row[["upload_mbps", "latency_ms"]].isna().all()

@@ -186,7 +186,8 @@ def test_a_run_with_everything_weighs_it_and_names_its_inputs(lomsong, tmp_path)
     )
     settings = write_world(
         tmp_path, {"2026-10": month_of_tests("2026-10", plan)},
-        "[facilities]\npath = 'facilities.gpkg'\n[roads]\npath = 'roads.gpkg'\n[population]\npath = 'people.tif'\ntotal = 16000\n[terrain]\npath = 'dem.tif'\n",
+        "[facilities]\npath = 'facilities.gpkg'\n[roads]\npath = 'roads.gpkg'\n"
+        "[population]\npath = 'people.tif'\ntotal = 16000\n[terrain]\npath = 'dem.tif'\n",
     )  # fmt: skip
     code, text = lomsong("run", "--settings", settings, "--lang", "en")
     assert code == 0, text
