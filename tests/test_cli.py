@@ -187,7 +187,7 @@ def bad_inputs(tmp_path):
     """(what the user did, part of the one-line error message)."""
     return {
         "missing file": (
-            lambda: (tmp_path / "boundaries.geojson").unlink(),
+            (tmp_path / "boundaries.geojson").unlink,
             "boundaries.geojson: no such file",
         ),
         "empty file": (
@@ -196,8 +196,10 @@ def bad_inputs(tmp_path):
         ),
         "wrong columns": (
             lambda: (tmp_path / "raw/2026-10/tests.csv").write_text("a,b\n1,2\n"),
-            "tests.csv, row 1, column download_mbps: no column was found for this required field; "
-            "the file has: a, b",
+            (
+                "tests.csv, row 1, column download_mbps: no column was found for this required "
+                "field; the file has: a, b"
+            ),
         ),
         "settings typo": (
             lambda: (tmp_path / "settings.toml").write_text('[area]\nnmae = "x"\n'),
@@ -408,10 +410,11 @@ def test_what_the_system_refuses_is_an_error_message(lomsong, tmp_path):
     assert "former outputs are" in text
 
 
-CELLS = st.sampled_from(
-    ("", "-", "0", "-1", "1e9", "12,5", "1.234,5", "nan", "inf", "22.05", "103.05")
-    + ("2026-10-05 08:00", "05/10/2026 20:00", "4G", "5G", "V", '"', "=1")
-) | st.text(alphabet=st.characters(codec="utf-8", exclude_characters="\r\n\x00"), max_size=12)
+ODD = ("", "-", "0", "-1", "1e9", "12,5", "1.234,5", "nan", "inf", "22.05", "103.05", '"', "=1")
+SOUND = ("2026-10-05 08:00", "05/10/2026 20:00", "4G", "5G", "V")
+CELLS = st.sampled_from((*ODD, *SOUND)) | st.text(
+    alphabet=st.characters(codec="utf-8", exclude_characters="\r\n\x00"), max_size=12
+)
 WHOLE_CELLS = CELLS.map(lambda text: text.translate(dict.fromkeys(map(ord, '",'))))
 
 

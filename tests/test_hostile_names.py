@@ -80,8 +80,8 @@ def write_hostile_world(folder: Path) -> Path:
                 "download_mbps",
                 "device_id",
                 "test_id",
+                "{{ 7*7 }}{#",
             ]
-            + ["{{ 7*7 }}{#"]
         )
         for number, operator in enumerate(HOSTILE):
             latitude, longitude = centre(codes[number], communes)

@@ -18,7 +18,6 @@ from pipeline.publish.gap_map.columns import decoded
 from pipeline.publish.manifest import TIMES
 from pipeline.schema import tables
 from tests.builders import (
-    SHARED,
     golden_world,
     month_of_tests,
     page_table,
@@ -362,8 +361,8 @@ def armenia(shared, tmp_path_factory) -> Path:
     example = (Path(__file__).resolve().parents[1] / "docs/examples/armenia_ookla.toml").read_text(
         encoding="utf-8"
     )
-    text = example.replace("../../data/boundaries", (SHARED / "boundaries").as_posix()).replace(
-        "../../data/raw", (SHARED / "measurements").as_posix()
+    text = example.replace("../../data/boundaries", (shared / "boundaries").as_posix()).replace(
+        "../../data/raw", (shared / "measurements").as_posix()
     )
     path = tmp_path_factory.mktemp("armenia") / "armenia.toml"
     path.write_text(text, encoding="utf-8")
@@ -371,12 +370,12 @@ def armenia(shared, tmp_path_factory) -> Path:
 
 
 @pytest.mark.slow
-def test_armenia_every_quarter_is_a_period_of_its_own(armenia, tmp_path, lomsong):
+def test_armenia_every_quarter_is_a_period_of_its_own(armenia, shared, tmp_path, lomsong):
     code, text = lomsong("run", "--settings", armenia, "--period", "all", "--out", tmp_path / "out")
     assert code == 0, text
     quarters = sorted(p.name for p in (tmp_path / "out").iterdir() if not p.name.startswith("."))
     counts = (
-        pd.read_csv(SHARED / "measurements/ookla_mobile_tiles_armenia.csv", dtype=str)["quarter"]
+        pd.read_csv(shared / "measurements/ookla_mobile_tiles_armenia.csv", dtype=str)["quarter"]
         .value_counts()
         .sort_index()
     )

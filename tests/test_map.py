@@ -731,13 +731,11 @@ def test_hostile_names_run_nothing(browser, tmp_path, lomsong):
 
 @pytest.mark.browser
 def test_english_and_tiles(browser, shared, tmp_path, lomsong):
-    from tests.builders import SHARED
-
     example = (Path(__file__).resolve().parents[1] / "docs/examples/armenia_ookla.toml").read_text(
         encoding="utf-8"
     )
-    text = example.replace("../../data/boundaries", (SHARED / "boundaries").as_posix()).replace(
-        "../../data/raw", (SHARED / "measurements").as_posix()
+    text = example.replace("../../data/boundaries", (shared / "boundaries").as_posix()).replace(
+        "../../data/raw", (shared / "measurements").as_posix()
     )
     (tmp_path / "a.toml").write_text(text, encoding="utf-8")
     assert lomsong("run", "--settings", tmp_path / "a.toml", "--publish", "map")[0] == 0

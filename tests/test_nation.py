@@ -164,9 +164,7 @@ def test_a_coarse_cell_does_not_give_away_a_small_group_among_its_finer_cells(sm
     The coarse cell less the fine one would be those few phones' mean.
     """
     parent = h3.latlng_to_cell(22.05, 103.05, 5)
-    a, b = (
-        sorted(h3.cell_to_children(c, 9))[0] for c in sorted(h3.cell_to_children(parent, 6))[:2]
-    )
+    a, b = (min(h3.cell_to_children(c, 9)) for c in sorted(h3.cell_to_children(parent, 6))[:2])
     rows = [(a, "V", f"v{i}", 50.0) for i in range(5)] + [
         (b, "V", f"x{i}", 5.0) for i in range(small)
     ]

@@ -344,7 +344,7 @@ def test_no_sentence_of_the_demos_report_misses_a_figure(demo_outputs):
 
 
 def test_without_libreoffice_there_is_no_pdf_and_no_fault(tmp_path, monkeypatch):
-    monkeypatch.setattr(office.shutil, "which", lambda name: None)
+    monkeypatch.setattr(office.shutil, "which", lambda _: None)
     assert office.write_pdf(tmp_path / "a.docx", datetime(2026, 10, 31)) is False  # noqa: DTZ001
 
 

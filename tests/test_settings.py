@@ -46,7 +46,6 @@ def test_every_fault_at_once_with_its_line(tmp_path):
         ("[sources.a]\n", "sources.a.path"),
         ("[sources.a]\npath = 'x'\nformat = 'xml'\n", "'ispeed', 'table' or 'ookla'"),
         (
-            "[sources.a]\npath = 'x'\n"
             "[sources.a.columns]\noperator = { column = 'a', value = 'b' }\n",
             "either `column` or `value`",
         ),

@@ -128,7 +128,8 @@ def with_lao(tmp_path, monkeypatch):
     texts.languages.cache_clear()
 
 
-def test_a_language_is_one_file(with_lao):
+@pytest.mark.usefixtures("with_lao")
+def test_a_language_is_one_file():
     assert texts.languages() == ("vi", "en", "lo")
     assert Settings.model_validate({"publish": {"lang": "lo"}}).publish.lang == "lo"
     assert texts.line("check_ok", "lo") == "ໃຊ້ໄດ້"
