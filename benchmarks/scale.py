@@ -1,5 +1,6 @@
-"""How fast, how large: binning, locating and the whole job beside their peers, in one run; and how
-the cost grows.
+"""How fast, how large: binning, locating and the whole job beside their peers, in one run.
+
+How the cost grows with the rows is measured too.
 
 `python -m benchmarks.scale [--largest ROWS] [--boundaries FILE] [--write]`. Results are compared
 before a time is printed. Ratios are medians of the rounds with their spread. Does not belong here:
@@ -177,7 +178,10 @@ print(json.dumps({"seconds": seconds, "samples": len(found["samples"])}))
 
 
 def month_of(folder: Path, area: gpd.GeoDataFrame, rows: int, file: str = "t.parquet") -> Path:
-    """A folder with a month of `rows` tests and its settings. `file`: t.parquet or t.csv is read."""
+    """A folder with a month of `rows` tests and its settings.
+
+    `file`: t.parquet or t.csv, the one that is read.
+    """
     place = folder / (str(rows) if file == "t.parquet" else f"{rows}-csv")
     if not (place / "settings.toml").exists():
         crowd.write(place / "t.parquet", area, rows, max(200, int(rows * DEVICE_SHARE)))
@@ -199,14 +203,16 @@ import json, resource, subprocess, sys, time
 start = time.perf_counter()
 done = subprocess.run(sys.argv[1:], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 used = resource.getrusage(resource.RUSAGE_CHILDREN)
-print(json.dumps({"seconds": time.perf_counter() - start, "processor_s": used.ru_utime + used.ru_stime,
-                  "peak_mb": used.ru_maxrss / 1024, "code": done.returncode, "output": done.stdout}))
+print(json.dumps({"seconds": time.perf_counter() - start,
+                  "processor_s": used.ru_utime + used.ru_stime, "peak_mb": used.ru_maxrss / 1024,
+                  "code": done.returncode, "output": done.stdout}))
 """
 
 
 def measured(command: list[str]) -> dict[str, Any]:
-    """Wall seconds, processor seconds and peak resident memory of a process; and what it printed,
-    if that is JSON.
+    """Wall seconds, processor seconds and peak resident memory of a process.
+
+    What it printed is there too, if that is JSON.
     """
     launched = subprocess.run(
         [sys.executable, "-c", LAUNCH, *command],
@@ -376,7 +382,8 @@ def main() -> None:
 def _machine(area: gpd.GeoDataFrame) -> dict[str, Any]:
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 1024**3
     return {
-        "cores": os.cpu_count(), "memory_gb": round(memory), "python": platform.python_version(), "system": platform.system(),
+        "cores": os.cpu_count(), "memory_gb": round(memory), "python": platform.python_version(),
+        "system": platform.system(),
         "communes": len(area), "vertices": int(area.geometry.count_coordinates().sum()),
     }  # fmt: skip
 
@@ -389,10 +396,8 @@ def _print(what: str, found: tuple[list[Timing], dict[str, Any]]) -> None:
             if one is timings[0]
             else "lomsong is {:.1f} ({:.1f}–{:.1f}) times as fast".format(*timings[0].ratio(one))
         )
-        print(
-            f"{what}: {one.name} {one.median:.3f} s ({POINTS / one.median / 1e6:.2f} million/s) {times}",
-            flush=True,
-        )
+        rate = POINTS / one.median / 1e6
+        print(f"{what}: {one.name} {one.median:.3f} s ({rate:.2f} million/s) {times}", flush=True)
     print(f"{what}: {about}", flush=True)
 
 

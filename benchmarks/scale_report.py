@@ -1,5 +1,6 @@
-"""What `scale` measured → docs/performance.md and its picture. Nothing is written that was not
-measured.
+"""Write what `scale` measured to docs/performance.md and its picture.
+
+Nothing is written that was not measured.
 """
 
 from __future__ import annotations
@@ -13,13 +14,16 @@ import numpy as np
 import pandas as pd
 
 PLOT = "performance.png"
-STEPS = {"read": "read, clean, bin, locate", "clean": "samples and facts", "judge": "judge", "hexes": "hexes and gaps",
-         "priorities": "priorities", "publish tables": "tables", "privacy check": "privacy check"}  # fmt: skip
+STEPS = {"read": "read, clean, bin, locate", "clean": "samples and facts", "judge": "judge",
+         "hexes": "hexes and gaps",
+         "priorities": "priorities", "publish tables": "tables",
+         "privacy check": "privacy check"}  # fmt: skip
 _TEXT = """# How fast, how large
 
-Measured by `make bench` on {cores} cores and {memory_gb} GB ({system}, Python {python}), over {communes} communes with
-{vertices:,} vertices. Contestants ran by turns in one process (the whole job: each in its own); a ratio is that of the
-medians, in brackets the lowest and highest that any two rounds give. Results were compared before anything was timed.
+Measured by `make bench` on {cores} cores and {memory_gb} GB ({system}, Python {python}), over
+{communes} communes with {vertices:,} vertices. Contestants ran by turns in one process (the whole
+job: each in its own); a ratio is that of the medians, in brackets the lowest and highest that any
+two rounds give. Results were compared before anything was timed.
 
 ![Seconds and memory by rows]({plot})
 
@@ -53,8 +57,9 @@ The same tests from CSV:
 |---|---|---|---|
 {csv}
 
-The naive script (`benchmarks/naive.py`) has its rows in memory when its clock starts, and stops at samples, device values
-and figures of communes and hexes; the job goes on to intervals, verdicts, gaps, priorities, months, rejects and files.
+The naive script (`benchmarks/naive.py`) has its rows in memory when its clock starts, and stops at
+samples, device values and figures of communes and hexes; the job goes on to intervals, verdicts,
+gaps, priorities, months, rejects and files.
 
 ## Growth
 | rows | seconds | thousand rows/s | processor s | peak memory, MB | {step_names} |
@@ -104,13 +109,15 @@ def _jobs(timings: list[Any], more: dict[str, Any]) -> str:
 def _row(one: Any, ours: Any, *, rate: bool) -> str:
     middle = f" {10 / one.median:.1f} |" if rate else ""
     ratio = "" if one is ours else "{:.1f} ({:.1f}–{:.1f})".format(*ours.ratio(one))
-    return f"| {one.name} | {one.median:.2f} ({min(one.seconds):.2f}–{max(one.seconds):.2f}) |{middle} {ratio} |"
+    seconds = f"{one.median:.2f} ({min(one.seconds):.2f}–{max(one.seconds):.2f})"
+    return f"| {one.name} | {seconds} |{middle} {ratio} |"
 
 
 def _grown(row: dict[str, Any], steps: list[str]) -> str:
     shown = " | ".join(f"{row[step]:.1f}" for step in steps)
     rate = row["rows"] / row["seconds"] / 1000
-    return f"| {row['rows']:,} | {row['seconds']:.1f} | {rate:,.0f} | {row['processor_s']:.0f} | {row['peak_mb']:,.0f} | {shown} |"
+    cost = f"{row['seconds']:.1f} | {rate:,.0f} | {row['processor_s']:.0f} | {row['peak_mb']:,.0f}"
+    return f"| {row['rows']:,} | {cost} | {shown} |"
 
 
 def _plot(path: Path, growth: pd.DataFrame) -> None:

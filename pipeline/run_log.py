@@ -5,6 +5,7 @@ Does not belong here: the words (`schema/texts.py`), how lines are shown (`conso
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
@@ -94,9 +95,16 @@ def row_counts(
     evidence: Evidence,
     tables: Mapping[str, pd.DataFrame],
 ) -> dict[str, Any]:
-    """Rows read by file, the books, samples, devices, and rows of each table."""
+    """Rows read by file, the books, samples, devices, and rows of each table.
+
+    A name that several files have carries the role of each: `a.csv (roads)`.
+    """
+    names = Counter(item.name for item in inputs.read)
     return {
-        "read": {item.name: item.row_count for item in inputs.read},
+        "read": {
+            item.name if names[item.name] == 1 else f"{item.name} ({item.role})": item.row_count
+            for item in inputs.read
+        },
         "clean": results["books"],
         "samples": evidence.sample_count,
         "devices": evidence.device_count,

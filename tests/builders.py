@@ -26,7 +26,10 @@ from pipeline.schema.tables import validated, with_declared_dtypes
 from pipeline.sources.deliveries import Part
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
-HEADINGS = "measured_at,latitude,longitude,location_accuracy_m,operator,technology,download_mbps,upload_mbps,latency_ms,device_id"
+HEADINGS = (
+    "measured_at,latitude,longitude,location_accuracy_m,operator,technology,"
+    "download_mbps,upload_mbps,latency_ms,device_id"
+)
 
 
 def squares(
@@ -93,8 +96,9 @@ def month_of_tests(
     per_device: int = 3,
     technology: str = "4G",
 ) -> str:
-    """CSV text: for each (commune, operator) one device per speed, which tests on `per_device` days
-    at alternating hours.
+    """CSV text with one device per speed for each (commune, operator).
+
+    A device tests on `per_device` days, at alternating hours.
     """
     lines = [HEADINGS]
     for (code, operator), speeds in plan.items():
@@ -103,15 +107,18 @@ def month_of_tests(
             for day in range(per_device):
                 hour = 8 if (number + day) % 2 else 20
                 lines.append(
-                    f"{month}-{day + 1:02d} {hour:02d}:{number % 60:02d}:00,{latitude + number * 1e-4:.6f},{longitude:.6f},10,"
-                    f"{operator},{technology},{speed},{speed / 3:.2f},40,device-{code}-{operator}-{number:03d}"
+                    f"{month}-{day + 1:02d} {hour:02d}:{number % 60:02d}:00,"
+                    f"{latitude + number * 1e-4:.6f},{longitude:.6f},10,"
+                    f"{operator},{technology},{speed},{speed / 3:.2f},40,"
+                    f"device-{code}-{operator}-{number:03d}"
                 )
     return "\n".join(lines) + "\n"
 
 
 def write_world(folder: Path, months: dict[str, str], settings: str = "") -> Path:
-    """Boundaries, one delivery per month, and a settings file, as a user keeps them. Gives the
-    settings file.
+    """Boundaries, one delivery per month, and a settings file, as a user keeps them.
+
+    Gives the settings file.
     """
     write_boundaries(folder / "boundaries.geojson")
     for month, text in months.items():
@@ -149,9 +156,12 @@ def golden_world(folder: Path) -> Path:
     slow = [8.1, 12.4, 15.0, 17.2, 18.8, 20.5, 22.3, 24.0, 26.9, 29.5, 33.0, 38.6]
     fast = [44.0, 47.5, 51.2, 55.0, 57.3, 60.1, 62.8, 66.4, 70.9, 75.5, 81.2, 88.0]
     mixed = [9.5, 14.2, 18.0, 21.7, 24.9, 27.3, 31.8, 52.0]
-    plan = {("r0c0", "A"): slow, ("r0c0", "B"): fast, ("r0c1", "A"): slow, ("r0c1", "B"): slow[:10], ("r0c2", "A"): mixed, ("r0c2", "B"): [20.0],
-            ("r1c0", "A"): fast, ("r1c1", "A"): [35.0, 38.0, 44.0, 39.0, 52.0, 41.0, 36.0], ("r1c2", "B"): [10.0, 12.0], ("r1c3", "A"): fast[:7],
-            ("r2c0", "B"): [30.0, 70.0, 20.0, 90.0, 45.0, 15.0, 33.0], ("r2c1", "B"): mixed, ("r2c2", "A"): fast[:6], ("r2c2", "B"): mixed}  # fmt: skip
+    plan = {("r0c0", "A"): slow, ("r0c0", "B"): fast, ("r0c1", "A"): slow, ("r0c1", "B"): slow[:10],
+            ("r0c2", "A"): mixed, ("r0c2", "B"): [20.0],
+            ("r1c0", "A"): fast, ("r1c1", "A"): [35.0, 38.0, 44.0, 39.0, 52.0, 41.0, 36.0],
+            ("r1c2", "B"): [10.0, 12.0], ("r1c3", "A"): fast[:7],
+            ("r2c0", "B"): [30.0, 70.0, 20.0, 90.0, 45.0, 15.0, 33.0], ("r2c1", "B"): mixed,
+            ("r2c2", "A"): fast[:6], ("r2c2", "B"): mixed}  # fmt: skip
     return write_world(
         folder,
         {m: month_of_tests(m, plan, per_device=2) for m in ("2026-09", "2026-10")},
@@ -199,8 +209,9 @@ RULES = Evidence.model_validate({})
 
 
 def page_table(data: dict, kind: str) -> pd.DataFrame:
-    """What a map's block holds, as a table: `status` by (commune_code, operator), `cells` by
-    (hex_id, operator).
+    """What a map's block holds, as a table.
+
+    `status` by (commune_code, operator), `cells` by (hex_id, operator).
     """
     columns, operators = decoded(data["block"]), data["operators"]
 

@@ -44,11 +44,14 @@ def test_squares_come_back_sorted_with_geodesic_areas(tmp_path):
         (lambda f: f[0]["properties"].update(code=""), {}, ["blank_code"]),
         (lambda f: f[1]["properties"].update(code="r0c0"), {}, ["repeated_code", "repeated_code"]),
         (lambda f: f[1].update(geometry=None), {}, ["no_polygon"]),
-        (lambda f: f[1].update(geometry={"type": "Point", "coordinates": [103, 22]}), {}, ["no_polygon"]),
-        (lambda f: f[2]["properties"].update(population=-1), {"population_column": "population"}, ["bad_population"]),
-        (lambda f: None, {"expected_count": 17}, ["commune_count"]),
-        (lambda f: None, {"code_column": "ma"}, ["missing_column"]),
-        (lambda f: None, {"name_column": "ten", "population_column": "dan", "expected_count": 3}, ["missing_column"] * 2 + ["commune_count"]),
+        (lambda f: f[1].update(geometry={"type": "Point", "coordinates": [103, 22]}), {},
+         ["no_polygon"]),
+        (lambda f: f[2]["properties"].update(population=-1), {"population_column": "population"},
+         ["bad_population"]),
+        (lambda _: None, {"expected_count": 17}, ["commune_count"]),
+        (lambda _: None, {"code_column": "ma"}, ["missing_column"]),
+        (lambda _: None, {"name_column": "ten", "population_column": "dan", "expected_count": 3},
+         ["missing_column"] * 2 + ["commune_count"]),
         (lambda f: [x["properties"].pop("code") for x in f], {}, ["no_usual_column"]),
     ],
 )  # fmt: skip
@@ -130,7 +133,8 @@ def write_raster(path, array, west=103.0, north=22.4, size=0.1, nodata=-99999.0)
     from affine import Affine
 
     with rasterio.open(
-        path, "w", driver="GTiff", height=array.shape[0], width=array.shape[1], count=1, dtype="float64", crs="EPSG:4326",
+        path, "w", driver="GTiff", height=array.shape[0], width=array.shape[1], count=1,
+        dtype="float64", crs="EPSG:4326",
         transform=Affine(size, 0, west, 0, -size, north), nodata=nodata,
     ) as raster:  # fmt: skip
         raster.write(array, 1)
@@ -250,9 +254,7 @@ def test_blank_rows_are_no_rows_and_a_code_that_is_missing_is_named_with_its_row
 
 
 def test_the_real_raster_against_a_brute_force_sum(shared):
-    """A cell's part inside a commune by shapely intersection, for three communes of the real
-    raster: within 0.1 %.
-    """
+    """Three communes of the real raster, cell by cell with shapely, agree within 0.1 %."""
     import rasterio
 
     communes, _ = read(

@@ -73,9 +73,7 @@ def communes(*shapes):
 
 
 def holder(area, lat, lon):
-    """The rule itself: of the communes that touch the point the smallest code, by shapely, one by
-    one.
-    """
+    """The smallest code of the communes that touch each point, by shapely, one by one."""
     points = shapely.points(lon, lat)
     answer = np.full(len(points), "", dtype=object)
     for code, shape in sorted(zip(area["commune_code"], area.geometry, strict=True), reverse=True):
@@ -134,8 +132,9 @@ def test_what_has_no_position_is_in_no_commune():
 @settings(max_examples=25, deadline=None)
 @given(st.integers(0, 10_000))
 def test_any_patchwork_is_located_as_shapely_would(seed):
-    """Voronoi communes, some overlapping: points all over, on vertices, on edges and an ulp beside
-    them.
+    """Voronoi communes, some overlapping, and points.
+
+    The points lie all over, on vertices, on edges and an ulp beside them.
     """
     generator = np.random.default_rng(seed)
     seeds = shapely.MultiPoint(generator.uniform(0, 1, (12, 2)))

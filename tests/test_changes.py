@@ -1,4 +1,7 @@
-"""What became of each verdict since the former period: a decision table, and two months end to end."""
+"""What became of each verdict since the former period.
+
+A decision table, and two months end to end.
+"""
 
 from __future__ import annotations
 
@@ -80,8 +83,9 @@ def test_a_code_of_another_vintage_is_another_commune():
 
 
 def slow_then_fast(tmp_path):
-    """A commune that was a gap until September and meets the target in October; another that stays
-    as it is.
+    """Two months in which one commune's gap is closed in October.
+
+    Another commune stays as it is.
     """
     months = {
         "2026-09": {

@@ -1,5 +1,6 @@
-"""The description of the tables is valid by the `frictionless` package, and the files are as
-described.
+"""The description of the tables is valid, and the files are as described.
+
+The package `frictionless` judges that.
 """
 
 from __future__ import annotations
@@ -14,7 +15,12 @@ from pipeline.schema.columns import FIELDS, TABLES
 from tests.builders import about
 
 # in a process of its own: the package warns of its own future at import
-VALIDATE = "import json, sys, frictionless as f; r = f.validate(sys.argv[1]); print(json.dumps([r.valid, r.flatten(['type', 'message'])[:5], len(r.tasks)]))"
+VALIDATE = """
+import json, sys, frictionless
+report = frictionless.validate(sys.argv[1])
+faults = report.flatten(["type", "message"])[:5]
+print(json.dumps([report.valid, faults, len(report.tasks)]))
+"""
 
 
 def validated(path) -> list:
@@ -91,9 +97,11 @@ def test_a_licence_that_forbids_business_writes_no_operators_files():
 
 def test_a_run_on_tiles_says_why_there_are_no_operators_files(lomsong, shared, tmp_path):
     settings = tmp_path / "settings.toml"
+    provinces = json.dumps(str(shared / "boundaries/armenia_provinces.geojson"))
+    tiles = json.dumps(str(shared / "measurements/ookla_mobile_tiles_armenia.csv"))
     settings.write_text(
-        f"[boundaries]\npath = {json.dumps(str(shared / 'boundaries/armenia_provinces.geojson'))}\ncode_column = 'iso_3166_2'\nname_column = 'name'\n"
-        f"[sources.ookla]\npath = {json.dumps(str(shared / 'measurements/ookla_mobile_tiles_armenia.csv'))}\nformat = 'ookla'\n"
+        f"[boundaries]\npath = {provinces}\ncode_column = 'iso_3166_2'\nname_column = 'name'\n"
+        f"[sources.ookla]\npath = {tiles}\nformat = 'ookla'\n"
     )
     parts = ("--publish", "tables,map,gis")  # what packs are made from
     code, text = lomsong(
@@ -104,6 +112,15 @@ def test_a_run_on_tiles_says_why_there_are_no_operators_files(lomsong, shared, t
     assert "allow_noncommercial" in text
     assert not (tmp_path / "outputs/2024Q3/packs").exists()
     assert not list((tmp_path / "outputs/2024Q3/tables").glob("priorities_*"))
+
+
+def test_the_provinces_code_is_stated_where_the_settings_have_one(demo_outputs, tmp_path):
+    def described(folder) -> dict:
+        return json.loads((folder / "datapackage.json").read_text(encoding="utf-8"))
+
+    assert described(demo_outputs / "tables")["province_code"] == "12"
+    write_datapackage(tmp_path, {}, {}, about("2026-10"))
+    assert "province_code" not in described(tmp_path)
 
 
 def test_operators_that_differ_by_an_accent_have_resources_of_their_own(tmp_path):

@@ -14,7 +14,8 @@ SIGNS = diagnose.Signs(
 )
 NAN = float("nan")
 PLAIN = dict(
-    mean_mbps=20.0, signal_median_dbm=-103.0, busy_mean_mbps=NAN, calm_mean_mbps=NAN, busy_device_count=0, calm_device_count=0,
+    mean_mbps=20.0, signal_median_dbm=-103.0, busy_mean_mbps=NAN, calm_mean_mbps=NAN,
+    busy_device_count=0, calm_device_count=0,
     failure_rate=0.0, fallback_share=0.0,
 )  # fmt: skip
 HOURS = dict(busy_device_count=5, calm_device_count=5)
@@ -23,14 +24,17 @@ CAUSES = [
     ({"signal_median_dbm": NAN, "failure_rate": NAN, "fallback_share": NAN}, "unknown", ""),
     ({"signal_median_dbm": -95.0}, "capacity_or_backhaul", "strong_signal"),
     ({"signal_median_dbm": -95.1}, "unknown", ""),
-    (HOURS | {"busy_mean_mbps": 20.0, "calm_mean_mbps": 40.0}, "capacity_or_backhaul", "only_busy_hours"),
+    (HOURS | {"busy_mean_mbps": 20.0, "calm_mean_mbps": 40.0}, "capacity_or_backhaul",
+     "only_busy_hours"),
     (HOURS | {"busy_mean_mbps": 20.0, "calm_mean_mbps": 39.9}, "unknown", "slow_all_hours"),
-    (HOURS | {"busy_mean_mbps": 20.0, "calm_mean_mbps": 50.0, "busy_device_count": 4}, "unknown", ""),
+    (HOURS | {"busy_mean_mbps": 20.0, "calm_mean_mbps": 50.0, "busy_device_count": 4}, "unknown",
+     ""),
     ({"signal_median_dbm": -110.0}, "coverage", "weak_signal"),
     ({"failure_rate": 0.10}, "coverage", "failed_tests"),
     ({"failure_rate": 0.099}, "unknown", ""),
     ({"fallback_share": 0.20}, "coverage", "fallback_3g_2g"),
-    (HOURS | {"busy_mean_mbps": 9.0, "calm_mean_mbps": 12.0, "signal_median_dbm": -112.0}, "coverage", "slow_all_hours;weak_signal"),
+    (HOURS | {"busy_mean_mbps": 9.0, "calm_mean_mbps": 12.0, "signal_median_dbm": -112.0},
+     "coverage", "slow_all_hours;weak_signal"),
     ({"signal_median_dbm": -90.0, "failure_rate": 0.3}, "mixed", "strong_signal;failed_tests"),
 ]  # fmt: skip
 
@@ -41,7 +45,8 @@ def test_likely_cause(change, cause, grounds):
     assert (found["likely_cause"], found["cause_grounds"]) == (cause, grounds)
 
 
-GAP = dict(status="confirmed_gap", eb_mean_mbps=15.0, mean_mbps=14.0, likely_cause="coverage", good_operator_count=0, unknown_operator_count=0)  # fmt: skip
+GAP = dict(status="confirmed_gap", eb_mean_mbps=15.0, mean_mbps=14.0, likely_cause="coverage",
+           good_operator_count=0, unknown_operator_count=0)  # fmt: skip
 ACTIONS = [
     ({}, "fund"),
     ({"unknown_operator_count": 1}, "new_site"),

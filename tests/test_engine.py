@@ -1,5 +1,6 @@
-"""The contract of every engine: whatever parts rows come in, and wherever they are added up, the
-tables are the same.
+"""The contract of every engine: the tables are the same.
+
+Neither the parts that rows come in nor the place where they are added up may matter.
 """
 
 from __future__ import annotations
@@ -60,7 +61,8 @@ def written(folder: Path, rows: pd.DataFrame, count: int, suffix: str = "parquet
         else:
             part.to_csv(folder / "raw" / f"p{number}.csv", index=False)
     (folder / "settings.toml").write_text(
-        '[boundaries]\npath = "communes.geojson"\npopulation_column = "population"\n[sources.crowd]\npath = "raw"\n'
+        '[boundaries]\npath = "communes.geojson"\npopulation_column = "population"\n'
+        '[sources.crowd]\npath = "raw"\n'
         "[evidence]\nwidened_months = []\n[tracker]\nmonths = 3\n",
         encoding="utf-8",
     )
@@ -312,8 +314,9 @@ def test_without_dask_the_letter_says_what_to_install(lomsong, tmp_path, rows, m
 def test_the_command_runs_on_a_scheduler_and_tells_its_dashboard(rows, tmp_path, cluster):
     """A process of its own joins the running scheduler, as an analyst would."""
     written(tmp_path, rows, 3)
-    command = [sys.executable, "-m", "pipeline", "run", "--settings", tmp_path / "settings.toml", "--out", tmp_path / "out",
-               "--publish", "tables", "--engine", "dask", "--scheduler", cluster.client.scheduler.address, "--lang", "en"]  # fmt: skip
+    command = [sys.executable, "-m", "pipeline", "run", "--settings", tmp_path / "settings.toml",
+               "--out", tmp_path / "out", "--publish", "tables", "--engine", "dask",
+               "--scheduler", cluster.client.scheduler.address, "--lang", "en"]  # fmt: skip
     done = subprocess.run(
         command, capture_output=True, text=True, check=False, env=os.environ | {"PYTHONUTF8": "1"}
     )

@@ -1,5 +1,6 @@
-"""The months beside the verdicts: tracker, participation, figures of the whole area – small cases
-by hand, and laws.
+"""The months beside the verdicts.
+
+Tracker, participation, figures of the whole area – small cases by hand, and laws.
 """
 
 from __future__ import annotations
@@ -59,8 +60,10 @@ def rows_of_plan(plan: dict[tuple[str, str], list[tuple[int, str, str, str]]]) -
     }
     return table_of(
         [
-            {"measured_at": f"{month}-{day:02d} {time}", "latitude": 22.0 + place[cell][0], "device_id": device,
-             "longitude": 103.0 + 0.1 * "ab".index(code) + place[cell][1], "operator_met": "V", "technology": "4G",
+            {"measured_at": f"{month}-{day:02d} {time}", "latitude": 22.0 + place[cell][0],
+             "device_id": device,
+             "longitude": 103.0 + 0.1 * "ab".index(code) + place[cell][1], "operator_met": "V",
+             "technology": "4G",
              "download_mbps": 20.0}
             for (code, month), listed in plan.items()
             for day, time, device, cell in listed
@@ -165,7 +168,9 @@ def test_signs_of_a_campaign_are_distinguished():
     bursts = [(1 + i // 5, f"09:{i % 5:02d}", f"d{i // 5}", f"c{i // 5}") for i in range(25)]
     office = [(1 + i % 20, f"{8 + i % 12:02d}:00", f"d{i}", "office") for i in range(25)]
     end = [(29 + i % 3, f"{8 + i % 12:02d}:00", f"d{i}", f"c{i}") for i in range(25)]
-    for rows, copied, sign in ((bursts, 0, "bursts"), (office, 0, "one_place"), (end, 0, "month_end"), (spread(25), 3, "copied_rows"), (spread(25), 0, ""), (office[:19], 0, "")):  # fmt: skip
+    for rows, copied, sign in ((bursts, 0, "bursts"), (office, 0, "one_place"),
+                               (end, 0, "month_end"), (spread(25), 3, "copied_rows"),
+                               (spread(25), 0, ""), (office[:19], 0, "")):  # fmt: skip
         assert (
             tracked({("a", "2026-10"): rows}, ["2026-10"], copied).loc[
                 ("a", "2026-10"), "campaign_signs"
@@ -194,13 +199,16 @@ def test_participation_is_beyond_chance_or_unchanged():
 
 
 def summary(rows: list[tuple[str, str, str, str, float]], window_months: int = 1) -> pd.DataFrame:
-    """(operator, device, technology, month, Mbps) in one commune, cell and day → `operator_summary`
-    of October 2026.
+    """`operator_summary` of October 2026.
+
+    `rows`: (operator, device, technology, month, Mbps), all in one commune, cell and day.
     """
     tests = table_of(
         [
-            {"measured_at": f"{month}-05 09:{number:02d}", "latitude": 22.05, "longitude": 103.05, "operator_met": operator,
-             "technology": technology, "download_mbps": speed, "upload_mbps": speed / 2, "latency_ms": 40.0, "device_id": device}
+            {"measured_at": f"{month}-05 09:{number:02d}", "latitude": 22.05, "longitude": 103.05,
+             "operator_met": operator,
+             "technology": technology, "download_mbps": speed, "upload_mbps": speed / 2,
+             "latency_ms": 40.0, "device_id": device}
             for number, (operator, device, technology, month, speed) in enumerate(rows)
         ]
     )  # fmt: skip

@@ -1,5 +1,6 @@
-"""Gap areas hang together, keep their ids, and the ledger says what became of them: repair only
-where it was measured.
+"""Gap areas hang together, keep their ids, and the ledger says what became of them.
+
+A gap is repaired only where it was measured.
 """
 
 from __future__ import annotations
@@ -132,7 +133,8 @@ STATES = [
 
 @pytest.mark.parametrize(("former", "weak", "retested", "meets", "p", "state"), STATES)
 def test_state(former, weak, retested, meets, p, state):
-    row = pd.DataFrame({"former_state": pd.Series([former], dtype="str"), "is_weak": weak, "is_retested": retested, "meets_again": meets, "faster_p": p})  # fmt: skip
+    row = pd.DataFrame({"former_state": pd.Series([former], dtype="str"), "is_weak": weak,
+                        "is_retested": retested, "meets_again": meets, "faster_p": p})  # fmt: skip
     assert gaps.states(row, 0.05).tolist() == [state]
 
 
@@ -159,8 +161,10 @@ def test_welch_by_hand():
 def devices_in(cells: list[str], commune: str = "r0c0") -> pd.DataFrame:
     """Nine phones in each cell, three samples each."""
     rows = [
-        {"commune_code": commune, "operator": "A", "device_key": np.uint64(n + 100 * c), "hex9_id": cell, "test_count": 3.0,
-         "sample_count": 3.0, "download_total": 3 * (9.0 + n), "upload_total": 9.0, "upload_count": 3.0, "latency_total": 120.0,
+        {"commune_code": commune, "operator": "A", "device_key": np.uint64(n + 100 * c),
+         "hex9_id": cell, "test_count": 3.0,
+         "sample_count": 3.0, "download_total": 3 * (9.0 + n), "upload_total": 9.0,
+         "upload_count": 3.0, "latency_total": 120.0,
          "latency_count": 3.0}
         for c, cell in enumerate(cells) for n in range(9)
     ]  # fmt: skip
@@ -170,8 +174,10 @@ def devices_in(cells: list[str], commune: str = "r0c0") -> pd.DataFrame:
 def samples_in(cells: list[str], month: str, commune: str = "r0c0") -> pd.DataFrame:
     """The same as samples, on three days."""
     rows = [
-        {"commune_code": commune, "operator": "A", "device_key": np.uint64(n + 100 * c), "hex9_id": cell, "local_date": f"{month}-{day:02d}",
-         "is_pseudo": False, "test_count": 1.0, "download_mbps": 9.0 + n, "upload_mbps": 3.0, "latency_ms": 40.0}
+        {"commune_code": commune, "operator": "A", "device_key": np.uint64(n + 100 * c),
+         "hex9_id": cell, "local_date": f"{month}-{day:02d}",
+         "is_pseudo": False, "test_count": 1.0, "download_mbps": 9.0 + n, "upload_mbps": 3.0,
+         "latency_ms": 40.0}
         for c, cell in enumerate(cells) for n in range(9) for day in (1, 2, 3)
     ]  # fmt: skip
     return pd.DataFrame(rows)
@@ -275,8 +281,9 @@ def ledger_of(folder, period: str) -> pd.DataFrame:
 
 @pytest.fixture
 def story(made_once, tmp_path):
-    """Slow, slow, faster, nobody tests, good, slow again: a copy of the ledger over six months, in
-    their order.
+    """A copy of the ledger over six months, in their order.
+
+    Slow, slow, faster, nobody tests, good, slow again.
     """
 
     def publish(folder: Path) -> None:
@@ -295,7 +302,8 @@ def test_what_becomes_of_a_gap(story):
     ledger = ledger_of(folder, "2026-10")
     mine = ledger[ledger["gap_id"] == HERE].set_index("period")
     assert mine["state"].to_dict() == {
-        "2026-05": "new", "2026-06": "persisting", "2026-07": "improving", "2026-08": "not_retested",
+        "2026-05": "new", "2026-06": "persisting", "2026-07": "improving",
+        "2026-08": "not_retested",
         "2026-09": "fixed", "2026-10": "returned",
     }  # fmt: skip
     assert set(mine["first_seen"]) == {"2026-05"}

@@ -1,5 +1,6 @@
-"""The GIS pack read back: figures and outlines are the tables', styles are inside, the project
-finds its package.
+"""The GIS pack read back.
+
+Figures and outlines are the tables', styles are inside, the project finds its package.
 """
 
 from __future__ import annotations
@@ -25,7 +26,8 @@ from tests.builders import month_of_tests, page_table, read_page, write_world
 from tests.test_workbook import opened, sheet_of
 
 LAYERS = {"communes", "hexes", "gap_areas", "priorities", "measure_first"}
-TABLES = {"communes": "commune_status", "hexes": "hex_status", "gap_areas": "gap_areas", "priorities": "priorities", "measure_first": "measure_first"}  # fmt: skip
+TABLES = {"communes": "commune_status", "hexes": "hex_status", "gap_areas": "gap_areas",
+          "priorities": "priorities", "measure_first": "measure_first"}  # fmt: skip
 KEYS = {"hexes": ["hex_id", "operator"], "gap_areas": ["gap_id"]}
 
 
@@ -71,8 +73,9 @@ def test_figures_are_the_tables(pack, demo_outputs, name):
 
 
 def test_one_commune_has_the_same_figures_in_all_five_outputs(pack, demo_outputs):
-    """Parquet, CSV, workbook and GeoPackage: every figure of `priorities`; the map: what its cards
-    show.
+    """Every figure of `priorities` in Parquet, CSV, workbook and GeoPackage.
+
+    Of the map: what its cards show.
     """
     tables = demo_outputs / "tables"
     book = opened(tables / "priorities.xlsx")

@@ -80,14 +80,15 @@ def write_hostile_world(folder: Path) -> Path:
                 "download_mbps",
                 "device_id",
                 "test_id",
+                "{{ 7*7 }}{#",
             ]
-            + ["{{ 7*7 }}{#"]
         )
         for number, operator in enumerate(HOSTILE):
             latitude, longitude = centre(codes[number], communes)
             for device in range(14):
                 for day in range(3):
-                    time = f"2026-10-{day + 1:02d} {8 + 12 * (device % 2):02d}:{number:02d}:{device:02d}"
+                    hour = 8 + 12 * (device % 2)
+                    time = f"2026-10-{day + 1:02d} {hour:02d}:{number:02d}:{device:02d}"
                     ids = (f"{operator}{device}", f"{operator}{device} {day}")
                     speed = 10 + device / 9
                     table.writerow(
@@ -99,6 +100,9 @@ def write_hostile_world(folder: Path) -> Path:
             )
     text = json.dumps(" ".join(as_read(name) for name in HOSTILE[:-1]))  # JSON strings are TOML's
     listed = json.dumps(NAMES)
+    labels = [f"{{name = {json.dumps(n)}, latitude = 22.2, longitude = 103.2}}" for n in NAMES]
+    keys = ("area_title", "parent_authority", "authority", "number", "sign", "place", "date")
+    letterhead = [f"{key} = {text}\n" for key in (*keys, "signer_title", "signer_name")]
     file = folder / "settings.toml"
     file.write_text(
         f"""[area]
@@ -120,12 +124,12 @@ path = "raw"
 notice = {text}
 max_map_cells = 1
 csv_dialect = "excel-vi"
-labels = [{", ".join(f"{{name = {json.dumps(n)}, latitude = 22.2, longitude = 103.2}}" for n in NAMES)}]
+labels = [{", ".join(labels)}]
 [report]
 pdf = false
 addressees = {listed}
 recipients = {listed}
-{"".join(f"{key} = {text}" + chr(10) for key in ["area_title", "parent_authority", "authority", "number", "sign", "place", "date", "signer_title", "signer_name"])}""",
+{"".join(letterhead)}""",
         encoding="utf-8",
     )
     return file

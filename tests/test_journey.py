@@ -1,5 +1,6 @@
-"""The whole month on small and on real files: golden tables, balanced books, equal bytes, figures
-by hand.
+"""The whole month on small and on real files.
+
+Golden tables, balanced books, equal bytes, figures by hand.
 """
 
 from __future__ import annotations
@@ -17,7 +18,6 @@ from pipeline.publish.gap_map.columns import decoded
 from pipeline.publish.manifest import TIMES
 from pipeline.schema import columns, fields, tables
 from tests.builders import (
-    SHARED,
     accept,
     golden_world,
     month_of_tests,
@@ -50,8 +50,10 @@ def files_of(folder: Path) -> dict[str, bytes]:
 
 
 def test_golden_month(golden_tables):
-    """To renew after a change that is meant: GOLDEN=renew make test, then read the difference in
-    git.
+    """The tables of the golden month equal the kept ones.
+
+    To renew them after a change that is meant: `GOLDEN=renew make test`, then read the difference
+    in git.
     """
     folder = golden_tables / "outputs/2026-10"
     for name in ("commune_status", "commune_summary", "priorities", "measure_first"):
@@ -177,7 +179,10 @@ def test_every_commune_and_operator_has_a_row_and_all_figures_agree(demo_outputs
 
 def test_the_demo_is_labelled_as_invented_everywhere(demo, demo_outputs):
     notice = "SỐ LIỆU GIẢ LẬP"
-    for path in [*demo_outputs.rglob("*"), *demo.rglob("*")]:
+    paths = [*demo_outputs.rglob("*"), *demo.rglob("*")]
+    expected = {".csv", ".parquet", ".json", ".html", ".gpkg", ".kml", ".xlsx", ".docx", ".zip"}
+    assert expected <= {path.suffix for path in paths}
+    for path in paths:
         if path.suffix == ".parquet":
             assert pd.read_parquet(path, columns=["notice"])["notice"].str.startswith(notice).all()
         elif path.suffix == ".gpkg":
@@ -357,8 +362,8 @@ def armenia(shared, tmp_path_factory) -> Path:
     example = (Path(__file__).resolve().parents[1] / "docs/examples/armenia_ookla.toml").read_text(
         encoding="utf-8"
     )
-    text = example.replace("../../data/boundaries", (SHARED / "boundaries").as_posix()).replace(
-        "../../data/raw", (SHARED / "measurements").as_posix()
+    text = example.replace("../../data/boundaries", (shared / "boundaries").as_posix()).replace(
+        "../../data/raw", (shared / "measurements").as_posix()
     )
     path = tmp_path_factory.mktemp("armenia") / "armenia.toml"
     path.write_text(text, encoding="utf-8")
@@ -366,12 +371,12 @@ def armenia(shared, tmp_path_factory) -> Path:
 
 
 @pytest.mark.slow
-def test_armenia_every_quarter_is_a_period_of_its_own(armenia, tmp_path, lomsong):
+def test_armenia_every_quarter_is_a_period_of_its_own(armenia, shared, tmp_path, lomsong):
     code, text = lomsong("run", "--settings", armenia, "--period", "all", "--out", tmp_path / "out")
     assert code == 0, text
     quarters = sorted(p.name for p in (tmp_path / "out").iterdir() if not p.name.startswith("."))
     counts = (
-        pd.read_csv(SHARED / "measurements/ookla_mobile_tiles_armenia.csv", dtype=str)["quarter"]
+        pd.read_csv(shared / "measurements/ookla_mobile_tiles_armenia.csv", dtype=str)["quarter"]
         .value_counts()
         .sort_index()
     )
@@ -433,7 +438,8 @@ def test_real_communes_with_the_demos_measurements(shared, demo, tmp_path, lomso
     crosswalk = (shared / "crosswalk/laichau_communes_106_to_38.csv").as_posix()
     text = text.replace('path = "boundaries/crosswalk.csv"', f'path = "{crosswalk}"')
     text = "\n".join(line for line in text.splitlines() if "_column" not in line)
-    text += f'\n[population]\npath = "{(shared / "population/laichau_worldpop_2020_1km.tif").as_posix()}"\ntotal = 460196\n'
+    people = (shared / "population/laichau_worldpop_2020_1km.tif").as_posix()
+    text += f'\n[population]\npath = "{people}"\ntotal = 460196\n'
     settings.write_text(text, encoding="utf-8")
     folder, log = run(lomsong, settings, tmp_path / "out")
     books = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))["rows_by_step"][
@@ -453,9 +459,21 @@ def test_unions_of_sources_and_their_mixture_with_tiles(lomsong, tmp_path):
         tmp_path, {"2026-10": month_of_tests("2026-10", {("r0c0", "V"): [10.0] * 6})}
     )
     (tmp_path / "log").mkdir()
-    log = "Timestamp\tLongitude\tLatitude\tOperatorname\tNetworkTech\tTESTDOWNLINK\n2026.10.05_09.00.00\t103.05\t22.05\tV\t4G\t25000\n"
-    (tmp_path / "log/x_datatest.txt").write_text(log)
-    drive = '[sources.drive]\npath = "log"\nformat = "table"\n[sources.drive.columns]\nmeasured_at = { column = "Timestamp", format = "%Y.%m.%d_%H.%M.%S" }\nlatitude = "Latitude"\nlongitude = "Longitude"\noperator = "Operatorname"\ntechnology = "NetworkTech"\ndownload_mbps = { column = "TESTDOWNLINK", unit = "kbps" }\n'
+    (tmp_path / "log/x_datatest.txt").write_text(
+        "Timestamp\tLongitude\tLatitude\tOperatorname\tNetworkTech\tTESTDOWNLINK\n"
+        "2026.10.05_09.00.00\t103.05\t22.05\tV\t4G\t25000\n"
+    )
+    drive = """[sources.drive]
+path = "log"
+format = "table"
+[sources.drive.columns]
+measured_at = { column = "Timestamp", format = "%Y.%m.%d_%H.%M.%S" }
+latitude = "Latitude"
+longitude = "Longitude"
+operator = "Operatorname"
+technology = "NetworkTech"
+download_mbps = { column = "TESTDOWNLINK", unit = "kbps" }
+"""
     settings.write_text(settings.read_text() + drive)
     folder, text = run(lomsong, settings, tmp_path / "out")
     assert "clean drive: 1 read = 1 valid" in text
@@ -477,7 +495,8 @@ def test_help_starts_without_the_heavy_packages():
     import subprocess
     import sys
 
-    code = "import sys, pipeline.cli; sys.exit(any(m in sys.modules for m in ('pandas', 'geopandas', 'scipy', 'folium', 'numpy')))"
+    heavy = ("pandas", "geopandas", "scipy", "folium", "numpy")
+    code = f"import sys, pipeline.cli; sys.exit(any(m in sys.modules for m in {heavy}))"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
 
 
@@ -571,8 +590,9 @@ def test_a_name_met_only_under_wifi_is_no_operator_there(lomsong, tmp_path):
 
 
 def test_twelve_centres_of_armenias_tiles_lie_outside_and_their_area_is_not_lost(shared):
-    """2024Q3: by centre 12 of 2,253 tiles are lost; by area 10 touch no province and 2 give their
-    part.
+    """2024Q3: by centre 12 of 2,253 tiles are lost, by area 10.
+
+    The other two give the part that lies in a province.
     """
     import geopandas as gpd
     import shapely
@@ -629,8 +649,9 @@ def test_a_tile_whose_first_copy_cannot_be_read_is_still_counted_once(lomsong, t
 
 
 def test_a_stricter_privacy_gate_empties_priorities_too(lomsong, tmp_path):
-    """Gaps of 6 devices under a gate of 10: the row and its rank stay, what could be turned into a
-    mean goes.
+    """Gaps of 6 devices under a gate of 10 show no speed.
+
+    The row and its rank stay, what could be turned into a mean goes.
     """
     speeds = [10.0, 14.0, 12.0, 9.0, 11.0, 13.0]
     plan = {("r0c0", "V"): speeds * 2} | {

@@ -9,8 +9,10 @@ from pipeline.verdicts import judge
 from tests.test_method import GATES, T
 
 SURE_GAP = dict(
-    m=12, sample_count=36, date_count=5, test_count=40, month_test_count=20, is_tiles=False, is_capped=False, mean_mbps=22.0,
-    lo_mbps=16.0, hi_mbps=31.0, worst_hi_mbps=33.0, q_gap=0.01, q_meets=1.0, gap_probability=0.95, has_spread_between=True,
+    m=12, sample_count=36, date_count=5, test_count=40, month_test_count=20, is_tiles=False,
+    is_capped=False, mean_mbps=22.0,
+    lo_mbps=16.0, hi_mbps=31.0, worst_hi_mbps=33.0, q_gap=0.01, q_meets=1.0, gap_probability=0.95,
+    has_spread_between=True,
     slow_hours_apart=6.0, p_gap=0.004, is_borrowed_gap=False,
 )  # fmt: skip
 SURE_PASS = SURE_GAP | dict(
@@ -27,7 +29,8 @@ NAN = float("nan")
 TABLE = [
     # changed from SURE_GAP, status, evidence
     (SURE_GAP, {}, "confirmed_gap", "confirmed"),
-    (SURE_GAP, {"m": 10, "sample_count": 30, "date_count": 3, "slow_hours_apart": 4.0, "q_gap": 0.05}, "confirmed_gap", "confirmed"),
+    (SURE_GAP, {"m": 10, "sample_count": 30, "date_count": 3, "slow_hours_apart": 4.0,
+                "q_gap": 0.05}, "confirmed_gap", "confirmed"),
     (SURE_GAP, {"m": 9}, "probable_gap", "probable"),
     (SURE_GAP, {"sample_count": 29}, "probable_gap", "probable"),
     (SURE_GAP, {"date_count": 2}, "probable_gap", "probable"),
@@ -48,7 +51,8 @@ TABLE = [
     (SURE_GAP, {"m": 4}, "insufficient_evidence", "none"),
     (SURE_GAP, {"sample_count": 19}, "insufficient_evidence", "none"),
     (SURE_GAP, {"date_count": 1}, "insufficient_evidence", "none"),
-    (SURE_GAP, {"date_count": 0, "is_tiles": True, "is_capped": True, "slow_hours_apart": NAN}, "probable_gap", "probable"),
+    (SURE_GAP, {"date_count": 0, "is_tiles": True, "is_capped": True, "slow_hours_apart": NAN},
+     "probable_gap", "probable"),
     (SURE_GAP, {"test_count": 0, "m": 0, "sample_count": 0}, "no_data", "none"),
     (SURE_PASS, {}, "meets_target", "confirmed"),
     (SURE_PASS, {"mean_mbps": 40.0, "lo_mbps": 40.0}, "meets_target", "confirmed"),
@@ -152,8 +156,10 @@ def test_evidence_basis_is_direct_wherever_there_are_devices():
 
 
 FLAG_BASE = dict(
-    test_count=100, month_test_count=100, mean_mbps=45.0, median_mbps=44.0, raw_mean_mbps=45.0, share_below_10_mbps=0.0,
-    largest_device_tests=10, pseudo_count=0, largest_cell_samples=5, sample_count=50, all_mobile_mean_mbps=60.0,
+    test_count=100, month_test_count=100, mean_mbps=45.0, median_mbps=44.0, raw_mean_mbps=45.0,
+    share_below_10_mbps=0.0,
+    largest_device_tests=10, pseudo_count=0, largest_cell_samples=5, sample_count=50,
+    all_mobile_mean_mbps=60.0,
     accurate_count=100, is_tiles=False, m=10, sd_mbps=5.0, is_widened=False,
 )  # fmt: skip
 

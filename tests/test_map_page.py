@@ -137,7 +137,9 @@ def test_outlines_are_the_cells_to_a_metre(demo_outputs):
         for h, low in zip(columns["h.id_high"], columns["h.id_low"], strict=True)
     ]
     assert ids == sorted(ids)
-    for shape, ring in rings_of(columns, "h"):
+    rings = rings_of(columns, "h")
+    assert [shape for shape, _ in rings] == list(range(len(ids)))
+    for shape, ring in rings:
         corners = [(lon, lat) for lat, lon in h3.cell_to_boundary(ids[shape])]
         assert len(ring) == len(corners)
         assert np.abs(np.array(ring) - np.array(corners)).max() <= 0.51e-5

@@ -1,9 +1,11 @@
-"""METHOD.md's own figures: worked examples, the BH check, the EB check, k*, the worked priorities.
-To the printed digits.
+"""METHOD.md's own figures, to the printed digits.
+
+Worked examples, the BH check, the EB check, k*, the worked priorities.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 
 import numpy as np
@@ -38,38 +40,46 @@ HEAVY_TESTS = (
 EXAMPLES = {
     "confirmed gap": (
         [8.1, 12.4, 15.0, 17.2, 18.8, 20.5, 22.3, 24.0, 26.9, 29.5, 33.0, 41.6], 36, 36, None, 3,
-        dict(mean=22.44, sd=9.33, median=21.40, t=(16.52, 28.37), cox=(16.87, 30.76), p_gap=0.00084, eb=29.16, P=0.957),
+        dict(mean=22.44, sd=9.33, median=21.40, t=(16.52, 28.37), cox=(16.87, 30.76), p_gap=0.00084,
+             eb=29.16, P=0.957),
         ("confirmed_gap", "confirmed", ""),
     ),
     "heavy tester": (
         [12.98, 55, 62, 71, 48, 80, 66, 58], 24, 64, 23.89, 50,
-        dict(mean=56.62, sd=20.19, median=60.00, t=(39.74, 73.50), cox=(35.66, 101.76), p_gap=0.974, eb=60.91, P=0.026),
+        dict(mean=56.62, sd=20.19, median=60.00, t=(39.74, 73.50), cox=(35.66, 101.76), p_gap=0.974,
+             eb=60.91, P=0.026),
         ("meets_target", "probable", "heavy_tester"),
     ),
     "three devices": (
         [21.0, 30.5, 35.2], 5, 5, None, 2,
-        dict(mean=28.90, sd=7.23, median=30.50, t=(10.93, 46.87), cox=(14.83, 57.77), p_gap=0.093, eb=41.20, P=0.461),
+        dict(mean=28.90, sd=7.23, median=30.50, t=(10.93, 46.87), cox=(14.83, 57.77), p_gap=0.093,
+             eb=41.20, P=0.461),
         ("insufficient_evidence", "none", ""),
     ),
     "probable gap": (
         [9.5, 14.2, 18.0, 21.7, 24.9, 27.3, 31.8, 52.0], 24, 26, None, 4,
-        dict(mean=24.93, sd=13.08, median=23.30, t=(13.99, 35.86), cox=(15.96, 40.41), p_gap=0.027, eb=32.15, P=0.843),
+        dict(mean=24.93, sd=13.08, median=23.30, t=(13.99, 35.86), cox=(15.96, 40.41), p_gap=0.027,
+             eb=32.15, P=0.843),
         ("probable_gap", "probable", "low_tail"),
     ),
     "borderline": (
         quantiles(), 310, 310, None, 3,
-        dict(mean=41.20, sd=34.38, median=31.26, t=(34.98, 47.42), cox=(35.49, 48.24), p_gap=0.669, eb=40.09, P=0.487),
+        dict(mean=41.20, sd=34.38, median=31.26, t=(34.98, 47.42), cox=(35.49, 48.24), p_gap=0.669,
+             eb=40.09, P=0.487),
         ("borderline", "none", "official_300;mean_median_conflict"),
     ),
     "skewed": (
-        [3.1, 4.0, 5.2, 6.5, 9.0, 11.5, 14.0, 18.2, 22.0, 26.5, 31.0, 36.0, 44.0, 58.0, 75.0, 88.0, 97.0, 110.0, 125.0, 156.2],
+        [3.1, 4.0, 5.2, 6.5, 9.0, 11.5, 14.0, 18.2, 22.0, 26.5, 31.0, 36.0, 44.0, 58.0, 75.0, 88.0,
+         97.0, 110.0, 125.0, 156.2],
         60, 60, None, 3,
-        dict(mean=47.01, sd=46.04, median=28.75, t=(25.46, 68.56), cox=(25.79, 117.33), p_gap=0.805, eb=34.97, P=0.818),
+        dict(mean=47.01, sd=46.04, median=28.75, t=(25.46, 68.56), cox=(25.79, 117.33), p_gap=0.805,
+             eb=34.97, P=0.818),
         ("borderline", "none", "mean_median_conflict;low_tail"),
     ),
     "meets": (
         [44.0, 47.5, 51.2, 55.0, 57.3, 60.1, 62.8, 66.4, 70.9, 75.5, 81.2, 88.0], 40, 40, None, 4,
-        dict(mean=63.32, sd=13.59, median=61.45, t=(54.69, 71.96), cox=(55.29, 72.81), p_gap=0.99999, eb=72.98, P=0.001),
+        dict(mean=63.32, sd=13.59, median=61.45, t=(54.69, 71.96), cox=(55.29, 72.81),
+             p_gap=0.99999, eb=72.98, P=0.001),
         ("meets_target", "confirmed", ""),
     ),
 }  # fmt: skip
@@ -146,7 +156,8 @@ def test_leave_one_out_equals_brute_force():
 
 
 def test_bh_check():
-    p = pd.Series([.0004, .003, .011, .019, .024, .031, .048, .12, .2, .31, .45, .6, .7, .81, .9, .95, .97, .98, .99, .995])  # fmt: skip
+    p = pd.Series([.0004, .003, .011, .019, .024, .031, .048, .12, .2, .31, .45, .6, .7, .81, .9,
+                   .95, .97, .98, .99, .995])  # fmt: skip
     q = statistics.q_values(p, pd.Series(True, index=p.index))
     assert q.iloc[:7].round(3).tolist() == [0.008, 0.030, 0.073, 0.095, 0.096, 0.103, 0.137]
     assert (q <= 0.05).sum() == 2
@@ -155,7 +166,8 @@ def test_bh_check():
 
 def test_eb_check():
     groups = [
-        EXAMPLES["confirmed gap"][0], [55, 62, 71, 48, 80, 66, 58], [21.0, 30.5, 35.2], EXAMPLES["probable gap"][0],
+        EXAMPLES["confirmed gap"][0], [55, 62, 71, 48, 80, 66, 58], [21.0, 30.5, 35.2],
+        EXAMPLES["probable gap"][0],
         EXAMPLES["meets"][0], [33, 61, 27, 44, 90], [12, 70, 38, 25], [52, 41],
     ]  # fmt: skip
     logs = [np.log(np.array(g, dtype=float)) for g in groups]
@@ -294,25 +306,34 @@ def test_rank_spread_is_seeded_and_holds_plausible_ranks():
     assert (one["rank_lo"] < one["rank_hi"]).any(), "resampling the devices must move ranks"
 
 
-def test_devices_to_decide_is_the_smallest_number_that_decides():
-    speeds = EXAMPLES["probable gap"][0]
+def devices_to_decide(name: str) -> tuple[int, Callable[[int], bool]]:
+    """Of an example: how many devices decide in all, and whether a given number does."""
     units, _ = statistics.estimate(
-        device_frame({("a", "V"): speeds}), target=T, confidence=0.95, min_units=8
+        device_frame({("a", "V"): EXAMPLES[name][0]}), target=T, confidence=0.95, min_units=8
     )
     further = statistics.devices_to_decide(
         units, {"V": None}, target=T, confidence=0.95, least=10, most=5000
     )
-    needed = int(further["devices_to_decide"].iloc[0])
-    mean, sd, ly, lv, m = (
-        units[c].to_numpy() for c in ("mean_mbps", "sd_mbps", "log_mean", "log_var", "m")
-    )
+    figures = [units[c].to_numpy() for c in ("mean_mbps", "sd_mbps", "log_mean", "log_var")]
 
-    def decides(total: float) -> bool:
-        lo, hi = statistics.envelope(mean, sd, ly, lv, np.array([total]), 0.95)
+    def decides(total: int) -> bool:
+        lo, hi = statistics.envelope(*figures, np.array([float(total)]), 0.95)
         return bool(hi[0] < T or lo[0] > T)
 
-    assert decides(m[0] + needed)
-    assert m[0] + needed == 10 or not decides(m[0] + needed - 1)
+    return int(units["m"].iloc[0] + further["devices_to_decide"].iloc[0]), decides
+
+
+def test_devices_to_decide_is_the_smallest_number_that_decides():
+    total, decides = devices_to_decide("skewed")
+    assert total == 169
+    assert decides(total)
+    assert not decides(total - 1)
+
+
+def test_devices_to_decide_asks_for_the_least_of_any_verdict_where_fewer_would_do():
+    total, decides = devices_to_decide("probable gap")
+    assert total == 10
+    assert decides(9)
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
-"""A nation's map: coarser cells that give no small group away, a page by province, an index that
-links them.
+"""A nation's map: coarser cells that give no small group away.
+
+A page by province, and an index that links them.
 """
 
 from __future__ import annotations
@@ -40,7 +41,8 @@ def spread_tests(seed: int = 4, count: int = 4000) -> str:
         phone = int(draw.integers(0, 300))
         y, x = 22.0 + 0.4 * draw.beta(1, 4), 103.0 + 0.4 * draw.beta(1, 4)
         lines.append(
-            f"2026-10-{1 + i % 28:02d} {8 + i % 12:02d}:{i % 60:02d}:{i % 59:02d},{y:.6f},{x:.6f},10,{'VW'[phone % 2]},4G,"
+            f"2026-10-{1 + i % 28:02d} {8 + i % 12:02d}:{i % 60:02d}:{i % 59:02d},"
+            f"{y:.6f},{x:.6f},10,{'VW'[phone % 2]},4G,"
             f"{20 + phone % 50},{5 + phone % 9},40,phone-number-{phone:04d}"
         )
     return "\n".join(lines) + "\n"
@@ -101,7 +103,8 @@ def test_the_whole_shows_coarser_cells_and_provinces_the_fine_ones(nation):
         == fine.loc[fine["operator"] == "all", "test_count"].sum()
     )
     assert {p.name for p in (nation / "maps").rglob("*") if p.is_file()} == {
-        "coverage_gaps.html", "coverage_gaps.png", "index.html", "Tỉnh_Đông_.html", "Tỉnh_Đông_.png", "Tỉnh_Tây.html", "Tỉnh_Tây.png",
+        "coverage_gaps.html", "coverage_gaps.png", "index.html", "Tỉnh_Đông_.html",
+        "Tỉnh_Đông_.png", "Tỉnh_Tây.html", "Tỉnh_Tây.png",
     }  # fmt: skip
     found = []
     for name, codes in (("Tỉnh_Đông_", {"r2", "r3"}), ("Tỉnh_Tây", {"r0", "r1"})):
@@ -144,7 +147,8 @@ def hand_made(rows: list[tuple[str, str, str, float]]) -> Evidence:
     """Evidence of (hex9_id, operator, device, Mbps) rows: only what the cells are made of."""
     table = pd.DataFrame(rows, columns=["hex9_id", "operator", "device_key", "download_mbps"])
     devices = table.rename(columns={"download_mbps": "download_total"}).assign(
-        commune_code="r0c0", device_weight=1.0, test_count=1.0, sample_count=1.0, upload_total=1.0, upload_count=1.0,
+        commune_code="r0c0", device_weight=1.0, test_count=1.0, sample_count=1.0, upload_total=1.0,
+        upload_count=1.0,
         latency_total=9.0, latency_count=1.0,
     )  # fmt: skip
     nothing = pd.DataFrame()
@@ -155,13 +159,12 @@ def hand_made(rows: list[tuple[str, str, str, float]]) -> Evidence:
 
 @pytest.mark.parametrize("small", [0, 1, 2])
 def test_a_coarse_cell_does_not_give_away_a_small_group_among_its_finer_cells(small):
-    """V has 5 phones in one fine cell and `small` in another: coarse less fine would be those few
-    phones' mean.
+    """V has 5 phones in one fine cell and `small` in another.
+
+    The coarse cell less the fine one would be those few phones' mean.
     """
     parent = h3.latlng_to_cell(22.05, 103.05, 5)
-    a, b = (
-        sorted(h3.cell_to_children(c, 9))[0] for c in sorted(h3.cell_to_children(parent, 6))[:2]
-    )
+    a, b = (min(h3.cell_to_children(c, 9)) for c in sorted(h3.cell_to_children(parent, 6))[:2])
     rows = [(a, "V", f"v{i}", 50.0) for i in range(5)] + [
         (b, "V", f"x{i}", 5.0) for i in range(small)
     ]

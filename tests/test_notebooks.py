@@ -1,5 +1,6 @@
-"""The notebooks are executed on the demo: their asserts compare hand-made figures with the
-published ones.
+"""The notebooks are executed on the demo.
+
+Their asserts compare hand-made figures with the published ones.
 """
 
 from __future__ import annotations

@@ -348,8 +348,9 @@ def test_a_folder_that_the_system_holds_is_a_fault_and_stays(tmp_path, monkeypat
 @pytest.mark.slow
 @pytest.mark.skipif(sys.platform == "win32", reason="SIGKILL is a matter of Unix")
 def test_a_run_killed_half_way_leaves_the_former_outputs_whole(tmp_path, lomsong):
-    """A real process, killed by itself with SIGKILL right after the map was written: no handler can
-    run.
+    """A real process, killed by itself with SIGKILL right after the map was written.
+
+    No handler of the program can run.
     """
     settings = write_world(
         tmp_path, {"2026-10": month_of_tests("2026-10", {("r0c0", "V"): [10.0] * 4})}

@@ -1,5 +1,6 @@
-"""A month that is run again when late data arrive: a number, what changed, and rows that count
-once.
+"""A month that is run again when late data arrive.
+
+A number, what changed, and rows that count once.
 """
 
 from __future__ import annotations

@@ -36,16 +36,19 @@ def rows_as_tests(rows: list[tuple]) -> pd.DataFrame:
     ]
     frame = pd.DataFrame(rows, columns=names)
     return with_declared_dtypes("tests", frame.assign(
-        measured_at=pd.to_datetime(NEAR) + pd.to_timedelta(frame["tens"] * 10, unit="min"), longitude=103.05, latency_ms=20.0,
-        source="s", source_file="f", source_row=np.arange(2, len(frame) + 2), location_accuracy_m=10.0, test_id=None,
+        measured_at=pd.to_datetime(NEAR) + pd.to_timedelta(frame["tens"] * 10, unit="min"),
+        longitude=103.05, latency_ms=20.0,
+        source="s", source_file="f", source_row=np.arange(2, len(frame) + 2),
+        location_accuracy_m=10.0, test_id=None,
         jitter_ms=np.nan, signal_dbm=np.nan, unreadable="",
     ).drop(columns="tens").astype({"measured_at": "datetime64[us, UTC]"}))  # fmt: skip
 
 
 def plain(tests: pd.DataFrame) -> pd.DataFrame:
     """The valid tests once each, with their samples' keys: what METHOD §2 says, in pandas."""
-    named = tests.assign(cell=tests["latitude"].map({22.05: 1, 22.0501: 1, 22.07: 2}),
-                         day=tests["measured_at"].dt.tz_convert("Asia/Ho_Chi_Minh").dt.date)  # fmt: skip
+    local = tests["measured_at"].dt.tz_convert("Asia/Ho_Chi_Minh")
+    cell = tests["latitude"].map({22.05: 1, 22.0501: 1, 22.07: 2})
+    named = tests.assign(cell=cell, day=local.dt.date)
     pseudo = "pseudo " + named["cell"].astype("str") + named["day"].astype("str")
     named["device"] = named["device_id"].fillna(pseudo)
     same = [

@@ -25,7 +25,9 @@ def faults_of(tmp_path, text: str) -> list[str]:
 def test_every_fault_at_once_with_its_line(tmp_path):
     lines = faults_of(
         tmp_path,
-        '[area]\nnmae = "x"\ntimezone = "Asia/Hanoi"\n\n[target]\ndownload_mbps = -3\n\n[sources.a]\npath = "x"\nformt = "ispeed"\n[sources.a.columns]\noperator = { colum = "y" }\n[evidnce]\n',
+        '[area]\nnmae = "x"\ntimezone = "Asia/Hanoi"\n\n[target]\ndownload_mbps = -3\n\n'
+        '[sources.a]\npath = "x"\nformt = "ispeed"\n'
+        '[sources.a.columns]\noperator = { colum = "y" }\n[evidnce]\n',
     )
     joined = "\n".join(lines)
     assert "s.toml, row 2, column area.nmae: no such setting (did you mean name?)" in joined
@@ -44,7 +46,7 @@ def test_every_fault_at_once_with_its_line(tmp_path):
         ("[sources.a]\n", "sources.a.path"),
         ("[sources.a]\npath = 'x'\nformat = 'xml'\n", "'ispeed', 'table' or 'ookla'"),
         (
-            "[sources.a]\npath = 'x'\n[sources.a.columns]\noperator = { column = 'a', value = 'b' }\n",
+            "[sources.a.columns]\noperator = { column = 'a', value = 'b' }\n",
             "one of `column`, `columns` and `value`",
         ),
     ],
@@ -54,7 +56,7 @@ def test_each_guard_fires(tmp_path, text, part):
 
 
 def test_the_commented_example_states_the_defaults():
-    """settings.toml at the root shows every default: what differs is what it marks as having none."""
+    """settings.toml at the root shows every default; what differs is marked as having none."""
     example = tomllib.loads((ROOT / "settings.toml").read_text(encoding="utf-8"))
     read, defaults = Settings.model_validate(example), Settings()
     for section in (

@@ -1,10 +1,12 @@
-"""Foreign files → our tables: encodings, separators, numbers, times, names; every row comes
-through.
+"""Foreign files → our tables: encodings, separators, numbers, times, names.
+
+Every row comes through.
 """
 
 from __future__ import annotations
 
 import gzip
+import json
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -13,6 +15,7 @@ import polars as pl
 import pytest
 import shapely
 
+from pipeline.schema.columns import INNER, TABLES
 from pipeline.schema.errors import UserFault
 from pipeline.sources import files, frames, ispeed, ookla, table, values
 from tests.builders import month_of_tests, write_world
@@ -21,10 +24,10 @@ ONE_MONTH = {"2026-10": month_of_tests("2026-10", {("r0c0", "V"): [12.5] * 24})}
 HANOI = ZoneInfo("Asia/Ho_Chi_Minh")
 READING = table.Reading(HANOI, None, {}, {})
 LAYOUT = {"delimiter": None, "encoding": None, "sheet": 0, "heading_row": 1, "decimal": None}
-CSV = 'Thời gian đo,Vĩ độ,Kinh độ,Nhà mạng,Công nghệ,Tốc độ tải xuống (Mbps)\n2026-10-01 08:00:00,22.1,103.1,Viettel,4G,"12,5"\n'
-SEMICOLONS = (
-    CSV.split("\n")[0].replace(",", ";") + "\n2026-10-01 08:00:00;22,1;103,1;Viettel;4G;12,5\n"
-)
+VIETNAMESE = "Thời gian đo,Vĩ độ,Kinh độ,Nhà mạng,Công nghệ,Tốc độ tải xuống (Mbps)\n"
+ENGLISH = "time,lat,lon,operator,technology,download"
+CSV = VIETNAMESE + '2026-10-01 08:00:00,22.1,103.1,Viettel,4G,"12,5"\n'
+SEMICOLONS = VIETNAMESE.replace(",", ";") + "2026-10-01 08:00:00;22,1;103,1;Viettel;4G;12,5\n"
 
 
 def delivery(path, content: bytes) -> files.Delivery:
@@ -121,28 +124,32 @@ def test_gzip_xlsx_and_parquet_give_the_same_test(tmp_path):
 
 
 def test_a_row_with_more_fields_than_the_heading_is_marked_not_shifted(tmp_path):
-    content = "time,lat,lon,operator,technology,download\n2026-10-01 08:00,22,103,V,4G,5\n2026-10-01 08:00,22,103,V,4G,5,6\n"
+    row = "2026-10-01 08:00,22,103,V,4G,5"
+    content = f"{ENGLISH}\n{row}\n{row},6\n"
     tests = read(tmp_path / "a.csv", content.encode())
     assert tests["unreadable"].tolist() == ["", "row"]
     assert len(tests) == 2
 
 
 def test_an_open_quote_that_swallows_lines_is_marked(tmp_path):
-    content = 'time,lat,lon,operator,technology,download\n2026-10-01 08:00,22,103,"V,4G,5\n2026-10-01 09:00,22,103,V",4G,5\n'
+    rows = '2026-10-01 08:00,22,103,"V,4G,5\n2026-10-01 09:00,22,103,V",4G,5\n'
+    content = f"{ENGLISH}\n{rows}"
     assert read(tmp_path / "a.csv", content.encode())["unreadable"].str.contains(
         "row"
     ).tolist() == [True]
 
 
 def test_unreadable_values_are_named_and_empty_ones_are_not(tmp_path):
-    content = "time,lat,lon,operator,technology,download,upload\n2026-10-01 08:00,22,103,V,4G,abc,xyz\n2026-10-01 08:00,22,103,V,4G,-,\n"
+    rows = "2026-10-01 08:00,22,103,V,4G,abc,xyz\n2026-10-01 08:00,22,103,V,4G,-,\n"
+    content = f"{ENGLISH},upload\n{rows}"
     tests = read(tmp_path / "a.csv", content.encode())
     assert tests["unreadable"].tolist() == ["download_mbps;upload_mbps", ""]
     assert tests["download_mbps"].isna().all()
 
 
 def test_rows_are_numbered_as_a_spreadsheet_counts_past_titles_and_blank_lines(tmp_path):
-    text = "Báo cáo i-Speed\n\ntime,lat,lon,operator,technology,download\n2026-10-01 08:00,22,103,V,4G,5\n\n2026-10-01 09:00,22,103,V,4G,6\n,,,,,\n"
+    first, last = "2026-10-01 08:00,22,103,V,4G,5", "2026-10-01 09:00,22,103,V,4G,6"
+    text = f"Báo cáo i-Speed\n\n{ENGLISH}\n{first}\n\n{last}\n,,,,,\n"
     rows = files.read_rows(delivery(tmp_path / "a.csv", text.encode()), heading_row=3)
     assert rows.index.tolist() == [4, 6]
     frame = pd.read_csv(tmp_path / "a.csv", header=None, names=range(6), skip_blank_lines=False)
@@ -182,7 +189,7 @@ def test_a_phones_model_and_a_rows_number_are_not_taken_for_ids():
 
 
 def test_minus_one_is_not_a_latency(tmp_path):
-    content = "time,lat,lon,operator,technology,download,upload,ping\n2026-10-01 08:00,22,103,V,4G,-5,-1,-1\n"
+    content = f"{ENGLISH},upload,ping\n2026-10-01 08:00,22,103,V,4G,-5,-1,-1\n"
     row = read(tmp_path / "a.csv", content.encode()).iloc[0]
     assert row["download_mbps"] == -5, "clean judges it"
     assert row[["upload_mbps", "latency_ms"]].isna().all()
@@ -253,8 +260,77 @@ def test_a_file_by_two_paths_or_beside_a_link_to_it_is_read_once_and_said(tmp_pa
     assert code == 0, text
     assert "file tests.csv (ispeed): 72 rows" in text
     assert "files that several paths or links lead to are read once: tests.csv" in text
+    assert "ispeed: symbolic links that lead to no file: broken.csv; nothing is read" in text
     assert files.named_again((str(raw / "2026-10"), str(raw / "2026-10/*.csv"))) == ["tests.csv"]
     assert files.named_again((str(raw / "2026-10"),)) == []
+
+
+def test_links_to_nothing_are_named_whichever_way_a_source_is_given(tmp_path):
+    (tmp_path / "2026-10").mkdir()
+    for name in ("2026-10/a.csv", "b.parquet", ".#c.csv"):  # an editor's lock is such a link too
+        (tmp_path / name).symlink_to(tmp_path / "absent")
+    (tmp_path / "2026-10/self.csv").symlink_to(tmp_path / "2026-10/self.csv")
+    below = ["2026-10/a.csv", "2026-10/self.csv", "b.parquet"]
+    given = {"": below, "2026-10/*.csv": ["a.csv", "self.csv"], "b.parquet": ["b.parquet"]}
+    for pattern, names in given.items():
+        path = str(tmp_path / pattern)
+        assert files.broken_links((path,)) == names
+        with pytest.raises(UserFault) as caught:
+            files.deliveries((path,))
+        assert [(f.code, f.values) for f in caught.value.faults] == [
+            ("broken_links", {"found": names})
+        ]
+
+
+def test_files_of_one_name_are_told_apart(tmp_path, lomsong):
+    head, first, *rows = ONE_MONTH["2026-10"].splitlines()
+    wrong = first.replace(",22.05", ",99.05")
+    settings = write_world(
+        tmp_path,
+        {"2026-10": "\n".join([head, wrong, *rows])},
+        '[sources.other]\npath = "other"\n[population]\npath = "people/tests.csv"\n'
+        '[installs]\npath = "installs/tests.csv"\n',
+    )
+    others = "\n".join([head, wrong, *rows[18:]]).replace("device", "other")
+    people, installs = "commune_code,population\nr0c0,9\n", "commune_code,installs\nr0c0,9\n"
+    for name, text in (("other", others), ("people", people), ("installs", installs)):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "tests.csv").write_text(text)
+    code, text = lomsong("run", "--settings", settings, "--lang", "en")
+    assert code == 0, text
+    folder = tmp_path / "outputs/2026-10"
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    assert manifest["rows_by_step"]["read"] == {
+        "boundaries.geojson": 16,
+        "tests.csv (population)": 16,
+        "tests.csv (installs)": 1,
+        "2026-10/tests.csv": 72,
+        "other/tests.csv": 54,
+    }
+    rejects = pd.read_csv(folder / "tables/rejects.csv")
+    assert rejects.to_numpy().tolist() == [
+        ["2026-10/tests.csv", 2, "bad_position"],
+        ["other/tests.csv", 2, "bad_position"],
+    ]
+
+
+def test_jitter_is_read_and_checked_and_in_no_table(tmp_path, lomsong):
+    head, *rows = ONE_MONTH["2026-10"].splitlines()
+    found = {}
+    for jitter in ("5", "soon"):
+        lines = [f"{head},jitter (s)", *(f"{row},{jitter}" for row in rows)]
+        (tmp_path / jitter).mkdir()
+        settings = write_world(tmp_path / jitter, {"2026-10": "\n".join(lines)})
+        code, text = lomsong("run", "--settings", settings, "--out", jitter, "--lang", "en")
+        assert code == 0, text
+        tables = sorted((tmp_path / jitter / "2026-10/tables").iterdir())
+        found[jitter] = text, {path.name: path.read_bytes() for path in tables}
+    assert found["5"][1] == found["soon"][1]
+    note = "tests.csv, column jitter_ms: 72 values could not be read"
+    assert note not in found["5"][0]
+    assert note in found["soon"][0]
+    published = [names for table, names in TABLES.items() if table not in INNER]
+    assert not any("jitter_ms" in names for names in published)
 
 
 def test_numbers_in_cells_of_a_workbook_stand_beside_texts_with_a_comma(tmp_path):
@@ -499,8 +575,10 @@ def test_operators_as_met_without_settings_and_ours_with_them():
 
 
 def tile_rows(**columns) -> pd.DataFrame:
-    base = {"quadkey": ["0230", "123"], "avg_d_kbps": ["5634", "2176"], "avg_u_kbps": ["1", "2"], "avg_lat_ms": ["27", "22"],
-            "tests": ["2", "3"], "devices": ["1", "2"], "quarter": ["2019Q2", "2019Q2"]}  # fmt: skip
+    base = {"quadkey": ["0230", "123"], "avg_d_kbps": ["5634", "2176"], "avg_u_kbps": ["1", "2"],
+            "avg_lat_ms": ["27", "22"],
+            "tests": ["2", "3"], "devices": ["1", "2"], "quarter": ["2019Q2",
+                                                                    "2019Q2"]}  # fmt: skip
     return pd.DataFrame({k: v for k, v in (base | columns).items() if v is not None}, index=[2, 3])
 
 

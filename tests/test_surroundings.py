@@ -1,5 +1,6 @@
-"""Facilities, roads, terrain and people per cell: counted by hand on squares, and on the real
-raster.
+"""Facilities, roads, terrain and people per cell.
+
+Counted by hand on squares, and on the real raster.
 """
 
 from __future__ import annotations
@@ -27,7 +28,8 @@ def vector(path, shapes, crs="EPSG:4326", **columns):
 
 def raster(path, values: np.ndarray, west=103.0, north=22.2, cell=0.01, crs="EPSG:4326"):
     with rasterio.open(
-        path, "w", driver="GTiff", height=values.shape[0], width=values.shape[1], count=1, dtype="float64", crs=crs,
+        path, "w", driver="GTiff", height=values.shape[0], width=values.shape[1], count=1,
+        dtype="float64", crs=crs,
         transform=Affine(cell, 0.0, west, 0.0, -cell, north), nodata=-9999.0,
     ) as file:  # fmt: skip
         file.write(values, 1)
@@ -111,14 +113,17 @@ def test_crossed_pieces():
 
 
 def test_people_of_a_cell_are_its_part_of_each_commune(tmp_path):
-    """Weights 1 in the west commune, 3 in the east; 800 and 300 people live there: a cell over both
-    takes a part of each.
+    """A cell over two communes takes a part of the people of each.
+
+    Weights are 1 in the west commune and 3 in the east; 800 and 300 people live there.
     """
     weights = np.ones((10, 20))
     weights[:, 10:] = 3.0
     path = raster(tmp_path / "w.tif", weights, north=22.1)
     communes = squares(2, 1).assign(population=[800.0, 300.0])
-    cells = gpd.GeoSeries([shapely.box(103.05, 22.0, 103.15, 22.1), shapely.box(103.0, 22.0, 103.05, 22.05), shapely.box(90, 0, 91, 1)], index=["both", "west", "away"], crs=4326)  # fmt: skip
+    cells = gpd.GeoSeries([shapely.box(103.05, 22.0, 103.15, 22.1),
+                           shapely.box(103.0, 22.0, 103.05, 22.05), shapely.box(90, 0, 91, 1)],
+                           index=["both", "west", "away"], crs=4326)  # fmt: skip
     people = population.people_of_cells(cells, communes, path)
     assert people["both"] == pytest.approx(800 / 2 + 300 / 2)
     assert people["west"] == pytest.approx(800 / 4)
@@ -181,7 +186,8 @@ def test_a_run_with_everything_weighs_it_and_names_its_inputs(lomsong, tmp_path)
     )
     settings = write_world(
         tmp_path, {"2026-10": month_of_tests("2026-10", plan)},
-        "[facilities]\npath = 'facilities.gpkg'\n[roads]\npath = 'roads.gpkg'\n[population]\npath = 'people.tif'\ntotal = 16000\n[terrain]\npath = 'dem.tif'\n",
+        "[facilities]\npath = 'facilities.gpkg'\n[roads]\npath = 'roads.gpkg'\n"
+        "[population]\npath = 'people.tif'\ntotal = 16000\n[terrain]\npath = 'dem.tif'\n",
     )  # fmt: skip
     code, text = lomsong("run", "--settings", settings, "--lang", "en")
     assert code == 0, text

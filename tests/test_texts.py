@@ -25,7 +25,8 @@ HOLES = re.compile(r"\{(\w+)\}")
 OTHERS = [lang for lang in texts.languages() if lang != "vi"]
 # texts that say the same in both languages
 SAME = {
-    ("log", "diff_by"), ("report", "sign_before_march_2025"), ("report", "sign"), ("report", "number"),
+    ("log", "diff_by"), ("report", "sign_before_march_2025"), ("report", "sign"),
+    ("report", "number"),
 }  # fmt: skip
 
 
@@ -71,7 +72,8 @@ def test_every_text_is_used_and_every_used_one_is_there():
     assert set(catalogue["report"]) <= named(CODE) | {
         f"{key}_before_march_2025" for key in ("authority", "sign", "ministry")
     }
-    layers = {f"layer_{name}" for name in ("gap_areas", "hexes", "priorities", "measure_first", "communes")}  # fmt: skip
+    layers = {f"layer_{name}" for name in ("gap_areas", "hexes", "priorities", "measure_first",
+                                           "communes")}  # fmt: skip
     verdicts = {"meets_confirmed", "meets_probable"}
     empty = {f"missing_{field.missing}" for field in tables.FIELDS.values()}
     assert set(catalogue["words"]) <= named(CODE) | layers | verdicts | empty
@@ -87,7 +89,8 @@ def test_every_text_of_the_page_is_used():
         re.findall(r'data-t(?:-label)?="(\w+)"', PAGE)
     )
     views = {f"view_{view}" for view in (*palette.SCALES, "verdict", "evidence", "change")}
-    legends = {f"key_{key}" for key in ("none", "confirmed", "probable", "weak_some", "weak_none", *palette.KNOWN_PAINT)}  # fmt: skip
+    legends = {f"key_{key}" for key in ("none", "confirmed", "probable", "weak_some", "weak_none",
+                                        *palette.KNOWN_PAINT)}  # fmt: skip
     changes = {f"{change}_short" for change in fields.CHANGES}
     assert keys <= used | views | legends | changes
     called = set(re.findall(r"""\bt\('(\w+)'""", PAGE)) - {"key_", "view_", "explain_", "gate_"}
@@ -96,7 +99,8 @@ def test_every_text_of_the_page_is_used():
 
 def test_every_status_flag_and_class_has_a_name():
     for key in (
-        *fields.STATUSES, *fields.GAP_CLASSES, *fields.GAP_STATES, *fields.FLAGS, *fields.NO_DATA_REASONS,
+        *fields.STATUSES, *fields.GAP_CLASSES, *fields.GAP_STATES, *fields.FLAGS,
+        *fields.NO_DATA_REASONS,
     ):  # fmt: skip
         assert texts.word(key, "vi") != texts.word(key, "en")
 
@@ -124,7 +128,8 @@ def with_lao(tmp_path, monkeypatch):
     texts.languages.cache_clear()
 
 
-def test_a_language_is_one_file(with_lao):
+@pytest.mark.usefixtures("with_lao")
+def test_a_language_is_one_file():
     assert texts.languages() == ("vi", "en", "lo")
     assert Settings.model_validate({"publish": {"lang": "lo"}}).publish.lang == "lo"
     assert texts.line("check_ok", "lo") == "ໃຊ້ໄດ້"
@@ -136,7 +141,8 @@ def test_the_method_note_has_the_thresholds_in_use():
         {"evidence": {"confirmed_min_devices": 17, "max_q": 0.025, "confidence": 0.9}}
     ).evidence.model_dump()
     note = " ".join(texts.method_note("vi", rules, "5G", 4))
-    for part in ("ít nhất 17 thiết bị", "q ≤ 0,025", "khoảng 90 %", "chỉ tính 5G", "dưới 4 thiết bị", "vay mượn"):  # fmt: skip
+    for part in ("ít nhất 17 thiết bị", "q ≤ 0,025", "khoảng 90 %", "chỉ tính 5G",
+                 "dưới 4 thiết bị", "vay mượn"):  # fmt: skip
         assert part in note
     alone = texts.method_note("en", rules | {"borrowed_false_discovery_rate": 0.0}, "4G", 3)
     assert not any("borrowed" in paragraph for paragraph in alone)

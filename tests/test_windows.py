@@ -1,5 +1,6 @@
-"""Rows that lack evidence are widened to 6, then 12 months; the others, the month's figures and the
-books are not.
+"""Rows that lack evidence are widened to 6, then 12 months.
+
+The others, the month's figures and the books are not.
 """
 
 from __future__ import annotations
@@ -95,10 +96,12 @@ def test_the_settings_switch_widening_off_and_begin_with_one_month(lomsong, tmp_
 
 
 def test_the_pooled_row_does_not_give_a_widened_operators_short_window_away(lomsong, tmp_path):
-    """B has two devices in three months and shows seven over six: `all` over three months, less A,
-    would be those two.
+    """B has two devices in three months and shows seven over six.
+
+    `all` over three months, less A, would be those two devices.
     """
-    months = {"2026-10": {("r0c0", "A"): SLOW, ("r0c0", "B"): [70.0, 80.0]}, "2026-06": {("r0c0", "B"): [60.0, 65.0, 90.0, 75.0, 70.0, 80.0, 85.0]}}  # fmt: skip
+    months = {"2026-10": {("r0c0", "A"): SLOW, ("r0c0", "B"): [70.0, 80.0]},
+              "2026-06": {("r0c0", "B"): [60.0, 65.0, 90.0, 75.0, 70.0, 80.0, 85.0]}}  # fmt: skip
     status, _, _ = run(lomsong, tmp_path, months)
     a, b, pooled = (status.loc[("r0c0", operator)] for operator in ("A", "B", "all"))
     assert (a["window_months"], b["window_months"], pooled["window_months"]) == (3, 6, 3)

@@ -37,7 +37,7 @@ class Area(Section):
     """The province or country the run is about."""
 
     name: str = ""
-    province_code: str = ""
+    province_code: str = ""  # stated in the tables' description; communes' codes do not carry it
     timezone: str = "Asia/Ho_Chi_Minh"  # IANA name; local dates and hours are counted in it
     _tz = field_validator("timezone")(_check_timezone)
 

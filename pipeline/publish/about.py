@@ -57,6 +57,7 @@ class About:
     revision: int
     revisions: Sequence[Mapping[str, Any]]
     start: str = ALL  # operator that the map opens on
+    province_code: str = ""
     index: str = ""  # page that links a nation's provinces, from the map's folder
 
     @property
@@ -126,6 +127,7 @@ def about_of(month: Month, settings: Settings, revision: Mapping[str, Any]) -> A
         period=month.period,
         window=month.window,
         area=settings.area.name,
+        province_code=settings.area.province_code,
         technology=settings.target.technology if month.operators else "mobile",
         target_mbps=settings.target.download_mbps,
         target_source=settings.target.source,

@@ -51,6 +51,7 @@ def write_datapackage(
         "title": f"{about.area} {about.period}".strip(),
         "description": about.notice,
         "version": str(about.period),
+        **({"province_code": about.province_code} if about.province_code else {}),
         "sources": [{"title": text} for text in about.sources],
         "resources": resources,
     }

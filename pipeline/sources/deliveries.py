@@ -129,7 +129,6 @@ def listed(settings: Settings, warnings: list[Fault], faults: list[Fault]) -> li
                 values={"expected": "[sources.NAME] path", "option": "--measurements"},
             )
         )
-    found = []
     for name, source in settings.sources.items():
         if others := files.passed_over(source.path):
             warnings.append(
@@ -137,15 +136,27 @@ def listed(settings: Settings, warnings: list[Fault], faults: list[Fault]) -> li
             )
         if links := files.named_again(source.path):
             warnings.append(Fault("named_again", name, values={"found": links}))
-        for delivery in collect_faults(faults, partial(files.deliveries, source.path)) or []:
-            one = Listed(name, delivery, [])
-            if source.format != "ookla":
-                one.parts = (
-                    collect_faults(one.account.faults, partial(_parts, name, delivery, settings))
-                    or []
-                )
-            found.append(one)
+        if broken := files.broken_links(source.path):
+            warnings.append(Fault("broken_links", name, values={"found": broken}))
+    found = []
+    for name, delivery in _files(settings, faults):
+        one = Listed(name, delivery, [])
+        if settings.sources[name].format != "ookla":
+            read = partial(_parts, name, delivery, settings)
+            one.parts = collect_faults(one.account.faults, read) or []
+        found.append(one)
     return found
+
+
+def _files(settings: Settings, faults: list[Fault]) -> list[tuple[str, files.Delivery]]:
+    """(source, file) of every source's files. A name in tables is unique among all sources."""
+    found = [
+        (name, delivery.path)
+        for name, source in settings.sources.items()
+        for delivery in collect_faults(faults, partial(files.deliveries, source.path)) or []
+    ]
+    names = files.unique_names(path for _, path in found)
+    return [(name, files.Delivery(path, names[path])) for name, path in found]
 
 
 def _parts(source: str, delivery: files.Delivery, settings: Settings) -> list[Part]:
@@ -286,31 +297,24 @@ def headings(settings: Settings) -> list[tuple[str, Headings]]:
     Files that cannot be read are passed over: reading the inputs reports them.
     """
     found: list[tuple[str, Headings]] = []
-    for name, source in settings.sources.items():
-        met: set[tuple[str, ...]] = set()
-        of_tests = (
-            []
-            if source.format == "ookla"
-            else collect_faults([], partial(files.deliveries, source.path)) or []
-        )
-        for delivery in of_tests:
-            known = collect_faults([], partial(files.headings, delivery, **_how(source)))
-            if known is None or tuple(known) in met:
-                continue
-            met.add(tuple(known))
-            rules = rules_for(source, known)
-            used = {rule.column: ours for ours, rule in rules.items() if rule.column in known}
-            others = [c for c in known if c not in used]
-            guessed = ispeed.guesses(others, rules)
-            missing = any(ours not in rules for ours in table.REQUIRED)
-            lines = ispeed.settings_lines(name, guessed, rules) if missing else []
-            taken_for = {c: used[c] for c in known if c in used}
-            found.append(
-                (
-                    delivery.name,
-                    Headings(name, taken_for, guessed if missing else dict.fromkeys(others), lines),
-                )
-            )
+    met: set[tuple[str, ...]] = set()  # source, headings
+    for name, delivery in _files(settings, []):
+        source = settings.sources[name]
+        if source.format == "ookla":
+            continue
+        known = collect_faults([], partial(files.headings, delivery, **_how(source)))
+        if known is None or (name, *known) in met:
+            continue
+        met.add((name, *known))
+        rules = rules_for(source, known)
+        used = {rule.column: ours for ours, rule in rules.items() if rule.column in known}
+        others = [c for c in known if c not in used]
+        guessed = ispeed.guesses(others, rules)
+        missing = any(ours not in rules for ours in table.REQUIRED)
+        lines = ispeed.settings_lines(name, guessed, rules) if missing else []
+        taken_for = {c: used[c] for c in known if c in used}
+        guesses = guessed if missing else dict.fromkeys(others)
+        found.append((delivery.name, Headings(name, taken_for, guesses, lines)))
     return found
 
 

@@ -14,7 +14,7 @@ import hashlib
 import io
 import zlib
 from collections import Counter
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime
@@ -74,21 +74,21 @@ def deliveries(patterns: tuple[str, ...]) -> list[Delivery]:
     for pattern in patterns:
         found = _expand(pattern)
         if not found:
-            code = (
-                "empty_folder"
-                if Path(pattern).is_dir()
-                else "empty_glob"
-                if glob.has_magic(pattern)
-                else "missing_file"
-            )
-            faults.append(Fault(code, pattern, values={"expected": SUFFIXES}))
+            faults.append(_no_file(pattern))
         paths.update(found)
     if faults:
         raise UserFault(faults)
-    ordered = sorted({path.resolve() for path in paths})  # a file by two paths is read once
-    return [
-        Delivery(path, name) for path, name in zip(ordered, _unique_names(ordered), strict=True)
-    ]
+    # a file by two paths is read once
+    names = unique_names(path.resolve() for path in paths)
+    return [Delivery(path, name) for path, name in names.items()]
+
+
+def _no_file(pattern: str) -> Fault:
+    if broken := broken_links((pattern,)):
+        return Fault("broken_links", pattern, values={"found": broken})
+    if Path(pattern).is_dir():
+        return Fault("empty_folder", pattern, values={"expected": SUFFIXES})
+    return Fault("empty_glob" if glob.has_magic(pattern) else "missing_file", pattern)
 
 
 def named_again(patterns: tuple[str, ...]) -> list[str]:
@@ -104,6 +104,28 @@ def passed_over(patterns: tuple[str, ...]) -> list[str]:
         p for folder in folders for p in folder.rglob("*") if p.is_file() and not _is_scratch(p)
     ]
     return sorted(p.name for p in files if suffix_of(p) not in (*SUFFIXES, ".md"))
+
+
+def broken_links(patterns: tuple[str, ...]) -> list[str]:
+    """Symbolic links of a source whose targets are missing, to be reported.
+
+    In a folder a link is named by its path below the folder.
+    """
+    found = set()
+    for pattern in patterns:
+        folder = Path(pattern)
+        if folder.is_dir():
+            links = {path: path.relative_to(folder).as_posix() for path in folder.rglob("*")}
+        else:
+            # Path.glob takes no absolute patterns
+            paths = map(Path, (pattern, *glob.glob(pattern, recursive=True)))  # noqa: PTH207
+            links = {path: path.name for path in paths}
+        found |= {name for path, name in links.items() if _is_broken(path)}
+    return sorted(found)
+
+
+def _is_broken(path: Path) -> bool:
+    return path.is_symlink() and not path.exists() and not _is_scratch(path)
 
 
 def _expand(pattern: str) -> list[Path]:
@@ -134,7 +156,9 @@ def suffix_of(path: Path) -> str:
     return Path(name.removesuffix(".gz")).suffix
 
 
-def _unique_names(paths: list[Path]) -> list[str]:
+def unique_names(paths: Iterable[Path]) -> dict[Path, str]:
+    """Each path's name in tables, sorted by path. Only names that clash carry their folder."""
+    paths = sorted(set(paths))
     depth = 1
     while True:
         names = ["/".join(p.parts[-depth:]) for p in paths]
@@ -142,9 +166,8 @@ def _unique_names(paths: list[Path]) -> list[str]:
         if max(counts.values(), default=1) == 1:
             break
         depth += 1
-    # only names that clash carry their folder
     short = Counter(p.name for p in paths)
-    return [p.name if short[p.name] == 1 else name for p, name in zip(paths, names, strict=True)]
+    return {p: p.name if short[p.name] == 1 else name for p, name in zip(paths, names, strict=True)}
 
 
 def read_rows(delivery: Delivery, **how: Unpack[How]) -> pd.DataFrame:
