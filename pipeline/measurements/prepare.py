@@ -32,6 +32,7 @@ REASON = pl.Enum(REJECT_REASONS)
 # processor's cache (10 million in shards of 1 million take two thirds of the time of 4 million)
 SHARD_ROWS, MOST_SHARDS = 1_000_000, 64
 SPEED_CLASSES = 50  # 4.7 % wide
+LONGEST_MS = 3.6e6  # an hour; a longer latency is none
 SAME_TEST = (
     "device", "operator", "technology", "time", "latitude", "longitude", "bits", "upload_bits",
 )  # fmt: skip
@@ -192,8 +193,9 @@ def rows_of(tests: pl.DataFrame, how: Preparation) -> pl.DataFrame:
         # phones write 0 or −1 where they do not know their accuracy
         is_accurate=((accuracy > 0) & (accuracy <= rules.max_hex_accuracy_m)).fill_null(False),
         is_pseudo=c("device_id").is_null(),
-        bits=_whole("download_mbps"), upload_bits=_whole("upload_mbps"),
-        latency_ns=_whole("latency_ms"),
+        bits=_whole("download_mbps"),
+        upload_bits=_whole("upload_mbps", 10 * rules.max_download_mbps),
+        latency_ns=_whole("latency_ms", LONGEST_MS),
     )  # fmt: skip
     rows = _with_pseudo_devices(rows, salt)
     same = reduce(operator.xor, [c(name).hash(seed) for seed, name in enumerate(SAME_TEST)])
@@ -237,9 +239,9 @@ def _lists(name: str) -> pl.Expr:
     )
 
 
-def _whole(name: str) -> pl.Expr:
-    """Mbit/s in whole bit/s (ms in whole ns)."""
-    return (c(name) * 1e6).round().cast(pl.Int64, strict=False)
+def _whole(name: str, most: float = np.inf) -> pl.Expr:
+    """Mbit/s in whole bit/s (ms in whole ns); null beyond `most`: sums stay whole numbers."""
+    return (pl.when(c(name) <= most).then(c(name)) * 1e6).round().cast(pl.Int64, strict=False)
 
 
 def _technology(column: pl.Series) -> pl.Series:
