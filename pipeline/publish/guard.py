@@ -1,40 +1,58 @@
 """The check of finished files: no device id, no position of a test, no small group's speed.
 
-METHOD §7. It reads what was written, not what was meant to be written. Columns are private by their
-declarations; a number that is not declared is private. Does not belong here: suppressing
-(`schema/privacy.py`).
+METHOD §7. It reads what was written, not what was meant to be written (`finished_files.py`): every
+file by itself, those in packs too.
+
+What is matched:
+
+- columns, in CSV, Parquet, GeoPackage layers, sheets, tables of DOCX, KML and JSON: those declared
+  as identifying and those that only inner tables have, by name or heading; in CSV, Parquet and
+  GeoPackage also texts of a column that is not declared;
+- layers of points;
+- figures of groups smaller than `min_devices`, where a table counts its devices, and on the map's
+  page: columns are private by their declarations, and numbers that are not declared are private;
+- device ids by their fingerprints: whole cells, the parts of `;`-separated ones, and every word of
+  running text.
+
+What cannot be matched: ids of fewer than 8 characters or without a digit, numbers of fewer than 12
+digits (they stand in files by themselves); ids that equal a date, a decimal number, an H3 cell or a
+text of the settings and boundaries (`own_texts`; a reader cannot tell them apart either); ids that
+were cut, hashed or respelled; what pictures and PDF show (the PDF is made from the DOCX). Does not
+belong here: suppressing (`schema/privacy.py`).
 """
 
 from __future__ import annotations
 
-import io
-import json
 import re
-import zipfile
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+import h3
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
 from pipeline.measurements.fingerprints import of_texts
-from pipeline.publish.gap_map.columns import decoded
+from pipeline.publish.finished_files import Columns, Content, contents
 from pipeline.publish.gap_map.page_columns import carried_columns
-from pipeline.schema.columns import FIELDS, INNER, TABLES
-from pipeline.schema.fields import ALL
+from pipeline.schema.privacy import forbidden_columns, identifying_columns
+from pipeline.schema.tables import ALL, FIELDS, TABLES
+
+if TYPE_CHECKING:
+    from pipeline.schema.month import Month
 
 _MARKS = b"_.:-"  # of which, with letters and digits, ids are made; what else there is parts them
 _PARTED = bytes(c if (chr(c).isalnum() and c < 128) or c in _MARKS else 32 for c in range(256))
 _SHORTEST = 8  # characters of an id that tells anything
-_DATA = re.compile(r'<script type="application/json" id="lomsong-data">(.*?)</script>', re.DOTALL)
-ZIPPED = (".xlsx", ".zip", ".qgz", ".docx", ".kmz")
-# columns of tests and devices that no published table has
-FORBIDDEN_COLUMNS = frozenset({*TABLES["tests"], *TABLES["device_values"]}).difference(
-    *(columns for table, columns in TABLES.items() if table not in INNER)
-)
+_DIGIT = re.compile(r"\d")
+_DATE = r"\d{4}-\d\d(?:-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?Z?)?)?"
+_DECIMAL = r"[+-]?\d+[.,]\d+(?:e[+-]?\d+)?"
+_DATE_OR_DECIMAL = re.compile(f"{_DATE}|{_DECIMAL}")
+_CLOSED = (".csv", ".parquet", ".gpkg")  # whose columns are all declared
+_ADDED = "notice"  # by the writers
+_OF_SETTINGS = {"settings", "labels"}  # they name columns of sources, and places on the map
 
 
 class PrivacyBreach(AssertionError):
@@ -44,71 +62,83 @@ class PrivacyBreach(AssertionError):
     """
 
 
-def examine(folder: Path, *, device_prints: npt.NDArray[np.uint64], min_devices: int) -> int:
+def examine(
+    folder: Path,
+    *,
+    device_prints: npt.NDArray[np.uint64],
+    min_devices: int,
+    ours: Callable[[], Iterable[str]] = tuple,
+    pattern: str = "**/*",
+) -> int:
     """Number of files read below `folder`; raises `PrivacyBreach` with all that is wrong.
 
     `device_prints`: fingerprints of the device ids, ascending: ids themselves do not come this far.
+    `ours`: gives texts that are published whether or not a device is called so (`own_texts`); asked
+    only where an id was met. `pattern`: which files are read.
     """
     breaches: list[str] = []
-    paths = [p for p in sorted(folder.rglob("*")) if p.is_file()]
+    words: dict[str, set[str]] = {}
+    paths = [path for path in sorted(folder.glob(pattern)) if path.is_file()]
     for path in paths:
-        name = path.relative_to(folder).as_posix()
-        if path.suffix == ".parquet":
-            written = pq.read_table(path)
-            breaches += _columns(name, written.to_pandas(), min_devices)
-            content = "\n".join(
-                text for column in written.columns for text in _texts_in(column)
-            ).encode()
-        else:
-            content = _content(path)
-            if path.suffix == ".csv" and path.parent.name != "excel-vi":
-                heading = pd.read_csv(path, nrows=0)
-                is_of_devices = (
-                    "device_count" in heading
-                )  # of other tables the columns are all there is to see
-                table = (
-                    pd.read_csv(path, dtype={"commune_code": "str"}) if is_of_devices else heading
-                )
-                breaches += _columns(name, table, min_devices)
-            if path.suffix == ".html":
-                breaches += _page(name, content.decode(), min_devices)
-        breaches += [
-            f"{name}: id {text!r} of a device" for text in _leaked(content, device_prints)[:3]
-        ]
+        for name, content in contents(path.relative_to(folder).as_posix(), path.read_bytes()):
+            breaches += [f"{name}: {fault}" for fault in _faults(name, content, min_devices)]
+            words[name] = _words(content)
+    leaked = _leaked(set().union(*words.values()), device_prints)
+    if leaked:
+        leaked -= {word for text in ours() for word in (text, *_parted(text.encode()))}
+    for name, met in words.items():
+        breaches += [f"{name}: id {text!r} of a device" for text in sorted(leaked & met)[:3]]
     if breaches:
         raise PrivacyBreach("; ".join(breaches))
     return len(paths)
 
 
-def _texts_in(column: pa.ChunkedArray) -> list[str]:
-    """The distinct texts of a column; none of one that holds no texts."""
-    is_text = pa.types.is_string(column.type) or pa.types.is_large_string(column.type)
-    return pc.unique(column).drop_null().to_pylist() if is_text else []
+def own_texts(month: Month, settings: Mapping[str, Any]) -> Iterator[str]:
+    """Texts of the boundaries, the period and the settings: they do not come from rows of tests."""
+    yield from (str(month.period), *month.window)
+    for name in TABLES["communes"]:
+        if FIELDS[name].dtype == "str":
+            yield from month.communes[name].dropna().astype("str").unique()
+    yield from _texts_in(settings)
 
 
-def _leaked(content: bytes, device_prints: npt.NDArray[np.uint64]) -> list[str]:
-    """Device ids that stand in the content, ascending."""
-    if not len(device_prints):
-        return []
-    met = {text for text in set(content.translate(_PARTED).split()) if len(text) >= _SHORTEST}
-    tokens = pd.Series(sorted(text.decode() for text in met), dtype="str")
+def _texts_in(value: Any) -> Iterator[str]:
+    if isinstance(value, Mapping):
+        for key, held in value.items():
+            yield str(key)
+            yield from _texts_in(held)
+    elif isinstance(value, (list, tuple)):
+        for held in value:
+            yield from _texts_in(held)
+    else:
+        yield str(value)
+
+
+def _words(content: Content) -> set[str]:
+    """Everything in a file that may be an id."""
+    running = b"\n".join([*content.running, "\n".join(content.cells).encode(errors="replace")])
+    parts = {part.strip() for cell in content.cells if ";" in cell for part in cell.split(";")}
+    return {text for text in content.cells | parts | _parted(running) if is_telling(text)}
+
+
+def _parted(text: bytes) -> set[str]:
+    words = set(text.translate(_PARTED).split())
+    return {word.decode() for word in words if len(word) >= _SHORTEST}
+
+
+def _leaked(words: set[str], device_prints: npt.NDArray[np.uint64]) -> set[str]:
+    """Device ids among the words, but for those whose form is one of ours."""
+    if not len(device_prints) or not words:
+        return set()
+    tokens = pd.Series(list(words), dtype="str")
     prints = of_texts(tokens)
     place = np.searchsorted(device_prints, prints).clip(max=len(device_prints) - 1)
-    return [text for text in tokens[device_prints[place] == prints] if is_telling(text)]
+    met = tokens[device_prints[place] == prints]
+    return {text for text in met if not (_DATE_OR_DECIMAL.fullmatch(text) or _is_cell(text))}
 
 
-def _content(path: Path) -> bytes:
-    """What a file holds; of a zipped one (workbook, project, pack) what all its members hold."""
-    data = path.read_bytes()
-    return _unzipped(data) if path.suffix in ZIPPED else data
-
-
-def _unzipped(data: bytes) -> bytes:
-    with zipfile.ZipFile(io.BytesIO(data)) as archive:
-        members = [(name, archive.read(name)) for name in archive.namelist()]
-    return b"\n".join(
-        _unzipped(inner) if Path(name).suffix in ZIPPED else inner for name, inner in members
-    )
+def _is_cell(text: str) -> bool:
+    return len(text) == 15 and h3.is_valid_cell(text)
 
 
 def is_telling(device_id: str) -> bool:
@@ -119,49 +149,72 @@ def is_telling(device_id: str) -> bool:
     >>> [is_telling(text) for text in ("7f5906464aaa", "undefined", "1042", "356938035643809")]
     [True, False, False, True]
     """
-    if device_id.isdigit():
-        return len(device_id) >= 12
-    return len(device_id) >= _SHORTEST and any(c.isdigit() for c in device_id)
+    if len(device_id) < _SHORTEST or not _DIGIT.search(device_id):
+        return False
+    return not device_id.isdigit() or len(device_id) >= 12
 
 
-def _columns(name: str, table: pd.DataFrame, min_devices: int) -> list[str]:
-    found = [f"{name}: column {c}" for c in table.columns if c in FORBIDDEN_COLUMNS]
-    if "device_count" not in table.columns:
-        return found
-    few_of: dict[str, pd.Series] = {}
-    for column in table.columns:
-        count = _count_behind(table[column])
-        if count is None:
-            continue
-        count = count if count in table.columns else "device_count"
-        if count not in few_of:
-            few_of[count] = _few(table, count, min_devices)
-        if table.loc[few_of[count], column].notna().any():
-            found.append(f"{name}: {column} of fewer than {min_devices} devices")
+def _faults(name: str, content: Content, min_devices: int) -> list[str]:
+    """What is wrong with a file, but for device ids."""
+    found, is_closed = list(content.faults), name.endswith(_CLOSED)
+    for table, columns in content.tables.items():
+        faults = _table_faults(columns, min_devices, is_closed=is_closed)
+        found += [f"{table}: {fault}" if table else fault for fault in faults]
+    identifying = identifying_columns()
+    keys = {path for path in content.keys if not _OF_SETTINGS.intersection(path)}
+    found += [f"key {'.'.join(path)}" for path in sorted(keys) if path[-1] in identifying]
+    if content.page is not None and "block" in content.page:
+        found += _page_faults(content.page, min_devices)
     return found
 
 
-def _count_behind(column: pd.Series) -> str | None:
-    """The column that counts the devices behind a private one; None for one that is not private.
+def _table_faults(columns: Columns, min_devices: int, *, is_closed: bool) -> list[str]:
+    forbidden = forbidden_columns()
+    found = [f"column {name}" for name in columns if name in forbidden]
+    few_of: dict[str, npt.NDArray[np.bool_]] = {}
+    for name, column in columns.items():
+        if column.null_count == len(column) or name in forbidden:
+            continue
+        field = FIELDS.get(name)
+        if field is None and not _is_number(column):
+            if is_closed and name != _ADDED:
+                found.append(f"column {name} is not declared")
+            continue
+        if "device_count" not in columns or (field is not None and not field.is_private):
+            continue  # numbers that are not declared are private
+        count = field.of if field is not None and field.of in columns else "device_count"
+        if count not in few_of:
+            few_of[count] = _few(columns, count, min_devices)
+        if (few_of[count] & column.is_valid().to_numpy(zero_copy_only=False)).any():
+            found.append(f"{name} of fewer than {min_devices} devices")
+    return found
 
-    Numbers that are not declared are private.
-    """
-    field = FIELDS.get(str(column.name))
-    if field is not None:
-        return field.of if field.is_private else None
-    return "device_count" if pd.api.types.is_numeric_dtype(column) else None
+
+def _is_number(column: pa.Array) -> bool:
+    return bool(pa.types.is_integer(column.type) or pa.types.is_floating(column.type))
 
 
-def _few(table: pd.DataFrame, count: str, min_devices: int) -> pd.Series:
+def _few(columns: Columns, count: str, min_devices: int) -> npt.NDArray[np.bool_]:
     """Rows of small groups, and `all` rows that less the others would give away a small group."""
-    few = table[count].gt(0) & table[count].lt(min_devices)
-    place = next((c for c in ("hex_id", "commune_code") if c in table.columns), None)
+    devices = _counted(columns[count])
+    few = devices.gt(0) & devices.lt(min_devices)
+    place = next((c for c in ("hex_id", "commune_code") if c in columns), None)
     # a gap's new tests are of its own cells: none of them is the sum of others
-    is_sum = place and "operator" in table.columns and count != "new_device_count"
-    if is_sum and table["operator"].eq(ALL).any():
-        lonely = (few & table["operator"].ne(ALL)).groupby(table[place]).transform("sum").eq(1)
-        few |= lonely & table["operator"].eq(ALL)
-    return few
+    if place and "operator" in columns and count != "new_device_count":
+        is_all = columns["operator"].to_pandas().eq(ALL)
+        if is_all.any():
+            lonely = (few & ~is_all).groupby(columns[place].to_pandas()).transform("sum").eq(1)
+            few |= lonely & is_all
+    return few.to_numpy(dtype=bool)
+
+
+def _counted(column: pa.Array) -> pd.Series:
+    """Counts as numbers; texts are written for people, with the marks of any language."""
+    values = column.to_pandas()
+    if _is_number(column):
+        return values
+    plain = values.astype("str").str.replace(r"[.,](?=\d{3}(?:\D|$))", "", regex=True)
+    return pd.to_numeric(plain.str.replace(",", ".", regex=False), errors="coerce")
 
 
 def page_figures(table: str) -> list[str]:
@@ -170,14 +223,8 @@ def page_figures(table: str) -> list[str]:
     return [name[2:] for column, name in carried if FIELDS[column].is_private]
 
 
-def _page(name: str, page: str, min_devices: int) -> list[str]:
-    match = _DATA.search(page)
-    if match is None:
-        return [f"{name}: no data block to examine"]
-    data = json.loads(match[1])
-    if data.get("schema") == "lomsong-index/1":  # links and counts of communes
-        return []
-    columns, operators = decoded(data["block"]), data["operators"]
+def _page_faults(page: Mapping[str, Any], min_devices: int) -> list[str]:
+    columns, operators = page["block"], page["operators"]
     size = len(operators)
     of_communes, of_cells = page_figures("commune_status"), [*page_figures("hex_status"), "weak"]
     status = {key: columns[f"s.{key}"].reshape(-1, size) for key in ("devices", *of_communes)}
@@ -191,7 +238,6 @@ def _page(name: str, page: str, min_devices: int) -> list[str]:
             shown = np.any([rows[key] > 0 for key in rows if key != "devices"], axis=0)
             if count := int((few & shown).sum()):
                 found.append(
-                    f"{name}: speed of {operator} in {count} {kind} "
-                    f"from fewer than {min_devices} devices"
+                    f"speed of {operator} in {count} {kind} from fewer than {min_devices} devices"
                 )
     return found

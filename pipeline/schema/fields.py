@@ -128,8 +128,9 @@ class Field:
     those that have a name in the catalogues, or of which `;`-separated texts are made.
 
     A column is private unless its kind is open or `public` says why its figures may be published
-    of the smallest group; `of` names the column that counts the group's devices. `page`: names in
-    the map's data, `s.` (commune × operator), `c.` (cells) or `p.` (priorities).
+    of the smallest group; `of` names the column that counts the group's devices. An `identifying`
+    column tells one test or one device: no published file has it, not even a published table's.
+    `page`: names in the map's data, `s.` (commune × operator), `c.` (cells) or `p.` (priorities).
     """
 
     kind: str
@@ -144,6 +145,7 @@ class Field:
     known: tuple[str, ...] = ()
     public: str = ""
     private: bool = False
+    identifying: bool = False
     of: str = "device_count"
     shown: Shown | None = None
     page: tuple[str, ...] = ()

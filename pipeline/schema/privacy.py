@@ -8,7 +8,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from pipeline.schema.columns import FIELDS
+from pipeline.schema.columns import FIELDS, INNER, TABLES
 from pipeline.schema.fields import ALL
 
 
@@ -27,6 +27,23 @@ def is_suppressed(rows: pd.DataFrame, place: str, device_count: str, min_devices
 def private_columns(of: str = "device_count") -> tuple[str, ...]:
     """Columns that are not published of small groups; `of` counts the devices behind them."""
     return tuple(name for name, field in FIELDS.items() if field.is_private and field.of == of)
+
+
+def identifying_columns() -> frozenset[str]:
+    """Columns that tell one test or one device, by their declarations."""
+    return frozenset(name for name, field in FIELDS.items() if field.identifying)
+
+
+def forbidden_columns() -> frozenset[str]:
+    """Columns that no published file may have: identifying ones, and those of inner tables only.
+
+    >>> sorted(forbidden_columns() & {"device_id", "download_mbps", "operator", "mean_mbps"})
+    ['device_id', 'download_mbps']
+    """
+    measured = [table for table in INNER if table != "communes"]  # which anybody may know
+    inner = {column for table in measured for column in TABLES[table]}
+    published = {c for table, listed in TABLES.items() if table not in INNER for c in listed}
+    return identifying_columns() | (inner - published)
 
 
 def without(rows: pd.DataFrame, suppressed: pd.Series, of: str = "device_count") -> pd.DataFrame:
