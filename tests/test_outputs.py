@@ -154,9 +154,9 @@ def test_the_guard_reads_what_is_zipped(tmp_path, depth):
     for _ in range(depth):
         stream = io.BytesIO()
         with zipfile.ZipFile(stream, "w", zipfile.ZIP_DEFLATED) as archive:
-            archive.writestr("inner.zip" if depth > 1 and _ else "sheet.xml", content)
+            archive.writestr("inner.zip" if depth > 1 and _ else "notes.txt", content)
         content = stream.getvalue()
-    (tmp_path / "t.xlsx").write_bytes(content)
+    (tmp_path / "t.zip").write_bytes(content)
     assert b"7f5906464aaa" not in content
     with pytest.raises(PrivacyBreach, match="7f5906464aaa"):
         examine(tmp_path, device_prints=prints("7f5906464aaa"), min_devices=3)

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import asdict, dataclass
+from functools import partial
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pipeline.publish.about import about_of
 from pipeline.publish.manifest import settings_without_paths, versions_of_rules, write_manifest
-from pipeline.publish.swap import replacing
+from pipeline.publish.swap import COMPLETE, replacing
 from pipeline.schema import texts
 
 if TYPE_CHECKING:
@@ -76,11 +77,17 @@ def publish_month(month: Month, context: RunContext, outputs: Outputs) -> Path:
                     module = import_module(f"pipeline.publish.{writer.folder}")
                     module.write(folder / writer.folder, month, about)
         context.progress("privacy", 0.97)
+        examine = partial(
+            guard.examine,
+            folder,
+            device_prints=month.device_prints,
+            min_devices=about.min_devices,
+            ours=lambda: guard.own_texts(month, account["settings"]),
+        )
         with timer.step("privacy check"):
-            examined = guard.examine(
-                folder, device_prints=month.device_prints, min_devices=about.min_devices
-            )
+            examined = examine()
         log("guard", files=examined)
         warnings = [texts.error_message(warning, about.lang) for warning in month.warnings]
         write_manifest(folder, month, about, timer, {**account, "warnings": warnings})
+        examine(pattern=COMPLETE)
     return target

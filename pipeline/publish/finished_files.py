@@ -150,16 +150,18 @@ def _xlsx(content: Content, data: bytes) -> None:
         book = python_calamine.CalamineWorkbook.from_filelike(io.BytesIO(data))
     except python_calamine.CalamineError as error:
         raise ValueError(error) from error
+    named = _names_of_headings()
     for sheet in book.sheet_names:
         rows = book.get_sheet_by_name(sheet).to_python(skip_empty_area=False)
         content.cells.add(sheet)
-        _add_with_headings(content, sheet, rows)
+        _add_with_headings(content, sheet, rows, named)
 
 
 def _docx(content: Content, data: bytes) -> None:
     """Paragraphs as whole lines (Word cuts them into runs), and tables."""
+    named = _names_of_headings()
     for member, part in _members(data):
-        if not member.startswith("word/") or not member.endswith(".xml"):
+        if not member.endswith(".xml") or b"</w:t>" not in part:
             continue
         tree = ElementTree.fromstring(part)
         content.cells.update(_line(paragraph) for paragraph in tree.iter(f"{_WORD}p"))
@@ -168,7 +170,7 @@ def _docx(content: Content, data: bytes) -> None:
                 [" ".join(map(_line, cell.iter(f"{_WORD}p"))) for cell in row.iter(f"{_WORD}tc")]
                 for row in table.iter(f"{_WORD}tr")
             ]
-            _add_with_headings(content, f"table {number}", rows)
+            _add_with_headings(content, f"table {number}", rows, named)
 
 
 def _line(paragraph: ElementTree.Element) -> str:
@@ -243,9 +245,11 @@ def _no_outlines(layer: str, shapes: Iterable[str]) -> list[str]:
     return [f"{layer} holds {shape}, where outlines belong".strip() for shape in found]
 
 
-def _add_with_headings(content: Content, name: str, rows: list[list[Any]]) -> None:
+def _add_with_headings(
+    content: Content, name: str, rows: list[list[Any]], named: Mapping[str, str]
+) -> None:
     """Add a table for people: its columns are known by their headings, or by their names."""
-    named, forbidden = _names_of_headings(), forbidden_columns()
+    forbidden = forbidden_columns()
     content.cells.update(_plain(cell) for row in rows for cell in row)
     heads = [[named.get(_plain(cell), _plain(cell)) for cell in row] for row in rows[:_HEAD_ROWS]]
     places = [

@@ -14,8 +14,8 @@ What is matched:
 - device ids by their fingerprints: whole cells, the parts of `;`-separated ones, and every word of
   running text.
 
-What cannot be matched: ids of fewer than 8 characters or without a digit, numbers of fewer than 12
-digits (they stand in files by themselves); ids that equal a date, a decimal number, an H3 cell or a
+What cannot be matched: ids of fewer than 8 or more than 128 characters or without a digit, numbers
+of fewer than 12 digits (they stand in files by themselves); ids that equal a date, a decimal number, an H3 cell or a
 text of the settings and boundaries (`own_texts`; a reader cannot tell them apart either); ids that
 were cut, hashed or respelled; what pictures and PDF show (the PDF is made from the DOCX). Does not
 belong here: suppressing (`schema/privacy.py`).
@@ -44,9 +44,9 @@ if TYPE_CHECKING:
     from pipeline.schema.month import Month
 
 _MARKS = b"_.:-"  # of which, with letters and digits, ids are made; what else there is parts them
-_PARTED = bytes(c if (chr(c).isalnum() and c < 128) or c in _MARKS else 32 for c in range(256))
-_SHORTEST = 8  # characters of an id that tells anything
-_DIGIT = re.compile(r"\d")
+_PARTED = bytes(c if chr(c).isalnum() and c < 128 or c in _MARKS else 32 for c in range(256))
+_SHORTEST, _LONGEST = 8, 128  # characters of an id that tells anything, and of one at all
+_DIGIT, _MARKED = re.compile(r"\d"), re.compile(r"[_.:-]")
 _DATE = r"\d{4}-\d\d(?:-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?Z?)?)?"
 _DECIMAL = r"[+-]?\d+[.,]\d+(?:e[+-]?\d+)?"
 _DATE_OR_DECIMAL = re.compile(f"{_DATE}|{_DECIMAL}")
@@ -86,8 +86,9 @@ def examine(
     leaked = _leaked(set().union(*words.values()), device_prints)
     if leaked:
         leaked -= {word for text in ours() for word in (text, *_parted(text.encode()))}
-    for name, met in words.items():
-        breaches += [f"{name}: id {text!r} of a device" for text in sorted(leaked & met)[:3]]
+    for name in words if leaked else ():
+        met = leaked.intersection(text for word in words[name] for text in _ids_in(word))
+        breaches += [f"{name}: id {text!r} of a device" for text in sorted(met)[:3]]
     if breaches:
         raise PrivacyBreach("; ".join(breaches))
     return len(paths)
@@ -115,10 +116,10 @@ def _texts_in(value: Any) -> Iterator[str]:
 
 
 def _words(content: Content) -> set[str]:
-    """Everything in a file that may be an id."""
+    """Everything in a file that may be an id, or holds one between its marks."""
     running = b"\n".join([*content.running, "\n".join(content.cells).encode(errors="replace")])
     parts = {part.strip() for cell in content.cells if ";" in cell for part in cell.split(";")}
-    return {text for text in content.cells | parts | _parted(running) if is_telling(text)}
+    return content.cells | parts | _parted(running)
 
 
 def _parted(text: bytes) -> set[str]:
@@ -126,14 +127,25 @@ def _parted(text: bytes) -> set[str]:
     return {word.decode() for word in words if len(word) >= _SHORTEST}
 
 
+def _ids_in(word: str) -> list[str]:
+    """A word, and what stands between its marks: `ID.csv`, `of ID.`
+
+    Digits of a decimal number are no word of their own: there are many, and short.
+    """
+    if word.isalnum() or _DATE_OR_DECIMAL.fullmatch(word):
+        return [word]
+    return [word, *_MARKED.split(word)]
+
+
 def _leaked(words: set[str], device_prints: npt.NDArray[np.uint64]) -> set[str]:
-    """Device ids among the words, but for those whose form is one of ours."""
-    if not len(device_prints) or not words:
+    """Device ids in the words, but for those whose form is one of ours."""
+    if not len(device_prints):
         return set()
-    tokens = pd.Series(list(words), dtype="str")
-    prints = of_texts(tokens)
+    telling = {text for word in words for text in _ids_in(word) if is_telling(text)}
+    ids = pd.Series(list(telling), dtype="str")
+    prints = of_texts(ids)
     place = np.searchsorted(device_prints, prints).clip(max=len(device_prints) - 1)
-    met = tokens[device_prints[place] == prints]
+    met = ids[device_prints[place] == prints]
     return {text for text in met if not (_DATE_OR_DECIMAL.fullmatch(text) or _is_cell(text))}
 
 
@@ -149,7 +161,7 @@ def is_telling(device_id: str) -> bool:
     >>> [is_telling(text) for text in ("7f5906464aaa", "undefined", "1042", "356938035643809")]
     [True, False, False, True]
     """
-    if len(device_id) < _SHORTEST or not _DIGIT.search(device_id):
+    if not _SHORTEST <= len(device_id) <= _LONGEST or not _DIGIT.search(device_id):
         return False
     return not device_id.isdigit() or len(device_id) >= 12
 
