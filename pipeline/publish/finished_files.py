@@ -299,7 +299,7 @@ def _texts_of(column: pa.Array) -> list[str]:
     if pa.types.is_dictionary(column.type):
         column = column.dictionary
     if pa.types.is_string(column.type) or pa.types.is_large_string(column.type):
-        return pc.unique(column).drop_null().to_pylist()
+        return [str(text) for text in pc.unique(column).drop_null().to_pylist()]
     if not (pa.types.is_integer(column.type) or pa.types.is_floating(column.type)):
         return []
     numbers = column.drop_null().to_numpy(zero_copy_only=False)

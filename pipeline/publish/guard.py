@@ -222,11 +222,11 @@ def _few(columns: Columns, count: str, min_devices: int) -> npt.NDArray[np.bool_
 
 def _counted(column: pa.Array) -> pd.Series:
     """Counts as numbers; texts are written for people, with the marks of any language."""
-    values = column.to_pandas()
-    if _is_number(column):
-        return values
-    plain = values.astype("str").str.replace(r"[.,](?=\d{3}(?:\D|$))", "", regex=True)
-    return pd.to_numeric(plain.str.replace(",", ".", regex=False), errors="coerce")
+    values: pd.Series = column.to_pandas()
+    if not _is_number(column):
+        plain = values.astype("str").str.replace(r"[.,](?=\d{3}(?:\D|$))", "", regex=True)
+        values = pd.to_numeric(plain.str.replace(",", ".", regex=False), errors="coerce")
+    return values
 
 
 def page_figures(table: str) -> list[str]:

@@ -88,7 +88,7 @@ def explanation(
                 say("explain_mean", target=target, low=_percent(row["share_below_10_mbps"]))
             )
             if pd.notna(row["lo_mbps"]):
-                lines.append(say("explain_interval", confidence=round(100 * rules["confidence"])))
+                lines.append(say("explain_interval", confidence=_percent(rules["confidence"])))
             if pd.notna(row["gap_probability"]):
                 lines.append(say("explain_probability", chance=_percent(row["gap_probability"])))
     lines += _reasons(row, rules, target, say, lang)

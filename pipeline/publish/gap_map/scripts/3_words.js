@@ -3,9 +3,9 @@ const MISSING = '–';
 const state = {operator: Math.max(0, operators.indexOf(data.start)), view: 'verdict', commune: null, cell: null,
   lang: data.lang, hidden: new Set(), hiddenCells: new Set(), sort: {key: 'name', down: false}, table: false};
 const t = (key, values) => {
-  let text = data.text[state.lang][key];
-  Object.keys(values || {}).forEach((name) => { text = text.split('{' + name + '}').join(values[name]); });
-  return text;
+  const text = data.text[state.lang][key];
+  // all at once: what is filled in may look like a placeholder itself
+  return values ? text.replace(/\{(\w+)\}/g, (all, name) => (Object.prototype.hasOwnProperty.call(values, name) ? values[name] : all)) : text;
 };
 const number = (value, digits) => (value === null || value === undefined ? MISSING
   : value.toLocaleString(t('locale'), {minimumFractionDigits: digits || 0, maximumFractionDigits: digits || 0}));

@@ -1,5 +1,6 @@
 // The card: a commune's operators side by side, why each has its verdict and rank, its gap areas, the chosen cell.
 const copyButton = (text, name) => node('button', {type: 'button', class: 'copy', text: name || t('copy'), title: text, click: (event) => copied(event.currentTarget, text)});
+const confidence = () => ({confidence: told(percent(rules.confidence))});
 const places = (at) => at[0].toFixed(5) + ', ' + at[1].toFixed(5);
 
 // the sentences of `lomsong explain`, from the same figures
@@ -10,7 +11,7 @@ function why(row, commune) {
   if (row.devices > 0 && row.mean === null) lines.push(say('explain_private', {asked: data.min_devices}));
   if (row.devices > 0 && row.mean !== null) {
     lines.push(say('explain_mean', {mean_mbps: row.mean, target: data.target_mbps, median_mbps: row.median, low: percent(row.low_share), raw_mean_mbps: row.raw}));
-    if (row.lo !== null) lines.push(say('explain_interval', {confidence: Math.round(100 * rules.confidence), lo_mbps: row.lo, hi_mbps: row.hi}));
+    if (row.lo !== null) lines.push(say('explain_interval', {...confidence(), lo_mbps: row.lo, hi_mbps: row.hi}));
     if (row.chance !== null) lines.push(say('explain_probability', {chance: percent(row.chance)}));
   }
   lines.push(...reasons(row, say));
@@ -54,7 +55,7 @@ function rankLine(gap) {
 
 function operatorRows(commune, i) {
   const row = commune.rows[i], chosen = i === state.operator, notes = [];
-  if (row.borrowed) notes.push(t('borrowed_note'));
+  if (row.borrowed) notes.push(t('borrowed_note', confidence()));
   if (row.reason) notes.push(t(row.reason));
   if (row.mean === null && row.devices > 0) notes.push(t('few', {n: data.min_devices}));
   notes.push(t('median') + ' ' + speed(row.median), t('upload') + ' ' + number(row.upload, 1), t('latency') + ' ' + number(row.latency, 0) + ' ms', t('tests') + ' ' + number(row.tests));
@@ -100,7 +101,7 @@ function card() {
     node('h2', {}, [node('span', {text: commune.name}), node('button', {type: 'button', text: t('close'), click: () => choose(null)})]),
     node('p', {class: 'small', text: [t('code') + ' ' + commune.id, commune.district, pooled ? '' : t(commune['class']), commune.people === null ? '' : t('people') + ' ' + number(commune.people),
       commune.tests_month === null ? '' : t('tests_month') + ' ' + number(commune.tests_month)].filter(Boolean).join(' · ')}),
-    node('table', {}, [node('thead', {}, [node('tr', {}, ['operator', 'mean', 'interval', 'devices'].map((key, i) => node('th', {text: t(key), class: i ? 'number' : '', scope: 'col'})))]),
+    node('table', {}, [node('thead', {}, [node('tr', {}, ['operator', 'mean', 'interval', 'devices'].map((key, i) => node('th', {text: t(key, confidence()), class: i ? 'number' : '', scope: 'col'})))]),
       node('tbody', {}, order.flatMap((i) => operatorRows(commune, i)))]),
     node('p', {class: 'buttons'}, [copyButton(places(commune.at), t('copy_place')), copyButton(commune.id, t('copy_code'))]),
     ...gapLines(commune), ...cellPart(),
