@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import csv
+import io
 import json
 import sqlite3
+import zipfile
 from contextlib import closing
+from html import unescape
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -13,10 +16,11 @@ import docx
 import geopandas as gpd
 import pandas as pd
 import pytest
+from python_calamine import CalamineWorkbook
 
 from pipeline.schema import texts
 from pipeline.schema.errors import Fault
-from tests.builders import centre, read_page, squares, write_boundaries
+from tests.builders import centre, read_page, run_lomsong, squares, write_boundaries
 from tests.test_map import Seen, browser  # noqa: F401  the fixture
 from tests.test_outputs import everything_in
 
@@ -31,7 +35,7 @@ HOSTILE = [
     '=HYPERLINK("http://x","y")',
     "@SUM(1+1)",
     "a\u2028b\u2029c\u202ed\u202c",
-    "$\\frac{1}{0}$ {0} {name} %s %(a)s",
+    "$\\frac{1}{0}$ {0} {name} {0.__class__} %s %(a)s %n \\N{BULLET} \\u0041 _x0041_ &#65; [% 7*7 %]",
     "../../../ran|layername=x",
     "__proto__",
     "a\x07b\x1b[2Jc",
@@ -49,8 +53,14 @@ def as_read(name: str) -> str:
 NAMES = [as_read(name) for name in HOSTILE]
 
 
-def write_hostile_world(folder: Path) -> Path:
-    """Inputs and settings in which every text is one of HOSTILE."""
+ALIAS = " {{ 7*7 }} {0} %s"  # what the data call an operator, behind its name
+
+
+def write_hostile_world(folder: Path, *, declared: bool = False) -> Path:
+    """Inputs and settings in which every text is one of HOSTILE.
+
+    Operators are named by the data or, where `declared`, by settings that list their aliases.
+    """
     communes = squares()
     codes = communes["commune_code"].tolist()
     communes["commune_name"] = HOSTILE
@@ -87,22 +97,19 @@ def write_hostile_world(folder: Path) -> Path:
             latitude, longitude = centre(codes[number], communes)
             for device in range(14):
                 for day in range(3):
-                    hour = 8 + 12 * (device % 2)
-                    time = f"2026-10-{day + 1:02d} {hour:02d}:{number:02d}:{device:02d}"
-                    ids = (f"{operator}{device}", f"{operator}{device} {day}")
+                    time = f"2026-10-{day + 1:02d} {8 + 12 * (device % 2):02d}:{number:02d}:{device:02d}"
+                    ids = (f"{operator}/device-{device:02d}", f"{operator}{device} {day}")
                     speed = 10 + device / 9
-                    table.writerow(
-                        (time, latitude, longitude, operator, "4G", speed, *ids, operator)
-                    )
+                    met = f"{operator.strip()}{ALIAS}" if declared else operator
+                    table.writerow((time, latitude, longitude, met, "4G", speed, *ids, operator))
         for number, technology in enumerate(HOSTILE):
             table.writerow(
                 ("2026-10-04", 22.05, 103.05, "V", technology, 9, f"d{number}", number, "")
             )
     text = json.dumps(" ".join(as_read(name) for name in HOSTILE[:-1]))  # JSON strings are TOML's
     listed = json.dumps(NAMES)
-    labels = [f"{{name = {json.dumps(n)}, latitude = 22.2, longitude = 103.2}}" for n in NAMES]
-    keys = ("area_title", "parent_authority", "authority", "number", "sign", "place", "date")
-    letterhead = [f"{key} = {text}\n" for key in (*keys, "signer_title", "signer_name")]
+    aliases = "".join(f"{json.dumps(n)} = [{json.dumps(n + ALIAS)}]\n" for n in NAMES)
+    operators = f"[operators]\n{aliases}" if declared else ""
     file = folder / "settings.toml"
     file.write_text(
         f"""[area]
@@ -120,7 +127,7 @@ vintage = {text}
 path = "crosswalk.csv"
 [sources.{json.dumps(NAMES[0])}]
 path = "raw"
-[publish]
+{operators}[publish]
 notice = {text}
 max_map_cells = 1
 csv_dialect = "excel-vi"
@@ -135,25 +142,29 @@ recipients = {listed}
     return file
 
 
-@pytest.fixture(scope="module")
-def hostile(tmp_path_factory):
-    """The finished run of the hostile world."""
-    from typer.testing import CliRunner
-
-    from pipeline import cli
-
-    folder = tmp_path_factory.mktemp("hostile")
-    settings = write_hostile_world(folder)
+def outputs_of_hostile_world(folder: Path, *, declared: bool) -> Path:
+    """The finished run; nothing of it ran as code."""
+    settings = write_hostile_world(folder, declared=declared)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         for command in ("check", "run"):
-            result = CliRunner().invoke(
-                cli.app, [command, "--settings", str(settings)], catch_exceptions=False
-            )
-            assert result.exit_code == 0, result.output
-            assert "\x1b" not in result.output
+            code, said = run_lomsong(command, "--settings", settings)
+            assert code == 0, said
+            assert "\x1b" not in said
     assert [p for p in folder.rglob("*") if p.name.startswith(RAN)] == []
     return folder / "outputs/2026-10"
+
+
+@pytest.fixture(scope="module")
+def hostile(tmp_path_factory):
+    """Outputs of a run in which the data name the operators."""
+    return outputs_of_hostile_world(tmp_path_factory.mktemp("hostile"), declared=False)
+
+
+@pytest.fixture(scope="module")
+def declared(tmp_path_factory):
+    """Outputs of a run in which the settings name the operators, and the data their aliases."""
+    return outputs_of_hostile_world(tmp_path_factory.mktemp("declared"), declared=True)
 
 
 def test_tables_hold_the_names_as_they_are(hostile):
@@ -231,6 +242,119 @@ def test_the_report_says_the_names(hostile):
     cells = [c.text for table in document.tables for row in table.rows for c in row.cells]
     text = "\n".join([p.text for p in document.paragraphs] + cells)
     assert all(name in text for name in NAMES[:-1] if "\u2028" not in name)
+
+
+def texts_of_tables(folder: Path) -> dict[str, pd.DataFrame]:
+    return {path.stem: pd.read_parquet(path) for path in folder.glob("tables/*.parquet")}
+
+
+def cells_of(data: bytes) -> dict[str, set[str]]:
+    """The texts of a workbook by sheet, as a spreadsheet shows them."""
+    book = CalamineWorkbook.from_filelike(io.BytesIO(data))
+    return {
+        sheet: {str(c) for row in book.get_sheet_by_name(sheet).to_python() for c in row}
+        for sheet in book.sheet_names
+    }
+
+
+def test_settings_may_name_operators_whatever_data_call_them(declared):
+    status = pd.read_parquet(declared / "tables/commune_status.parquet")
+    assert set(status["operator"]) == {*NAMES, "all"}
+    manifest = json.loads((declared / "manifest.json").read_text(encoding="utf-8"))
+    assert manifest["settings"]["operators"] == {name: [as_read(name + ALIAS)] for name in NAMES}
+
+
+@pytest.mark.parametrize("world", ["hostile", "declared"])
+def test_layers_hold_the_texts_of_the_tables(world, request):
+    folder = request.getfixturevalue(world)
+    tables = texts_of_tables(folder)
+    areas = gpd.read_file(folder / "gis/coverage_gaps.gpkg", layer="gap_areas")
+    for layer, table in (("gap_areas", "gap_areas"), ("priorities", "priorities")):
+        held = gpd.read_file(folder / "gis/coverage_gaps.gpkg", layer=layer)
+        for column in ("commune_name", "operator", "gap_id", "notice"):
+            assert held[column].fillna("").tolist() == tables[table][column].fillna("").tolist()
+    marks = ElementTree.parse(folder / "gis/coverage_gaps.kml").getroot().findall(".//{*}Placemark")
+    assert [mark.findtext("{*}name") for mark in marks] == [
+        f"{name} · {gap}" for name, gap in zip(areas["commune_name"], areas["gap_id"], strict=True)
+    ]
+    said = [unescape(mark.findtext("{*}description") or "").split("\n")[0] for mark in marks]
+    assert said == [f"Nhà mạng: {operator}" for operator in areas["operator"]]
+    assert len(said) == len(NAMES)
+
+
+@pytest.mark.parametrize("world", ["hostile", "declared"])
+def test_sheets_hold_the_texts_of_the_tables(world, request):
+    folder = request.getfixturevalue(world)
+    sheets = cells_of((folder / "tables/priorities.xlsx").read_bytes())
+    summary, *operators = sheets
+    assert set(NAMES) <= sheets[summary], "operators in the heading"
+    measured = sheets["Theo dõi phép đo quy định"]
+    assert set(NAMES) <= measured, "communes and former districts"
+    shown = set().union(*(sheets[name] for name in operators[: len(NAMES)]))
+    tables = texts_of_tables(folder)
+    for column in ("commune_name", "former_district", "operator", "gap_id"):
+        assert set(tables["priorities"][column].dropna()) <= shown, column
+    assert {
+        part for part in sheets["Phương pháp và nguồn"] if NAMES[0] in part and NAMES[8] in part
+    }
+
+
+@pytest.mark.parametrize("world", ["hostile", "declared"])
+def test_packs_hold_the_texts_of_their_operator(world, request):
+    folder = request.getfixturevalue(world)
+    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
+    area, notice = manifest["settings"]["area"]["name"], manifest["settings"]["publish"]["notice"]
+    met = set()
+    for path in sorted((folder / "packs").iterdir()):
+        with zipfile.ZipFile(path) as pack:
+            held = {name: pack.read(name) for name in pack.namelist()}
+        assert len(held) == 8
+        assert all(name.isascii() and ".." not in name for name in held)
+        rows = pd.read_csv(io.BytesIO(held["priorities.csv"]))
+        (operator,) = {text.removeprefix("'") for text in rows["operator"]}
+        met.add(operator)
+        assert rows["notice"].str.removeprefix("'").eq(notice).all()
+        note = held["README.txt"].decode("utf-8-sig")
+        assert all(text in note for text in (operator, area, notice))
+        layer = gpd.read_file(io.BytesIO(held["gis/coverage_gaps.gpkg"]), layer="gap_areas")
+        assert set(layer["operator"]) == {operator}
+        assert operator in set().union(*cells_of(held["priorities.xlsx"]).values())
+        page = held["coverage_gaps.html"].decode()
+        start = page.index('id="lomsong-data">') + len('id="lomsong-data">')
+        assert json.loads(page[start : page.index("</script>", start)])["start"] == operator
+    assert met == set(NAMES)
+
+
+def test_the_manifest_and_the_datapackage_hold_the_settings_texts(hostile):
+    manifest = json.loads((hostile / "manifest.json").read_text(encoding="utf-8"))
+    given = as_read(" ".join(as_read(name) for name in HOSTILE[:-1]))
+    settings = manifest["settings"]
+    assert manifest["notice"] == settings["area"]["name"] == settings["target"]["source"] == given
+    assert list(settings["sources"]) == [NAMES[0]]
+    assert settings["report"]["addressees"] == NAMES
+    package = json.loads((hostile / "tables/datapackage.json").read_text(encoding="utf-8"))
+    assert given in json.dumps(package, ensure_ascii=False).replace("\\\\", "\\").replace(
+        '\\"', '"'
+    )
+
+
+def test_the_report_says_the_settings_texts(hostile):
+    document = docx.Document(str(hostile / "report/monthly_report.docx"))
+    cells = [c.text for table in document.tables for row in table.rows for c in row.cells]
+    lines = [
+        line
+        for text in [*(p.text for p in document.paragraphs), *cells]
+        for line in text.split("\n")
+    ]
+    given = as_read(" ".join(as_read(name) for name in HOSTILE[:-1]))
+    assert given in lines, "the signer's name"
+    assert given.upper() in lines, "authority and signer's title"
+    assert any(given in line and line != given for line in lines), "place and date, number"
+    for name in NAMES[:-1]:
+        assert any(name in line for line in lines), "addressees and recipients"
+    comments = document.core_properties.comments
+    assert comments
+    assert given.startswith(comments), "the notice, as far as Word keeps it"
 
 
 @pytest.mark.browser
