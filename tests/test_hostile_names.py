@@ -97,7 +97,8 @@ def write_hostile_world(folder: Path, *, declared: bool = False) -> Path:
             latitude, longitude = centre(codes[number], communes)
             for device in range(14):
                 for day in range(3):
-                    time = f"2026-10-{day + 1:02d} {8 + 12 * (device % 2):02d}:{number:02d}:{device:02d}"
+                    hour = 8 + 12 * (device % 2)
+                    time = f"2026-10-{day + 1:02d} {hour:02d}:{number:02d}:{device:02d}"
                     ids = (f"{operator}/device-{device:02d}", f"{operator}{device} {day}")
                     speed = 10 + device / 9
                     met = f"{as_read(operator)}{ALIAS}" if declared else operator
@@ -108,6 +109,9 @@ def write_hostile_world(folder: Path, *, declared: bool = False) -> Path:
             )
     text = json.dumps(" ".join(as_read(name) for name in HOSTILE[:-1]))  # JSON strings are TOML's
     listed = json.dumps(NAMES)
+    labels = [f"{{name = {json.dumps(n)}, latitude = 22.2, longitude = 103.2}}" for n in NAMES]
+    keys = ("area_title", "parent_authority", "authority", "number", "sign", "place", "date")
+    letterhead = [f"{key} = {text}\n" for key in (*keys, "signer_title", "signer_name")]
     aliases = "".join(f"{json.dumps(n)} = [{json.dumps(n + ALIAS)}]\n" for n in NAMES)
     operators = f"[operators]\n{aliases}" if declared else ""
     file = folder / "settings.toml"

@@ -15,10 +15,10 @@ What is matched:
   running text.
 
 What cannot be matched: ids of fewer than 8 or more than 128 characters or without a digit, numbers
-of fewer than 12 digits (they stand in files by themselves); ids that equal a date, a decimal number, an H3 cell or a
-text of the settings and boundaries (`own_texts`; a reader cannot tell them apart either); ids that
-were cut, hashed or respelled; what pictures and PDF show (the PDF is made from the DOCX). Does not
-belong here: suppressing (`schema/privacy.py`).
+of fewer than 12 digits (they stand in files by themselves); ids that equal a date, a decimal
+number, an H3 cell or a text of the settings and boundaries (`own_texts`; a reader cannot tell them
+apart either); ids that were cut, hashed or respelled; what pictures and PDF show (the PDF is made
+from the DOCX). Does not belong here: suppressing (`schema/privacy.py`).
 """
 
 from __future__ import annotations
@@ -37,14 +37,15 @@ import pyarrow as pa
 from pipeline.measurements.fingerprints import of_texts
 from pipeline.publish.finished_files import Columns, Content, contents
 from pipeline.publish.gap_map.page_columns import carried_columns
+from pipeline.schema.columns import FIELDS, TABLES
+from pipeline.schema.fields import ALL
 from pipeline.schema.privacy import forbidden_columns, identifying_columns
-from pipeline.schema.tables import ALL, FIELDS, TABLES
 
 if TYPE_CHECKING:
     from pipeline.schema.month import Month
 
 _MARKS = b"_.:-"  # of which, with letters and digits, ids are made; what else there is parts them
-_PARTED = bytes(c if chr(c).isalnum() and c < 128 or c in _MARKS else 32 for c in range(256))
+_PARTED = bytes(c if (chr(c).isalnum() and c < 128) or c in _MARKS else 32 for c in range(256))
 _SHORTEST, _LONGEST = 8, 128  # characters of an id that tells anything, and of one at all
 _DIGIT, _MARKED = re.compile(r"\d"), re.compile(r"[_.:-]")
 _DATE = r"\d{4}-\d\d(?:-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?Z?)?)?"
@@ -103,7 +104,7 @@ def own_texts(month: Month, settings: Mapping[str, Any]) -> Iterator[str]:
     yield from _texts_in(settings)
 
 
-def _texts_in(value: Any) -> Iterator[str]:
+def _texts_in(value: object) -> Iterator[str]:
     if isinstance(value, Mapping):
         for key, held in value.items():
             yield str(key)
@@ -128,7 +129,7 @@ def _parted(text: bytes) -> set[str]:
 
 
 def _ids_in(word: str) -> list[str]:
-    """A word, and what stands between its marks: `ID.csv`, `of ID.`
+    """A word, and what stands between its marks, such as the id in `ID.csv`.
 
     Digits of a decimal number are no word of their own: there are many, and short.
     """
