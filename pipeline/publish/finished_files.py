@@ -163,7 +163,7 @@ def _docx(content: Content, data: bytes) -> None:
     for member, part in _members(data):
         if not member.endswith(".xml") or b"</w:t>" not in part:
             continue
-        tree = ET.fromstring(part)  # noqa: S314 - a file that this run wrote
+        tree = _tree(part)
         content.cells.update(_line(paragraph) for paragraph in tree.iter(f"{_WORD}p"))
         for number, table in enumerate(tree.iter(f"{_WORD}tbl"), start=1):
             rows = [
@@ -179,7 +179,7 @@ def _line(paragraph: ET.Element) -> str:
 
 def _kml(content: Content, data: bytes) -> None:
     """A row per placemark: its data, and the lines `heading: value` of its description."""
-    tree = ET.fromstring(data)  # noqa: S314
+    tree = _tree(data)
     named = _names_of_headings()
     rows: list[dict[str, str]] = []
     for mark in tree.iter():
@@ -201,9 +201,13 @@ def _kml(content: Content, data: bytes) -> None:
     _xml(content, data)
 
 
+def _tree(data: bytes) -> ET.Element:
+    return ET.fromstring(data)  # noqa: S314 - the run's own file
+
+
 def _xml(content: Content, data: bytes) -> None:
     """Texts and attributes, as they read once entities are resolved."""
-    for element in ET.fromstring(data).iter():  # noqa: S314
+    for element in _tree(data).iter():
         content.cells.update(text.strip() for text in (element.text, element.tail) if text)
         content.cells.update(element.attrib.values())
 
@@ -309,9 +313,8 @@ def _texts_of(column: pa.Array) -> list[str]:
 
 def _plain(value: object) -> str:
     """A cell as a text; a whole number without a point."""
-    if isinstance(value, float) and value.is_integer():
-        return str(int(value))
-    return str(value)
+    whole = isinstance(value, float) and value.is_integer()
+    return str(int(value)) if whole else str(value)
 
 
 READERS: Mapping[str, Callable[[Content, bytes], None]] = {

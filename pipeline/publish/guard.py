@@ -17,8 +17,8 @@ What is matched:
 What cannot be matched: ids of fewer than 8 or more than 128 characters or without a digit, numbers
 of fewer than 12 digits (they stand in files by themselves); ids that equal a date, a decimal
 number, an H3 cell or a text of the settings and boundaries (`own_texts`; a reader cannot tell them
-apart either); ids that were cut, hashed or respelled; what pictures and PDF show (the PDF is made from the DOCX). Does not
-belong here: suppressing (`schema/privacy.py`).
+apart either); ids that were cut, hashed or respelled; what pictures and PDF show (the PDF is made
+from the DOCX). Does not belong here: suppressing (`schema/privacy.py`).
 """
 
 from __future__ import annotations
@@ -129,7 +129,7 @@ def _parted(text: bytes) -> set[str]:
 
 
 def _ids_in(word: str) -> list[str]:
-    """A word, and what stands between its marks: `ID.csv`, `of ID.`.
+    """A word, and what stands between its marks, such as the id in `ID.csv`.
 
     Digits of a decimal number are no word of their own: there are many, and short.
     """
