@@ -313,8 +313,9 @@ def _texts_of(column: pa.Array) -> list[str]:
 
 def _plain(value: object) -> str:
     """A cell as a text; a whole number without a point."""
-    whole = isinstance(value, float) and value.is_integer()
-    return str(int(value)) if whole else str(value)
+    if isinstance(value, float) and value.is_integer():
+        return str(int(value))
+    return str(value)
 
 
 READERS: Mapping[str, Callable[[Content, bytes], None]] = {
