@@ -165,12 +165,13 @@ def _carefully(cells: pl.Series, form: NumberForm) -> pl.Series:
     if form.unit is not None:
         text, factor = _without_units(text, form.unit, form.ours)
     text = text.alias("text")
-    plain = pl.when(pl.col("text").str.contains(_WHOLE)).then(pl.col("text"))
+    branches = [pl.when(pl.col("text").str.contains(_WHOLE)).then(pl.col("text"))]
     for pattern, drop, decimal in _reading(form):
         cell = pl.col("text")
         cell = cell.str.replace_all(drop, "", literal=True) if drop else cell
         cell = cell.str.replace(decimal, ".", literal=True) if decimal == "," else cell
-        plain = plain.when(pl.col("text").str.contains(rf"^[+-]?{pattern}$")).then(cell)
+        branches.append(pl.when(pl.col("text").str.contains(rf"^[+-]?{pattern}$")).then(cell))
+    plain = pl.coalesce(branches)
     found = text.to_frame().select(plain.cast(pl.Float64, strict=False)).to_series()
     return found if factor is None else found * factor
 
@@ -374,7 +375,13 @@ def _marks(
         role = only or by_other
         if role is None:
             return _open_question(seen.open[mark], mark, column, ours, unit, evidence)
-        basis = "values" if only and not by_other else basis
+        if by_other and only not in (None, by_other) and ours in LARGEST_MEDIAN:
+            # a median is evidence, no proof: the other mark's role stands against it
+            if len(seen.open[mark]) > STRAY * seen.readable:
+                lines = _decimal_lines(ours, column, ".,")
+                return _asked("number_marks_mixed", evidence, lines)
+            role = by_other
+        basis = "values" if role != by_other else basis
         roles[mark] = role
     return Decision(_form_of_roles(roles), basis, evidence)
 
@@ -396,8 +403,8 @@ def _only_role(ours: str, cells: pl.Series, mark: str, unit: Unit | None) -> str
         return "grouping"
     figures = cells.str.replace(mark, ".", literal=True).cast(pl.Float64, strict=False).abs()
     if ours in LARGEST:
-        fits = (figures <= LARGEST[ours]).mean() or 0.0
-        return "decimal" if fits > 1 - STRAY else None
+        fitting = int((figures <= LARGEST[ours]).sum())
+        return "decimal" if fitting > (1 - STRAY) * len(figures) else None
     if ours in LARGEST_MEDIAN:
         median = _median(figures) * (unit.factor if unit else 1.0)
         return "decimal" if median <= LARGEST_MEDIAN[ours] < 1000 * median else None
@@ -504,5 +511,5 @@ def scientific_ids(cells: pl.Series) -> Fault | None:
     found = cells.filter(cells.str.contains(r"^\s*\d[.,]\d+[eE]\+?\d{2,3}\s*$").fill_null(False))
     if not len(found):
         return None
-    values = {"found": _examples(found, len(cells) - cells.null_count())}
-    return Fault("ids_scientific", column=cells.name, values=values)
+    shown = _examples(found, len(cells) - cells.null_count())
+    return Fault("ids_scientific", column=cells.name, values={"found": shown})

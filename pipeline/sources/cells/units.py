@@ -227,6 +227,8 @@ def settings_line(ours: str, column: str, **more: str) -> str:
     'download_mbps = { column = "Download", unit = "bit/s" }'
     """
     stated = "".join(f", {key} = {_quoted(value)}" for key, value in more.items())
+    if ours == "count":  # people and things have no column map
+        return stated.removeprefix(", ")
     return f"{ours} = {{ column = {_quoted(column)}{stated} }}"
 
 
@@ -237,7 +239,7 @@ def _quoted(text: str) -> str:
 def stated_in(ours: str, heading: str) -> tuple[str, Unit] | None:
     """The unit that a heading states, as written there and as understood; None where it states none.
 
-    Raises `UserFault`-free `ValueError` where a word of it can be no unit of this column.
+    Raises ValueError where a word that stands like a unit can be none of this column.
     """
     try:
         found = _stated(ours, heading)
@@ -276,14 +278,16 @@ def _stated(ours: str, heading: str) -> list[tuple[str, Unit]]:
     found: list[tuple[str, Unit]] = []
     problems: list[_Problem] = []
     for text in inside:
-        candidates = [text, *(word for word in _BREAKS.split(text) if len(word) > 1)]
-        for word in dict.fromkeys(candidates):
-            _judge(ours, word, found, problems, is_alone=word == text)
+        before = len(found) + len(problems)
+        _judge(ours, text, found, problems, is_alone=True)
+        if len(found) + len(problems) == before:  # several words, (trung bình, Mbps)
+            for word in _BREAKS.split(text):
+                if len(word) > 1 and word != text:
+                    _judge(ours, word, found, problems, is_alone=False)
     for place, word in enumerate(words):
-        is_last = place == len(words) - 1 and place > 0
-        if len(words) == 1 or (
-            not is_last and (len(word) < 2 or word.casefold() in ("bit", "bits"))
-        ):
+        is_last = place == len(words) - 1
+        is_short = len(word) < 2 or word.casefold() in ("bit", "bits", "byte", "bytes")
+        if is_short and (not is_last or len(words) == 1):
             continue
         if len(word) == 1 and (kind not in ("time", "length") or not word.islower()):
             continue
@@ -498,7 +502,7 @@ def contradiction(ours: str, unit: Unit, values: pl.Series) -> Fault | None:
         "magnitude_contradicts",
         column=values.name,
         values={
-            "found": f"{median:,.6g} {unit.name} ({len(known)})",
+            "found": f"{median:,.10g} {unit.name} ({len(known)})",
             "expected": f"{low:g}–{high:g} {_default(ours).name}",
             "lines": lines,
         },
