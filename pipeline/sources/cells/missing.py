@@ -32,6 +32,8 @@ def is_missing(cells: pl.Series) -> pl.Series:
     [True, True, False, False, True]
     """
     text = cells.str.strip_chars()
-    is_short = text.str.len_bytes() <= _LONGEST
-    found = is_short & text.str.to_lowercase().is_in(sorted(MISSING))
-    return found.fill_null(True)
+    found = text.is_null()
+    rows = (text.str.len_bytes() <= _LONGEST).arg_true()  # longer ones need no look
+    if not len(rows):
+        return found
+    return found.scatter(rows, text[rows].str.to_lowercase().is_in(sorted(MISSING)))

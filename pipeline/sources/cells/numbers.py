@@ -211,16 +211,20 @@ def read_numbers(column: pl.Series, form: NumberForm) -> pl.Series:
         if column.dtype.is_numeric():
             return _finite(column.cast(pl.Float64))
         return pl.repeat(None, len(column), dtype=pl.Float64, eager=True).alias(column.name)
-    may_be_plain = "." in form.decimal and "." not in form.grouping
-    read = column.cast(pl.Float64 if may_be_plain else pl.Int64, strict=False).cast(pl.Float64)
-    if "," in form.decimal and "," not in form.grouping:
-        read = _left(read, column, _with_comma)
+    is_comma_decimal = "," in form.decimal and "," not in form.grouping
+    if "." in form.decimal and "." not in form.grouping:
+        read = column.cast(pl.Float64, strict=False)
+        read = _left(read, column, _with_comma) if is_comma_decimal else read
+    elif is_comma_decimal:
+        read = _with_comma(column)
+    else:  # every mark needs a look at its cell
+        read = column.cast(pl.Int64, strict=False).cast(pl.Float64)
     return _finite(_left(read, column, lambda cells: _carefully(cells, form)))
 
 
 def _with_comma(cells: pl.Series) -> pl.Series:
     """Of cells without a point: a comma is decimal."""
-    text = cells.set(cells.str.contains(".", literal=True), None)
+    text = _nulled(cells, cells.str.contains(".", literal=True))
     return text.str.replace(",", ".", literal=True).cast(pl.Float64, strict=False)
 
 
