@@ -125,7 +125,7 @@ def _both(decimal: str) -> str:
 def _tidied(cells: pl.Series) -> pl.Series:
     """Text cells with plain digits, signs and spaces, without spaces that group digits."""
     text = cells
-    odd = text.str.contains(r"[^\x21-\x7e]").fill_null(False)
+    odd = text.str.contains(r"[^\x21-\x5f\x61-\x7e]").fill_null(False)
     if odd.any():
         plain = text.str.replace_many(list(_PLAIN_CHARACTERS), list(_PLAIN_CHARACTERS.values()))
         text = plain.str.strip_chars()
@@ -362,7 +362,7 @@ def _marks(
         against += len(seen.open[other]) if refused else 0
         if fitting or not against:
             return Decision(form_of(given), "settings", evidence)
-        evidence = f"decimal = {given!r}: 0 / {against}; {evidence}"
+        evidence = f"decimal = {given!r}: 0 / {seen.readable}; {evidence}"
     roles: dict[str, str] = {}
     for mark in ".,":
         if seen.decimal[mark] and seen.grouping[mark]:

@@ -156,7 +156,7 @@ _NOT_LIKE_RATE = frozenset(
     {"bit", "obs", "jobs", "tabs", "orbit", "habit", "limit", "dbs", "submit", "exhibit"}
 )
 _BRACKETS = re.compile(r"[(\[{]([^()\[\]{}]*)[)\]}]")
-_BREAKS = re.compile(r"[\s_,;:|]+|\.(?!\d)|-(?=\w{3})")
+_BREAKS = re.compile(r"[\s_,;:|]+|\.(?!\d)|-(?=\w+/|\w{3})")
 _CAMEL = re.compile(r"(?<=[a-z]{2}[a-z])(?=[A-Z])")
 # Headings whose unit their program documents (folded): G-NetTrack's logs are in kbit/s, also in the
 # data sets made with it.
