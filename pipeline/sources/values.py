@@ -97,8 +97,9 @@ def unit_factor(ours: str, unit: str) -> float | None:
 
 
 def unit_in(ours: str, heading: str) -> str | None:
-    """The unit of a column that its heading states, as written there; also a word that stands for
-    one and is not known.
+    """The unit of a column that its heading states, as written there.
+
+    Also a word that stands for one and is not known.
 
     >>> unit_in("download_mbps", "Tốc độ tải xuống (Mb/s)"), unit_in("latency_ms", "ping_ms")
     ('Mb/s', 'ms')

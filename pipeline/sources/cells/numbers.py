@@ -39,21 +39,26 @@ LARGEST: Mapping[str, float] = {"latitude": 90, "longitude": 180, "signal_dbm": 
 STRAY = 0.01  # cells that use a mark against the column, up to this share, do not change its form
 FAILED_MARKS = (-1.0,)  # speeds that stand for a failed test wherever all others are not negative
 
-_SPACES = " \u00a0\u1680\u2000\u2001\u2002\u2003\u2004\u2005\u2006\u2007\u2008\u2009\u200a\u202f\u205f\u3000\t"
-_APOSTROPHES = "'’‘ʼ`´＇"
+_SPACES = " \t\u00a0\u1680\u202f\u205f\u3000" + "".join(map(chr, range(0x2000, 0x200B)))
+_APOSTROPHES = "'`\u00b4\u02bc\u2018\u2019\uff07"
 _MINUSES = "\u2212\ufe63\uff0d\u2010\u2011\u2012\u2013"
-_INVISIBLE = "\u200b\u200c\u200d\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2066\u2067\u2068\u2069\ufeff"
+_INVISIBLE = "\u2060\ufeff" + "".join(
+    chr(n)
+    for start, end in ((0x200B, 0x2010), (0x202A, 0x202F), (0x2066, 0x206A))
+    for n in range(start, end)
+)
 _PLAIN_CHARACTERS: Mapping[str, str] = {
     **dict.fromkeys(_SPACES, " "),
     **dict.fromkeys(_APOSTROPHES, "'"),
     **dict.fromkeys(_MINUSES, "-"),
     **dict.fromkeys(_INVISIBLE, ""),
+    # fullwidth, Arabic-Indic and Persian digits
     **{chr(start + n): str(n) for start in (0xFF10, 0x660, 0x6F0) for n in range(10)},
-    "，": ",",
-    "．": ".",
-    "٫": ".",
-    "＋": "+",
-    "％": "%",
+    "\uff0c": ",",
+    "\uff0e": ".",
+    "\u066b": ".",
+    "\uff0b": "+",
+    "\uff05": "%",
 }
 _EXP = r"(?:[eE][+-]?\d{1,3})?"
 _OTHER = {".": ",", ",": "."}
@@ -107,8 +112,10 @@ def _open(mark: str) -> str:
 
 
 def _decimal(mark: str) -> str:
-    """One mark that can only be decimal: not before exactly three digits, or behind a leading zero
-    or four digits, or with an exponent.
+    """One mark that can only be decimal.
+
+    It stands not before exactly three digits, or behind a zero or four digits, or there is an
+    exponent.
     """
     m = re.escape(mark)
     return (
@@ -177,8 +184,9 @@ def _carefully(cells: pl.Series, form: NumberForm) -> pl.Series:
 
 
 def _without_units(text: pl.Series, main: Unit, ours: str) -> tuple[pl.Series, pl.Series]:
-    """Cells without the unit behind their number, and the factor of each to `main`; a unit that is
-    not understood leaves the cell as it is.
+    """Cells without the unit behind their number, and the factor of each to `main`.
+
+    A unit that is not understood leaves the cell as it is.
     """
     met = suffixes(text)
     factors: dict[str, float] = {}
@@ -197,13 +205,14 @@ def _without_units(text: pl.Series, main: Unit, ours: str) -> tuple[pl.Series, p
 
 
 def read_numbers(column: pl.Series, form: NumberForm) -> pl.Series:
-    """A column → float64 by its form; cells that hold nothing or cannot be read, and infinities,
-    are null.
+    """A column → float64 by its form.
 
-    Numbers stay, whatever their type (integers, decimals); other types than text cannot be read.
+    Cells that hold nothing or cannot be read, and infinities, are null. Numbers stay, whatever
+    their type (integers, decimals); other types than text cannot be read.
 
-    >>> read_numbers(pl.Series(["1.234,5", "12,5", "−7", "1 234 567", "#N/A"]), NumberForm(",", ".")).to_list()
-    [1234.5, 12.5, -7.0, 1234567.0, None]
+    >>> cells = pl.Series(["1.234,5", "12,5", "+7", "1 234 567", "#N/A"])
+    >>> read_numbers(cells, NumberForm(",", ".")).to_list()
+    [1234.5, 12.5, 7.0, 1234567.0, None]
     """
     if column.dtype in (pl.Categorical, pl.Enum):
         column = column.cast(pl.String)
@@ -270,31 +279,43 @@ def decide_numbers(
     held = held.filter(~held.str.strip_chars().str.starts_with("#"))  # errors of spreadsheets
     if not len(held):
         return Decision(form_of(given) if given else UNDECIDED, "settings" if given else "default")
-    text, is_percent, main = _tidied(held), False, None
+    return _decide_text(held, ours, given, unit)
+
+
+def _decide_text(
+    held: pl.Series, ours: str, given: str | None, unit: Unit | None
+) -> Decision[NumberForm]:
+    """The form of text cells that hold something."""
+    text, is_share = _tidied(held), ours not in KINDS
     percent = text.str.ends_with("%")
-    if percent.any():
-        if ours in KINDS and percent.sum() >= len(held) / 2:
-            found = _examples(held.filter(percent), len(held))
-            return _asked("unit_of_another_kind", found, _column_lines(ours))
-        is_percent = ours not in KINDS
-        text = text.str.replace(r"\s*%$", "") if is_percent else text.filter(~percent)
-    if ours in KINDS and text.str.contains(r"\d\s*[^\d\s.,'%+\-eE]").any():
-        decided = decide_unit(ours, cells.name, held) if unit is None else None
-        if decided is not None and decided.question is not None:
-            return Decision(None, decided.basis, decided.evidence, decided.question)
-        main = unit or (decided.sure() if decided else None)
-        if main is not None:
-            text, _ = _without_units(text, main, ours)
+    if not is_share and percent.sum() >= len(held) / 2:
+        found = _examples(held.filter(percent), len(held))
+        return _asked("unit_of_another_kind", found, _column_lines(ours))
+    text = text.str.replace(r"\s*%$", "") if is_share else text.filter(~percent)
+    in_cells = None if is_share else _unit_in_cells(text, held, ours, unit)
+    if in_cells is not None and in_cells.form is None:
+        return Decision(None, in_cells.basis, in_cells.evidence, in_cells.question)
+    main = in_cells.form if in_cells else None
+    if main is not None:
+        text, _ = _without_units(text, main, ours)
     seen = _Seen.of(text)
     if not seen.readable:
         return _asked("numbers_unreadable", _examples(held, len(held)), _column_lines(ours))
-    decision = _marks(seen, cells.name, ours, given, unit or main)
+    decision = _marks(seen, held.name, ours, given, unit or main)
     if decision.form is None:
         return decision
-    form = replace(decision.form, is_percent=is_percent)
-    if main is not None and len(suffixes(held).drop_nulls()):
-        form = replace(form, unit=main, ours=ours)
-    return replace(decision, form=form)
+    form = replace(decision.form, is_percent=is_share and bool(percent.any()))
+    return replace(decision, form=replace(form, unit=main, ours=ours) if main else form)
+
+
+def _unit_in_cells(
+    text: pl.Series, held: pl.Series, ours: str, unit: Unit | None
+) -> Decision[Unit] | None:
+    """The unit of a column with units behind its numbers; None of a column without."""
+    behind = text.filter(text.str.contains(r"\d\s*[^\d\s.,'%+\-eE]"))
+    if not len(suffixes(behind).drop_nulls()):
+        return None
+    return decide_unit(ours, held.name, held) if unit is None else Decision(unit, "cells")
 
 
 @dataclass(frozen=True)
@@ -332,7 +353,7 @@ class _Seen:
         )
 
     def without_strays(self) -> _Seen:
-        """The few cells (STRAY) that use a mark against all others of the column are not counted."""
+        """The counts without the few cells (STRAY) that use a mark against all others."""
         decimal, grouping = dict(self.decimal), dict(self.grouping)
         for mark in ".,":
             if grouping[mark] <= STRAY * decimal[mark]:
@@ -355,22 +376,46 @@ def _marks(
     evidence = ", ".join(found for mark in ".," if (found := seen.says(mark)))
     by_values = {m: _only_role(ours, seen.open[m], m, unit) for m in ".," if len(seen.open[m])}
     if given is not None:
-        other, refused = _OTHER[given], by_values.get(_OTHER[given]) == "decimal"
-        fitting = seen.decimal[given] + seen.grouping[other] + len(seen.open[given])
-        fitting += 0 if refused else len(seen.open[other])
-        against = seen.decimal[other] + seen.grouping[given]
-        against += len(seen.open[other]) if refused else 0
-        if fitting or not against:
+        if _holds(given, seen, by_values):
             return Decision(form_of(given), "settings", evidence)
         evidence = f"decimal = {given!r}: 0 / {seen.readable}; {evidence}"
     roles: dict[str, str] = {}
     for mark in ".,":
-        if seen.decimal[mark] and seen.grouping[mark]:
+        shown = [role for role in ("decimal", "grouping") if getattr(seen, role)[mark]]
+        if len(shown) == 2:
             if any(len(cells) for cells in seen.open.values()):
                 return _asked("number_marks_mixed", evidence, _decimal_lines(ours, column, ".,"))
             return Decision(UNDECIDED, "cells", evidence)
-        if seen.decimal[mark] or seen.grouping[mark]:
-            roles[mark] = "decimal" if seen.decimal[mark] else "grouping"
+        if shown:
+            roles[mark] = shown[0]
+    return _complete(roles, by_values, seen, (column, ours, unit), evidence)
+
+
+def _holds(given: str, seen: _Seen, by_values: Mapping[str, str | None]) -> bool:
+    """Whether any cell fits the settings' decimal mark, or none with a mark contradicts it."""
+    other = _OTHER[given]
+    is_refuted = by_values.get(other) == "decimal"
+    fitting = seen.decimal[given] + seen.grouping[other] + len(seen.open[given])
+    against = seen.decimal[other] + seen.grouping[given]
+    if is_refuted:
+        against += len(seen.open[other])
+    else:
+        fitting += len(seen.open[other])
+    return fitting > 0 or not against
+
+
+def _complete(
+    roles: dict[str, str],
+    by_values: Mapping[str, str | None],
+    seen: _Seen,
+    of: tuple[str, str, Unit | None],
+    evidence: str,
+) -> Decision[NumberForm]:
+    """The form of the roles that cells show; open marks go by the values, or the other mark.
+
+    `of`: the column's heading, our name of it and its unit.
+    """
+    column, ours, _ = of
     basis: Basis = "cells" if roles else "default"
     for mark, only in by_values.items():
         if mark in roles:
@@ -378,12 +423,11 @@ def _marks(
         by_other = {"decimal": "grouping", "grouping": "decimal"}.get(roles.get(_OTHER[mark], ""))
         role = only or by_other
         if role is None:
-            return _open_question(seen.open[mark], mark, column, ours, unit, evidence)
-        if by_other and only not in (None, by_other) and ours in LARGEST_MEDIAN:
+            return _open_question(seen.open[mark], mark, of, evidence)
+        if by_other and role != by_other and ours in LARGEST_MEDIAN:
             # a median is evidence, no proof: the other mark's role stands against it
             if len(seen.open[mark]) > STRAY * seen.readable:
-                lines = _decimal_lines(ours, column, ".,")
-                return _asked("number_marks_mixed", evidence, lines)
+                return _asked("number_marks_mixed", evidence, _decimal_lines(ours, column, ".,"))
             role = by_other
         basis = "values" if role != by_other else basis
         roles[mark] = role
@@ -420,8 +464,9 @@ def _median(figures: pl.Series) -> float:
 
 
 def _open_question(
-    cells: pl.Series, mark: str, column: str, ours: str, unit: Unit | None, evidence: str
+    cells: pl.Series, mark: str, of: tuple[str, str, Unit | None], evidence: str
 ) -> Decision[NumberForm]:
+    column, ours, unit = of
     figures = cells.str.replace(mark, ".", literal=True).cast(pl.Float64, strict=False).abs()
     median = _median(figures) * (unit.factor if unit else 1.0)
     is_grouping = usual_distance(ours, 1000 * median) < usual_distance(ours, median)

@@ -1,6 +1,7 @@
-"""The unit of a column of numbers: stated in the settings, the heading, a row below the headings or
-the cells, or documented for the heading; never chosen by magnitude.
+"""The unit of a column of numbers, which is stated somewhere and never chosen by magnitude.
 
+The settings, the heading, a row below the headings or the cells state it, or a program documents it
+for its heading.
 Magnitude only contradicts (`contradiction`): the figures of a column in another unit than stated
 are far outside what such tests measure, and the question names the units that would fit.
 Does not belong here: decimal and grouping marks (`numbers.py`), what becomes of a value
@@ -50,7 +51,7 @@ WIDER = 4.0  # … without a contradiction
 
 @dataclass(frozen=True)
 class Unit:
-    """A unit of one of our columns: `name` as settings write it; ours = figure × factor + offset."""
+    """A unit, its `name` as settings write it. Ours = figure × factor + offset."""
 
     name: str
     factor: float = 1.0
@@ -62,80 +63,75 @@ class Unit:
         return found + self.offset if self.offset else found
 
 
-_NAMES: Mapping[Kind, Mapping[str, Unit]] = {
-    "rate": {
-        unit.name: unit
-        for unit in (
-            Unit("Mbit/s"),
-            Unit("kbit/s", 1e-3),
-            Unit("bit/s", 1e-6),
-            Unit("Gbit/s", 1e3),
-            Unit("MB/s", 8.0),
-            Unit("kB/s", 8e-3),
-            Unit("B/s", 8e-6),
-            Unit("GB/s", 8e3),
-            Unit("Kibit/s", 1.024e-3),
-            Unit("Mibit/s", 1.048576),
-            Unit("Gibit/s", 1073.741824),
-            Unit("KiB/s", 8.192e-3),
-            Unit("MiB/s", 8.388608),
-            Unit("GiB/s", 8589.934592),
-        )
-    },
-    "time": {u.name: u for u in (Unit("ms"), Unit("s", 1e3), Unit("us", 1e-3), Unit("ns", 1e-6))},
-    "length": {
-        u.name: u
-        for u in (Unit("m"), Unit("km", 1e3), Unit("cm", 1e-2), Unit("mm", 1e-3), Unit("ft", 0.3048))
-    },
+_UNITS: Mapping[Kind, tuple[Unit, ...]] = {  # ours first
+    "rate": (
+        Unit("Mbit/s"),
+        Unit("kbit/s", 1e-3),
+        Unit("bit/s", 1e-6),
+        Unit("Gbit/s", 1e3),
+        Unit("MB/s", 8.0),
+        Unit("kB/s", 8e-3),
+        Unit("B/s", 8e-6),
+        Unit("GB/s", 8e3),
+        Unit("Kibit/s", 1.024e-3),
+        Unit("Mibit/s", 1.048576),
+        Unit("Gibit/s", 1073.741824),
+        Unit("KiB/s", 8.192e-3),
+        Unit("MiB/s", 8.388608),
+        Unit("GiB/s", 8589.934592),
+    ),
+    "time": (Unit("ms"), Unit("s", 1e3), Unit("us", 1e-3), Unit("ns", 1e-6)),
+    "length": (Unit("m"), Unit("km", 1e3), Unit("cm", 1e-2), Unit("mm", 1e-3), Unit("ft", 0.3048)),
     # LTE: RSRP in dBm is the ASU figure less 140 (3GPP TS 27.007, +CESQ, less its half step)
-    "power": {u.name: u for u in (Unit("dBm"), Unit("-dBm", -1.0), Unit("ASU", 1.0, -140.0))},
-    "angle": {"deg": Unit("deg")},
-    "count": {u.name: u for u in (Unit("1"), Unit("1000", 1e3), Unit("1000000", 1e6))},
-}  # fmt: skip
-_SPELLED: Mapping[Kind, Mapping[str, tuple[str, ...]]] = {
-    "rate": {},
+    "power": (Unit("dBm"), Unit("-dBm", -1.0), Unit("ASU", 1.0, -140.0)),
+    "angle": (Unit("deg"),),
+    "count": (Unit("1"), Unit("1000", 1e3), Unit("1000000", 1e6)),
+}
+_NAMES: Mapping[Kind, Mapping[str, Unit]] = {
+    kind: {unit.name: unit for unit in units} for kind, units in _UNITS.items()
+}
+_SPELLED: Mapping[Kind, Mapping[str, str]] = {
+    "rate": {},  # by _RATE
     "time": {
-        "ms": ("ms", "msec", "msecs", "millis", "millisecond", "milliseconds", "miligiây", "miligiay"),
-        "s": ("s", "sec", "secs", "second", "seconds", "giây", "giay"),
-        "us": ("us", "μs", "usec", "usecs", "microsecond", "microseconds", "microgiây"),
-        "ns": ("ns", "nsec", "nanosecond", "nanoseconds"),
+        "ms": "ms msec msecs millis millisecond milliseconds miligiây miligiay",
+        "s": "s sec secs second seconds giây giay",
+        "us": "us μs usec usecs microsecond microseconds microgiây",
+        "ns": "ns nsec nanosecond nanoseconds",
     },
     "length": {
-        "m": ("m", "meter", "meters", "metre", "metres", "mét"),
-        "km": ("km", "kilometer", "kilometers", "kilometre", "kilometres", "kilômét"),
-        "cm": ("cm",),
-        "mm": ("mm",),
-        "ft": ("ft", "feet", "foot"),
+        "m": "m meter meters metre metres mét",
+        "km": "km kilometer kilometers kilometre kilometres kilômét",
+        "cm": "cm",
+        "mm": "mm",
+        "ft": "ft feet foot",
     },
-    "power": {"dBm": ("dbm",), "-dBm": ("-dbm",)},
-    "angle": {"deg": ("deg", "degs", "degree", "degrees", "°", "độ")},
+    "power": {"dBm": "dbm", "-dBm": "-dbm"},
+    "angle": {"deg": "deg degs degree degrees ° độ"},
     "count": {
-        "1": ("1", "người", "nguoi", "people", "person", "persons", "inhabitants", "hộ", "households"),
-        "1000": ("1000", "1.000", "1,000", "'000", "000s", "x1000", "nghìn", "ngàn", "nghin", "ngan", "thousand",
-                 "thousands", "nghìnngười", "ngànngười", "1000người", "1.000người", "1,000người"),
-        "1000000": ("1000000", "triệu", "trieu", "million", "millions", "triệungười"),
+        "1": "1 người nguoi people person persons inhabitants hộ households",
+        "1000": "1000 1.000 1,000 '000 000s x1000 nghìn ngàn nghin ngan thousand thousands "
+        "nghìnngười ngànngười 1000người 1.000người 1,000người",
+        "1000000": "1000000 triệu trieu million millions triệungười",
     },
-}  # fmt: skip
+}
 _BY_SPELLING: Mapping[Kind, Mapping[str, Unit]] = {
-    kind: {met: _NAMES[kind][name] for name, all_met in names.items() for met in all_met}
+    kind: {met: _NAMES[kind][name] for name, all_met in names.items() for met in all_met.split()}
     for kind, names in _SPELLED.items()
 }
 # Units of what none of our columns holds, or not in this spelling: km/h is a vehicle's speed, MB an
 # amount of data, dB a ratio.
-_OTHER = frozenset(
-    {"km/h", "km/giờ", "kmh", "kph", "kmph", "mph", "m/s", "knots", "pps", "db", "%", "°c", "hz", "khz", "mhz", "ghz",
-     "kb", "mb", "gb", "tb", "kbyte", "mbyte", "gbyte", "kbytes", "mbytes", "gbytes", "byte", "bytes", "mah", "mw",
-     "người/km2", "người/km²", "people/km2", "persons/km2", "rad", "asu"}
-)  # fmt: skip
+_OTHER_WORDS = (
+    "km/h km/giờ kmh kph kmph mph m/s knots pps db % °c hz khz mhz ghz kb mb gb tb kbyte mbyte "
+    "gbyte kbytes mbytes gbytes byte bytes mah mw người/km2 người/km² people/km2 persons/km2 asu"
+)
+_OTHER = frozenset(_OTHER_WORDS.split())
 _RATE = re.compile(
     r"(?P<prefix>kibi|mebi|gibi|kilo|mega|giga|ki|mi|gi|k|m|g|)(?P<what>bits?|bytes?|b)"
     r"(?P<per>/(?:s|sec|second|seconds|giây|giay)|ps|)",
     re.IGNORECASE,
 )
-_PREFIX = {
-    "kibi": "Ki", "mebi": "Mi", "gibi": "Gi", "ki": "Ki", "mi": "Mi", "gi": "Gi", "kilo": "k", "mega": "M", "giga": "G",
-    "k": "k", "m": "M", "g": "G", "": "",
-}  # fmt: skip
+_PREFIX = {"kibi": "Ki", "mebi": "Mi", "gibi": "Gi", "ki": "Ki", "mi": "Mi", "gi": "Gi"}
+_PREFIX |= {"kilo": "k", "mega": "M", "giga": "G", "k": "k", "m": "M", "g": "G", "": ""}
 # Single words in brackets of a heading that are no units.
 _WORDS = (
     "avg average mean median max min maximum minimum p5 p10 p50 p90 p95 tb dl ul download "
@@ -237,7 +233,7 @@ def _quoted(text: str) -> str:
 
 
 def stated_in(ours: str, heading: str) -> tuple[str, Unit] | None:
-    """The unit that a heading states, as written there and as understood; None where it states none.
+    """The unit that a heading states, as written there and as understood; else None.
 
     Raises ValueError where a word that stands like a unit can be none of this column.
     """
@@ -253,7 +249,9 @@ def _words(heading: str) -> tuple[list[str], list[str]]:
     text = unicodedata.normalize("NFKC", heading)
     text = re.sub(r"\s*/\s*", "/", text)
     text = re.sub(r"(?<=\w)\s+(?:per|mỗi)\s+(?=s|giây|min|h)", "/", text, flags=re.IGNORECASE)
-    text = re.sub(r"\b(mili|micro|kilo|mega|giga)[\s-]+(?=giây|bit|byte)", r"\1", text, flags=re.I)
+    text = re.sub(
+        r"\b(mili|micro|kilo|mega|giga)[\s-]+(?=giây|bit|byte)", r"\1", text, flags=re.IGNORECASE
+    )
     inside = [found.strip() for found in _BRACKETS.findall(text)]
     outside = [word for word in _BREAKS.split(_BRACKETS.sub(" ", text)) if word]
     parted = [part for word in outside for part in _parts(word)]
@@ -268,8 +266,9 @@ def _parts(word: str) -> list[str]:
 
 
 def _stated(ours: str, heading: str) -> list[tuple[str, Unit]]:
-    """All units that a heading states. Raises `_Problem` where a word that stands like a unit is
-    none of this column.
+    """All units that a heading states.
+
+    Raises `_Problem` where a word that stands like a unit is none of this column.
     """
     kind = KINDS.get(ours)
     if kind is None:
@@ -285,27 +284,28 @@ def _stated(ours: str, heading: str) -> list[tuple[str, Unit]]:
                 if len(word) > 1 and word != text:
                     _judge(ours, word, found, problems, is_alone=False)
     for place, word in enumerate(words):
-        is_last = place == len(words) - 1
-        is_short = len(word) < 2 or word.casefold() in ("bit", "bits", "byte", "bytes")
-        if is_short and (not is_last or len(words) == 1):
-            continue
-        if len(word) == 1 and (kind not in ("time", "length") or not word.islower()):
-            continue
-        if kind == "count" and (word.isdigit() or not is_last):
-            continue
-        _judge(ours, word, found, problems, is_alone=False)
-    if problems and not found:
-        raise problems[0]
+        if _may_be_unit(kind, word, is_last=place == len(words) - 1, is_only=len(words) == 1):
+            _judge(ours, word, found, problems, is_alone=False)
     ambiguous = [problem for problem in problems if problem.code == "unit_bits_or_bytes"]
-    if ambiguous:
-        raise ambiguous[0]
+    if ambiguous or (problems and not found):
+        raise (ambiguous or problems)[0]
     return found
+
+
+def _may_be_unit(kind: Kind, word: str, *, is_last: bool, is_only: bool) -> bool:
+    """Whether a word outside brackets stands where units do: short ones at the end only."""
+    is_short = len(word) < 2 or word.casefold() in ("bit", "bits", "byte", "bytes")
+    if is_short and (not is_last or is_only):
+        return False
+    if len(word) == 1 and (kind not in ("time", "length") or not word.islower()):
+        return False
+    return kind != "count" or (is_last and not word.isdigit())
 
 
 def _judge(
     ours: str, word: str, found: list[tuple[str, Unit]], problems: list[_Problem], *, is_alone: bool
 ) -> None:
-    """Add a word's unit to `found`, or what is wrong with it to `problems`; most words are neither."""
+    """Add a word's unit to `found`, or what is wrong with it to `problems`."""
     kind, plain = KINDS[ours], word.casefold()
     try:
         unit = unit_of(ours, word)
@@ -370,37 +370,56 @@ def decide_unit(
     try:
         if given is not None:
             return Decision(_named(ours, given), "settings", f"unit = {_quoted(given)}")
-        stated: list[tuple[Basis, str, Unit]] = [
-            ("heading", word, unit) for word, unit in _stated(ours, heading)
-        ]
-        row = (below or "").strip()
-        if ours in KINDS and row.casefold() not in MISSING:
-            stated.append(("unit_row", row, _named(ours, row)))
+        stated = _statements(ours, heading, below)
         in_cells, bare = _in_cells(ours, cells)
     except _Problem as problem:
         return _asked(problem.code, _quoted(problem.word), lines)
-    single = {unit for *_, unit in stated}
-    if in_cells and (len(in_cells) == 1 or not stated):
-        single |= set(in_cells)
-    found = ", ".join(
-        [f"{_quoted(word)} ({basis})" for basis, word, _ in stated] + _counted(in_cells)
-    )
-    if len({unit for *_, unit in stated}) > 1 or (stated and len(single) > 1):
-        named = tuple(settings_line(ours, heading, unit=unit.name) for unit in _in_order(single))
-        return _asked("units_contradict", found, named)
     if stated:
-        return Decision(stated[0][2], stated[0][0], found)
+        return _by_statements(ours, heading, stated, in_cells)
     if in_cells:
-        main = max(_in_order(in_cells), key=lambda unit: in_cells[unit])
-        if bare:
-            named = tuple(settings_line(ours, heading, unit=u.name) for u in _in_order(in_cells))
-            return _asked("unit_in_some_cells", f"{found}, {bare} –", named)
-        return Decision(main, "cells", found)
+        return _by_cells(ours, heading, in_cells, bare)
     documented = alias or UNITS_OF_HEADINGS.get(heading.strip().casefold())
     unit = unit_of(ours, documented) if documented else None
     if unit is not None:
         return Decision(unit, "format", f"{heading.strip()}: {unit.name}")
     return Decision(_default(ours), "default")
+
+
+def _statements(ours: str, heading: str, below: str | None) -> list[tuple[Basis, str, Unit]]:
+    """What the heading and the row of units below it state."""
+    stated: list[tuple[Basis, str, Unit]] = [
+        ("heading", word, unit) for word, unit in _stated(ours, heading)
+    ]
+    row = (below or "").strip()
+    if ours in KINDS and row.casefold() not in MISSING:
+        stated.append(("unit_row", row, _named(ours, row)))
+    return stated
+
+
+def _by_statements(
+    ours: str, heading: str, stated: list[tuple[Basis, str, Unit]], in_cells: Mapping[Unit, int]
+) -> Decision[Unit]:
+    """The unit of heading and units row, or the question of those that contradict each other.
+
+    One unit in all cells is a statement about the column too; several are read cell by cell.
+    """
+    named = [f"{_quoted(word)} ({basis})" for basis, word, _ in stated]
+    found = ", ".join([*named, *_counted(in_cells)])
+    all_stated = {unit for *_, unit in stated} | (set(in_cells) if len(in_cells) == 1 else set())
+    if len(all_stated) > 1:
+        lines = tuple(settings_line(ours, heading, unit=u.name) for u in _in_order(all_stated))
+        return _asked("units_contradict", found, lines)
+    return Decision(stated[0][2], stated[0][0], found)
+
+
+def _by_cells(ours: str, heading: str, in_cells: Mapping[Unit, int], bare: int) -> Decision[Unit]:
+    """The most frequent unit of the cells, or the question what cells without a unit are in."""
+    found = ", ".join(_counted(in_cells))
+    if bare:
+        lines = tuple(settings_line(ours, heading, unit=u.name) for u in _in_order(in_cells))
+        return _asked("unit_in_some_cells", f"{found}, {bare} –", lines)
+    main = max(_in_order(in_cells), key=lambda unit: in_cells[unit])
+    return Decision(main, "cells", found)
 
 
 def _default(ours: str) -> Unit:
