@@ -21,6 +21,8 @@ from pipeline.schema.columns import TABLES
 from pipeline.schema.errors import Fault, UserFault
 from pipeline.schema.fields import ALL
 from pipeline.sources import values
+from pipeline.sources.cells.missing import is_missing
+from pipeline.sources.cells.numbers import form_of, read_numbers
 from pipeline.sources.files import OVERFLOW
 from pipeline.sources.frames import ROW
 
@@ -60,7 +62,6 @@ TESTS: dict[str, pl.DataType] = {
     "device_id": pl.String(),
     "unreadable": pl.String(),
 }
-_LONGEST = max(len(word.encode()) for word in values.MISSING)
 _ISO = (
     r"^\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])[ T]"
     r"(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,6})?$"
@@ -209,7 +210,7 @@ def _read(ours: str, column: pl.Series, rule: Rule, reading: Reading) -> pl.Seri
     if ours in ("operator", "technology"):
         return _names(ours, column, reading)
     factor = _factor(ours, rule)
-    read = _numbers(column, reading.decimal)
+    read = read_numbers(column, form_of(reading.decimal))
     return read if factor == 1 else read * factor
 
 
@@ -221,29 +222,6 @@ def _left(
     if not len(rows):
         return read
     return read.scatter(rows, careful(column[rows].cast(pl.String)).cast(read.dtype))
-
-
-def _numbers(column: pl.Series, decimal: str | None) -> pl.Series:
-    """Float64 as `values.numbers` reads it; plain numbers without a detour over pandas."""
-
-    def with_comma(cells: pl.Series) -> pl.Series:
-        """Of numbers without a point: a comma alone is decimal."""
-        text = _without(cells, cells.str.contains(".", literal=True)).str.strip_chars()
-        return text.str.replace(",", ".", literal=True).cast(pl.Float64, strict=False)
-
-    def by_pandas(cells: pl.Series) -> pl.Series:
-        return pl.Series(values=values.numbers(_as_pandas(cells), decimal))
-
-    if column.dtype == pl.String:
-        if decimal == ",":
-            quick = with_comma(column)
-        else:
-            quick = column.cast(pl.Float64, strict=False)
-            if decimal is None:
-                quick = _left(quick, column, with_comma)
-        column = _left(quick, column, by_pandas)
-    read = column.cast(pl.Float64)
-    return _without(read, ~read.is_finite())
 
 
 def _as_pandas(cells: pl.Series) -> pd.Series:
@@ -301,7 +279,7 @@ def _ids(column: pl.Series) -> pl.Series:
     if column.dtype != pl.String:
         return pl.Series(values=values.names(column.to_pandas())).cast(pl.String)
     text = column.str.strip_chars()
-    missing = _is_missing(text)
+    missing = is_missing(text)
     return _without(text, missing) if missing.any() else text
 
 
@@ -323,24 +301,12 @@ def _names(ours: str, column: pl.Series, reading: Reading) -> pl.Series:
     return pl.Series(ours_of_met, dtype=words).gather(place)
 
 
-def _is_missing(text: pl.Series) -> pl.Series:
-    """Which trimmed texts are a word for nothing (`values.MISSING`).
-
-    Only short ones are looked at.
-    """
-    rows = (text.str.len_bytes() <= _LONGEST).arg_true()
-    found = np.zeros(len(text), dtype=bool)
-    if len(rows):
-        found[rows.to_numpy()] = text[rows].str.to_lowercase().is_in(sorted(values.MISSING))
-    return pl.Series(found)
-
-
 def _is_present(column: pl.Series) -> pl.Series:
     """Which cells hold something."""
     if column.dtype != pl.String:
         held = column.is_not_null()
         return held & ~column.is_nan().fill_null(False) if column.dtype.is_float() else held
-    return column.is_not_null() & ~_is_missing(column.str.strip_chars())
+    return column.is_not_null() & ~is_missing(column.str.strip_chars())
 
 
 def _factor(ours: str, rule: Rule) -> float:

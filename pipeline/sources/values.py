@@ -15,49 +15,14 @@ from zoneinfo import ZoneInfo
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
-MISSING = frozenset(
-    {
-        "",
-        "-",
-        "--",
-        "n/a",
-        "na",
-        "nan",
-        "null",
-        "none",
-        "không có",
-        "không rõ",
-        "unknown",
-        "undefined",
-    }
-)
-# `b` is bit and `B` is byte; beside that case says nothing. MB/S in capitals may be either.
-_SPEED_UNIT = re.compile(r"([kmg]?)(bit|byte|b)(?:s?(?:/(?:s|sec|giây))|ps|s?)", re.IGNORECASE)
-_PREFIXES = {"": 1e-6, "k": 1e-3, "m": 1.0, "g": 1e3}
-SPEED_UNITS = (
-    "bit/s",
-    "kbit/s",
-    "Mbit/s",
-    "Gbit/s",
-    "kbps",
-    "Mbps",
-    "Gbps",
-    "kB/s",
-    "MB/s",
-    "GB/s",
-)
-TIME_UNITS = {"ms": 1.0, "s": 1e3, "us": 1e-3}
-LENGTH_UNITS = {"m": 1.0, "km": 1e3}
-SPEEDS = ("download_mbps", "upload_mbps")
-UNITS: dict[str, dict[str, float]] = {
-    "latency_ms": TIME_UNITS,
-    "jitter_ms": TIME_UNITS,
-    "location_accuracy_m": LENGTH_UNITS,
-    "signal_dbm": {"dbm": 1.0},
-}
+from pipeline.sources.cells import numbers as cell_numbers
+from pipeline.sources.cells import units
+from pipeline.sources.cells.missing import MISSING
+
 # As met in i-Speed, RTR-NetTest, G-NetTrack and Android's own names.
 TECHNOLOGY_NAMES: Mapping[str, tuple[str, ...]] = {
     "2G": ("2g", "gsm", "gprs", "edge", "cdma", "1xrtt"),
@@ -86,7 +51,6 @@ _FULL_OFFSET = (
     (r"\s+([-+]\d{2}:?\d{2}|Z)$", r"\1"),
 )
 _DATE_BEHIND = r"[T:]\d{2}\s+\d{1,2}-\d{1,2}-\d{4}$"
-_IN_HEADING = re.compile(r"[(\[]([^()\[\]]+)[)\]]|[\s_,]([^\W\d_]+(?:/[^\W\d_]+)?)$")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _SINGLE_SPACE = re.compile(r"\s+")
 
@@ -114,7 +78,7 @@ def name_key(text: str) -> str:
 
 def units_of(ours: str) -> list[str]:
     """The units that a column of ours may come in, as to be written in the settings."""
-    return list(SPEED_UNITS if ours in SPEEDS else UNITS.get(ours, {}))
+    return units.names_of(ours)
 
 
 def unit_factor(ours: str, unit: str) -> float | None:
@@ -125,29 +89,26 @@ def unit_factor(ours: str, unit: str) -> float | None:
     >>> [unit_factor("download_mbps", unit) for unit in ("Mb/s", "MB/s", "kbps", "MBPS", "MB/S")]
     [1.0, 8.0, 0.001, 1.0, nan]
     """
-    unit = "".join(unit.split())
-    if ours not in SPEEDS:
-        return UNITS.get(ours, {}).get(unit.casefold())
-    match = _SPEED_UNIT.fullmatch(unit)
-    if match is None or (match[2] in "bB" and match[0].casefold().endswith(("b", "bs"))):
-        return None  # Mbit is short for Mbit/s, MB is no speed
-    factor = _PREFIXES[match[1].casefold()]
-    if match[2] == "B" and unit.isupper():
-        return factor if unit.endswith("PS") else np.nan
-    return 8 * factor if match[2] == "B" or match[2].casefold() == "byte" else factor
+    try:
+        found = units.unit_of(ours, unit)
+    except ValueError:
+        return np.nan
+    return None if found is None or found.offset else found.factor
 
 
 def unit_in(ours: str, heading: str) -> str | None:
-    """The unit of a column that its heading states, in brackets or as the last word.
+    """The unit of a column that its heading states, as written there.
+
+    Also a word that stands for one and is not known.
 
     >>> unit_in("download_mbps", "Tốc độ tải xuống (Mb/s)"), unit_in("latency_ms", "ping_ms")
     ('Mb/s', 'ms')
     """
-    for match in _IN_HEADING.finditer(heading.strip()):
-        unit = match[1] or match[2]
-        if unit_factor(ours, unit) is not None:
-            return unit
-    return None
+    try:
+        found = units.stated_in(ours, heading)
+    except ValueError as word:
+        return str(word)
+    return found[0] if found else None
 
 
 def printable(text: str) -> str:
@@ -207,42 +168,7 @@ def numbers(column: pd.Series, decimal: str | None = None) -> pd.Series:
     """
     if pd.api.types.is_numeric_dtype(column):
         return column.astype("float64")
-    if decimal is None and (plain := _plain_numbers(column)) is not None:
-        return plain
-    text = (
-        column.where(present(column))
-        .astype("str")
-        .str.strip()
-        .str.replace("\u00a0", "")
-        .str.replace(" ", "")
-    )
-    if decimal == ",":
-        plain = text.str.replace(".", "", regex=False).str.replace(",", ".", regex=False)
-    elif decimal == ".":
-        plain = text.str.replace(",", "", regex=False)
-    else:
-        for mark in (",", "."):  # a separator that stands more than once separates thousands
-            text = text.where(
-                ~text.str.count(re.escape(mark)).gt(1), text.str.replace(mark, "", regex=False)
-            )
-        comma_last = text.str.rfind(",") > text.str.rfind(".")
-        european = text.str.replace(".", "", regex=False).str.replace(",", ".", regex=False)
-        plain = text.str.replace(",", "", regex=False).where(~comma_last.fillna(False), european)
-    read = pd.to_numeric(plain, errors="coerce").astype("float64")
-    return read.where(np.isfinite(read))
-
-
-def _plain_numbers(column: pd.Series) -> pd.Series | None:
-    """The numbers of a column that holds only digits with at most one decimal point.
-
-    Most do; None of any other.
-    """
-    try:
-        read = pc.cast(_trimmed(column), pa.float64()).to_numpy(zero_copy_only=False)
-    except pa.ArrowInvalid:
-        return None
-    found = pd.Series(read, index=column.index, dtype="float64")
-    return found.where(np.isfinite(found))
+    return _read(column, cell_numbers.form_of(decimal))
 
 
 def counts(column: pd.Series) -> pd.Series:
@@ -258,17 +184,18 @@ def counts(column: pd.Series) -> pd.Series:
     """
     if pd.api.types.is_numeric_dtype(column):
         return column.astype("float64")
-    text = column.where(present(column)).astype("str").str.strip()
-    text = text.str.replace(r"(?<=\d)[\s'’](?=\d{3})", "", regex=True)
-    for mark, other in ((".", ","), (",", ".")):
-        m, o = re.escape(mark), re.escape(other)
-        decimal = (
-            rf"-?(?:\d+{m}(?:\d{{1,2}}|\d{{4,}})|(?:0|\d{{4,}}|\d{{1,3}}(?:{o}\d{{3}})+){m}\d+)"
-        )
-        if text.str.fullmatch(decimal).fillna(False).any():
-            return numbers(text, mark)
-    grouped = text.str.fullmatch(r"-?\d{1,3}(?:(?:\.\d{3})+|(?:,\d{3})+)").fillna(False)
-    return numbers(text.where(~grouped, text.str.replace(r"[.,]", "", regex=True)))
+    decision = cell_numbers.decide_numbers(_as_polars(column), "count")
+    return _read(column, decision.form or cell_numbers.UNDECIDED)
+
+
+def _read(column: pd.Series, form: cell_numbers.NumberForm) -> pd.Series:
+    read = cell_numbers.read_numbers(_as_polars(column), form)
+    return pd.Series(read.to_numpy(), index=column.index, dtype="float64")
+
+
+def _as_polars(column: pd.Series) -> pl.Series:
+    texts = pa.array(column.astype("str"), type=pa.large_string(), from_pandas=True)
+    return pl.Series("" if column.name is None else str(column.name), texts)
 
 
 def times(column: pd.Series, timezone: ZoneInfo, form: str | None = None) -> pd.Series:

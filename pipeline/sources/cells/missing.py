@@ -1,0 +1,39 @@
+"""Words for nothing: cells that hold one of them hold no value."""
+
+from __future__ import annotations
+
+import polars as pl
+
+MISSING = frozenset(
+    {
+        "",
+        "-",
+        "--",
+        "n/a",
+        "na",
+        "nan",
+        "null",
+        "none",
+        "không có",
+        "không rõ",
+        "unknown",
+        "undefined",
+    }
+)
+_LONGEST = max(len(word.encode()) for word in MISSING)
+
+
+def is_missing(cells: pl.Series) -> pl.Series:
+    """Which text cells hold nothing: null, or one of MISSING in any case and between spaces.
+
+    An Excel error (`#N/A`, `#DIV/0!`) is no such word: it is a value that cannot be read.
+
+    >>> is_missing(pl.Series(["-", " N/A ", "#N/A", "0", None])).to_list()
+    [True, True, False, False, True]
+    """
+    text = cells.str.strip_chars()
+    found = text.is_null()
+    rows = (text.str.len_bytes() <= _LONGEST).arg_true()  # longer ones need no look
+    if not len(rows):
+        return found
+    return found.scatter(rows, text[rows].str.to_lowercase().is_in(sorted(MISSING)))
