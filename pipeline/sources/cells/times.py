@@ -190,10 +190,8 @@ def _numbers(text: pl.Series) -> pl.Series:
 
 def _read_numbers(column: pl.Series, form: TimeForm) -> pl.Series:
     number = column.cast(pl.Float64)
-    if set(form.order) <= set(NUMERIC):
-        texts = number
-    else:  # compact dates have formats
-        texts = _whole_texts(number)
+    # compact dates have formats
+    texts = number if set(form.order) <= set(NUMERIC) else _whole_texts(number)
     naive, offset = _read_each(texts, None, form)
     return _at_offsets(naive, offset, form.zone)
 
