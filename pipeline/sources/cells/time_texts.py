@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
+import numpy as np
 import pandas as pd
 import polars as pl
 import pyarrow as pa
@@ -18,7 +19,8 @@ _ISO_OFFSET = _ISO.removesuffix("$") + r"(?:Z|[+-]\d{2}:\d{2})$"
 # what ISO 8601 has besides: no seconds, no hour, a longer fraction, no hyphens and colons
 _ISO_RARE = r"^\d{4}(?:-\d{2}-\d{2}|\d{4})(?:[T ]\d{2}(?::?\d{2}(?::?\d{2}(?:\.\d+)?)?)?)?$"
 # characters of times without words, in the spelling that formats expect
-_USUAL = r"^(?:[0-9:TZ+./_-]*(?: [0-9:TZ+./_-]+)*|\d+,\d+(?:[eE][+]?\d+)?)$"
+_UNUSUAL = r"[^0-9:TZ+./_ -]|  "
+_ONE_NUMBER = r"^\d+,\d+(?:[eE][+]?\d+)?$"
 
 _SPACES = r"[\s\u00a0\u2000-\u200a\u202f\u205f\u3000]+"
 _INVISIBLE = r"[\u200b-\u200f\u202a-\u202e\u2060\u2066-\u2069\ufeff]"
@@ -39,8 +41,10 @@ _MONTHS = {
     "Oct": ("october", "mười", 10), "Nov": ("november", "mười một", 11),
     "Dec": ("december", "mười hai", 12),
 }  # fmt: skip
-# longest first, `mười hai` before `hai`
-_VIETNAMESE_MONTHS = sorted(
+# longest first: `mười hai` before `hai`, October before Oct
+_NAMES = [(long, name) for name, (long, _, _) in _MONTHS.items()]
+_NAMES += [("sept", "Sep"), *((name, name) for name in _MONTHS)]
+_VIETNAMESE = sorted(
     ((word, name) for name, (_, word, _) in _MONTHS.items()), key=lambda pair: -len(pair[0])
 )
 _WORDS: tuple[tuple[str, str], ...] = (
@@ -84,6 +88,8 @@ _OFFSET = (
     r"(Z|UTC|GMT|ICT|WIB|SGT|JST|KST|Indochina Time|Asia/\w+|(?:UTC|GMT)?\s*[+-]\s?\d{1,2}(?::?\d{2})?)\)?$"
 )
 
+_PERHAPS_OFFSET = r"[A-LN-Za-z)]$|[+-]\s?\d{1,2}(?::?\d{2})?\)?$"
+
 
 def plain(text: pl.Series) -> pl.Series:
     """Times in the one spelling that formats expect: single blanks, English short months, AM and
@@ -93,40 +99,81 @@ def plain(text: pl.Series) -> pl.Series:
     ['05 Oct 2026 07:05', '7:05:01.5 AM 05/10/2026']
     """
     text = text.str.strip_chars()
-    rows = (~text.str.contains(_USUAL)).fill_null(False).arg_true()
+    unusual = text.str.contains(_UNUSUAL).fill_null(False)
+    if unusual.any():
+        unusual &= ~text.str.contains(_ONE_NUMBER).fill_null(False)
+    rows = unusual.arg_true()
     if not len(rows):
         return text
-    odd = text[rows].str.normalize("NFC").str.replace_all(_INVISIBLE, "")
-    odd = odd.str.replace_all(_SPACES, " ").str.strip_chars(" '\"")
+    odd = text[rows]
+    if odd.str.contains(r"[^ -~]").any():
+        odd = odd.str.normalize("NFC").str.replace_all(_INVISIBLE, "")
+        odd = odd.str.replace_all(_SPACES, " ")
+    odd = odd.str.strip_chars(" '\"")
     if odd.str.contains(r"[^\d\s:TZ+./,_-]").any():
+        shapes = _shapes(odd)
         for pattern, written in _WORDS:
-            odd = _replaced(odd, pattern, written)
+            changed = _replaced(odd, shapes, pattern, written)
+            if changed is not odd:
+                odd, shapes = changed, _shapes(changed)
         odd = _with_english_months(odd)
+    shapes = _shapes(odd)
     for pattern, written in _MARKS:
-        odd = _replaced(odd, pattern, written)
-    odd = odd.str.replace_all(r"\s+", " ").str.strip_chars()
+        odd = _replaced(odd, shapes, pattern, written)
+    odd = odd.str.replace_all(r"\s\s+|\t|\n", " ").str.strip_chars()
     return text.scatter(rows, odd)
 
 
-def _replaced(text: pl.Series, pattern: str, written: str) -> pl.Series:
-    replacement = re.sub(r"\$(\d)", r"$${\1}", written).replace("$${", "${")
-    return text.str.replace_all(pattern, replacement)
+def _replaced(text: pl.Series, shapes: pl.Series, pattern: str, written: str) -> pl.Series:
+    """The text with a pattern replaced, unless no cell has it: a look at the shapes is quick.
+
+    Digits are 0 in shapes, so a pattern that asks for certain digits is looked for with any.
+    """
+    loose = re.sub(r"\((?:\?:)?1\[3-9\]\|2\[0-3\]\)|0\?\(1\[0-2\]\)|00(?=:)", r"\\d\\d", pattern)
+    if not shapes.str.contains(loose).any():
+        return text
+    return text.str.replace_all(pattern, re.sub(r"\$(\d)", r"${\1}", written))
+
+
+_ZEROS = np.arange(256, dtype=np.uint8)
+_ZEROS[ord("1") : ord("9") + 1] = ord("0")
+
+
+def _with_zeros(text: pl.Series) -> pl.Series:
+    """Texts with a 0 for every digit: bytes of UTF-8 that are digits are nothing else."""
+    cells = _arrow(text.rechunk())
+    validity, offsets, data = cells.buffers()
+    zeros = b"" if data is None else _ZEROS[np.frombuffer(data, dtype=np.uint8)].tobytes()
+    written = pa.LargeStringArray.from_buffers(
+        len(cells), offsets, pa.py_buffer(zeros), validity, cells.null_count, cells.offset
+    )
+    return pl.Series(text.name, written, dtype=pl.String)
+
+
+def _shapes(text: pl.Series) -> pl.Series:
+    return _with_zeros(text).unique()
 
 
 def _with_english_months(text: pl.Series) -> pl.Series:
     """Month names in English or Vietnamese as ` Oct `, without marks around them."""
-    around = r"[-/., ]*"
-    if text.str.contains(r"(?i)th").any():
-        for word, name in _VIETNAMESE_MONTHS:
-            number = _MONTHS[name][2]
-            text = _replaced(
-                text, rf"(?i){around}(?:tháng|thg\.?|th\.?)\s*(?:{word}|0?{number}(\D|$))", f" {name} $1"
-            )  # fmt: skip
-        text = _replaced(text, rf"(?i){around}\bnăm\s+", " ")
-    for name, (long, _, _) in _MONTHS.items():
-        words = f"(?:{long}|{'sept|' if name == 'Sep' else ''}{name})"
-        text = _replaced(text, rf"(?i)(^|\d|[\s]){around}{words}\.?{around}(\d)", f"$1 {name} $2")
-    return _replaced(text, r"([A-Z][a-z]{2}) [-/., ]+(\d)", "$1 $2")
+    shapes = _shapes(text)
+    if shapes.str.contains(r"(?i)th").any():
+        month = r"(?i)(?:tháng|thg\.?|th\.?)\s*"
+        text = text.str.replace_all(month + r"0?(\d{1,2})", "~${1}~")
+        for word, name in _VIETNAMESE:
+            text = _replaced(text, shapes, month + word, f"~{name}~")
+        text = _replaced(text, shapes, r"(?i)[-/., ]*\bnăm\s+", " ")
+        numbers = {f"~{number}~": f"~{name}~" for name, (_, _, number) in _MONTHS.items()}
+        text = text.str.replace_many(numbers)
+    if shapes.str.contains(r"(?i)[a-z]{3}").any():
+        names = [name for name, _ in _NAMES]
+        text = text.str.replace_many(
+            names, [f"~{name}~" for _, name in _NAMES], ascii_case_insensitive=True, leftmost=True
+        )
+    if not text.str.contains("~", literal=True).any():
+        return text
+    text = text.str.replace_all("~~", "~", literal=True)
+    return text.str.replace_all(r"[-/., ]*~([A-Z][a-z]{2})~\.?[-/., ]*([: ]?)", " ${1} ${2}")
 
 
 def without_offset(text: pl.Series) -> tuple[pl.Series, pl.Series | None]:
@@ -135,8 +182,8 @@ def without_offset(text: pl.Series) -> tuple[pl.Series, pl.Series | None]:
     >>> [part.to_list() for part in without_offset(pl.Series(["07:00+07", "07:00 UTC", "07:00"]))]
     [['07:00', '07:00', '07:00'], [420, 0, None]]
     """
-    has = text.str.contains(_OFFSET).fill_null(False)
-    rows = has.arg_true()
+    rows = text.str.contains(_PERHAPS_OFFSET).fill_null(False).arg_true()
+    rows = rows.filter(text[rows].str.contains(_OFFSET)) if len(rows) else rows
     if not len(rows):
         return text, None
     parts = text[rows].str.extract_groups(_OFFSET).struct.unnest()
@@ -203,7 +250,7 @@ _JOINTS = r"(?P<j>[ T_:/-]|\. )"
 
 def shape(text: pl.Series) -> pl.Series:
     """Texts with a 0 for every digit, Mon for every month and Half for AM and PM."""
-    found = text.str.replace_all(r"[0-9]", "0")
+    found = _with_zeros(text)
     if found.str.contains("[A-Z]").any():
         found = found.str.replace_all(rf"\b(?:{'|'.join(_MONTHS)})\b", "Mon")
         found = found.str.replace_all(r"\b[AP]M$", "Half").str.replace_all(r"\b[AP]M\b", "Half")
