@@ -17,6 +17,7 @@ import numpy as np
 import polars as pl
 from pyproj import CRS, Transformer
 from pyproj.database import query_crs_info
+from pyproj.enums import PJType
 from pyproj.exceptions import CRSError
 
 from pipeline.schema.errors import Fault
@@ -27,6 +28,7 @@ Kind = Literal["degrees", "minutes", "scaled", "grouped", "nmea", "projected"]
 SCALES = (1e6, 1e7, 1e5)
 _MARGIN = 0.05  # degrees around the area: tests at its border belong to it
 _SWAPPED_SHARE = 0.5  # of the positions lie inside when swapped, and hardly any as they stand
+_HARDLY = 0.05  # of the positions lie inside: another CRS is looked for
 _TRIED = 2_000  # positions with which a CRS is tried
 _NAMED = 4  # likely CRS that a question names
 _WEB_MERCATOR = 3857
@@ -55,6 +57,8 @@ _POINT = (
 )
 _PAIR = rf"^{_NUMBER}\s*[,;|/\s]\s*{_NUMBER}$"
 _COMMA_PAIR = rf"^{_COMMA_NUMBER}\s*[,;|/\s]\s*{_COMMA_NUMBER}$"
+_X_LABEL = r"(?i)^\W*(?:longitude|long|lon|lng)\b"
+_AROUND = r"""(?i)^geo:|["{}\[\]():=]|\b(?:latitude|longitude|lat|lng|long|lon)\b"""
 _MINUTES_PAIR = (
     rf"(?i)^(.*\d[^\d]*[{_LETTERS}])[\s,;/|]+(\d.*)$",
     rf"(?i)^([{_LETTERS}][^{_LETTERS}]*\d[^{_LETTERS}\d]*?)[\s,;/|]*([{_LETTERS}].*)$",
@@ -67,7 +71,7 @@ class PositionForm:
     """How the positions of a source are written.
 
     `kind`: degrees with a decimal mark; degrees with minutes or a letter for the side; numbers
-    `scaled` by a power of ten; digits `grouped` by thousands marks, where the first mark is the
+    `scaled` by `scale`; digits `grouped` by thousands marks, where the first mark is the
     decimal one; `nmea` (ddmm.mmm, as GPS receivers write); or `projected` in `crs`. `is_joined`:
     both stand in one column. `is_x_first`: in it, or in projected columns, x comes first.
     """
@@ -115,18 +119,20 @@ def read_positions(
     >>> [part[0] for part in read_positions(*cells, PositionForm())]
     [22.105, 103.09]
     """
-    first, second = (latitude, longitude) if longitude is not None else _split(latitude)
-    y, x = (_values(cells, form) for cells in (first, second))
-    if form.is_joined and form.is_x_first:
-        y, x = x, y
+    pair = (latitude, longitude) if longitude is not None else _split(latitude, form.is_x_first)
+    y, x = (_values(cells, form) for cells in pair)
     if form.crs is not None:
         if form.kind == "projected" and not form.is_joined and form.is_x_first:
             y, x = x, y
         y, x = _in_degrees(y, x, form.crs)
-    nowhere = ((y == 0) & (x == 0)).fill_null(False)
-    if nowhere.any():
-        y, x = _without(y, nowhere), _without(x, nowhere)
+    y, x = _somewhere(y, x)
     return y.alias("latitude"), x.alias("longitude")
+
+
+def _somewhere(y: pl.Series, x: pl.Series) -> tuple[pl.Series, pl.Series]:
+    """Positions without 0, 0."""
+    nowhere = ((y == 0) & (x == 0)).fill_null(False)
+    return (_without(y, nowhere), _without(x, nowhere)) if nowhere.any() else (y, x)
 
 
 def _values(cells: pl.Series, form: PositionForm) -> pl.Series:
@@ -137,29 +143,34 @@ def _values(cells: pl.Series, form: PositionForm) -> pl.Series:
         text = cells.str.strip_chars().str.replace_all(",", ".", literal=True)
         text = text.str.replace(".", ";", literal=True).str.replace_all(".", "", literal=True)
         return _finite(text.str.replace(";", ".", literal=True).cast(pl.Float64, strict=False))
-    numbers = _numbers(cells, form.decimal)
-    if form.kind == "scaled":
-        return numbers / form.scale
+    numbers = _numbers(cells, form.decimal, form.kind == "projected")
+    if form.kind == "scaled":  # NumPy divides exactly, Polars multiplies
+        return _finite(pl.Series(numbers.fill_null(np.nan).to_numpy() / form.scale))
     if form.kind == "nmea":
         degrees = (numbers.abs() / 100).floor()
         minutes = numbers.abs() - 100 * degrees
         read = (degrees + minutes / 60) * numbers.sign()
         return _without(read, minutes >= 60)
-    if cells.dtype == pl.String and form.kind == "minutes":
+    if cells.dtype == pl.String and form.kind in ("degrees", "minutes"):
         rows = (numbers.is_null() & cells.is_not_null()).arg_true()
         if len(rows):
             numbers = numbers.scatter(rows, _from_minutes(cells[rows]))
     return numbers
 
 
-def _numbers(cells: pl.Series, decimal: str | None) -> pl.Series:
-    """Float64 of numbers with a decimal point or comma; with both marks, the last is decimal."""
+def _numbers(cells: pl.Series, decimal: str | None, is_spaced: bool = False) -> pl.Series:
+    """Float64 of numbers with a decimal point or comma; with both marks, the last is decimal.
+
+    `is_spaced`: blanks separate thousands; else they stand between degrees and minutes.
+    """
     if cells.dtype != pl.String:
         return _finite(cells.cast(pl.Float64, strict=False))
     read = cells.cast(pl.Float64, strict=False)
     rows = (read.is_null() & cells.is_not_null()).arg_true()
     if len(rows):
-        text = cells[rows].str.replace_all(r"[\s\u00a0\u202f'’]", "")
+        text = cells[rows].str.strip_chars()
+        if is_spaced:
+            text = text.str.replace_all(r"[\s\u00a0\u202f'’]", "")
         if decimal is not None:
             other = "," if decimal == "." else "."
             plain = text.str.replace_all(other, "", literal=True)
@@ -205,21 +216,35 @@ def _from_minutes(cells: pl.Series) -> pl.Series:
     return _without(read, (minutes >= 60) | (seconds >= 60) | twice)
 
 
-def _split(cells: pl.Series) -> tuple[pl.Series, pl.Series]:
-    """The two numbers of cells such as `22.3, 103.4`, `(22,3; 103,4)` or `POINT(103.4 22.3)`, as
-    they stand; null where a cell is no pair.
+def _split(cells: pl.Series, is_x_first: bool) -> tuple[pl.Series, pl.Series]:
+    """Latitude and longitude of cells such as `22.3, 103.4`, `(22,3; 103,4)` or
+    `POINT(103.4 22.3)`, as texts; null where a cell is no pair.
+
+    `is_x_first`: in pairs that do not say so themselves, as points of WKT and labels do.
     """
     if cells.dtype != pl.String:
         nothing = pl.repeat(None, len(cells), dtype=pl.String(), eager=True)
         return nothing, nothing
     text = cells.str.strip_chars()
-    first, second = _groups(text, _POINT)
-    bare = text.str.replace_all(
-        r"""(?i)^geo:|["{}\[\]()]|\b(?:lat|lng|lon|long|latitude|longitude)\b\s*[:=]?""", " "
-    )
-    bare = bare.str.replace_all(r"\s+", " ").str.strip_chars(" ,;:")
-    for pattern in (_PAIR, _COMMA_PAIR):
-        first, second = _completed(first, second, bare, pattern)
+    x, y = _groups(text, _POINT)
+    has_label = text.str.contains(_X_LABEL).fill_null(False)
+    if has_label.any():
+        rows = has_label.arg_true()
+        first, second = _split_pairs(text[rows])
+        x, y = x.scatter(rows, first), y.scatter(rows, second)
+    rows = (y.is_null() & text.is_not_null()).arg_true()
+    if len(rows):
+        first, second = _split_pairs(text[rows])
+        more = (second, first) if is_x_first else (first, second)
+        y, x = y.scatter(rows, more[0]), x.scatter(rows, more[1])
+    return y, x
+
+
+def _split_pairs(text: pl.Series) -> tuple[pl.Series, pl.Series]:
+    bare = text.str.replace_all(_AROUND, " ").str.replace_all(r"\s+", " ")
+    bare = bare.str.replace_all(" , ", ", ", literal=True).str.strip_chars(" ,;")
+    first, second = _groups(bare, _PAIR)
+    first, second = _completed(first, second, bare, _COMMA_PAIR)
     signs = text.str.replace_all(r"[()\[\]]", "").str.strip_chars()
     for pattern in _MINUTES_PAIR:
         first, second = _completed(first, second, signs, pattern)
@@ -271,16 +296,14 @@ def decide_positions(
     question's lines.
     """
     joined = longitude is None
-    first, second = _split(latitude) if longitude is None else (latitude, longitude)
+    first, second = (latitude, longitude) if longitude is not None else _split(latitude, False)
     form = PositionForm(_kind(first, second), decimal, is_joined=joined)
     y, x = (_values(cells, form) for cells in (first, second))
-    if joined:
-        wkt = latitude.dtype == pl.String and latitude.str.contains(_POINT).any()
-        labelled = (
-            latitude.dtype == pl.String and latitude.str.contains(r"(?i)^\W*(?:lon|lng)").any()
-        )
-        form = replace(form, is_x_first=bool(wkt or labelled or _over(y, 90) > 0.5 >= _over(x, 90)))
-        y, x = (x, y) if form.is_x_first else (y, x)
+    if joined and _over(y, 90) > 0.5 >= _over(x, 90):  # no latitude is above 90
+        first, second = _split(latitude, True)
+        form = replace(form, is_x_first=True)
+        y, x = (_values(cells, form) for cells in (first, second))
+    y, x = _somewhere(y, x)
     held = _held(y, x)
     if not held:
         return _unreadable(latitude, longitude)
@@ -316,6 +339,9 @@ def _kind(first: pl.Series, second: pl.Series) -> Kind:
         degrees = [_values(text, PositionForm("grouped")) for text in filled]
         if all(_over(cells, 180) < 0.5 for cells in degrees):
             return "grouped"
+    spaced = r"^[+-]?\d{1,3}(?:[ \u00a0\u202f'’]\d{3})+(?:[.,]\d+)?$"
+    if all(text.str.strip_chars().str.contains(spaced).mean() > 0.5 for text in filled):  # type: ignore[operator]
+        return "projected"
     # figures alone are degrees; signs, letters or three numbers are minutes
     signs = any(
         text.str.contains(rf"(?i)[°º˚'′’\"”″:{_LETTERS}]|độ|\d[ ]\d").any() for text in filled
@@ -384,7 +410,7 @@ def _decided_large(
         if bounds is not None:
             evidence += f"; {fits:,} inside the area"
         return Decision(found, "values", evidence)
-    return _which_crs(y, x, bounds)
+    return _which_crs(y, x, [] if bounds is None else _likely_crs(y, x, bounds))
 
 
 def _decided_in_crs(
@@ -410,6 +436,10 @@ def _decided_in_crs(
     else:
         counts = [_inside(*_in_degrees(*pair, crs), bounds) for pair in ((y, x), (x, y))]
         turned = counts[1] > counts[0]
+        if max(counts) < _HARDLY * held:
+            likely = _likely_crs(y, x, bounds)
+            if likely and likely[0][2] >= _SWAPPED_SHARE * held:
+                return _which_crs(y, x, likely)
         evidence = f"{held:,} positions: {crs}; {max(counts):,} inside the area"
     if turned:
         form = replace(form, is_x_first=not form.is_x_first)
@@ -417,11 +447,12 @@ def _decided_in_crs(
     return Decision(form, "settings", evidence)
 
 
-def _which_crs(y: pl.Series, x: pl.Series, bounds: Bounds | None) -> Decision[PositionForm]:
-    """The question in which CRS positions are, with the codes that put most of them in the area."""
+def _which_crs(
+    y: pl.Series, x: pl.Series, likely: list[tuple[str, str, int]]
+) -> Decision[PositionForm]:
+    """The question in which CRS positions are; `likely`: codes that put most of them in the area."""
     held = _held(y, x)
     examples = f"{y.drop_nulls()[0]:,.2f}, {x.drop_nulls()[0]:,.2f}"
-    likely = [] if bounds is None else _likely_crs(y, x, bounds)
     said = "; ".join(f"{name} ({code}): {count:,} / {held:,}" for code, name, count in likely)
     lines = [f'crs = "{code}"' for code, _, _ in likely] or ['crs = "EPSG:…"']
     found = f"{examples}; {said}" if said else examples
@@ -463,7 +494,7 @@ def _candidates(bounds: Bounds) -> Iterable[tuple[str, str]]:
     zones = {int((longitude + 180) // 6) + 1 for longitude in (bounds[0], bounds[2])}
     zones |= {zone + step for zone in zones for step in (-1, 1)}
     utm = {f"WGS 84 / UTM zone {zone}{side}" for zone in zones for side in ("N", "S")}
-    known = query_crs_info(auth_name="EPSG", pj_types=["PROJECTED_CRS"])
+    known = query_crs_info(auth_name="EPSG", pj_types=PJType.PROJECTED_CRS)
     for info in known:
         if info.name.startswith("VN-2000") or info.name in utm or info.code == str(_WEB_MERCATOR):
             yield f"EPSG:{info.code}", info.name
