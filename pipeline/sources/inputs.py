@@ -6,6 +6,7 @@ Does not belong here: judging rows (`prepare.py`), what is computed (`journey.py
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -33,7 +34,12 @@ from pipeline.sources import (
 )
 from pipeline.sources.deliveries import Account, Listed, Part, collect_faults
 
-STRAY_SHARE = 0.001  # a month with a smaller share of the rows is never chosen by itself
+# A month with a smaller share of the rows is never chosen by itself, unless months of this size are
+# usual: in ten years of rows every month has less than a hundredth.
+STRAY_SHARE = 0.01
+_USUAL_SHARE = 0.5  # of the month in which the median row lies
+_APART_MONTHS = 24  # so far behind all other months, a clock is more likely wrong than rows missing
+_APART_SHARE = 0.1  # more rows than that are no stray phone's
 
 
 class Closable(Protocol):
@@ -279,12 +285,50 @@ def periods_in(inputs: Inputs, settings: Settings) -> list[str]:
     return periods_of(_months(inputs, settings))
 
 
-def periods_of(months: Counter[str]) -> list[str]:
+def periods_of(months: Mapping[str, int]) -> list[str]:
     """The months that hold more than a stray share of the tests, ascending.
 
     A phone with a wrong clock must not choose the report month.
+
+    >>> periods_of({"2026-10": 2000, "2036-01": 3})
+    ['2026-10']
     """
-    return sorted(month for month, n in months.items() if n >= STRAY_SHARE * months.total())
+    total = sum(months.values())
+    usual = _usual_count(months)
+    held = {
+        month
+        for month, n in months.items()
+        if n >= STRAY_SHARE * total or n >= _USUAL_SHARE * usual
+    }
+    return sorted(
+        held - {month for month in months_apart(months) if months[month] < _APART_SHARE * total}
+    )
+
+
+def months_apart(months: Mapping[str, int]) -> list[str]:
+    """The months that lie two years or more behind the month before them, and all after those.
+
+    >>> months_apart({"2026-09": 900, "2026-10": 900, "2036-01": 30, "2036-02": 1})
+    ['2036-01', '2036-02']
+    """
+    listed = sorted(months)
+    numbers = [12 * int(month[:4]) + int(month[5:7]) for month in listed]
+    for place in range(1, len(listed)):
+        behind = sum(months[month] for month in listed[place:])
+        gap = numbers[place] - numbers[place - 1]
+        if gap >= _APART_MONTHS and 2 * behind < sum(months.values()):
+            return listed[place:]
+    return []
+
+
+def _usual_count(months: Mapping[str, int]) -> int:
+    """The tests of the month in which the median test lies, months by size."""
+    seen, total = 0, sum(months.values())
+    for n in sorted(months.values()):
+        seen += n
+        if 2 * seen >= total:
+            return n
+    return 0
 
 
 def _months(inputs: Inputs, settings: Settings) -> Counter[str]:
@@ -336,7 +380,11 @@ def period_warnings(
         if missing := [month for month in window if month not in held]:
             found.append(Fault("months_missing", values={"found": missing}))
         if stray := sorted(set(counts) - set(held)):
-            found.append(Fault("stray_months", values={"found": stray}))
+            named = [f"{month} ({counts[month]})" for month in stray]
+            found.append(Fault("stray_months", values={"found": named}))
+        if apart := [month for month in months_apart(counts) if month in held]:
+            named = [f"{month} ({counts[month]})" for month in apart]
+            found.append(Fault("months_apart", values={"found": named}))
     about, months = settings.target, period.months
     early = about.valid_from is not None and f"{about.valid_from:%Y-%m}" > months[-1]
     late = about.valid_to is not None and f"{about.valid_to:%Y-%m}" < months[0]

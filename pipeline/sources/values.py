@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -18,10 +19,12 @@ import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
+from pandas.api.types import is_datetime64_any_dtype, is_numeric_dtype
 
 from pipeline.sources.cells import numbers as cell_numbers
 from pipeline.sources.cells import units
 from pipeline.sources.cells.missing import MISSING
+from pipeline.sources.cells.times import form_given, read_times
 
 # As met in i-Speed, RTR-NetTest, G-NetTrack and Android's own names.
 TECHNOLOGY_NAMES: Mapping[str, tuple[str, ...]] = {
@@ -41,16 +44,6 @@ TIME_FORMATS = ("%d/%m/%Y %H:%M:%S", "%d/%m/%Y %H:%M", "%H:%M:%S %d/%m/%Y", "%H:
                 "%Y/%m/%d %H:%M")  # fmt: skip
 _MISSING = pa.array(sorted(MISSING), type=pa.large_string())
 _LONGEST = max(len(word) for word in MISSING)
-# An offset after a time of day (`+07`, as PostgreSQL writes, `+0700`, `+07:00`, `Z`, ` UTC`). The
-# time before it keeps `2026-10-01` and `08:00 01-10-2026` from ending in one.
-_OFFSET = r"(?:T\d{2}|T\d{4}|T\d{6}|:\d{2})(?:[.,]\d+)?\s*(?:[zZ]|UTC|GMT|[+-]\d{1,2}(?::?\d{2})?)$"
-_FULL_OFFSET = (
-    (r"\s*(?:z|UTC|GMT)$", "Z"),
-    (r"\s*([-+])(\d)$", r"\10\2"),
-    (r"\s*([-+]\d{2})$", r"\1:00"),
-    (r"\s+([-+]\d{2}:?\d{2}|Z)$", r"\1"),
-)
-_DATE_BEHIND = r"[T:]\d{2}\s+\d{1,2}-\d{1,2}-\d{4}$"
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 _SINGLE_SPACE = re.compile(r"\s+")
 
@@ -122,7 +115,7 @@ def printable(text: str) -> str:
 
 def present(column: pd.Series) -> pd.Series:
     """Which cells hold something."""
-    if pd.api.types.is_numeric_dtype(column) or pd.api.types.is_datetime64_any_dtype(column):
+    if is_numeric_dtype(column) or is_datetime64_any_dtype(column):
         return column.notna()
     return pd.Series(_says_something(_trimmed(column)), index=column.index)
 
@@ -166,7 +159,7 @@ def numbers(column: pd.Series, decimal: str | None = None) -> pd.Series:
     >>> numbers(pd.Series(["12,500"]), decimal=".").tolist()
     [12500.0]
     """
-    if pd.api.types.is_numeric_dtype(column):
+    if is_numeric_dtype(column):
         return column.astype("float64")
     return _read(column, cell_numbers.form_of(decimal))
 
@@ -182,7 +175,7 @@ def counts(column: pd.Series) -> pd.Series:
     >>> counts(pd.Series(["12.345", "0.5"])).tolist()
     [12.345, 0.5]
     """
-    if pd.api.types.is_numeric_dtype(column):
+    if is_numeric_dtype(column):
         return column.astype("float64")
     decision = cell_numbers.decide_numbers(_as_polars(column), "count")
     return _read(column, decision.form or cell_numbers.UNDECIDED)
@@ -207,70 +200,12 @@ def times(column: pd.Series, timezone: ZoneInfo, form: str | None = None) -> pd.
     >>> str(times(pd.Series(["05/10/2026 07:30"]), ZoneInfo("Asia/Ho_Chi_Minh"))[0])
     '2026-10-05 00:30:00+00:00'
     """
-    if pd.api.types.is_datetime64_any_dtype(column):
-        aware = getattr(column.dt, "tz", None) is not None
-        return (
-            column.dt.tz_convert("UTC").dt.as_unit("us") if aware else _localised(column, timezone)
-        )
-    if form in ("unix_s", "unix_ms"):
-        seconds = numbers(column) / (1e3 if form == "unix_ms" else 1)
-        believable = seconds.where(seconds.between(0, 253_402_300_799))  # 1970 to 9999
-        return pd.to_datetime(believable, unit="s", utc=True).dt.as_unit("us")
-    text = column.where(present(column)).astype("str").str.strip()
-    text, has_offset = _with_full_offsets(text)
-    if form and "%" in form:
-        if not form.endswith("%z"):
-            has_offset[:] = "%z" in form
-        return _parsed(text, form.removesuffix("%z").rstrip(), has_offset, timezone)
-    result = _parsed(text, "ISO8601", has_offset, timezone)
-    for candidate in TIME_FORMATS:
-        left = (result.isna() & text.notna()).to_numpy()
-        if not left.any():
-            break
-        result[left] = _parsed(text[left], candidate, has_offset[left], timezone)
-    return result
-
-
-def _with_full_offsets(text: pd.Series) -> tuple[pd.Series, npt.NDArray[np.bool_]]:
-    """Times with every offset written as `Z` or `+07:00` right behind the time, and which have one.
-
-    A time with anything else behind it gives null.
-    """
-    has_more = text.str.contains(r"[T:]\d{2}.*[-+zZUG]", regex=True).fillna(False).to_numpy()
-    has_offset = np.zeros(len(text), dtype=bool)
-    if has_more.any():
-        more = text[has_more]
-        has_offset[has_more] = more.str.contains(_OFFSET, regex=True)
-        readable = has_offset[has_more] | more.str.contains(_DATE_BEHIND, regex=True)
-        found = full = pa.array(more.where(readable), type=pa.large_string())
-        for pattern, replacement in _FULL_OFFSET:
-            if pc.any(pc.match_substring_regex(full, pattern)).as_py():
-                full = pc.replace_substring_regex(full, pattern, replacement)
-        if full is not found or not readable.all():
-            text = text.copy()
-            text[has_more] = full.to_pandas().to_numpy()
-    return text, has_offset
-
-
-def _parsed(
-    text: pd.Series, form: str, has_offset: npt.NDArray[np.bool_], timezone: ZoneInfo
-) -> pd.Series:
-    """Texts in one format as UTC: those with an offset by it, the others as local times."""
-    local = _localised(
-        pd.to_datetime(text.where(~has_offset), format=form, errors="coerce"), timezone
-    )
-    if not has_offset.any():
-        return local
-    form = form if form == "ISO8601" or "%z" in form else f"{form}%z"
-    aware = pd.to_datetime(text.where(has_offset), format=form, errors="coerce", utc=True)
-    return aware.dt.as_unit("us").where(has_offset, local)
-
-
-def _localised(naive: pd.Series, timezone: ZoneInfo) -> pd.Series:
-    standard = np.zeros(len(naive), dtype=bool)
-    local = naive.dt.tz_localize(timezone, ambiguous=standard, nonexistent="shift_forward")
-    in_utc: pd.Series = local.dt.tz_convert("UTC").dt.as_unit("us")
-    return in_utc
+    about = form_given(form, str(timezone))
+    if form is None:
+        about = replace(about, formats=TIME_FORMATS)
+    typed = is_numeric_dtype(column) or is_datetime64_any_dtype(column)
+    cells = column if typed else column.where(present(column)).astype("str")
+    return read_times([pl.from_pandas(cells)], about).to_pandas().set_axis(column.index)
 
 
 def names(column: pd.Series) -> pd.Series:
