@@ -32,7 +32,11 @@ _KNOWN = (
     "unknown", "none", "null", "undefined", "android_id", "deviceid", "device_id", "anonymous",
     "not available", "notavailable", "imei", "no id", "không có",
 )  # fmt: skip
+_WORDS = MISSING | set(_KNOWN)
 _ROUNDED = r"^\d(?:[.,]\d+)?[eE]\+?\d{1,2}$"
+_STARTS = ("00", "{0", "ff", "FF", "{f", "{F")  # of ids that are all zeros or all ones
+_LONG = 8  # characters of an id
+_SUSPECT_LENGTH = 24  # bytes of the longest word for nothing, and of a rounded number
 _SCIENTIFIC = re.compile(r"(\d)(?:[.,](\d+))?[eE]\+?(\d{1,2})")
 
 
@@ -57,22 +61,28 @@ def decide_ids(
     '1 of 2 cells hold no id (00000000-0000-0000-0000-000000000000 1)'
     """
     texts = _texts(cells).drop_nulls()
-    lowered = texts.str.to_lowercase()
-    counts = lowered.value_counts(name="count").sort(
-        ["count", lowered.name], descending=[True, False]
-    )
-    by_id = dict(counts.iter_rows())
-    rounded = texts.filter(texts.str.contains(_ROUNDED))
+    suspects = _suspects(texts)
+    counts = texts.gather(suspects).str.to_lowercase().alias("id").value_counts(name="count")
+    counts = counts.sort(["count", "id"], descending=[True, False])
+    none = counts.filter(_is_none(counts["id"]))
+    by_id: dict[str, int] = dict(none.iter_rows())
+    missing = set(by_id)
+    rounded = texts.gather(suspects)
+    rounded = rounded.filter(rounded.str.contains(_ROUNDED))
     rounded = rounded.filter(~_is_exact(rounded))
-    missing = {name for name in by_id if _is_none(name)}
-    left = {name: count for name, count in by_id.items() if name not in missing}
-    if len(left) > 1 and len(min(left, key=len)) == 1 and "0" in left:
-        lengths = [len(name) for name in left if name != "0"]
-        if min(lengths) >= 8:  # beside long ids a lone 0 is none
+    is_left = ~texts.str.to_lowercase().is_in(sorted(missing)) if missing else None
+    left = texts if is_left is None else texts.filter(is_left)
+    zeros = counts.filter(pl.col("id") == "0")
+    if zeros.height:
+        shortest = left.filter(left != "0").str.len_chars().min()
+        if isinstance(shortest, int) and shortest >= _LONG:  # beside long ids a lone 0 is none
+            by_id["0"] = zeros["count"].item()
             missing.add("0")
-    if len(left) == 1 and not one_device and sum(left.values()) >= CONSTANT_FROM:
-        missing |= set(left)
-    lost = {name: by_id[name] for name in by_id if name in missing and name not in MISSING}
+    if not one_device and len(left) >= CONSTANT_FROM and left.n_unique() == 1:
+        constant = str(left[0]).lower()
+        by_id[constant] = len(left)
+        missing.add(constant)
+    lost = {name: count for name, count in by_id.items() if name not in MISSING}
     form = IdForm(frozenset(missing), lost)
     shown = ", ".join(f"{name} {count:,}" for name, count in list(lost.items())[:3])
     said = f"{sum(lost.values()):,} of {len(cells):,} cells hold no id ({shown})" if lost else ""
@@ -87,15 +97,33 @@ def decide_ids(
 
 def read_ids(column: pl.Series, form: IdForm) -> pl.Series:
     """Ids as text; null where the cell holds none. Whole numbers come without `.0`."""
-    texts = _texts(column)
-    if not len(texts):
-        return texts
-    exact = _exact(texts)
-    short = sorted(form.missing | MISSING)
-    lowered = exact.str.to_lowercase()
-    none = lowered.is_in(short) | lowered.str.contains(_ZEROS) | lowered.str.contains(_ONES)
-    found: pl.Series = pl.select(pl.when(~none).then(exact)).to_series()
-    return found.alias(column.name)
+    texts = _texts(column).alias(column.name)
+    frame, c = texts.alias("id").to_frame(), pl.col("id")
+    words = {word for name in form.missing | _WORDS for word in (name, name.upper(), name.title())}
+    may_repeat = pl.any_horizontal(c.str.starts_with(start) for start in _STARTS)
+    is_none, may_be_zero, is_short = frame.select(
+        c.is_in(sorted(words)).alias("none"),
+        may_repeat.alias("repeat"),
+        (c.str.len_bytes() <= _SUSPECT_LENGTH).alias("short"),
+    )
+    rows = may_be_zero.arg_true()
+    if len(rows):
+        zeros = _is_none(texts.gather(rows).str.to_lowercase())
+        is_none = is_none.scatter(rows, is_none.gather(rows) | zeros)
+    rows = is_short.arg_true()
+    numbers = texts.gather(rows)
+    is_rounded = numbers.str.contains("E+", literal=True) | numbers.str.contains("e+", literal=True)
+    if is_rounded.any():
+        texts = texts.scatter(rows, [_whole(text) or text for text in numbers.to_list()])
+    return texts.set(is_none.fill_null(False), None) if is_none.any() else texts
+
+
+def _suspects(texts: pl.Series) -> pl.Series:
+    """Rows whose ids may be none or rounded: short ones, and those that begin as zeros do."""
+    c = pl.col("id")
+    starts = pl.any_horizontal(c.str.starts_with(start) for start in _STARTS)
+    frame = texts.alias("id").to_frame()
+    return frame.select((c.str.len_bytes() <= _SUSPECT_LENGTH) | starts)["id"].arg_true()
 
 
 def _texts(column: pl.Series) -> pl.Series:
@@ -106,13 +134,10 @@ def _texts(column: pl.Series) -> pl.Series:
     return column.cast(pl.String).str.strip_chars()
 
 
-def _is_none(name: str) -> bool:
-    return bool(
-        name in MISSING
-        or name in _KNOWN
-        or re.fullmatch(_ZEROS[1:-1], name)
-        or re.fullmatch(_ONES[1:-1], name)
-    )
+def _is_none(lowered: pl.Series) -> pl.Series:
+    """Which lower-case ids are none."""
+    known = lowered.is_in(sorted(_WORDS))
+    return known | lowered.str.contains(_ZEROS) | lowered.str.contains(_ONES)
 
 
 def _is_exact(texts: pl.Series) -> pl.Series:
@@ -127,13 +152,6 @@ def _whole(text: str | None) -> str | None:
     digits, exponent = found[1] + (found[2] or ""), int(found[3])
     # a spreadsheet shows 3 to 6 digits of what it has rounded
     return digits if len(digits) == exponent + 1 and exponent >= 9 else None
-
-
-def _exact(texts: pl.Series) -> pl.Series:
-    rows = texts.str.contains(_ROUNDED).fill_null(False).arg_true()
-    if not len(rows):
-        return texts
-    return texts.scatter(rows, [_whole(text) or text for text in texts[rows].to_list()])
 
 
 @dataclass(frozen=True)
