@@ -7,7 +7,7 @@ read as missing or asked about. Does not belong here: what an id's test says.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import polars as pl
@@ -186,19 +186,27 @@ def id_findings(
     rows = pl.DataFrame(
         {"id": ids, "t": seconds.cast(pl.Float64), "y": latitudes.cast(pl.Float64), "x": second.cast(pl.Float64)}
     ).drop_nulls("id")  # fmt: skip
+    found = whose(rows["id"], rows.drop("id").hash_rows())
+    if found.is_of != "device":
+        return replace(found, row_count=found.row_count or len(ids))
+    alarms, shared, said = _of_devices(rows, found.id_count, rows.unique().height)
+    return replace(found, alarms=alarms, shared=shared, evidence=found.evidence + said)
+
+
+def whose(ids: pl.Series, marks: pl.Series) -> IdFindings:
+    """`id_findings` without alarms. `marks`: equal in rows that are copies of each other."""
+    rows = pl.DataFrame({"id": ids, "mark": marks}).drop_nulls("id")
     if rows.is_empty():
-        return IdFindings("none", len(ids), 0, 0.0)
+        return IdFindings("none", 0, 0, 0.0)
     count = rows["id"].n_unique()
     distinct = rows.unique().height  # rows but for copies
-    repeated = distinct - count
-    per_id = distinct / count
     said = f"{count:,} ids in {rows.height:,} rows"
-    if repeated > 0.1 * distinct:
-        alarms, shared, more = _of_devices(rows, count, distinct)
-        said += f", {repeated:,} repeats at other times or places{more}"
-        return IdFindings("device", rows.height, count, per_id, alarms, shared, said)
-    kind: Literal["test", "copies"] = "copies" if rows.height > 1.1 * distinct else "test"
-    return IdFindings(kind, rows.height, count, per_id, evidence=said)
+    kind: Literal["test", "device", "copies"] = "test"
+    if (repeated := distinct - count) > 0.1 * distinct:
+        kind, said = "device", f"{said}, {repeated:,} repeats at other times or places"
+    elif rows.height > 1.1 * distinct:
+        kind = "copies"
+    return IdFindings(kind, rows.height, count, distinct / count, evidence=said)
 
 
 def _of_devices(

@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 
 from pipeline.sources.formats.declaration import Format
 from pipeline.sources.table import OPTIONAL, REQUIRED, Rule
-from pipeline.sources.values import folded
+from pipeline.sources.values import folded, unit_in
 
 FORMAT = Format(
     "ispeed",
@@ -64,7 +64,8 @@ _UNIT_WORDS = frozenset(
 ) | {"s", "sec", "giay", "ms", "m", "km", "dbm", "gps", "wgs84", "wgs", "84"}
 
 
-def _bare(heading: str) -> str:
+def bare(heading: str) -> str:
+    """A heading in the form in which aliases are compared: no accents, case, marks and units."""
     words = folded(heading).split()
     while len(words) > 1 and words[-1] in _UNIT_WORDS:
         words.pop()
@@ -86,14 +87,16 @@ def column_map(headings: Sequence[str], given: Mapping[str, Rule]) -> dict[str, 
     """
     rules = dict(given)
     taken = {rule.column for rule in given.values()}
-    free = {_bare(heading): heading for heading in reversed(headings) if heading not in taken}
+    free = {bare(heading): heading for heading in reversed(headings) if heading not in taken}
     for ours in (*REQUIRED, *OPTIONAL):
         if ours in rules:
             continue
         for alias in (folded(ours), *ALIASES[ours]):
-            key = _bare(alias)
+            key = bare(alias)
             if key in free:
-                rules[ours] = Rule(column=free.pop(key), unit=_UNITS.get(key))
+                heading = free.pop(key)
+                unit = None if unit_in(ours, heading) else _UNITS.get(key)
+                rules[ours] = Rule(column=heading, unit=unit)
                 break
     return rules
 
@@ -107,10 +110,10 @@ def guesses(headings: Sequence[str], rules: Mapping[str, Rule]) -> dict[str, str
         if heading in used:
             result[heading] = used[heading]
             continue
-        bare = _bare(heading)
-        near = difflib.get_close_matches(bare, flat, n=3, cutoff=0.6)
+        plain = bare(heading)
+        near = difflib.get_close_matches(plain, flat, n=3, cutoff=0.6)
         inside = [
-            a for a in flat if len(a) > 3 and (f" {a} " in f" {bare} " or f" {bare} " in f" {a} ")
+            a for a in flat if len(a) > 3 and (f" {a} " in f" {plain} " or f" {plain} " in f" {a} ")
         ]
         open_ones = [flat[a] for a in (*inside, *near) if flat[a] not in rules]
         result[heading] = open_ones[0] if open_ones else None
