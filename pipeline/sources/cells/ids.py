@@ -1,0 +1,235 @@
+"""Ids of devices and tests: which cells hold none, and whose id a column is.
+
+One device is one vote, so an id that several phones share, or that stands where there is none, is
+read as missing or asked about. Does not belong here: what an id's test says.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field, replace
+from typing import Literal
+
+import polars as pl
+
+from pipeline.schema.errors import Fault
+from pipeline.sources.cells.decision import Decision
+from pipeline.sources.cells.spellings import MISSING
+
+CONSTANT_FROM = 20  # rows from which one id in all of them is no id
+FEW_FROM = 100  # rows from which few devices are an alarm
+MOST_TESTS_PER_DEVICE = 200  # of a column's mean
+FASTEST_MPS = 300.0  # m/s; a phone that is faster is two phones
+_METRES_PER_DEGREE = 111_195.0  # of latitude
+_NEAR_M = 2_000.0  # a jump this short says nothing
+
+_ZEROS = r"^[\s0:.{}-]{3,}$"  # 00000000-0000-…, 00:00:00:00:00:00, 000000000000000
+_ONES = r"^[\s\{\}f:.-]{8,}$"
+# Android's answer where an app may not read the address; an id that many cheap phones shared;
+# emulators' IMEI
+_KNOWN = (
+    "02:00:00:00:00:00", "9774d56d682e549c", "012345678912345", "123456789012345",
+    "unknown", "none", "null", "undefined", "android_id", "deviceid", "device_id", "anonymous",
+    "not available", "notavailable", "imei", "no id", "không có",
+)  # fmt: skip
+_WORDS = MISSING | set(_KNOWN)
+_ROUNDED = r"^\d(?:[.,]\d+)?[eE]\+?\d{1,2}$"
+_STARTS = ("00", "{0", "ff", "FF", "{f", "{F")  # of ids that are all zeros or all ones
+_LONG = 8  # characters of an id
+_SUSPECT_LENGTH = 24  # bytes of the longest word for nothing, and of a rounded number
+_SCIENTIFIC = re.compile(r"(\d)(?:[.,](\d+))?[eE]\+?(\d{1,2})")
+
+
+@dataclass(frozen=True)
+class IdForm:
+    """How a column's ids are read: trimmed texts, those in `missing` (lower case) hold none."""
+
+    missing: frozenset[str] = frozenset()
+    counts: dict[str, int] = field(default_factory=dict, compare=False)  # rows by id in `missing`
+
+
+def decide_ids(
+    cells: pl.Series, heading: str = "", *, ours: str = "device_id", one_device: bool = False
+) -> Decision[IdForm]:
+    """Which ids of a column are none: zeros, words for nothing, addresses that phones hide.
+
+    One id in all of 20 rows or more is none either, unless the format says that a file is of
+    `one_device`. Ids that a spreadsheet rounded (`8.94E+14`), so that several phones share one, are a
+    question; those with all of their digits are read.
+
+    >>> decide_ids(pl.Series(["00000000-0000-0000-0000-000000000000", "a1"])).evidence
+    '1 of 2 cells hold no id (00000000-0000-0000-0000-000000000000 1)'
+    """
+    texts = _texts(cells).drop_nulls()
+    suspects = _suspects(texts)
+    counts = texts.gather(suspects).str.to_lowercase().alias("id").value_counts(name="count")
+    counts = counts.sort(["count", "id"], descending=[True, False])
+    none = counts.filter(_is_none(counts["id"]))
+    by_id: dict[str, int] = dict(none.iter_rows())
+    missing = set(by_id)
+    rounded = texts.gather(suspects)
+    rounded = rounded.filter(rounded.str.contains(_ROUNDED))
+    rounded = rounded.filter(~_is_exact(rounded))
+    is_left = ~texts.str.to_lowercase().is_in(sorted(missing)) if missing else None
+    left = texts if is_left is None else texts.filter(is_left)
+    zeros = counts.filter(pl.col("id") == "0")
+    if zeros.height:
+        shortest = left.filter(left != "0").str.len_chars().min()
+        if isinstance(shortest, int) and shortest >= _LONG:  # beside long ids a lone 0 is none
+            by_id["0"] = zeros["count"].item()
+            missing.add("0")
+    if not one_device and len(left) >= CONSTANT_FROM and left.n_unique() == 1:
+        constant = str(left[0]).lower()
+        by_id[constant] = len(left)
+        missing.add(constant)
+    lost = {name: count for name, count in by_id.items() if name not in MISSING}
+    form = IdForm(frozenset(missing), lost)
+    shown = ", ".join(f"{name} {count:,}" for name, count in list(lost.items())[:3])
+    said = f"{sum(lost.values()):,} of {len(cells):,} cells hold no id ({shown})" if lost else ""
+    if len(rounded):
+        examples = rounded.value_counts(sort=True)[rounded.name].head(3).to_list()
+        found = f"{len(rounded):,} of {len(cells):,} cells: {', '.join(examples)}"
+        lines = (f'{ours} = {{ value = "" }}',)
+        question = Fault("ask_rounded_ids", "", None, heading, {"found": found, "lines": lines})
+        return Decision(None, "cells", found, question)
+    return Decision(form, "values" if lost else "default", said)
+
+
+def read_ids(column: pl.Series, form: IdForm) -> pl.Series:
+    """Ids as text; null where the cell holds none. Whole numbers come without `.0`."""
+    texts = _texts(column).alias(column.name)
+    frame, c = texts.alias("id").to_frame(), pl.col("id")
+    words = {word for name in form.missing | _WORDS for word in (name, name.upper(), name.title())}
+    may_repeat = pl.any_horizontal(c.str.starts_with(start) for start in _STARTS)
+    is_none, may_be_zero, is_short = frame.select(
+        c.is_in(sorted(words)).alias("none"),
+        may_repeat.alias("repeat"),
+        (c.str.len_bytes() <= _SUSPECT_LENGTH).alias("short"),
+    )
+    rows = may_be_zero.arg_true()
+    if len(rows):
+        zeros = _is_none(texts.gather(rows).str.to_lowercase())
+        is_none = is_none.scatter(rows, is_none.gather(rows) | zeros)
+    rows = is_short.arg_true()
+    numbers = texts.gather(rows)
+    is_rounded = numbers.str.contains("E+", literal=True) | numbers.str.contains("e+", literal=True)
+    if is_rounded.any():
+        texts = texts.scatter(rows, [_whole(text) or text for text in numbers.to_list()])
+    return texts.set(is_none.fill_null(False), None) if is_none.any() else texts
+
+
+def _suspects(texts: pl.Series) -> pl.Series:
+    """Rows whose ids may be none or rounded: short ones, and those that begin as zeros do."""
+    c = pl.col("id")
+    starts = pl.any_horizontal(c.str.starts_with(start) for start in _STARTS)
+    frame = texts.alias("id").to_frame()
+    return frame.select((c.str.len_bytes() <= _SUSPECT_LENGTH) | starts)["id"].arg_true()
+
+
+def _texts(column: pl.Series) -> pl.Series:
+    if column.dtype.is_float():
+        whole = column.drop_nulls()
+        if len(whole) and (whole == whole.floor()).all() and whole.abs().max() < 2**53:  # type: ignore[operator]
+            column = column.cast(pl.Int64)
+    return column.cast(pl.String).str.strip_chars()
+
+
+def _is_none(lowered: pl.Series) -> pl.Series:
+    """Which lower-case ids are none."""
+    known = lowered.is_in(sorted(_WORDS))
+    return known | lowered.str.contains(_ZEROS) | lowered.str.contains(_ONES)
+
+
+def _is_exact(texts: pl.Series) -> pl.Series:
+    """Which scientific numbers have all of their digits."""
+    return pl.Series([_whole(text) is not None for text in texts.to_list()], dtype=pl.Boolean)
+
+
+def _whole(text: str | None) -> str | None:
+    found = _SCIENTIFIC.fullmatch(text or "")
+    if not found:
+        return None
+    digits, exponent = found[1] + (found[2] or ""), int(found[3])
+    # a spreadsheet shows 3 to 6 digits of what it has rounded
+    return digits if len(digits) == exponent + 1 and exponent >= 9 else None
+
+
+@dataclass(frozen=True)
+class IdFindings:
+    """Whose id a column is, and what is wrong with it as that of devices.
+
+    `is_of`: `test` (each row its own), `device` (repeats at other times or places), `copies`
+    (repeats are copies of the same row), `none` (empty). `alarms`: `few_devices`, `shared_ids` (an id
+    at two places at once).
+    """
+
+    is_of: Literal["test", "device", "copies", "none"]
+    row_count: int
+    id_count: int
+    tests_per_id: float
+    alarms: tuple[str, ...] = ()
+    shared: tuple[str, ...] = ()
+    evidence: str = ""
+
+
+def id_findings(
+    ids: pl.Series, times: pl.Series, latitudes: pl.Series, longitudes: pl.Series | None = None
+) -> IdFindings:
+    """Whose id a column is, by times and places of its rows.
+
+    `ids` as `read_ids` gives them; `times` as Datetime or seconds; positions in degrees. A test's id
+    stands in one row; copies of a row have its time and place; an id that repeats at other times or
+    places in more than a tenth of the rows is a device's.
+    """
+    seconds = times.dt.epoch("s") if isinstance(times.dtype, pl.Datetime) else times
+    second = pl.Series(longitudes if longitudes is not None else latitudes)
+    rows = pl.DataFrame(
+        {"id": ids, "t": seconds.cast(pl.Float64), "y": latitudes.cast(pl.Float64), "x": second.cast(pl.Float64)}
+    ).drop_nulls("id")  # fmt: skip
+    found = whose(rows["id"], rows.drop("id").hash_rows())
+    if found.is_of != "device":
+        return replace(found, row_count=found.row_count or len(ids))
+    alarms, shared, said = _of_devices(rows, found.id_count, rows.unique().height)
+    return replace(found, alarms=alarms, shared=shared, evidence=found.evidence + said)
+
+
+def whose(ids: pl.Series, marks: pl.Series) -> IdFindings:
+    """`id_findings` without alarms. `marks`: equal in rows that are copies of each other."""
+    rows = pl.DataFrame({"id": ids, "mark": marks}).drop_nulls("id")
+    if rows.is_empty():
+        return IdFindings("none", 0, 0, 0.0)
+    count = rows["id"].n_unique()
+    distinct = rows.unique().height  # rows but for copies
+    said = f"{count:,} ids in {rows.height:,} rows"
+    kind: Literal["test", "device", "copies"] = "test"
+    if (repeated := distinct - count) > 0.1 * distinct:
+        kind, said = "device", f"{said}, {repeated:,} repeats at other times or places"
+    elif rows.height > 1.1 * distinct:
+        kind = "copies"
+    return IdFindings(kind, rows.height, count, distinct / count, evidence=said)
+
+
+def _of_devices(
+    rows: pl.DataFrame, count: int, distinct: int
+) -> tuple[tuple[str, ...], tuple[str, ...], str]:
+    c = pl.col
+    ordered = rows.drop_nulls().unique().sort("id", "t", "y", "x")
+    steps = ordered.select(
+        "id",
+        moved=(c("y").diff().over("id").abs() * _METRES_PER_DEGREE),
+        took=c("t").diff().over("id"),
+    ).drop_nulls()
+    jumps = steps.filter((c("moved") > _NEAR_M) & (c("moved") > FASTEST_MPS * c("took")))
+    by_id = (
+        jumps.group_by("id").len().filter(c("len") >= 2).sort("len", "id", descending=[True, False])
+    )
+    shared = tuple(by_id["id"].cast(pl.String).to_list())
+    in_shared = ordered.filter(c("id").is_in(by_id["id"].to_list())).height
+    alarms, said = [], ""
+    if distinct >= FEW_FROM and (count < 3 or distinct / count > MOST_TESTS_PER_DEVICE):
+        alarms.append("few_devices")
+        said += f"; {distinct / count:,.0f} tests per device"
+    if in_shared > 0.2 * distinct:
+        alarms.append("shared_ids")
+        said += f"; {len(shared):,} ids are at two places at once, such as {shared[0]}"
+    return tuple(alarms), shared, said

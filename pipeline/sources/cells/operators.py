@@ -1,0 +1,223 @@
+"""Mobile operators: the table of their spellings, network codes and virtual operators.
+
+The table is `operators.toml`, or a file of the user's own in the same form. Does not belong here:
+what a column of names means as a whole (`names.py`).
+"""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pipeline.schema.errors import Fault, UserFault
+from pipeline.sources.cells.spellings import name_key, spaced_key
+from pipeline.sources.values import folded
+
+SHIPPED = Path(__file__).parents[1] / "operators.toml"
+Code = tuple[int, int]  # mobile country code, mobile network code
+
+# `452-04`, `452.04`, `452 04`, `452/04`, `45204`, `452004`, `45204.0`
+_CODE = re.compile(r"(\d{3})(?: ?[-./_,:;|\s] ?(\d{1,3})|(\d{2,3}))(?:[.,]0+)?")
+_GROUPED = re.compile(r"(\d{2,3})[.,](\d{3})")  # 45204 with a mark before its thousands
+_AROUND_CODE = re.compile(r"(?:m[cn]c|plmn|hni) ?[:=]?|[='\"(){}\[\]]")
+_NAME_AND_CODE = re.compile(r"(.*?\S)[\s([,;/|-]+(\d{3}[-./ ]?\d{2,3})[)\]]?")
+_LAST_WORD = re.compile(r"[\s_-]+\(?(?:[2345]g\+?|lte(?:-a)?|gsm|umts|nr)\)?$")
+_PUNCTUATION = re.compile(r"[\s.,;:_'\"()\[\]/-]+")
+
+# What phones write where they have no network. Compared without accents too.
+_NO_SERVICE = (
+    "no service", "noservice", "out of service", "no network", "no signal", "no coverage",
+    "limited service", "emergency calls only", "emergency call only", "emergency only",
+    "searching", "searching for service", "not registered", "unregistered", "radio off",
+    "airplane mode", "flight mode", "no sim", "no sim card", "sim absent", "sim not inserted",
+    "không có dịch vụ", "không dịch vụ", "ngoài vùng phủ sóng", "không có sóng", "mất sóng",
+    "không có mạng", "không có tín hiệu", "chỉ cuộc gọi khẩn cấp", "cuộc gọi khẩn cấp",
+    "chỉ gọi khẩn cấp", "đang tìm kiếm", "đang tìm mạng", "chế độ máy bay", "không có sim",
+    "không có thẻ sim", "không sim", "chưa lắp sim", "chưa có sim",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Brand:
+    """A name under which a network is sold. `host`: the network; empty: not certain, only `likely`."""
+
+    name: str
+    host: str = ""
+    likely: str = ""
+
+
+@dataclass(frozen=True)
+class OperatorTable:
+    """Operators and brands by the keys of their spellings (`name_key`), operators by code."""
+
+    names: Mapping[str, str] = field(default_factory=dict)
+    codes: Mapping[Code, str] = field(default_factory=dict)
+    brands: Mapping[str, Brand] = field(default_factory=dict)
+
+
+def operator_table(path: Path | None = None) -> OperatorTable:
+    """The table of operators: the shipped one, or the file at `path`.
+
+    Raises `UserFault` with everything that is wrong with the file.
+    """
+    file = path or SHIPPED
+    try:
+        content = tomllib.loads(file.read_text(encoding="utf-8-sig"))
+    except OSError:
+        raise UserFault([Fault("missing_file", str(file))]) from None
+    except UnicodeDecodeError as error:
+        raise UserFault(
+            [Fault("bad_encoding", str(file), values={"found": error.encoding})]
+        ) from None
+    except tomllib.TOMLDecodeError as error:
+        raise UserFault(
+            [Fault("settings_syntax", str(file), values={"found": str(error)})]
+        ) from None
+    faults: list[Fault] = []
+    table = _checked(content, str(file), faults)
+    if faults:
+        raise UserFault(faults)
+    return table
+
+
+def _checked(content: Mapping[str, Any], file: str, faults: list[Fault]) -> OperatorTable:
+    def wrong(found: object, expected: str) -> None:
+        faults.append(
+            Fault("bad_operator_table", file, values={"found": found, "expected": expected})
+        )
+
+    def sections(name: str, keys: set[str]) -> Iterator[tuple[str, dict[str, Any]]]:
+        section = content.get(name, {})
+        if not isinstance(section, dict):
+            wrong(name, f"[{name}.NAME]")
+            return
+        for key, entry in section.items():
+            if not isinstance(entry, dict) or set(entry) - keys:
+                wrong(f"{name}.{key}", ", ".join(sorted(keys)))
+                continue
+            lists = [entry.get(one, []) for one in ("names", "codes")]
+            if any(
+                not isinstance(one, list) or not all(isinstance(text, str) for text in one)
+                for one in lists
+            ):
+                wrong(f"{name}.{key}", 'names = ["…"], codes = ["452-04"]')
+                continue
+            yield key, entry
+
+    for other in set(content) - {"operators", "brands"}:
+        wrong(other, "[operators.NAME], [brands.NAME]")
+    names: dict[str, str] = {}
+    codes: dict[Code, str] = {}
+    brands: dict[str, Brand] = {}
+
+    def taken(spelling: str, by: str) -> bool:
+        key = name_key(spelling)
+        former = names.get(key) or (brands[key].name if key in brands else by)
+        if former != by:
+            wrong(spelling, f"{former} | {by}")
+        return former != by
+
+    for operator, entry in sections("operators", {"names", "codes", "source"}):
+        for spelling in (operator, *entry.get("names", ())):
+            if not taken(spelling, operator):
+                names[name_key(spelling)] = operator
+        for text in entry.get("codes", ()):
+            code = network_code(text)
+            if code is None or codes.get(code, operator) != operator:
+                wrong(text, "MCC-MNC, 452-04")
+            else:
+                codes[code] = operator
+    for brand, entry in sections("brands", {"names", "host", "likely", "source"}):
+        one = Brand(brand, str(entry.get("host", "")), str(entry.get("likely", "")))
+        for network in (one.host, one.likely):
+            if network and network not in names.values():
+                wrong(network, ", ".join(sorted(set(names.values()))))
+        for spelling in (brand, *entry.get("names", ())):
+            if not taken(spelling, brand):
+                brands[name_key(spelling)] = one
+    return OperatorTable(names, codes, brands)
+
+
+def network_code(text: str) -> Code | None:
+    """The network code (MCC, MNC) that a text holds and nothing else; None of any other text.
+
+    >>> [network_code(t) for t in ("452-04", "45204", "452.04", "452 4", "452004", "45204.0")]
+    [(452, 4), (452, 4), (452, 4), (452, 4), (452, 4), (452, 4)]
+    >>> network_code("MCC=452, MNC=04"), network_code("Viettel"), network_code("4G")
+    ((452, 4), None, None)
+    """
+    bare = spaced_key(_AROUND_CODE.sub(" ", spaced_key(text)).replace(", ", " "))
+    if found := _GROUPED.fullmatch(bare):
+        joined = found[1] + found[2]
+        if len(joined) == 5:
+            return int(joined[:3]), int(joined[3:])
+    found = _CODE.fullmatch(bare)
+    return (int(found[1]), int(found[2] or found[3])) if found else None
+
+
+def is_no_service(text: str) -> bool:
+    """Whether a text says that the phone had no network.
+
+    >>> is_no_service("Emergency calls only"), is_no_service("Khong co dich vu"), is_no_service("V")
+    (True, True, False)
+    """
+    return folded(spaced_key(text)) in _NO_SERVICE_KEYS
+
+
+def spellings(text: str) -> Iterator[str]:
+    """Keys under which a name may be listed, the likeliest first: as it is, without a technology
+    behind it (`Viettel 4G`), without punctuation, one half of `Viettel / Viettel`.
+    """
+    spaced = spaced_key(text)
+    shorter = _LAST_WORD.sub("", spaced)
+    yield name_key(spaced)
+    yield name_key(shorter)
+    yield _PUNCTUATION.sub("", spaced)
+    yield _PUNCTUATION.sub("", shorter)
+    halves = {name_key(half) for half in re.split(r"\s*[/|,;]\s*", spaced)}
+    if len(halves) == 1:
+        yield halves.pop()
+
+
+def name_and_code(text: str) -> tuple[str, Code] | None:
+    """Both halves of `Viettel (452-04)`."""
+    found = _NAME_AND_CODE.fullmatch(spaced_key(text))
+    code = network_code(found[2]) if found else None
+    return (found[1], code) if found and code else None
+
+
+def found_in(table: OperatorTable, text: str) -> str | Brand | None:
+    """The table's operator or brand of a name as met; None where it has none.
+
+    A name and a code that contradict each other give None.
+    """
+    code = network_code(text)
+    if code is not None:
+        return table.codes.get(code)
+    both = name_and_code(text)
+    if both is not None:
+        named, coded = found_in(table, both[0]), table.codes.get(both[1])
+        if isinstance(named, Brand):
+            return named if named.host in ("", coded) else None
+        return coded if named in (None, coded) else None
+    for key in spellings(text):
+        if key in table.names:
+            return table.names[key]
+        if key in table.brands:
+            return table.brands[key]
+    return None
+
+
+def contradicts(table: OperatorTable, text: str) -> bool:
+    """Whether name and code of `Viettel (452-01)` are of two operators."""
+    both = name_and_code(text)
+    if both is None or found_in(table, text) is not None:
+        return False
+    return found_in(table, both[0]) is not None and both[1] in table.codes
+
+
+_NO_SERVICE_KEYS = frozenset(folded(word) for word in _NO_SERVICE)

@@ -1,0 +1,313 @@
+"""Guesses of what unknown columns mean, from their headings and their values together.
+
+A name alone is no evidence: `Speed` beside `km/h` is a vehicle's, `uuid` that repeats is a phone's, an
+empty `signal_strength` beside a filled `lte_rsrp` is passed over. Does not belong here: reading values,
+units of numbers (`cells/`).
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Literal
+
+import polars as pl
+
+from pipeline.sources.cells import ids
+from pipeline.sources.cells.operators import OperatorTable, found_in, operator_table
+from pipeline.sources.cells.technologies import TECHNOLOGIES, technology_of
+from pipeline.sources.formats.ispeed import ALIASES, bare
+from pipeline.sources.table import OPTIONAL, REQUIRED
+from pipeline.sources.values import folded, unit_factor, unit_in
+
+_SAMPLE = 2_000  # rows that values are looked at in
+_SOME = 0.02  # filled share from which a column can be proposed
+
+# Which of several figures of one quantity a column is
+_MEAN = frozenset(["avg", "average", "mean", "trung binh", "binh quan", "tb"])
+_EXTREME = frozenset(
+    ["max", "maximum", "min", "minimum", "peak", "lon nhat", "nho nhat", "cao nhat", "thap nhat",
+     "stdev", "std", "sd", "stddev", "p5", "p10", "p90", "p95", "median", "p50", "loss", "first", "last"]
+)  # fmt: skip
+_VEHICLE = re.compile(r"km\s*/?\s*h|kmh|kph|mph|m/s\b|van toc|vehicle|xe|gps speed|ground|bearing")
+_WORDS_OF = {
+    "download_mbps": ("download", "dl", "down", "downlink", "tai xuong", "tai ve"),
+    "upload_mbps": ("upload", "ul", "up", "uplink", "tai len"),
+}
+_NUMBERS = frozenset(
+    ["latitude", "longitude", "location_accuracy_m", "download_mbps", "upload_mbps", "latency_ms",
+     "jitter_ms", "signal_dbm"]
+)  # fmt: skip
+_TIME = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}|\d{1,2}:\d{2}|^\d{10}(?:\d{3})?$|^\d{5}\.\d+$")
+# Either a test's or a phone's: their values tell
+_IDS = frozenset(
+    ["uuid", "guid", "client uuid", "client id", "user id", "install id", "installation uuid", "phone id",
+     "android id", "imei", "session id", "open uuid"]
+)  # fmt: skip
+_SPEEDS = frozenset(
+    ["speed", "data speed", "test speed", "toc do", "toc do du lieu", "throughput", "bitrate", "bang thong"]
+)  # fmt: skip
+Basis = Literal["alias", "likely", "open"]
+
+
+@dataclass(frozen=True)
+class Guess:
+    """What a column of ours may be read from, and why.
+
+    `basis`: `alias` (the heading is known and the values agree), `likely` (to be proposed), `open`
+    (`column` is None: several fit, and `others` are to be asked about).
+    """
+
+    column: str | None
+    evidence: str
+    basis: Basis = "likely"
+    others: tuple[str, ...] = field(default_factory=tuple)
+
+
+@dataclass(frozen=True)
+class _Sample:
+    """A column's values: how many are filled, which are numbers, what distinct texts there are."""
+
+    heading: str
+    filled: float
+    numbers: pl.Series  # of the filled cells that are numbers
+    number_share: float
+    distinct: Mapping[str, int]
+
+
+def guess_columns(
+    frame: pl.DataFrame, known: Mapping[str, object], *, table: OperatorTable | None = None
+) -> dict[str, Guess]:
+    """Ours → the column that it may be read from, for all of ours that `known` lacks.
+
+    `frame`: a sample of rows under the file's headings; `known`: ours → anything with `column`, or a
+    heading. Of several figures of one quantity the mean is taken, never a peak.
+    """
+    table = table or operator_table()
+    taken = {getattr(rule, "column", rule) for rule in known.values()}
+    columns = {h: _sampled(h, frame[h].head(_SAMPLE)) for h in frame.columns if h not in taken}
+    scored: list[tuple[float, int, str, str, str]] = []
+    refused: dict[str, list[tuple[float, str, str]]] = {}
+    order = {heading: n for n, heading in enumerate(frame.columns)}
+    for ours in (*REQUIRED, *OPTIONAL):
+        if ours in known:
+            continue
+        for heading, column in columns.items():
+            by_name = _name_score(ours, heading)
+            fit, said = _value_fit(ours, column, frame, known, table)
+            if by_name == 0 and not (fit >= 0.9 and ours in ("operator", "technology")):
+                continue
+            if fit <= 0:
+                refused.setdefault(ours, []).append((by_name, heading, said))
+                continue
+            scored.append((by_name + fit, order[heading], ours, heading, said))
+    result: dict[str, Guess] = {}
+    used: set[str] = set()
+    for score, _, ours, heading, said in sorted(scored, key=lambda one: (-one[0], one[1])):
+        if ours in result or heading in used:
+            continue
+        rivals = [
+            other
+            for points, _, same, other, _ in scored
+            if same == ours
+            and other != heading
+            and other not in used
+            and abs(points - score) < 0.01
+        ]
+        if rivals and _quantity(heading) in {_quantity(other) for other in rivals}:
+            result[ours] = Guess(
+                None, f"{said}; as likely: {', '.join(rivals)}", "open", (heading, *rivals)
+            )
+            continue
+        passed = [f"{other}: {why}" for points, other, why in refused.get(ours, ()) if points >= 2]
+        evidence = "; ".join([said, *passed]) if passed else said
+        basis: Basis = "alias" if _name_score(ours, heading) >= 3 else "likely"
+        result[ours] = Guess(heading, evidence, basis)
+        used.add(heading)
+    for ours, others in refused.items():
+        named = [
+            (heading, why) for points, heading, why in others if points >= 2 and heading not in used
+        ]
+        if ours not in result and named:
+            said = "; ".join(f"{heading}: {why}" for heading, why in named)
+            result[ours] = Guess(None, said, "open", tuple(heading for heading, _ in named))
+    return {ours: result[ours] for ours in (*REQUIRED, *OPTIONAL) if ours in result}
+
+
+def _sampled(heading: str, column: pl.Series) -> _Sample:
+    text = column.cast(pl.String, strict=False).str.strip_chars()
+    text = text.set(
+        text.str.to_lowercase().is_in(["", "-", "na", "n/a", "null", "nan", "none"]), None
+    )
+    filled = text.drop_nulls()
+    numbers = filled.str.replace(",", ".", literal=True).cast(pl.Float64, strict=False).drop_nulls()
+    distinct: Counter[str] = Counter(filled.to_list())
+    share = len(numbers) / len(filled) if len(filled) else 0.0
+    return _Sample(heading, len(filled) / max(1, len(column)), numbers, share, distinct)
+
+
+# --- names
+
+
+def _name_score(ours: str, heading: str) -> float:
+    """3: a known alias; 2: an alias inside the heading or its mean; 1: similar; 0: nothing."""
+    plain = bare(_spaced(heading))
+    aliases = {bare(alias) for alias in (folded(ours), *ALIASES[ours])}
+    if plain in aliases or bare(heading) in aliases:
+        return 3.0
+    quantity, figure = _quantity(heading), _figure(heading)
+    if figure == "mean" and quantity in aliases:
+        return 2.5
+    inside = [a for a in aliases if len(a) > 2 and f" {a} " in f" {plain} "]
+    inside += [w for w in _WORDS_OF.get(ours, ()) if f" {w} " in f" {plain} "]
+    if inside:
+        return 2.0
+    if plain in _SPEEDS:
+        return 1.5 if ours == "download_mbps" else 0.0
+    if plain in _IDS and ours in ("device_id", "test_id"):
+        return 2.0
+    return 1.0 if difflib.get_close_matches(plain, aliases, n=1, cutoff=0.8) else 0.0
+
+
+def _spaced(heading: str) -> str:
+    """`downloadSpeed` and `DL_bitrate` with blanks between words."""
+    return re.sub(r"(?<=[a-z])(?=[A-Z])|_", " ", heading)
+
+
+def _words(heading: str) -> str:
+    return f" {folded(_spaced(heading))} "
+
+
+def _figure(heading: str) -> str:
+    words = _words(heading)
+    if any(f" {word} " in words for word in _MEAN):
+        return "mean"
+    return "extreme" if any(f" {word} " in words for word in _EXTREME) else ""
+
+
+def _quantity(heading: str) -> str:
+    """The heading without the word that says which figure of the quantity it is."""
+    words = _words(bare(_spaced(heading)))
+    for word in (*_MEAN, *_EXTREME):
+        words = words.replace(f" {word} ", " ")
+    return words.strip()
+
+
+# --- values
+
+
+def _value_fit(
+    ours: str,
+    column: _Sample,
+    frame: pl.DataFrame,
+    known: Mapping[str, object],
+    table: OperatorTable,
+) -> tuple[float, str]:
+    """(how well the values fit, 0 to 1; what of them speaks for or against it)."""
+    if column.filled < _SOME:
+        return 0.0, "empty"
+    if ours in _NUMBERS:
+        return _number_fit(ours, column)
+    if ours == "measured_at":
+        like = sum(n for text, n in column.distinct.items() if _TIME.search(text))
+        share = like / sum(column.distinct.values())
+        return (share if share > 0.5 else 0.0), f"{share:.0%} of the cells look like times"
+    if ours == "operator":
+        return _operator_fit(column, table)
+    if ours == "technology":
+        read = {text: technology_of(text) for text in column.distinct}
+        total = sum(column.distinct.values())
+        good = sum(column.distinct[text] for text, one in read.items() if one in TECHNOLOGIES)
+        return (good / total if good > 0.2 * total else 0.0), f"{good / total:.0%} are technologies"
+    return _id_fit(ours, column, frame, known)
+
+
+def _number_fit(ours: str, column: _Sample) -> tuple[float, str]:
+    heading, numbers = column.heading, column.numbers
+    if column.number_share < 0.5 or not len(numbers):
+        return 0.0, "no numbers"
+    low, high, middle = (float(x) for x in (numbers.min(), numbers.max(), numbers.median()))  # type: ignore[arg-type]
+    said = f"median {middle:,.6g}, {low:,.6g} to {high:,.6g}"
+    if ours in ("latitude", "longitude"):
+        most = 90 if ours == "latitude" else 180
+        inside = float(((numbers >= -most) & (numbers <= most)).mean() or 0)  # type: ignore[operator]
+        return (inside if inside > 0.5 else 0.0), said
+    if ours == "signal_dbm":
+        negative = float(((numbers < -20) & (numbers > -160)).mean() or 0)  # type: ignore[operator]
+        if negative < 0.5:
+            return 0.0, f"{said}: no dBm"
+        is_rsrp = 0.2 if "rsrp" in _words(heading) else 0.0
+        return min(1.0, 0.5 * column.filled + 0.3 * negative) + is_rsrp, said
+    if ours in ("download_mbps", "upload_mbps"):
+        return _speed_fit(ours, column, middle, said)
+    figure = _figure(heading)
+    if figure == "extreme":
+        return 0.0, f"{said}: not the mean"
+    if low < -1 or (ours in ("latency_ms", "jitter_ms") and "bitrate" in _words(heading)):
+        return 0.0, said
+    return 0.8 + (0.1 if figure == "mean" else 0.0), said
+
+
+def _speed_fit(ours: str, column: _Sample, middle: float, said: str) -> tuple[float, str]:
+    heading = column.heading
+    words = _words(heading)
+    has_unit = unit_in(ours, heading) is not None or any(
+        unit_factor(ours, part) is not None for part in re.split(r"[\s()\[\]_]+", heading) if part
+    )
+    names_direction = any(f" {word} " in words for word in _WORDS_OF[ours])
+    if _VEHICLE.search(heading.casefold()) or _VEHICLE.search(words):
+        return 0.0, f"{said}: a vehicle's speed"
+    if "speed" in words.split() and not names_direction and not has_unit:
+        return 0.0, f"{said}: no unit and no direction: it may be a vehicle's speed"
+    others = _WORDS_OF["upload_mbps" if ours == "download_mbps" else "download_mbps"]
+    if not names_direction and any(f" {word} " in words for word in others):
+        return 0.0, "the other direction"
+    if float((column.numbers < 0).mean() or 0) > 0.5 or middle < 0:  # type: ignore[operator]
+        return 0.0, f"{said}: negative"
+    figure = _figure(heading)
+    if figure == "extreme":
+        return 0.0, f"{said}: not the mean"
+    return 0.8 + (0.1 if figure == "mean" else 0.0), said
+
+
+def _operator_fit(column: _Sample, table: OperatorTable) -> tuple[float, str]:
+    total = sum(column.distinct.values())
+    good = sum(n for text, n in column.distinct.items() if found_in(table, text) is not None)
+    share = good / total
+    if share > 0.5:
+        return share, f"{share:.0%} are operators"
+    if column.number_share > 0.5 or len(column.distinct) > 50:
+        return 0.0, f"{len(column.distinct):,} distinct values"
+    return 0.5, f"{len(column.distinct):,} names"
+
+
+def _id_fit(
+    ours: str, column: _Sample, frame: pl.DataFrame, known: Mapping[str, object]
+) -> tuple[float, str]:
+    rows = frame[column.heading].cast(pl.String, strict=False)
+    decided = ids.decide_ids(rows, column.heading, ours=ours)
+    if decided.question is not None or decided.form is None:
+        return 0.0, decided.evidence
+    read = ids.read_ids(rows, decided.form)
+    # at other times or places: in rows that differ in anything else
+    others = frame.drop(column.heading)
+    marks = others.hash_rows() if others.width else pl.repeat(0, len(read), eager=True)
+    found = ids.whose(read, marks)
+    wanted = "device" if ours == "device_id" else "test"
+    if found.is_of == wanted:
+        return 1.0, found.evidence
+    if found.is_of == "copies" and wanted == "test":
+        return 0.8, found.evidence
+    return 0.0, found.evidence
+
+
+def unmapped(
+    frame: pl.DataFrame, guessed: Mapping[str, Guess], known: Mapping[str, object]
+) -> list[str]:
+    """Headings that nothing is read from: what `proposed_keep` looks at."""
+    used = {guess.column for guess in guessed.values()}
+    used |= {getattr(rule, "column", rule) for rule in known.values()}
+    return [heading for heading in frame.columns if heading not in used]

@@ -1,0 +1,134 @@
+"""Columns whose values say that a row is of another kind: uploads, idle seconds, implausible tests.
+
+Does not belong here: keeping rows (`Condition.holds`), columns that a format documents.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import polars as pl
+
+from pipeline.sources.cells.spellings import is_missing, spaced_key
+from pipeline.sources.cells.technologies import technology_of
+from pipeline.sources.formats.declaration import Condition, bare_key
+from pipeline.sources.values import folded
+
+_MOST_VALUES = 20  # a column of kinds has few values
+_DOWNLOAD = frozenset(
+    [
+        "download",
+        "dl",
+        "down",
+        "downlink",
+        "tai xuong",
+        "tai ve",
+        "download test",
+        "d l",
+        "downloads",
+    ]
+)
+_OTHER_TESTS = frozenset(
+    ["upload", "ul", "up", "uplink", "tai len", "upload test", "u l", "uploads", "ping", "latency",
+     "do tre", "web", "browsing", "web browsing", "http", "video", "youtube", "streaming", "voice",
+     "call", "sms", "dns", "traceroute", "iperf", "idle", "both"]
+)  # fmt: skip
+_IDLE = frozenset(["i", "idle", "ranh", "roi", "inactive", "none", "stopped"])
+_BUSY = frozenset(["d", "download", "downloading", "dl", "dang tai", "active"])
+_TRUE = frozenset(["true", "t", "1", "1 0", "yes", "y", "co", "dung", "x"])
+_FALSE = frozenset(["false", "f", "0", "0 0", "no", "n", "khong", "sai"])
+# Words of headings by what their true values say of a row
+_BAD = ("implausible", "invalid", "outlier", "is mock", "mock location", "mocked", "fake", "spoof", "bat thuong",
+        "khong hop le", "is wifi", "wifi", "roaming", "is test user", "suspicious")  # fmt: skip
+_GOOD = ("plausible", "valid", "is valid", "hop le", "is mobile", "is cellular")
+_STATES = ("state", "status", "trang thai", "activity")
+
+
+@dataclass(frozen=True)
+class Proposal:
+    """A line for `[sources.NAME.keep]`, what it does, and the values that call for it."""
+
+    heading: str
+    condition: Condition
+    evidence: str
+
+    @property
+    def line(self) -> str:
+        """The line to paste."""
+        return f"{bare_key(self.heading)} = {self.condition.toml()}"
+
+
+def proposed_keep(frame: pl.DataFrame) -> list[Proposal]:
+    """Lines that would keep only rows of downloads over a mobile network.
+
+    `frame`: a sample of the columns that are not read for anything else, under the file's headings.
+    A column whose values all say the same calls for no line, unless they say that no row counts.
+
+    >>> [p.line for p in proposed_keep(pl.DataFrame({"Test_type": ["download", "upload"]}))]
+    ['Test_type = "download"']
+    """
+    found = [_proposal(heading, frame[heading]) for heading in frame.columns]
+    return [one for one in found if one is not None]
+
+
+def _proposal(heading: str, column: pl.Series) -> Proposal | None:
+    if column.dtype.is_float() or column.dtype.is_temporal() or column.dtype.is_nested():
+        return None
+    counts = column.cast(pl.String).alias("value").drop_nulls().value_counts()
+    if not 0 < counts.height <= _MOST_VALUES:
+        return None
+    ordered = counts.sort("count", "value", descending=[True, False]).iter_rows()
+    met = {str(value): int(count) for value, count in ordered if not is_missing(str(value))}
+    plain = {value: folded(spaced_key(value)) for value in met}
+    condition = (
+        _by_state(heading, plain)
+        or _by_test(plain)
+        or _by_flag(heading, plain)
+        or _by_connection(plain)
+    )
+    if condition is None:
+        return None
+    evidence = ", ".join(f"{value} {count:,}" for value, count in met.items())
+    return Proposal(heading, condition, evidence)
+
+
+def _by_test(plain: dict[str, str]) -> Condition | None:
+    download = [value for value, key in plain.items() if key in _DOWNLOAD]
+    other = [value for value, key in plain.items() if key in _OTHER_TESTS]
+    if not other or len(download) + len(other) < len(plain):
+        return None
+    if download:
+        return Condition(one_of=tuple(download))
+    # no download at all: the line keeps nothing, and says so
+    return Condition(none_of=tuple(other)) if len(other) == len(plain) > 0 else None
+
+
+def _by_state(heading: str, plain: dict[str, str]) -> Condition | None:
+    if not any(word in folded(heading).split() for word in _STATES):
+        return None
+    idle = [value for value, key in plain.items() if key in _IDLE]
+    busy = [value for value, key in plain.items() if key in _BUSY]
+    is_known = len(idle) + len(busy) == len(plain)
+    return Condition(one_of=tuple(busy)) if idle and busy and is_known else None
+
+
+def _by_flag(heading: str, plain: dict[str, str]) -> Condition | None:
+    yes = [value for value, key in plain.items() if key in _TRUE]
+    no = [value for value, key in plain.items() if key in _FALSE]
+    if len(yes) + len(no) < len(plain):
+        return None
+    words = f" {folded(heading)} "
+    if any(f" {word} " in words for word in _BAD):
+        return Condition(none_of=tuple(yes)) if yes else None
+    if any(f" {word} " in words for word in _GOOD):
+        return Condition(none_of=tuple(no)) if no else None
+    return None
+
+
+def _by_connection(plain: dict[str, str]) -> Condition | None:
+    read = {value: technology_of(value) for value in plain}
+    fixed = [value for value, technology in read.items() if technology == "wifi"]
+    others = [value for value, technology in read.items() if technology not in (None, "wifi")]
+    if fixed and len(fixed) + len(others) == len(read):
+        return Condition(none_of=tuple(sorted(fixed)))
+    return None

@@ -1,0 +1,424 @@
+"""Source formats: found out by their headings, read by their declarations; files of their genuine
+shape (rows invented).
+"""
+
+from __future__ import annotations
+
+import io
+from collections import Counter
+
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.schema.texts import catalogue
+from pipeline.sources import ispeed as thin
+from pipeline.sources import table
+from pipeline.sources.cells.operators import operator_table
+from pipeline.sources.formats import FORMATS, fitting, found_out, guesses, trace
+from pipeline.sources.formats import ispeed as aliases
+from pipeline.sources.formats.declaration import Condition, Format
+from pipeline.sources.formats.keep import proposed_keep
+from pipeline.sources.values import unit_factor
+
+RTR = (
+    "open_uuid,open_test_uuid,time_utc,cat_technology,network_type,lat,long,loc_src,loc_accuracy,gkz,"
+    "zip_code,country_location,download_kbit,upload_kbit,ping_ms,lte_rsrp,lte_rsrq,server_name,"
+    "test_duration,num_threads,platform,model,client_version,network_mcc_mnc,network_name,sim_mcc_mnc,"
+    "nat_type,asn,ip_anonym,ndt_download_kbit,ndt_upload_kbit,implausible,signal_strength,pinned\n"
+    "P1,O1,2026-10-01 00:00:01,4G,LTE,22.1,103.1,gps,10.0,,,VN,21004,10000,30.5,-95,-10,x,7,3,Android,m,1,"
+    "452-04,Viettel,452-04,na,,,,,False,,True\n"
+    "P1,O2,2026-10-01 01:00:01,WLAN,WLAN,22.1,103.1,network,40.0,,,VN,90000,9000,12.0,,,x,7,3,Android,m,1,"
+    ",,,na,,,,,True,-55,True\n"
+)
+NETMETR = RTR.replace("time_utc", "time").replace(" 00:00:01", " 00:00")
+GNETTRACK = (
+    "Timestamp\tLongitude\tLatitude\tOperatorname\tNode\tCellID\tLAC\tNetworkTech\tLevel\tQual\tSNR\tCQI\t"
+    "LTERSSI\tPINGAVG\tPINGMIN\tPINGMAX\tPINGSTDEV\tPINGLOSS\tTESTDOWNLINK\tTESTUPLINK\tTESTDOWNLINKMAX\t"
+    "TESTUPLINKMAX\n"
+    "2025.07.18_22.12.09\t103.1\t22.1\tVIETTEL\t51021\t3\t11\t4G\t-98\t-11\t8\t10\t-65\t32\t28\t40\t3\t0\t"
+    "35400\t8100\t61000\t9000\n"
+    "2025.07.18_22.13.09\t103.1\t22.1\t\t51021\t3\t11\t4G\t-118\t-\t-\t-\t-\t-\t-\t-\t-\t-\t0\t0\t-\t-\n"
+)
+TRAI = (
+    "Service Provider,Technology,Test_type,Data Speed(Mbps),Signal_strength,LSA\n"
+    "JIO,4G,download,21.004,-95,Kerala\nJIO,4G,upload,5.2,na,Kerala\n"
+)
+TRAI_2020 = (
+    "Service_provider,Technology,Download_Upload,Data_Speed(Kbps),signal_strength,Service_Area\n"
+    "AIRTEL,4G,Download,21004,-95,Kerala\nAIRTEL,4G,Upload,5200,na,Kerala\n"
+)
+UCC = (
+    "Timestamp,Longitude,Latitude,Speed,Operatorname,CellID,NetworkMode,RSRP,RSRQ,SNR,CQI,RSSI,DL_bitrate,"
+    "UL_bitrate,State,PINGAVG,PINGMIN,PINGMAX,PINGSTDEV,PINGLOSS,CELLHEX,NODEHEX,LACHEX,RAWCELLID,NRxRSRP,"
+    "NRxRSRQ\n"
+    "2026.10.01_07.00.01,103.1,22.1,57,Viettel,3,5G,-95,-11,8,10,-65,21004,400,D,-,-,-,-,-,3,C7,B,51,-,-\n"
+    "2026.10.01_07.00.02,103.1,22.1,57,Viettel,3,5G,-95,-11,8,10,-65,0,0,I,-,-,-,-,-,3,C7,B,51,-,-\n"
+)
+FULL_LOG = (
+    "Timestamp\tLatitude\tLongitude\tAccuracy\tAltitude\tSpeed\tOperatorname\tOperator\tCGI\tCellID\tLAC\t"
+    "NetworkTech\tNetworkMode\tLevel\tQual\tSNR\tCQI\tLTERSSI\tARFCN\tBAND\tBANDWIDTH\tDL_bitrate\t"
+    "UL_bitrate\tDistance\tEVENT\tEVENTDETAILS\tPINGAVG\tPINGMIN\tPINGMAX\tPINGSTDEV\tPINGLOSS\t"
+    "TESTDOWNLINK\tTESTUPLINK\tTESTDOWNLINKMAX\tTESTUPLINKMAX\n"
+)
+OOKLA = (
+    "quadkey,tile,avg_d_kbps,avg_u_kbps,avg_lat_ms,avg_lat_down_ms,avg_lat_up_ms,tests,devices\n"
+)
+MLAB = "date,client.Geo.Subdivision1ISOCode,a.MeanThroughputMbps,a.MinRTT,a.LossRate\n2026-10-01,71,40.3,35,0\n"
+VIETNAMESE = "Thời gian đo,Vĩ độ,Kinh độ,Nhà mạng,Công nghệ,Tốc độ tải xuống (Mbps)\n"
+
+
+def frame(text: str) -> pl.DataFrame:
+    separator = "\t" if "\t" in text.split("\n", maxsplit=1)[0] else ","
+    return pl.read_csv(io.StringIO(text), separator=separator, infer_schema_length=0)
+
+
+FILES = {
+    "rtr": (RTR, "rtr"), "netmetr": (NETMETR, "rtr"), "gnettrack": (GNETTRACK, "gnettrack"),
+    "trai 2018": (TRAI, "trai"), "trai 2020": (TRAI_2020, "trai"), "ucc": (UCC, "trace"),
+    "gnettrack full log": (FULL_LOG, "trace"), "ookla": (OOKLA, "ookla"), "mlab": (MLAB, "mlab"),
+    "i-Speed": (VIETNAMESE, "ispeed"), "unknown": ("a,b,c\n", None),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("text", "name"), FILES.values(), ids=FILES)
+def test_a_file_is_found_out_by_its_headings(text, name):
+    headings = frame(text).columns
+    assert found_out(headings) == name
+    assert found_out([heading.upper() for heading in headings]) == name
+    assert found_out(headings[::-1]) == name
+
+
+@pytest.mark.parametrize(
+    "key", [key for key, (_, name) in FILES.items() if name not in (None, "ispeed")]
+)
+def test_a_file_without_one_of_the_distinctive_headings_is_not(key):
+    text, name = FILES[key]
+    headings = frame(text).columns
+    for distinctive in {one for all_of in FORMATS[name].distinctive for one in all_of}:
+        left = [heading for heading in headings if heading.lower() != distinctive.lower()]
+        if len(left) < len(headings) and not FORMATS[name].recognises(left):
+            assert name not in fitting(left)
+            break
+    else:
+        pytest.fail("no heading is distinctive")
+
+
+def test_two_formats_that_fit_are_none():
+    both = [*frame(RTR).columns, *frame(OOKLA).columns]
+    assert found_out(both) is None
+    assert fitting(both) == ["ookla", "rtr"]
+
+
+def read(text: str, **how) -> pl.DataFrame:
+    """The file's rows that count, read by its format's declaration."""
+    rows = frame(text)
+    form = FORMATS[found_out(rows.columns)]
+    for heading, condition in form.kept_by(rows.columns).items():
+        rows = rows.filter(condition.holds(rows[heading]))
+    found = {}
+    for ours, column in form.column_map(rows.columns).items():
+        cells = rows[column.column]
+        if ours.endswith(("_mbps", "_ms", "_dbm", "_m")):
+            factor = unit_factor(ours, column.unit) if column.unit else 1.0
+            cells = cells.cast(pl.Float64, strict=False) * factor
+        if ours == "measured_at":
+            zone = column.zone or "Asia/Ho_Chi_Minh"
+            cells = (
+                cells.str.to_datetime(column.format)
+                .dt.replace_time_zone(zone)
+                .dt.convert_time_zone("UTC")
+            )
+        found[ours] = cells
+    return pl.DataFrame(found)
+
+
+def test_rtr_is_utc_kbit_and_lte_rsrp_and_leaves_out_what_is_implausible():
+    tests = read(RTR).to_dicts()
+    assert len(tests) == 1
+    assert str(tests[0].pop("measured_at")) == "2026-10-01 00:00:01+00:00"
+    assert tests[0] == {
+        "test_id": "O1", "latitude": "22.1", "longitude": "103.1", "location_accuracy_m": 10.0,
+        "operator": "Viettel", "technology": "4G", "download_mbps": 21.004, "upload_mbps": 10.0,
+        "latency_ms": 30.5, "signal_dbm": -95.0, "device_id": "P1",
+    }  # fmt: skip
+
+
+def test_gnettrack_is_kbit_local_and_its_zero_is_a_failed_test():
+    tests = read(GNETTRACK)
+    assert tests["download_mbps"].to_list() == [35.4, 0.0]
+    assert tests["latency_ms"].to_list() == [32.0, None]
+    assert tests["signal_dbm"].to_list() == [-98.0, -118.0]
+    assert str(tests["measured_at"][0]) == "2025-07-18 15:12:09+00:00"
+    assert FORMATS["gnettrack"].one_device
+
+
+@pytest.mark.parametrize("text", [TRAI, TRAI_2020])
+def test_trai_keeps_downloads_and_has_neither_time_nor_place(text):
+    tests = read(text)
+    assert tests["download_mbps"].to_list() == [21.004]
+    assert not set(table.REQUIRED) <= set(tests.columns)
+
+
+def test_a_trace_is_kept_where_it_downloads_and_is_refused_as_tests():
+    tests = read(UCC)
+    assert tests["download_mbps"].to_list() == [21.004]
+    assert tests["technology"].to_list() == ["5G"]
+    assert FORMATS["trace"].refused == "trace_not_tests"
+    assert FORMATS["mlab"].refused == "totals_not_tests"
+
+
+def test_every_format_is_declared_in_full():
+    for name, form in FORMATS.items():
+        assert form.name == name
+        assert form.title
+        assert form.notes
+        assert not form.refused or form.refused in catalogue("vi")["faults"]
+        for ours, candidates in form.columns.items():
+            assert form.kind == "tiles" or ours in (*table.REQUIRED, *table.OPTIONAL)
+            for one in candidates:
+                assert (one.column is None) != (one.value is None)
+                assert one.unit is None or unit_factor(ours, one.unit) is not None
+
+
+def test_a_format_is_one_declaration():
+    own = Format("own", "Own", distinctive=(("Giờ", "Tải"),), never=("Lên",))
+    assert own.recognises(["giờ", "TẢI", "x"])
+    assert not own.recognises(["giờ"])
+    assert not own.recognises(["giờ", "tải", "lên"])
+
+
+@pytest.mark.parametrize(
+    ("condition", "kept", "toml"),
+    [
+        (Condition(one_of=("Download",)), [True, True, False, False], '"Download"'),
+        (Condition(one_of=("download", "5")), [True, True, True, False], '["download", "5"]'),
+        (Condition(none_of=("download",)), [False, False, True, True], '{ not = ["download"] }'),
+        (Condition(low=1, high=9), [False, False, True, False], "{ min = 1, max = 9 }"),
+        (Condition(low=6), [False, False, False, False], "{ min = 6 }"),
+    ],
+)
+def test_conditions(condition, kept, toml):
+    assert condition.holds(pl.Series(["download", " DOWNLOAD ", "5", None])).to_list() == kept
+    assert condition.toml() == toml
+
+
+def test_the_thin_name_of_the_aliases_and_their_units():
+    assert thin.column_map is aliases.column_map
+    rules = aliases.column_map(["TESTDOWNLINK", "DL_bitrate (Mbps)"], {})
+    assert (rules["download_mbps"].column, rules["download_mbps"].unit) == (
+        "TESTDOWNLINK",
+        "kbit/s",
+    )
+    assert aliases.column_map(["DL_bitrate (Mbps)"], {})["download_mbps"].unit is None
+    assert aliases.column_map(["DL_bitrate"], {})["download_mbps"].unit == "kbit/s"
+
+
+# --- sessions of a trace
+
+
+def log(states: str, step=1.0, start=0.0, rate=8.0, **more) -> pl.DataFrame:
+    """A log with a row per letter: D downloading, I idle."""
+    seconds = [start + n * step for n in range(len(states))]
+    return pl.DataFrame(
+        {
+            "measured_at": (pl.Series(seconds, dtype=pl.Float64) * 1000)
+            .cast(pl.Int64)
+            .cast(pl.Datetime("ms")),
+            "is_download": pl.Series([letter == "D" for letter in states], dtype=pl.Boolean),
+            "download_mbps": pl.Series([rate + n for n in range(len(states))], dtype=pl.Float64),
+            "latitude": [22 + 0.001 * n for n in range(len(states))],
+            **more,
+        }
+    )
+
+
+@pytest.mark.parametrize(
+    ("states", "rows"),
+    [
+        ("DDDDDD", [6]), ("DDDDD", []), ("DDDDDDIDDDDDD", [6, 6]), ("DDDIDDDIDDD", []), ("IIIIIIII", []),
+        ("IDDDDDDDI", [7]), ("", []),
+    ],
+)  # fmt: skip
+def test_a_session_is_a_run_of_downloading_rows_of_five_seconds(states, rows):
+    assert trace.sessions(log(states))["session_rows"].to_list() == rows
+
+
+def test_a_session_is_one_test_at_its_first_time_and_place_with_its_mean_rate():
+    found = trace.sessions(log("IDDDDDDI")).to_dicts()
+    assert len(found) == 1
+    assert found[0]["latitude"] == pytest.approx(22.001)
+    assert found[0]["download_mbps"] == pytest.approx(11.5)  # of 9 to 14
+    assert (found[0]["session_rows"], found[0]["session_s"]) == (6, 5.0)
+
+
+def test_gaps_and_changes_of_the_network_end_a_session():
+    assert trace.sessions(log("DDDD", step=5.0))["session_rows"].to_list() == [4]
+    assert trace.sessions(log("DDDD", step=5.1)).height == 0
+    assert trace.sessions(log("D" * 12, operator=["A"] * 6 + ["B"] * 6))["operator"].to_list() == [
+        "A",
+        "B",
+    ]
+    changing = log("D" * 12, technology=(["4G"] * 3 + ["5G"] * 3) * 2)
+    assert trace.sessions(changing).height == 0
+    again = pl.concat([log("D" * 6), log("D" * 6)])  # the clock goes back
+    assert trace.sessions(again).height == 2
+
+
+@given(st.text(st.sampled_from("DI"), max_size=60))
+def test_law_sessions_hold_only_downloading_rows_and_lose_only_short_runs(states):
+    found = trace.sessions(log(states))["session_rows"].to_list()
+    assert found == [len(run) for run in states.split("I") if len(run) >= 6]
+
+
+def test_a_log_by_the_second_is_told_from_tests():
+    assert trace.is_trace(log("D" * 30)["measured_at"])
+    assert not trace.is_trace(log("D" * 30, step=300)["measured_at"])
+    assert not trace.is_trace(log("D" * 5)["measured_at"])
+
+
+# --- guesses by names and values
+
+
+def speed_tests(**columns) -> pl.DataFrame:
+    """36 tests of 6 phones, as text; a column given as None is left out."""
+    n = range(36)
+    base = {
+        "Giờ": [f"2026-10-{1 + k % 28:02} 08:{k:02}:00" for k in n],
+        "vido": [f"{22 + k / 1000}" for k in n], "kinhdo": [f"{103 + k / 1000}" for k in n],
+        "operator": ["Viettel", "VinaPhone"] * 18, "technology": ["4G"] * 36,
+        "download": [f"{20 + k}" for k in n],
+    }  # fmt: skip
+    return pl.DataFrame({k: list(v) for k, v in (base | columns).items() if v is not None})
+
+
+def guessed(ours, **columns):
+    return guesses.guess_columns(speed_tests(**columns), {}).get(ours)
+
+
+KMH = [str(40 + k % 30) for k in range(36)]
+RATE = [str(20000 + k) for k in range(36)]
+LOW = ["1.5"] * 36
+
+
+@pytest.mark.parametrize(
+    "heading", ["Speed", "Speed (km/h)", "GPS speed", "Vehicle speed", "Tốc độ xe", "speed_kmh"]
+)
+def test_the_speed_of_a_vehicle_is_no_download(heading):
+    found = guessed("download_mbps", download=None, **{heading: KMH, "DL_bitrate": RATE})
+    assert found.column == "DL_bitrate"
+    alone = guessed("download_mbps", download=None, **{heading: KMH})
+    assert alone is None or alone.column is None
+
+
+def test_a_speed_with_a_unit_of_data_is_one():
+    for heading in ("Speed (Mbps)", "Data Speed(Mbps)", "speed_mbps", "Throughput"):
+        assert guessed("download_mbps", download=None, **{heading: KMH}).column == heading
+
+
+@pytest.mark.parametrize(
+    ("headings", "column"),
+    [
+        (["Download max", "Download min", "Download avg"], "Download avg"),
+        (["DL_max", "DL_mean"], "DL_mean"),
+        (["Tải xuống lớn nhất", "Tải xuống trung bình"], "Tải xuống trung bình"),
+        (["download_peak", "download"], "download"),
+        (["Download max", "Download min"], None),
+        (["Download p95"], None),
+    ],
+)
+def test_of_several_figures_the_mean_is_taken_and_a_peak_never(headings, column):
+    columns = dict.fromkeys(headings, KMH)
+    found = guessed("download_mbps", **({"download": None} | columns))
+    assert found.column == column
+    if column is None:
+        assert (found.basis, found.others) == ("open", tuple(headings))
+
+
+def test_an_id_that_repeats_is_a_phones_and_one_that_does_not_a_tests():
+    repeats = [f"phone{k % 6}" for k in range(36)]
+    own = [f"t{k}" for k in range(36)]
+    assert guessed("device_id", uuid=repeats).column == "uuid"
+    assert guessed("test_id", uuid=repeats) is None
+    assert guessed("test_id", uuid=own).column == "uuid"
+    assert guessed("device_id", uuid=own) is None
+    both = guesses.guess_columns(speed_tests(guid=own, open_uuid=repeats), {})
+    assert (both["test_id"].column, both["device_id"].column) == ("guid", "open_uuid")
+    wrong = guessed("device_id", device_id=own)
+    assert (wrong.column, wrong.basis) == (None, "open")
+    assert "36 ids in 36 rows" in wrong.evidence
+
+
+def test_an_empty_column_is_passed_over_for_a_filled_one():
+    found = guessed("signal_dbm", signal_strength=[""] * 36, lte_rsrp=["-95"] * 36)
+    assert found.column == "lte_rsrp"
+    assert "signal_strength: empty" in found.evidence
+    assert (
+        guessed("signal_dbm", signal_strength=["-95"] * 36, lte_rsrp=["-"] * 36).column
+        == "signal_strength"
+    )
+    assert guessed("signal_dbm", rsrp=["-95"] * 36, signal_strength=["-70"] * 36).column == "rsrp"
+    assert guessed("signal_dbm", signal=["4"] * 36).column is None  # bars
+
+
+def test_operators_and_technologies_are_known_by_their_values():
+    found = guesses.guess_columns(
+        speed_tests(
+            operator=None, technology=None, a=["45204", "452-02"] * 18, b=["LTE", "NR"] * 18
+        ),
+        {},
+    )
+    assert (found["operator"].column, found["technology"].column) == ("a", "b")
+    assert found["operator"].evidence == "100% are operators"
+
+
+def test_columns_that_the_settings_name_are_not_guessed_again():
+    known = {"download_mbps": table.Rule("other"), "operator": "operator"}
+    found = guesses.guess_columns(speed_tests(other=KMH), known, table=operator_table())
+    assert not set(known) & set(found)
+    assert "other" not in {guess.column for guess in found.values()}
+    left = guesses.unmapped(speed_tests(other=KMH, more=LOW), found, known)
+    assert "more" in left
+    assert "other" not in left
+
+
+# --- which rows count
+
+
+@pytest.mark.parametrize(
+    ("heading", "values", "line"),
+    [
+        ("Test_type", ["download", "upload"], 'Test_type = "download"'),
+        ("type", ["dl", "ul"], 'type = "dl"'),
+        ("Loại phép đo", ["Tải xuống", "Tải lên"], '"Loại phép đo" = "Tải xuống"'),
+        ("kind", ["Download", "Web", "Ping"], 'kind = "Download"'),
+        ("direction", ["DOWN", "UP"], 'direction = "DOWN"'),
+        ("dir", ["upload", "upload"], 'dir = { not = ["upload"] }'),
+        ("State", ["D", "I"], 'State = "D"'),
+        ("implausible", ["True", "False"], 'implausible = { not = ["True"] }'),
+        ("is_valid", ["1", "0"], 'is_valid = { not = ["0"] }'),
+        ("is_mock", ["t", "f"], 'is_mock = { not = ["t"] }'),
+        ("connection", ["WIFI", "MOBILE"], 'connection = { not = ["WIFI"] }'),
+        ("Loại kết nối", ["Wi-Fi", "4G"], '"Loại kết nối" = { not = ["Wi-Fi"] }'),
+    ],
+)
+def test_values_that_call_for_a_line(heading, values, line):
+    found = proposed_keep(
+        pl.DataFrame({heading: values * 20, "note": [str(n) for n in range(20 * len(values))]})
+    )
+    assert [one.line for one in found] == [line]
+    counts = sorted(Counter(values * 20).items(), key=lambda one: (-one[1], one[0]))
+    assert found[0].evidence == ", ".join(f"{value} {count}" for value, count in counts)
+
+
+@pytest.mark.parametrize(
+    ("heading", "values"),
+    [
+        ("Test_type", ["download", "download"]), ("implausible", ["False", "False"]), ("State", ["D", "D"]),
+        ("province", ["Kon Tum", "Cà Mau"]), ("State", ["Kerala", "Assam"]), ("pinned", ["True", "False"]),
+        ("download", ["12.5", "30.1"]), ("platform", ["Android", "iOS"]), ("network", ["4G", "5G"]),
+    ],
+)  # fmt: skip
+def test_values_that_call_for_none(heading, values):
+    assert proposed_keep(pl.DataFrame({heading: values * 20})) == []

@@ -1,0 +1,145 @@
+"""Ids: cells that hold none, ids that a spreadsheet rounded, and whose id a column is."""
+
+from __future__ import annotations
+
+import polars as pl
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from pipeline.schema.texts import error_message
+from pipeline.sources.cells import ids
+
+ZERO = "00000000-0000-0000-0000-000000000000"
+
+
+def read(cells, **how):
+    column = pl.Series("id", cells)
+    return ids.read_ids(column, ids.decide_ids(column, **how).sure()).to_list()
+
+
+@pytest.mark.parametrize(
+    "none",
+    [
+        ZERO, "00:00:00:00:00:00", "02:00:00:00:00:00", "000000000000000", "unknown", "UNKNOWN",
+        "9774d56d682e549c", "FFFFFFFF-FFFF-FFFF-FFFF-FFFFFFFFFFFF", "null", "-", "", "{" + ZERO + "}",
+    ],
+)  # fmt: skip
+def test_words_and_numbers_that_are_no_id(none):
+    assert read([none, "d0Vi00", f" {none} ", "d1Vi01", None]) == [
+        None,
+        "d0Vi00",
+        None,
+        "d1Vi01",
+        None,
+    ]
+
+
+def test_zero_ids_are_said_with_their_count():
+    decided = ids.decide_ids(pl.Series([ZERO] * 72 + [f"d{n}" for n in range(72)]))
+    assert decided.evidence == f"72 of 144 cells hold no id ({ZERO} 72)"
+
+
+@pytest.mark.parametrize(
+    ("cells", "found"),
+    [
+        (["0", "1", "2"], ["0", "1", "2"]),  # numbered from 0
+        (["0", "8f3e21aa07", "b2c4d6e801"], [None, "8f3e21aa07", "b2c4d6e801"]),
+        (["10", "000", "20"], ["10", None, "20"]),
+        (["f", "ff", "feed"], ["f", "ff", "feed"]),
+        (["7.0", "8.0"], ["7.0", "8.0"]),
+        ([77.0, None, 12.0], ["77", None, "12"]),
+        ([77, 12], ["77", "12"]),
+    ],
+)
+def test_ids_that_only_look_empty_stay(cells, found):
+    assert read(cells) == found
+
+
+def test_one_id_in_all_rows_is_none_unless_the_file_is_of_one_phone():
+    assert read(["phone"] * 30) == [None] * 30
+    assert read(["phone"] * 30, one_device=True) == ["phone"] * 30
+    assert read(["phone"] * 5) == ["phone"] * 5
+
+
+@pytest.mark.parametrize("text", ["8.94E+14", "8,94E+14", "8.9412e14", "3.5E+15", "9E+14"])
+def test_rounded_ids_are_a_question(text):
+    decided = ids.decide_ids(pl.Series([text, text, "a"]), "IMEI")
+    assert decided.question.code == "ask_rounded_ids"
+    assert decided.question.column == "IMEI"
+    assert decided.question.values["found"] == f"2 of 3 cells: {text}"
+    assert decided.question.values["lines"] == ('device_id = { value = "" }',)
+    for lang in ("vi", "en"):
+        assert text in error_message(decided.question, lang)
+
+
+def test_scientific_ids_with_all_of_their_digits_are_read():
+    assert read(["8.94123456789012E+14", "8.94123456789013E+14"]) == [
+        "894123456789012",
+        "894123456789013",
+    ]
+
+
+@given(st.integers(10**14, 10**15 - 1), st.integers(0, 14))
+def test_law_an_id_is_read_or_asked_about_never_changed(number, digits):
+    text = f"{number:.{digits}E}"
+    decided = ids.decide_ids(pl.Series([text]))
+    if decided.question is None:
+        assert ids.read_ids(pl.Series([text]), decided.form).to_list() == [str(number)]
+    else:
+        assert digits < 14
+
+
+# --- whose id
+
+
+def column(device_count, tests_each):
+    rows = [
+        (f"d{d}", 1000.0 * t + d, 22 + 0.001 * d)
+        for d in range(device_count)
+        for t in range(tests_each)
+    ]
+    return [pl.Series(list(part)) for part in zip(*rows, strict=True)]
+
+
+def test_an_id_that_repeats_at_other_times_is_a_device():
+    found = ids.id_findings(*column(12, 12))
+    assert (found.is_of, found.id_count, found.tests_per_id, found.alarms) == (
+        "device",
+        12,
+        12.0,
+        (),
+    )
+    assert found.evidence == "12 ids in 144 rows, 132 repeats at other times or places"
+
+
+def test_an_id_of_each_row_is_a_test_and_copies_of_rows_change_nothing():
+    one = column(144, 1)
+    assert ids.id_findings(*one).is_of == "test"
+    twice = [pl.concat([part, part]) for part in one]
+    assert ids.id_findings(*twice).is_of == "copies"
+    some = [pl.concat([part, part[:5]]) for part in one]
+    assert ids.id_findings(*some).is_of == "test"
+    assert (
+        ids.id_findings(pl.Series([None], dtype=pl.String), *[part[:1] for part in one[1:]]).is_of
+        == "none"
+    )
+
+
+def test_times_may_be_datetimes():
+    names, seconds, latitudes = column(3, 4)
+    times = seconds.cast(pl.Int64).cast(pl.Datetime("ms"))
+    assert ids.id_findings(names, times, latitudes).is_of == "device"
+
+
+def test_few_devices_and_ids_at_two_places_at_once_are_alarms():
+    few = ids.id_findings(*column(2, 100))
+    assert few.alarms == ("few_devices",)
+    names, seconds, latitudes = column(4, 60)
+    everywhere = pl.Series([22 + (n * 7 % 11) * 0.05 for n in range(240)])
+    shared = ids.id_findings(names, seconds / 1000, everywhere)
+    assert shared.alarms == ("shared_ids",)
+    assert set(shared.shared) == {"d0", "d1", "d2", "d3"}
+    assert "at two places at once" in shared.evidence
+    driving = ids.id_findings(names, seconds, pl.Series([22 + n * 0.001 for n in range(240)]))
+    assert driving.alarms == ()
