@@ -14,7 +14,9 @@ import pytest
 import shapely
 
 from pipeline.schema.errors import UserFault
-from pipeline.sources import files, frames, ispeed, ookla, table, values
+from pipeline.sources import ispeed, ookla, table, values
+from pipeline.sources.containers import listing as files
+from pipeline.sources.containers import text as frames
 from tests.builders import month_of_tests, write_world
 
 ONE_MONTH = {"2026-10": month_of_tests("2026-10", {("r0c0", "V"): [12.5] * 24})}

@@ -17,7 +17,9 @@ import polars as pl
 
 from pipeline.config.settings import Settings, Source
 from pipeline.schema.errors import Fault, UserFault
-from pipeline.sources import files, frames, ispeed, ookla, table
+from pipeline.sources import ispeed, ookla, table
+from pipeline.sources.containers import listing as files
+from pipeline.sources.containers import text as frames
 
 
 @dataclass(frozen=True)

@@ -20,15 +20,8 @@ from pipeline.schema.errors import Fault, UserFault
 from pipeline.schema.month import Input
 from pipeline.schema.periods import Period
 from pipeline.schema.tables import TABLES, with_declared_dtypes
-from pipeline.sources import (
-    boundaries,
-    context_layers,
-    crosswalk,
-    deliveries,
-    files,
-    ookla,
-    population,
-)
+from pipeline.sources import boundaries, context_layers, crosswalk, deliveries, ookla, population
+from pipeline.sources.containers import listing as files
 from pipeline.sources.deliveries import Account, Listed, Part, collect_faults
 
 STRAY_SHARE = 0.001  # a month with a smaller share of the rows is never chosen by itself

@@ -20,8 +20,8 @@ import pyarrow as pa
 from pipeline.schema.errors import Fault, UserFault
 from pipeline.schema.tables import ALL, TABLES
 from pipeline.sources import values
-from pipeline.sources.files import OVERFLOW
-from pipeline.sources.frames import ROW
+from pipeline.sources.containers.listing import OVERFLOW
+from pipeline.sources.containers.text import ROW
 
 REQUIRED = ("measured_at", "latitude", "longitude", "operator", "technology", "download_mbps")
 OPTIONAL = (

@@ -18,7 +18,7 @@ import pandas as pd
 import polars as pl
 
 from pipeline.schema.errors import fault
-from pipeline.sources import files
+from pipeline.sources.containers import listing as files
 
 ROW = "__source_row"  # a row's number as a spreadsheet counts, beside the file's own columns
 STRETCH_ROWS = 1_000_000  # row groups of a Parquet file are read together up to as many

@@ -1,0 +1,1 @@
+"""Delivered bytes as raw tables: files, sheets, archive members and layers, under their headings."""
