@@ -102,7 +102,7 @@ def find(
         example = [cell for cell in rows[first] if cell][:5]
         note = Fault("no_heading_row", row=first + 1, values={"found": example})
         return _without_headings(rows, first, (note,))
-    above = [row for row in wide if row < first]
+    above = [row for row in wide if row < first] or [first]
     start = above[-1]
     while start - 1 in above:
         start -= 1
@@ -258,7 +258,10 @@ def _is_upper_level(rows: Sequence[Row], upper: int, merges: Sequence[Merge]) ->
         return False
     if _spans(merges, upper, max(len(groups), len(names))):
         return True
-    return len(set(held)) < len(held) and filled(groups) > 1
+    if len(set(held)) == len(held) or filled(groups) < 2:
+        return False
+    found = [name for name in _joined(rows, upper, merges) if name]
+    return len(set(found)) == len(found)  # it tells them apart
 
 
 def _spans(merges: Sequence[Merge], row: int, width: int) -> bool:
