@@ -17,9 +17,7 @@ import polars as pl
 
 from pipeline.config.settings import Settings, Source
 from pipeline.schema.errors import Fault, UserFault
-from pipeline.sources import ispeed, ookla, table
-from pipeline.sources.containers import listing as files
-from pipeline.sources.containers import text as frames
+from pipeline.sources import containers, ispeed, ookla, table
 
 
 @dataclass(frozen=True)
@@ -30,10 +28,10 @@ class Part:
     """
 
     source: str = ""
-    delivery: files.Delivery | None = None
+    delivery: containers.Delivery | None = None
     about: Source | None = None
     reading: table.Reading | None = None
-    stretch: frames.Stretch | None = None  # None: the whole file
+    stretch: containers.Stretch | None = None  # None: the whole file
     tests: pd.DataFrame | None = None
 
     def names(self) -> tuple[set[str], set[str]]:
@@ -92,7 +90,7 @@ class Listed:
     """A file that the settings name, the parts it is read in (of tiles none), and its account."""
 
     source: str
-    delivery: files.Delivery
+    delivery: containers.Delivery
     parts: list[Part]
     account: Account = field(default_factory=Account)
 
@@ -117,13 +115,15 @@ def listed(settings: Settings, warnings: list[Fault], faults: list[Fault]) -> li
         )
     found = []
     for name, source in settings.sources.items():
-        if others := files.passed_over(source.path):
+        if others := containers.passed_over(source.path):
             warnings.append(
-                Fault("passed_over", name, values={"found": others, "expected": files.SUFFIXES})
+                Fault(
+                    "passed_over", name, values={"found": others, "expected": containers.SUFFIXES}
+                )
             )
-        if links := files.named_again(source.path):
+        if links := containers.named_again(source.path):
             warnings.append(Fault("named_again", name, values={"found": links}))
-        for delivery in collect_faults(faults, partial(files.deliveries, source.path)) or []:
+        for delivery in collect_faults(faults, partial(containers.deliveries, source.path)) or []:
             one = Listed(name, delivery, [])
             if source.format != "ookla":
                 one.parts = (
@@ -134,9 +134,9 @@ def listed(settings: Settings, warnings: list[Fault], faults: list[Fault]) -> li
     return found
 
 
-def _parts(source: str, delivery: files.Delivery, settings: Settings) -> list[Part]:
+def _parts(source: str, delivery: containers.Delivery, settings: Settings) -> list[Part]:
     about = settings.sources[source]
-    found = frames.stretches(delivery, _how(about))
+    found = containers.stretches(delivery, _how(about))
     whole = Part(source, delivery, about, _reading(about, settings))
     return [whole] if found is None else [replace(whole, stretch=one) for one in found]
 
@@ -152,15 +152,15 @@ def read_part(part: Part) -> Iterator[tuple[pl.DataFrame, Account]]:
     assert part.delivery is not None
     assert part.about is not None
     assert part.reading is not None
-    file, is_typed = part.delivery.name, files.suffix_of(part.delivery.path) == ".parquet"
+    file, is_typed = part.delivery.name, containers.is_typed(part.delivery)
     columns: list[str] = []
     if is_typed:  # only columns that are used are read
-        headings = files.headings(part.delivery)
+        headings = containers.headings(part.delivery)
         rules = rules_for(part.about, headings)
         if faults := table.map_faults(file, headings, rules):
             raise UserFault(faults)
         columns = sorted({rule.column for rule in rules.values() if rule.column is not None})
-    for rows in frames.frames(part.delivery, part.stretch, _how(part.about), columns):
+    for rows in containers.frames(part.delivery, part.stretch, _how(part.about), columns):
         rules = rules_for(part.about, table.headings_in(rows))
         tests = table.read_tests(
             part.source, file, rows, rules, part.reading, is_delimited=not is_typed
@@ -198,7 +198,7 @@ def read_tiles(listed: list[Listed], settings: Settings) -> list[pd.DataFrame]:
 
 
 def _tiles(one: Listed, source: Source) -> pd.DataFrame:
-    rows = files.read_rows(one.delivery, **_how(source))
+    rows = containers.read_rows(one.delivery, **_how(source))
     return ookla.read_tiles(one.source, one.delivery.name, one.delivery.path.as_posix(), rows)
 
 
@@ -277,10 +277,10 @@ def headings(settings: Settings) -> list[tuple[str, Headings]]:
         of_tests = (
             []
             if source.format == "ookla"
-            else collect_faults([], partial(files.deliveries, source.path)) or []
+            else collect_faults([], partial(containers.deliveries, source.path)) or []
         )
         for delivery in of_tests:
-            known = collect_faults([], partial(files.headings, delivery, **_how(source)))
+            known = collect_faults([], partial(containers.headings, delivery, **_how(source)))
             if known is None or tuple(known) in met:
                 continue
             met.add(tuple(known))

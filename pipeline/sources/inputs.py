@@ -21,7 +21,7 @@ from pipeline.schema.month import Input
 from pipeline.schema.periods import Period
 from pipeline.schema.tables import TABLES, with_declared_dtypes
 from pipeline.sources import boundaries, context_layers, crosswalk, deliveries, ookla, population
-from pipeline.sources.containers import listing as files
+from pipeline.sources.containers import Delivery
 from pipeline.sources.deliveries import Account, Listed, Part, collect_faults
 
 STRAY_SHARE = 0.001  # a month with a smaller share of the rows is never chosen by itself
@@ -349,10 +349,8 @@ def _joined(name: str, parts: list[pd.DataFrame]) -> pd.DataFrame:
 def _sha256(path: Path) -> str:
     """Hash of a file; of a folder (File Geodatabase), of its files' hashes in order of name."""
     if path.is_file():
-        return files.Delivery(path, path.name).sha256
+        return Delivery(path, path.name).sha256
     import hashlib
 
     inner = sorted(p for p in path.rglob("*") if p.is_file())
-    return hashlib.sha256(
-        "".join(files.Delivery(p, p.name).sha256 for p in inner).encode()
-    ).hexdigest()
+    return hashlib.sha256("".join(Delivery(p, p.name).sha256 for p in inner).encode()).hexdigest()

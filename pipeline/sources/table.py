@@ -20,8 +20,7 @@ import pyarrow as pa
 from pipeline.schema.errors import Fault, UserFault
 from pipeline.schema.tables import ALL, TABLES
 from pipeline.sources import values
-from pipeline.sources.containers.listing import OVERFLOW
-from pipeline.sources.containers.text import ROW
+from pipeline.sources.containers import OVERFLOW, ROW
 
 REQUIRED = ("measured_at", "latitude", "longitude", "operator", "technology", "download_mbps")
 OPTIONAL = (

@@ -5,6 +5,7 @@ Does not belong here: boundaries (`boundaries.py`), which read areas of the same
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
@@ -19,7 +20,7 @@ from pipeline.sources.containers.archives import Delivery, first_line, suffix_of
 from pipeline.sources.containers.rows import numbered
 
 _BATCH = 65_536  # features that are read at once
-_POINTS = ("Point", "Point Z", "Point M", "Point ZM", "MultiPoint", "MultiPoint Z", "3D Point", "2.5D Point", "2.5D MultiPoint")  # fmt: skip
+_POINTS = re.compile(r"(?:(?:3D|2\.5D) )?(?:Multi)?Point(?: Z| M| ZM)?|Unknown|GeometryCollection")
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,7 @@ def layout(delivery: Delivery, how: dict[str, Any]) -> head.Layout:
 
 
 def _is_points(layer: Layer) -> bool:
-    return layer.kind in _POINTS or layer.kind in ("Unknown", "GeometryCollection")
+    return _POINTS.fullmatch(layer.kind) is not None
 
 
 def frames(delivery: Delivery, how: dict[str, Any], columns: list[str]) -> Iterator[pl.DataFrame]:

@@ -1,92 +1,107 @@
-"""Delivered files as rows of text: which files, encoding, delimiter, row numbers.
+"""Which raw tables a source's paths name: files, sheets, archive members and layers.
 
-Does not belong here: what the columns mean (`table.py`, `ispeed.py`, `ookla.py`), the quick way for
-large files (`frames.py`).
+Does not belong here: what stands in them (`tables.py` and the modules of each container).
 """
 
 from __future__ import annotations
 
-import codecs
-import csv
 import glob
-import gzip
-import hashlib
-import io
-import zlib
 from collections import Counter
-from collections.abc import Callable, Generator, Iterator
-from contextlib import closing
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import IO, Any, cast
-
-import pandas as pd
-import pyarrow as pa
+from typing import Any
 
 from pipeline.schema.errors import Fault, UserFault, fault
-
-SUFFIXES = (".csv", ".tsv", ".txt", ".xlsx", ".parquet")
-OVERFLOW = (
-    "__beyond_heading_"  # a row with more fields than the heading is set aside, not read askew
+from pipeline.sources.containers import archives, geodata, kinds, workbooks
+from pipeline.sources.containers.archives import (
+    SIDECARS,
+    SUFFIXES,
+    WITHIN,
+    Delivery,
+    is_scratch,
+    suffix_of,
 )
-_OVERFLOW_COUNT = 8
-BATCH = 524_288  # rows that are read at once
+
+_SAME = 0.5  # headings that two tables share at least, of all that either has, to be one table
+_MAIN = 5  # a table with as many times the rows of all others is the one that is meant
 
 
-@dataclass(frozen=True)
-class Delivery:
-    """A file and its name in tables.
+@dataclass
+class Survey:
+    """The raw tables of a source, what was passed over, and files that cannot be opened."""
 
-    The name has as much of the folder as makes it unique, and is never a whole path.
+    deliveries: list[Delivery] = field(default_factory=list)
+    notes: list[Fault] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
+
+
+def deliveries(patterns: Sequence[str], how: dict[str, Any] | None = None) -> list[Delivery]:
+    """The raw tables of a source, sorted by path; of a workbook its sheets in their order.
+
+    `how`: `sheet` and `layer` choose one. Raises `UserFault`: a pattern that meets no file, an
+    archive that is not safe, sheets or layers that differ and none is chosen. A damaged workbook or
+    layer is listed: reading it says what is wrong.
     """
-
-    path: Path
-    name: str
-
-    @property
-    def sha256(self) -> str:
-        """Hash of the file's bytes."""
-        with self.path.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
+    found = survey(patterns, how)
+    if found.faults:
+        raise UserFault(found.faults)
+    return found.deliveries
 
 
-def deliveries(patterns: tuple[str, ...]) -> list[Delivery]:
-    """The files of a source, sorted by path. Raises `UserFault` for every pattern that meets none."""
-    paths: set[Path] = set()
-    faults = []
+def notes(patterns: Sequence[str], how: dict[str, Any] | None = None) -> list[Fault]:
+    """What of a source was passed over, with counts, as warnings without the source's name."""
+    return survey(patterns, how).notes
+
+
+def survey(patterns: Sequence[str], how: dict[str, Any] | None = None) -> Survey:
+    """The raw tables of a source, what was passed over, and every fault."""
+    found, paths = Survey(), set()
     for pattern in patterns:
-        found = _expand(pattern)
-        if not found:
-            code = (
-                "empty_folder"
-                if Path(pattern).is_dir()
-                else "empty_glob"
-                if glob.has_magic(pattern)
-                else "missing_file"
-            )
-            faults.append(Fault(code, pattern, values={"expected": SUFFIXES}))
-        paths.update(found)
-    if faults:
-        raise UserFault(faults)
+        met = _expand(pattern)
+        if not met:
+            is_folder, is_glob = Path(pattern).is_dir(), glob.has_magic(pattern)
+            code = "empty_folder" if is_folder else "empty_glob" if is_glob else "missing_file"
+            found.faults.append(Fault(code, pattern, values={"expected": SUFFIXES}))
+        paths.update(met)
     ordered = sorted({path.resolve() for path in paths})  # a file by two paths is read once
-    return [
-        Delivery(path, name) for path, name in zip(ordered, _unique_names(ordered), strict=True)
-    ]
+    if others := passed_over(patterns):
+        values: dict[str, object] = {"found": others, "expected": SUFFIXES}
+        found.notes.append(Fault("passed_over", values=values))
+    if links := named_again(patterns):
+        found.notes.append(Fault("named_again", values={"found": links}))
+    if broken := broken_links(patterns):
+        found.notes.append(Fault("broken_links", values={"found": broken}))
+    for path, name in zip(ordered, _unique_names(ordered), strict=True):
+        try:
+            found.deliveries += _tables(Delivery(path, name), how or {}, found.notes)
+        except UserFault as error:
+            found.faults += error.faults
+    return found
 
 
-def named_again(patterns: tuple[str, ...]) -> list[str]:
+def named_again(patterns: Sequence[str]) -> list[str]:
     """Names of files that a source names more than once: by two patterns, or by a link too."""
     met = Counter(path.resolve() for pattern in patterns for path in _expand(pattern))
     return sorted(path.name for path, count in met.items() if count > 1)
 
 
-def passed_over(patterns: tuple[str, ...]) -> list[str]:
+def passed_over(patterns: Sequence[str]) -> list[str]:
     """Names of files in a source's folders that are of no readable type, to be reported."""
+    known = (*SUFFIXES, *SIDECARS, ".md")
+    return sorted(
+        p.name for p in _in_folders(patterns) if p.is_file() and suffix_of(p) not in known
+    )
+
+
+def broken_links(patterns: Sequence[str]) -> list[str]:
+    """Names of links in a source's folders that lead nowhere."""
+    return sorted(p.name for p in _in_folders(patterns) if p.is_symlink() and not p.exists())
+
+
+def _in_folders(patterns: Sequence[str]) -> list[Path]:
     folders = [Path(p) for p in patterns if Path(p).is_dir()]
-    files = [
-        p for folder in folders for p in folder.rglob("*") if p.is_file() and not _is_scratch(p)
-    ]
-    return sorted(p.name for p in files if suffix_of(p) not in (*SUFFIXES, ".md"))
+    return [p for folder in folders for p in folder.rglob("*") if not is_scratch(p.name)]
 
 
 def _expand(pattern: str) -> list[Path]:
@@ -94,27 +109,11 @@ def _expand(pattern: str) -> list[Path]:
     if path.is_file():
         return [path]
     if path.is_dir():
-        return [
-            p
-            for p in path.rglob("*")
-            if p.is_file() and suffix_of(p) in SUFFIXES and not _is_scratch(p)
-        ]
-    return [
-        Path(p)
-        for p in glob.glob(pattern, recursive=True)
-        if Path(p).is_file() and not _is_scratch(Path(p))
-    ]
-
-
-def _is_scratch(path: Path) -> bool:
-    """Lock files of Excel and LibreOffice, hidden files."""
-    return path.name.startswith(("~$", ".", ".~lock"))
-
-
-def suffix_of(path: Path) -> str:
-    """A file's suffix in lower case, without `.gz`."""
-    name = path.name.lower()
-    return Path(name.removesuffix(".gz")).suffix
+        found = [p for p in path.rglob("*") if p.is_file() and suffix_of(p) in SUFFIXES]
+    else:
+        found = [p for p in map(Path, glob.glob(pattern, recursive=True)) if p.is_file()]
+        found = [p for p in found if suffix_of(p) not in SIDECARS]
+    return [p for p in found if not is_scratch(p.name)]
 
 
 def _unique_names(paths: list[Path]) -> list[str]:
@@ -130,283 +129,138 @@ def _unique_names(paths: list[Path]) -> list[str]:
     return [p.name if short[p.name] == 1 else name for p, name in zip(paths, names, strict=True)]
 
 
-def read_rows(delivery: Delivery, **how: Any) -> pd.DataFrame:
-    """All rows of a file at once, as `batches` gives them."""
-    parts = list(batches(delivery, **how))
-    return parts[0] if len(parts) == 1 else pd.concat(parts)
+def _tables(whole: Delivery, how: dict[str, Any], notes: list[Fault]) -> list[Delivery]:
+    """The raw tables of one file."""
+    if whole.path.suffix.lower() not in archives.ARCHIVES:
+        return _in_file(whole, how, notes)
+    members, others = archives.members(whole.path, whole.name)
+    if others:
+        values: dict[str, object] = {"found": others, "expected": SUFFIXES}
+        notes.append(Fault("passed_over", whole.name, values=values))
+    if not members:
+        raise fault("empty_folder", whole.name, expected=SUFFIXES)
+    found = []
+    for member in members:
+        name = whole.name if len(members) == 1 else f"{whole.name}{WITHIN}{member}"
+        found += _in_file(replace(whole, name=name, inside=member), how, notes)
+    return found
 
 
-def batches(
-    delivery: Delivery,
-    *,
-    delimiter: str | None = None,
-    encoding: str | None = None,
-    sheet: str | int = 0,
-    heading_row: int = 1,
-    decimal: str | None = None,
-) -> Generator[pd.DataFrame]:
-    """The file's rows under its own headings, numbered as a spreadsheet counts them.
-
-    Blank rows are no rows.
-
-    At least one batch of at most BATCH rows, so that memory is bounded by the batch (a workbook is
-    read as a whole).
-    `heading_row`: where the headings stand (exports may begin with a title). `decimal`: the mark in
-    the text cells of a workbook, in which its numbers are then given too. CSV, TSV, TXT and XLSX
-    come as text (missing = null); Parquet keeps its types. Fields beyond the heading stand in
-    columns that start with `OVERFLOW`. Raises `UserFault`: unknown suffix, empty file, repeated
-    headings, unreadable content.
-    """
-    path, suffix = delivery.path, suffix_of(delivery.path)
-    if suffix not in SUFFIXES:
-        raise fault(
-            "unknown_suffix", delivery.name, found=suffix or path.name, expected=" ".join(SUFFIXES)
-        )
-    if path.stat().st_size == 0:
-        raise fault("empty_file", delivery.name)
-    if suffix == ".parquet":
-        yield from _parquet(delivery)
-        return
-    if suffix == ".xlsx":
-        names, frame = _xlsx(delivery, sheet, heading_row, decimal)
-        frames = iter([frame])
-    else:
-        names, frames = _delimited(
-            delivery, delimiter or ("\t" if suffix == ".tsv" else None), encoding, heading_row
-        )
-    if repeated := [name for name, n in Counter(names).items() if n > 1]:
-        raise fault("repeated_heading", delivery.name, row=heading_row, found=", ".join(repeated))
-    yield from _named(names, frames, heading_row + 1)
-
-
-def lines(
-    delivery: Delivery, block: bytes, names: list[str], delimiter: str, first_row: int
-) -> Generator[pd.DataFrame]:
-    """Some lines of a UTF-8 text file as `batches` gives them; `first_row`: the first one's number."""
-
-    def body() -> io.TextIOWrapper:
-        return io.TextIOWrapper(io.BytesIO(block), encoding="utf-8", newline=None)
-
-    return _named(names, _fields(delivery, body, delimiter, len(names)), first_row)
-
-
-def _named(names: list[str], frames: Iterator[pd.DataFrame], first: int) -> Generator[pd.DataFrame]:
-    for frame in frames:
-        beyond = [f"{OVERFLOW}{i}" for i in range(frame.shape[1] - len(names))]
-        frame.columns = pd.Index([*names, *beyond])
-        frame = _numbered(frame.drop(columns=[c for c in beyond if frame[c].isna().all()]), first)
-        first += len(frame)
-        yield frame[frame.notna().any(axis=1)]
-
-
-def headings(delivery: Delivery, **how: Any) -> list[str]:
-    """A file's headings, without those of `OVERFLOW`."""
-    if suffix_of(delivery.path) == ".parquet" and delivery.path.stat().st_size:
-        with _open_parquet(delivery) as file:
-            return list(file.schema_arrow.names)
-    with closing(batches(delivery, **how)) as parts:
-        return [str(c) for c in next(parts).columns if not str(c).startswith(OVERFLOW)]
-
-
-def row_group_sizes(delivery: Delivery) -> list[int] | None:
-    """Rows of each row group of a Parquet file.
-
-    None for other files, which are read from their start.
-    """
-    if suffix_of(delivery.path) != ".parquet" or not delivery.path.stat().st_size:
-        return None
-    with _open_parquet(delivery) as file:
-        metadata = file.metadata
-    return [metadata.row_group(i).num_rows for i in range(metadata.num_row_groups)]
-
-
-def _numbered(frame: pd.DataFrame, first: int) -> pd.DataFrame:
-    frame.index = pd.RangeIndex(first, first + len(frame), name="source_row")
-    return frame
-
-
-def headings_of(cells: list[Any]) -> list[str]:
-    """Headings as text; nameless columns get a name, nameless ones at the end are none."""
-    texts = [
-        "" if cell is None or (isinstance(cell, float) and pd.isna(cell)) else str(cell).strip()
-        for cell in cells
-    ]
-    while texts and not texts[-1]:
-        texts.pop()
-    return [text or f"column_{i}" for i, text in enumerate(texts, start=1)]
-
-
-def _open_parquet(delivery: Delivery) -> Any:
-    import pyarrow.parquet as pq
-
+def _in_file(whole: Delivery, how: dict[str, Any], notes: list[Fault]) -> list[Delivery]:
+    """The tables of a file or archive member: sheets and layers."""
     try:
-        # not `filters`/hive folders: a delivery is one file, its folder's name is not a column
-        return pq.ParquetFile(delivery.path)
-    except Exception as error:
-        raise fault(
-            "unreadable_file", delivery.name, found=first_line(error), expected="Parquet"
-        ) from None
+        kind = kinds.kind_of(whole)
+        if kind == "workbook":
+            return _sheets(whole, how, notes)
+        if kind == "geodata":
+            return _layers(whole, how, notes)
+    except UserFault as error:
+        if {one.code for one in error.faults} <= {
+            "unreadable_file",
+            "empty_file",
+            "unknown_suffix",
+            "locked_file",
+        }:
+            return [whole]  # reading it says what is wrong
+        raise
+    return [whole]
 
 
-def _parquet(delivery: Delivery) -> Iterator[pd.DataFrame]:
-    with _open_parquet(delivery) as file:
-        first = 2
-        try:
-            for batch in file.iter_batches(BATCH):
-                yield _numbered(batch.to_pandas(), first)
-                first += batch.num_rows
-            if first == 2:
-                yield _numbered(file.schema_arrow.empty_table().to_pandas(), first)
-        except (pa.ArrowException, OSError) as error:
-            raise fault(
-                "unreadable_file", delivery.name, found=first_line(error), expected="Parquet"
-            ) from None
+@dataclass(frozen=True)
+class _Table:
+    name: str
+    columns: tuple[str, ...]
+    row_count: int
 
 
-def _xlsx(
-    delivery: Delivery, sheet: str | int, heading_row: int, decimal: str | None
-) -> tuple[list[str], pd.DataFrame]:
-    source: Any = delivery.path
-    try:
-        if delivery.path.name.lower().endswith(".gz"):
-            source = io.BytesIO(gzip.decompress(delivery.path.read_bytes()))
-        cells = pd.read_excel(
-            source, sheet_name=sheet, engine="calamine", dtype=object, header=None
-        )
-    except Exception as error:
-        raise fault(
-            "unreadable_file", delivery.name, found=first_line(error), expected="XLSX"
-        ) from None
-    if len(cells) < heading_row or not (names := headings_of(cells.iloc[heading_row - 1].tolist())):
-        raise fault("empty_file", delivery.name)
-    body = cells.iloc[heading_row:].reset_index(drop=True)
-    return names, pd.DataFrame(
-        {name: _excel_text(body[name], decimal) for name in body.columns}, index=body.index
-    )
+def _sheets(whole: Delivery, how: dict[str, Any], notes: list[Fault]) -> list[Delivery]:
+    held = workbooks.sheets(whole)
+    wanted = how.get("sheet")
+    if wanted is not None:
+        chosen = [s for n, s in enumerate(held) if wanted in (s.name, n)]
+        if not chosen:
+            expected = [sheet.name for sheet in held]
+            raise fault("no_such_sheet", whole.name, found=wanted, expected=expected)
+        others = [sheet for sheet in held if sheet not in chosen and sheet.row_count]
+        _note(notes, whole, "sheets_passed_over", [(s.name, s.row_count) for s in others])
+        return [_within(whole, chosen[0].name, is_one=True)]
+    visible = [sheet for sheet in held if sheet.is_visible]
+    if not visible or not any(sheet.row_count for sheet in visible):
+        visible = held
+    hidden = [sheet for sheet in held if sheet not in visible]
+    _note(notes, whole, "hidden_sheets", [(sheet.name, sheet.row_count) for sheet in hidden])
+    tables, others = [], []
+    for sheet in visible:
+        about = workbooks.layout_of(sheet, how.get("heading_row"))
+        rows = sheet.row_count - (about.first_row - 1 if about else 0)
+        if about is None or rows < 1:
+            others.append((sheet.name, sheet.row_count))
+        else:
+            tables.append(_Table(sheet.name, about.names, max(rows, 0)))
+    return _chosen(whole, tables, others, notes, "sheet")
 
 
-def _excel_text(column: pd.Series, decimal: str | None) -> pd.Series:
-    """Cells as text: a date cell as ISO 8601, a whole number without `.0`.
-
-    A number has the decimal mark of the source, in which its text cells are written.
-    """
-
-    def text(cell: Any) -> str | None:
-        if cell is None or cell is pd.NaT or (isinstance(cell, float) and pd.isna(cell)):
-            return None
-        if isinstance(cell, float):
-            return str(int(cell)) if cell.is_integer() else str(cell).replace(".", decimal or ".")
-        if hasattr(cell, "hour") and hasattr(cell, "year"):
-            return str(cell.isoformat(sep=" "))
-        return str(cell).strip() or None
-
-    return column.map(text).astype("str")
+def _layers(whole: Delivery, how: dict[str, Any], notes: list[Fault]) -> list[Delivery]:
+    held = geodata.layers(whole)
+    wanted = how.get("layer")
+    if wanted is not None:
+        if wanted not in [layer.name for layer in held]:
+            expected = [layer.name for layer in held]
+            raise fault("no_such_layer", whole.name, found=wanted, expected=expected)
+        others = [(layer.name, layer.count) for layer in held if layer.name != wanted]
+        _note(notes, whole, "layers_passed_over", others)
+        return [_within(whole, wanted, is_one=True)]
+    tables = [_Table(layer.name, layer.columns, layer.count) for layer in held if layer.count]
+    empty = [(layer.name, 0) for layer in held if not layer.count]
+    return _chosen(whole, tables, empty, notes, "layer")
 
 
-def _delimited(
-    delivery: Delivery, delimiter: str | None, encoding: str | None, heading_row: int
-) -> tuple[list[str], Iterator[pd.DataFrame]]:
-    known = _encoding(delivery, encoding)
-    with io.TextIOWrapper(_opened(delivery), encoding=known, newline=None) as stream:
-        heading = [stream.readline() for _ in range(heading_row)][-1].rstrip("\n").lstrip("\ufeff")
-    if not heading.strip():
-        raise fault("empty_file", delivery.name)
-    delimiter = delimiter or delimiter_of(heading)
-    names = headings_of(next(csv.reader([heading], delimiter=delimiter)))
-
-    def body() -> io.TextIOWrapper:
-        stream = io.TextIOWrapper(_opened(delivery), encoding=known, newline=None)
-        for _ in range(heading_row):
-            stream.readline()
-        return stream
-
-    return names, _fields(delivery, body, delimiter, len(names))
-
-
-def _fields(
-    delivery: Delivery, body: Callable[[], io.TextIOWrapper], delimiter: str, count: int
-) -> Iterator[pd.DataFrame]:
-    is_empty = True
-    try:
-        # not pyarrow's reader: it passes over blank lines and rows with too many fields, of which
-        # we say which they are
-        with (
-            body() as stream,
-            pd.read_csv(
-                stream,
-                sep=delimiter,
-                names=range(count + _OVERFLOW_COUNT),
-                header=None,
-                dtype="str",
-                na_values=[""],
-                keep_default_na=False,
-                index_col=False,
-                skipinitialspace=True,
-                skip_blank_lines=False,  # row numbers count them
-                chunksize=BATCH,
-            ) as reader,
-        ):
-            for frame in reader:
-                is_empty = False
-                yield frame
-    except pd.errors.EmptyDataError:
-        pass
-    except pd.errors.ParserError as error:
-        raise fault(
-            "unreadable_file", delivery.name, found=first_line(error), expected=f"{count} fields"
-        ) from None
-    if is_empty:
-        yield pd.DataFrame({i: pd.Series(dtype="str") for i in range(count)})
+def _chosen(
+    whole: Delivery,
+    tables: list[_Table],
+    others: list[tuple[str, int]],
+    notes: list[Fault],
+    what: str,
+) -> list[Delivery]:
+    """The tables that are one by their headings. Raises `UserFault` where several differ."""
+    if not tables:
+        return [whole]
+    groups: list[list[_Table]] = []
+    for table in tables:
+        for group in groups:
+            if _is_same(group[0], table):
+                group.append(table)
+                break
+        else:
+            groups.append([table])
+    main = max(groups, key=_row_count)
+    rest = [group for group in groups if group is not main]
+    narrow = 3 if len(main[0].columns) > 2 else 1  # no table of tests has fewer columns
+    rest_of_size = [group for group in rest if len(group[0].columns) >= narrow]
+    if sum(map(_row_count, rest_of_size)) * _MAIN > _row_count(main):
+        found = [f"{table.name} ({table.row_count})" for group in groups for table in group]
+        raise fault(f"which_{what}", whole.name, found=found, expected=main[0].name)
+    others += [(table.name, table.row_count) for group in rest for table in group]
+    _note(notes, whole, f"{what}s_passed_over", others)
+    return [_within(whole, table.name, is_one=len(main) == 1) for table in main]
 
 
-def _opened(delivery: Delivery) -> IO[bytes]:
-    if delivery.path.name.lower().endswith(".gz"):
-        return cast("IO[bytes]", gzip.open(delivery.path))
-    return delivery.path.open("rb")
+def _row_count(group: list[_Table]) -> int:
+    return sum(table.row_count for table in group)
 
 
-def _encoding(delivery: Delivery, encoding: str | None) -> str:
-    """The first candidate that reads the whole file."""
-    try:
-        with _opened(delivery) as stream:
-            content = stream.read(200)
-            if encoding:
-                candidates = [encoding]
-            elif content.startswith((b"\xff\xfe", b"\xfe\xff")):
-                candidates = ["utf-16"]
-            elif b"\x00" in content:
-                candidates = ["utf-16-le" if content[1:2] == b"\x00" else "utf-16-be"]
-            else:
-                candidates = ["utf-8-sig", "cp1258"]
-            for candidate in candidates:
-                stream.seek(0)
-                if _reads(stream, candidate):
-                    return candidate
-    except (OSError, EOFError, zlib.error) as error:
-        raise fault(
-            "unreadable_file", delivery.name, found=first_line(error), expected="gzip"
-        ) from None
-    raise fault("bad_encoding", delivery.name, found=", ".join(candidates))
+def _is_same(one: _Table, other: _Table) -> bool:
+    a, b = ({name.casefold() for name in table.columns} for table in (one, other))
+    return len(a & b) >= _SAME * len(a | b)
 
 
-def _reads(stream: IO[bytes], encoding: str) -> bool:
-    try:
-        decoder = codecs.getincrementaldecoder(encoding)()
-        while block := stream.read(1 << 24):
-            decoder.decode(block)
-        decoder.decode(b"", final=True)
-    except (UnicodeDecodeError, LookupError):
-        return False
-    return True
+def _within(whole: Delivery, part: str, *, is_one: bool) -> Delivery:
+    inside = f"{whole.member}{WITHIN}{part}" if whole.member else part
+    name = whole.name if is_one else f"{whole.name}{WITHIN}{part}"
+    return replace(whole, name=name, inside=inside)
 
 
-def delimiter_of(heading: str) -> str:
-    """The separator that the heading holds most often outside quotes; a comma when it holds none."""
-    bare = "".join(part for i, part in enumerate(heading.split('"')) if i % 2 == 0)
-    counts = {mark: bare.count(mark) for mark in (",", ";", "\t", "|")}
-    return max(counts, key=lambda mark: counts[mark])
-
-
-def first_line(error: BaseException) -> str:
-    """The first line of an exception's text, or its kind."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:160]
+def _note(notes: list[Fault], whole: Delivery, code: str, found: list[tuple[str, int]]) -> None:
+    if found:
+        shown = [f"{name} ({count})" for name, count in found]
+        notes.append(Fault(code, whole.name, values={"found": shown}))

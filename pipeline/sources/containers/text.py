@@ -458,15 +458,13 @@ def frames(
 ) -> Iterator[pl.DataFrame]:
     """Rows under the headings and ROW, all as text; at least one frame. Raises `UserFault`."""
     if stretch is not None:
-        assert stretch.form is not None
-        with delivery.path.open("rb") as stream:
-            stream.seek(stretch.start)
-            block = stream.read(stretch.stop - stretch.start)
-        if stretch.form.encoding != "utf-8":
-            block = encodings.decode(block, stretch.form.encoding).encode()
-        yield parsed(delivery, block, stretch)
+        yield _rows(delivery, stretch)
         return
     form, _ = described(delivery, how)
+    if form.is_plain:
+        for one in stretches(delivery, how) or []:
+            yield _rows(delivery, one)
+        return
     first, waiting = form.first_row, None
     for part in _whole_blocks(delivery, form, first):
         if waiting is not None:
@@ -474,6 +472,17 @@ def frames(
         waiting = part
     block, last = waiting or (b"", Stretch(0, 0, first, 0, form))
     yield parsed(delivery, block, replace(last, is_last=True))
+
+
+def _rows(delivery: Delivery, stretch: Stretch) -> pl.DataFrame:
+    """The rows of a stretch of a file that is cut."""
+    assert stretch.form is not None
+    with delivery.path.open("rb") as stream:
+        stream.seek(stretch.start)
+        block = stream.read(stretch.stop - stretch.start)
+    if stretch.form.encoding != "utf-8":
+        block = encodings.decode(block, stretch.form.encoding).encode()
+    return parsed(delivery, block, stretch)
 
 
 def _whole_blocks(delivery: Delivery, form: Form, first: int) -> Iterator[tuple[bytes, Stretch]]:
