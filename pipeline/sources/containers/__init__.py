@@ -22,6 +22,7 @@ from pipeline.sources.containers.tables import (
     is_typed,
     layout,
     read_rows,
+    repeated_faults,
     stretches,
 )
 from pipeline.sources.containers.text import Form, Stretch
@@ -29,5 +30,5 @@ from pipeline.sources.containers.text import Form, Stretch
 __all__ = [
     "HOW", "OVERFLOW", "PSEUDO", "ROW", "SUFFIXES", "Delivery", "Form", "Layout", "Stretch",
     "Survey", "deliveries", "first_line", "frames", "headings", "is_typed", "layout", "named_again",
-    "notes", "passed_over", "read_rows", "stretches", "suffix_of", "survey",
+    "notes", "passed_over", "read_rows", "repeated_faults", "stretches", "suffix_of", "survey",
 ]  # fmt: skip

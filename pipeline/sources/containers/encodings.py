@@ -157,7 +157,8 @@ def _is_utf8(line: bytes) -> bool:
 
 def _scored(lines: list[bytes], encoding: str) -> Found:
     """How many of the words with special letters are Vietnamese in this encoding."""
-    good, of, examples = 0, 0, []
+    good, of = 0, 0
+    examples: list[str] = []
     for line in lines:
         try:
             text = unicodedata.normalize("NFC", decode(line, encoding))

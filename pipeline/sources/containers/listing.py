@@ -189,15 +189,16 @@ def _sheets(whole: Delivery, how: dict[str, Any], notes: list[Fault]) -> list[De
         visible = held
     hidden = [sheet for sheet in held if sheet not in visible]
     _note(notes, whole, "hidden_sheets", [(sheet.name, sheet.row_count) for sheet in hidden])
-    tables, others = [], []
+    tables: list[_Table] = []
+    empty: list[tuple[str, int]] = []
     for sheet in visible:
         about = workbooks.layout_of(sheet, how.get("heading_row"))
         rows = sheet.row_count - (about.first_row - 1 if about else 0)
         if about is None or rows < 1:
-            others.append((sheet.name, sheet.row_count))
+            empty.append((sheet.name, sheet.row_count))
         else:
             tables.append(_Table(sheet.name, about.names, max(rows, 0)))
-    return _chosen(whole, tables, others, notes, "sheet")
+    return _chosen(whole, tables, empty, notes, "sheets")
 
 
 def _layers(whole: Delivery, how: dict[str, Any], notes: list[Fault]) -> list[Delivery]:
@@ -212,7 +213,7 @@ def _layers(whole: Delivery, how: dict[str, Any], notes: list[Fault]) -> list[De
         return [_within(whole, wanted, is_one=True)]
     tables = [_Table(layer.name, layer.columns, layer.count) for layer in held if layer.count]
     empty = [(layer.name, 0) for layer in held if not layer.count]
-    return _chosen(whole, tables, empty, notes, "layer")
+    return _chosen(whole, tables, empty, notes, "layers")
 
 
 def _chosen(
@@ -239,9 +240,10 @@ def _chosen(
     rest_of_size = [group for group in rest if len(group[0].columns) >= narrow]
     if sum(map(_row_count, rest_of_size)) * _MAIN > _row_count(main):
         found = [f"{table.name} ({table.row_count})" for group in groups for table in group]
-        raise fault(f"which_{what}", whole.name, found=found, expected=main[0].name)
+        code = "which_sheet" if what == "sheets" else "which_layer"
+        raise fault(code, whole.name, found=found, expected=main[0].name)
     others += [(table.name, table.row_count) for group in rest for table in group]
-    _note(notes, whole, f"{what}s_passed_over", others)
+    _note(notes, whole, f"{what}_passed_over", others)
     return [_within(whole, table.name, is_one=len(main) == 1) for table in main]
 
 

@@ -5,12 +5,13 @@ Does not belong here: which tables there are (`listing.py`), what the columns me
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import pandas as pd
 import polars as pl
 
+from pipeline.schema.errors import Fault
 from pipeline.sources.containers import geodata, kinds, parquet, text, workbooks
 from pipeline.sources.containers.archives import Delivery
 from pipeline.sources.containers.head import Layout
@@ -39,6 +40,13 @@ def layout(delivery: Delivery, how: dict[str, Any] | None = None) -> Layout:
     if kind == "workbook":
         return workbooks.layout(delivery, about)
     return parquet.layout(delivery) if kind == "parquet" else geodata.layout(delivery, about)
+
+
+def repeated_faults(delivery: Delivery, about: Layout, columns: Sequence[str]) -> list[Fault]:
+    """A fault for each of `columns`, the headings that are used, of which the table has several."""
+    used = [name for name in columns if name in about.repeated]
+    row = about.heading_row
+    return [Fault("repeated_heading", delivery.name, row, values={"found": one}) for one in used]
 
 
 def headings(delivery: Delivery, **how: Any) -> list[str]:

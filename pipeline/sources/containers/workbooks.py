@@ -183,12 +183,12 @@ def _cells(
         line += [""] * (column + 1 - len(line))
         if line[column] in ("", None):
             line[column] = text
-    for first, left, last, right in merges:  # down its rows a merged cell says the same
-        if last == first or first >= len(cells) or left >= len(cells[first]):
+    for top, left, bottom, right in merges:  # down its rows a merged cell says the same
+        if bottom == top or top >= len(cells) or left >= len(cells[top]):
             continue
-        for row in cells[first + 1 : last + 1]:
-            if left < len(row) and right - left < 2 and row[left] == "":
-                row[left] = cells[first][left]
+        for below in cells[top + 1 : bottom + 1]:
+            if left < len(below) and right - left < 2 and below[left] == "":
+                below[left] = cells[top][left]
     return cells, merges, marks
 
 
@@ -466,9 +466,10 @@ def _workbook_stream(source: bytes) -> bytes:
             if total >= cutoff:
                 return chain(start)[:total]
             small = struct.unpack(f"<{len(chain(mini_start)) // 4}I", chain(mini_start))
-            parts, unit = [], 1 << mini_shift
-            while start < 0xFFFFFFFA and root is not None and len(parts) <= len(small):
-                parts.append(root[start * unit : (start + 1) * unit])
+            pieces: list[bytes] = []
+            unit = 1 << mini_shift
+            while start < 0xFFFFFFFA and root is not None and len(pieces) <= len(small):
+                pieces.append(root[start * unit : (start + 1) * unit])
                 start = small[start]
-            return b"".join(parts)[:total]
+            return b"".join(pieces)[:total]
     return b""
