@@ -189,16 +189,18 @@ def _sheets(whole: Delivery, how: dict[str, Any], notes: list[Fault]) -> list[De
         visible = held
     hidden = [sheet for sheet in held if sheet not in visible]
     _note(notes, whole, "hidden_sheets", [(sheet.name, sheet.row_count) for sheet in hidden])
-    tables: list[_Table] = []
-    empty: list[tuple[str, int]] = []
+    tables = []
     for sheet in visible:
         about = workbooks.layout_of(sheet, how.get("heading_row"))
-        rows = sheet.row_count - (about.first_row - 1 if about else 0)
-        if about is None or rows < 1:
-            empty.append((sheet.name, sheet.row_count))
-        else:
-            tables.append(_Table(sheet.name, about.names, max(rows, 0)))
-    return _chosen(whole, tables, empty, notes, "sheets")
+        rows = sheet.row_count - (_rows_above(sheet, about.first_row) if about else 0)
+        names = about.names if about is not None and rows > 0 else ()
+        tables.append(_Table(sheet.name, names, rows if names else sheet.row_count))
+    return _chosen(whole, tables, notes, "sheets")
+
+
+def _rows_above(sheet: workbooks.Sheet, first_row: int) -> int:
+    """Rows of headings and titles that hold something."""
+    return sum(any(row) for row in sheet.first[: first_row - 1])
 
 
 def _layers(whole: Delivery, how: dict[str, Any], notes: list[Fault]) -> list[Delivery]:
@@ -211,38 +213,31 @@ def _layers(whole: Delivery, how: dict[str, Any], notes: list[Fault]) -> list[De
         others = [(layer.name, layer.count) for layer in held if layer.name != wanted]
         _note(notes, whole, "layers_passed_over", others)
         return [_within(whole, wanted, is_one=True)]
-    tables = [_Table(layer.name, layer.columns, layer.count) for layer in held if layer.count]
-    empty = [(layer.name, 0) for layer in held if not layer.count]
-    return _chosen(whole, tables, empty, notes, "layers")
+    tables = [
+        _Table(layer.name, layer.columns if layer.count else (), layer.count) for layer in held
+    ]
+    return _chosen(whole, tables, notes, "layers")
 
 
-def _chosen(
-    whole: Delivery,
-    tables: list[_Table],
-    others: list[tuple[str, int]],
-    notes: list[Fault],
-    what: str,
-) -> list[Delivery]:
+def _chosen(whole: Delivery, tables: list[_Table], notes: list[Fault], what: str) -> list[Delivery]:
     """The tables that are one by their headings. Raises `UserFault` where several differ."""
-    if not tables:
-        return [whole]
     groups: list[list[_Table]] = []
     for table in tables:
-        for group in groups:
-            if _is_same(group[0], table):
-                group.append(table)
-                break
-        else:
+        same = [group for group in groups if _is_same(group[0], table)]
+        if same:
+            same[0].append(table)
+        elif table.columns:
             groups.append([table])
+    if not groups:
+        return [whole]
     main = max(groups, key=_row_count)
-    rest = [group for group in groups if group is not main]
     narrow = 3 if len(main[0].columns) > 2 else 1  # no table of tests has fewer columns
-    rest_of_size = [group for group in rest if len(group[0].columns) >= narrow]
-    if sum(map(_row_count, rest_of_size)) * _MAIN > _row_count(main):
-        found = [f"{table.name} ({table.row_count})" for group in groups for table in group]
+    rest = [g for g in groups if g is not main and len(g[0].columns) >= narrow]
+    if sum(map(_row_count, rest)) * _MAIN > _row_count(main):
         code = "which_sheet" if what == "sheets" else "which_layer"
+        found = [f"{table.name} ({table.row_count})" for group in groups for table in group]
         raise fault(code, whole.name, found=found, expected=main[0].name)
-    others += [(table.name, table.row_count) for group in rest for table in group]
+    others = [(table.name, table.row_count) for table in tables if table not in main]
     _note(notes, whole, f"{what}_passed_over", others)
     return [_within(whole, table.name, is_one=len(main) == 1) for table in main]
 

@@ -405,7 +405,7 @@ def _joined_lines(
         if number <= after:  # within a cell that began above
             continue
         is_open = _is_open(block[starts[number] : ends[number]], mark, is_open=False)
-        after = number
+        after, before = number, joined
         while is_open:
             after += 1
             if after >= len(starts):
@@ -413,7 +413,7 @@ def _joined_lines(
             joined += 1
             is_open = _is_open(block[starts[after] : ends[after]], mark, is_open=True)
         if is_open:
-            opened_in = first_row + number - joined
+            opened_in = first_row + number - before
             more, count = _rest_of_cell(stream, mark, len(block) - int(starts[number]))
             if not count:
                 why = f'" ({opened_in})'
