@@ -7,6 +7,7 @@ import datetime as dt
 import gzip
 import io
 import lzma
+import struct
 import unicodedata
 import zipfile
 from decimal import Decimal
@@ -331,6 +332,15 @@ def test_a_separator_at_the_end_of_every_row_is_no_field(tmp_path):
     assert frame.columns == [*HEADINGS, containers.ROW]
 
 
+def test_a_comment_above_the_headings_and_rows_that_begin_with_a_number_of_r(tmp_path):
+    content = "# time, place, speed, of the network, all\n" + lines(HEADINGS)
+    content += "".join(f"{i},{','.join(row)}\n" for i, row in enumerate(ROWS, start=1))
+    frame = rows(file(tmp_path / "a.csv", content))
+    assert frame.columns[:6] == ["row_name", *HEADINGS]
+    assert frame["download"].to_list() == [row[4] for row in ROWS]
+    assert broken(frame) == []
+
+
 @pytest.mark.parametrize(
     ("ending", "pack"),
     [(".gz", gzip.compress), (".bz2", bz2.compress), (".xz", lzma.compress),
@@ -605,6 +615,117 @@ def test_ods_is_read_with_its_errors(tmp_path):
     ]
     frame = rows(ods(tmp_path / "a.ods", cells))
     assert frame["download"].to_list() == ["5.5", "#DIV/0!"]
+
+
+BIFF_ERRORS = {"#DIV/0!": 7, "#N/A": 42}
+
+
+def xls(path, cells) -> containers.Delivery:
+    """A workbook of 1997: records of one sheet within a compound file."""
+
+    def record(kind, content=b""):
+        return struct.pack("<HH", kind, len(content)) + content
+
+    def cell(row, column, value):
+        place = struct.pack("<HHH", row, column, 0)
+        if isinstance(value, float):
+            return record(0x203, place + struct.pack("<d", value))
+        if value in BIFF_ERRORS:
+            return record(0x205, place + bytes((BIFF_ERRORS[value], 1)))
+        return record(0x204, place + struct.pack("<HB", len(value), 0) + value.encode("latin-1"))
+
+    def start(kind):
+        return record(0x809, struct.pack("<HHHHII", 0x600, kind, 0, 1997, 0, 6))
+
+    sheet = start(0x10) + b"".join(
+        cell(i, j, value) for i, row in enumerate(cells) for j, value in enumerate(row)
+    ) + record(0x0A)  # fmt: skip
+    head_size = len(start(5)) + 4 + 8 + 2 + 4
+    book = (
+        start(5) + record(0x85, struct.pack("<IBBBB", head_size, 0, 0, 2, 0) + b"Do") + record(0x0A)
+    )
+    assert len(book) == head_size
+    stream = (book + sheet).ljust(8192, b"\0")
+    count = len(stream) // 512
+    end, free = 0xFFFFFFFE, 0xFFFFFFFF
+    header = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(16)
+    header += struct.pack("<HHHHH", 0x3E, 3, 0xFFFE, 9, 6) + bytes(6)
+    header += struct.pack("<IIIIIIIII", 0, 1, 1, 0, 4096, end, 0, end, 0)
+    header += struct.pack("<I", 0) + struct.pack("<I", free) * 108
+    chain = [0xFFFFFFFD, end, *range(3, 2 + count), end]
+    table = struct.pack("<128I", *chain, *[free] * (128 - len(chain)))
+
+    def entry(name, kind, first, size, child=free):
+        raw = name.encode("utf-16-le")
+        return (
+            raw.ljust(64, b"\0") + struct.pack("<HBBIII", len(raw) + 2 if name else 0, kind, 1, free, free, child)
+            + bytes(36) + struct.pack("<IQ", first, size)
+        )  # fmt: skip
+
+    directory = entry("Root Entry", 5, end, 0, 1) + entry("Workbook", 2, 2, len(stream))
+    directory += entry("", 0, 0, 0) * 2
+    return file(path, header + table + directory + stream)
+
+
+def xlsb(path, cells) -> containers.Delivery:
+    """A binary workbook: the records of one sheet."""
+
+    def record(kind, content=b""):
+        first = bytes((kind,)) if kind < 128 else bytes((kind & 0x7F | 0x80, kind >> 7))
+        size, length = len(content), b""
+        while size > 127:
+            length, size = length + bytes((size & 0x7F | 0x80,)), size >> 7
+        return first + length + bytes((size,)) + content
+
+    def wide(value):
+        return struct.pack("<I", len(value)) + value.encode("utf-16-le")
+
+    def cell(column, value):
+        place = struct.pack("<II", column, 0)
+        if isinstance(value, float):
+            return record(5, place + struct.pack("<d", value))
+        if value in BIFF_ERRORS:
+            return record(3, place + bytes((BIFF_ERRORS[value],)))
+        return record(6, place + wide(value))
+
+    body = (
+        record(129)
+        + record(148, struct.pack("<IIII", 0, len(cells), 0, len(cells[0])))
+        + record(145)
+    )
+    for i, row in enumerate(cells):
+        body += record(0, struct.pack("<I", i) + bytes(21)) + b"".join(
+            map(cell, range(len(row)), row)
+        )
+    body += record(146) + record(130)
+    book = record(131) + record(143)
+    book += (
+        record(156, struct.pack("<II", 0, 1) + wide("rId1") + wide("Do"))
+        + record(144)
+        + record(132)
+    )
+    links = (
+        '<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships">'
+        '<Relationship Id="rId1" Type="http://schemas.openxmlformats.org/officeDocument/2006/'
+        'relationships/worksheet" Target="worksheets/sheet1.bin"/></Relationships>'
+    )
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("xl/workbook.bin", book)
+        archive.writestr("xl/_rels/workbook.bin.rels", links)
+        archive.writestr("xl/worksheets/sheet1.bin", body)
+    return containers.Delivery(path, path.name)
+
+
+@pytest.mark.parametrize(("name", "write"), [("a.xls", xls), ("a.xlsb", xlsb), ("a.ods", ods)])
+def test_older_and_binary_workbooks_are_read_with_their_errors(tmp_path, name, write):
+    cells = [["time", "operator", "download"], ["2026-10-01", "Viettel", 5.5]]
+    cells += [["2026-10-02", "Viettel", "#DIV/0!"], ["2026-10-03", "#N/A", 7.0]]
+    one = write(tmp_path / name, cells)
+    frame = rows(one)
+    assert frame["download"].to_list() == ["5.5", "#DIV/0!", "7"]
+    assert frame["operator"].to_list() == ["Viettel", "Viettel", "#N/A"]
+    notes = [note.values for note in containers.layout(one).notes if note.code == "error_cells"]
+    assert notes == [{"found": ["#DIV/0!", "#N/A"], "count": 2}]
 
 
 # ── archives, folders ────────────────────────────────────────────────────────────────────────────

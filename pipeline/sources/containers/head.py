@@ -104,7 +104,7 @@ def find(
         return _without_headings(rows, first, (note,))
     above = [row for row in wide if row < first] or [first]
     start = above[-1]
-    while start - 1 in above:
+    while start - 1 in above and not _is_comment(rows[start - 1]):
         start -= 1
     return _under(rows, start, merges)
 
@@ -155,6 +155,10 @@ def _without_headings(rows: Sequence[Row], first: int, notes: tuple[Fault, ...])
 
 def _width(row: Row) -> int:
     return max((i + 1 for i, cell in enumerate(row) if cell), default=0)
+
+
+def _is_comment(row: Row) -> bool:
+    return next(cell for cell in row if cell).startswith(("#", "//", "--", "*"))
 
 
 def _titles(rows: Sequence[Row], heading: int) -> tuple[Fault, ...]:
@@ -310,7 +314,7 @@ def footer_count(rows: Sequence[Row]) -> int:
         if not any(row):
             continue
         words = next(cell for cell in row if cell)
-        is_note = _FOOTER.match(words) is not None and filled(row) < usual
+        is_note = _FOOTER.match(words) is not None and filled(row) <= 0.6 * usual
         if not is_note and filled(row) > max(1, usual // 5):
             break
         found = back

@@ -192,12 +192,22 @@ def _headings(
     layout = head.find(records, heading_row)
     if layout is None:
         raise fault("empty_file", delivery.name)
-    names, body = list(layout.names), records[layout.first_row - 1 :]
+    body = [row for row in records[layout.first_row - 1 :] if any(row)]
+    if _has_row_names(body, len(layout.names)):
+        layout = replace(layout, names=("row_name", *layout.names))
+    names = list(layout.names)
     width = max((len(row) for row in body if not any(row[len(names) :])), default=0)
     width = min(max(width, len(names)), len(names) + OVERFLOW_COUNT)
     before = layout.first_row - 1
     offset = spans[before][0] if before < len(spans) else (spans[-1][1] if spans else 0)
     return Form(encoding, mark, tuple(names), width, offset, layout.first_row, True), layout
+
+
+def _has_row_names(body: list[list[str]], width: int) -> bool:
+    """Whether rows begin with a number that has no heading, as R writes them."""
+    starts = [row[0] for row in body if len(row) == width + 1 and row[-1]]
+    counted = all(start.isdigit() for start in starts) and len(set(starts)) == len(starts)
+    return len(starts) > 1 and len(starts) == len(body) and counted
 
 
 def delimiter_of(text: str, suffix: str = "") -> str:
@@ -583,7 +593,8 @@ def parsed(delivery: Delivery, block: bytes, stretch: Stretch) -> pl.DataFrame:
     names = list(form.names)
     beyond = [f"{OVERFLOW}{i}" for i in range(form.width - len(names))]
     rows = None if stretch.is_careful else _by_polars(block, form, [*names, *beyond])
-    if rows is None or rows.height != stretch.row_count:
+    is_careful = rows is None or rows.height != stretch.row_count
+    if rows is None or is_careful:
         rows = _by_python(delivery, _normal(block), form)
     empty = [name for name in rows.columns if name.startswith(OVERFLOW)]
     if empty:
@@ -591,7 +602,7 @@ def parsed(delivery: Delivery, block: bytes, stretch: Stretch) -> pl.DataFrame:
             pl.when(pl.col(empty).str.strip_chars() != "").then(pl.col(empty)).name.keep()
         )
         rows = rows.drop([name for name in empty if rows[name].null_count() == rows.height])
-    if rows.height and (stretch.has_breaks or stretch.is_careful):
+    if rows.height and (stretch.has_breaks or is_careful):
         rows = _swallowed(rows, names, form.delimiter)
     rows = numbered(rows, stretch.first_row)
     if stretch.is_last and rows.height:
