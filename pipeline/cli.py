@@ -7,11 +7,9 @@ with a traceback. Large modules are imported inside the commands, so that `--hel
 from __future__ import annotations
 
 import errno
-import json
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -24,7 +22,6 @@ from pipeline.schema.errors import Fault, UserFault, fault
 
 if TYPE_CHECKING:
     from pipeline.config.settings import Settings
-    from pipeline.sources.deliveries import Headings
 
 # errors of the system that the user can fix
 USER_ERRNOS = (
@@ -47,14 +44,6 @@ app = typer.Typer(
     help="Where is 4G too slow, how sure are we, and where should operators invest first?\n\n"
     "4G chậm ở đâu, chắc chắn đến mức nào, và nhà mạng nên đầu tư vào đâu trước?",
 )
-
-
-class Format(StrEnum):
-    """Formats of measurements."""
-
-    ispeed = "ispeed"
-    ookla = "ookla"
-    table = "table"
 
 
 def _known_language(lang: texts.Lang | None) -> texts.Lang | None:
@@ -84,7 +73,8 @@ More = Annotated[
     list[str] | None, typer.Argument(help="More measurement files.", show_default=False)
 ]
 FormatName = Annotated[
-    Format | None, typer.Option("--format", help="Format of --measurements; default: ispeed.")
+    str | None,
+    typer.Option("--format", help="Format of --measurements; default: found out by the headings."),
 ]
 BoundaryFile = Annotated[
     Path | None,
@@ -196,62 +186,30 @@ def check(  # noqa: PLR0913, PLR0917 - options of a command
     lang: LangName = None,
     publish: Parts = "tables,map,gis,report",
 ) -> None:
-    """Check settings and inputs and list every fault, without results.
+    """Show what the sources hold and how they are read, and list every fault, without results.
 
-    For unknown headings it prints guesses and the settings lines to paste.
+    What is open is a question, with the settings lines to paste.
 
-    Kiểm tra cài đặt và dữ liệu đầu vào, không tính kết quả; gặp tiêu đề lạ thì in cách hiểu và các
-    dòng cài đặt cần dán.
+    Cho xem các nguồn có gì và được đọc thế nào, liệt kê mọi lỗi, không tính kết quả; điều chưa rõ
+    là câu hỏi kèm các dòng cài đặt cần dán.
     """
     language = _language(settings, lang)
     with _user_faults_shown(language):
         chosen = _settings(settings, measurements, more, format, boundaries, population, lang)
         _parts(publish, engine)
-        from pipeline import journey
-        from pipeline.sources import inputs
+        from pipeline import journey, profile_screen
 
-        _print_headings(chosen, settings, language)
         with progress_shown(language) as (log, progress):
-            read = journey.read(chosen, progress)
-            when = inputs.chosen_period(read, chosen, None if period == "all" else period)
-            area = round(float(read.communes["area_km2"].sum()))
-            vintage = read.communes["boundary_vintage"].iloc[0]
-            log("boundaries", count=len(read.communes), area=area, vintage=vintage)
-            for item in read.read:
-                log("file", name=item.name, role=item.role, count=item.row_count)
-            log("held", periods=inputs.periods_in(read, chosen))
-            window = inputs.evidence_window(read, chosen, when)
-            log("period", period=str(when), window=f"{window[0]} – {window[-1]}")
-            for warning in (*read.warnings, *inputs.period_warnings(read, chosen, when, window)):
-                log("warning", fault=warning)
+            journey.check(
+                chosen,
+                period=None if period == "all" else period,
+                log=log,
+                progress=progress,
+                look=lambda delivered, prepared: typer.echo(
+                    "\n".join(profile_screen.screens(delivered, prepared, language))
+                ),
+            )
         typer.echo(texts.line("check_ok", language))
-
-
-def _print_headings(chosen: Settings, settings: Path | None, lang: texts.Lang) -> None:
-    """Print how each file's headings are read, and settings lines for those that are not."""
-    from pipeline.config.settings import read_settings
-    from pipeline.sources import deliveries
-
-    named = read_settings(_settings_file(settings)).sources
-    for file, reading in deliveries.headings(chosen):
-        section = []
-        if reading.source not in named:  # a source from the options needs its section too
-            source = chosen.sources[reading.source]
-            path, form = json.dumps(source.path), json.dumps(source.format)
-            section = [f"[sources.{reading.source}]", f"path = {path}", f"format = {form}"]
-        typer.echo("\n".join(_heading_lines(file, reading, section, lang)))
-
-
-def _heading_lines(name: str, reading: Headings, section: list[str], lang: texts.Lang) -> list[str]:
-    """Lines on a file's headings: their meanings, guesses, and the settings lines to paste."""
-    lines = [texts.line("headings", lang, file=name)]
-    lines += [f"  {heading} → {meaning}" for heading, meaning in reading.taken_for.items()]
-    for heading, guess in reading.guesses.items():
-        meaning = texts.line("guess", lang) + guess if guess else texts.line("not_used", lang)
-        lines.append(f"  {heading} → {meaning}")
-    if reading.lines:
-        lines += [texts.line("paste", lang), *(f"  {text}" for text in (*section, *reading.lines))]
-    return lines
 
 
 @app.command(
@@ -377,7 +335,7 @@ def _settings(  # noqa: PLR0913, PLR0917 - options of a command
     path: Path | None,
     measurements: list[str] | None,
     more: list[str] | None,
-    format_name: Format | None,
+    format_name: str | None,
     boundaries: Path | None,
     population: Path | None,
     lang: texts.Lang | None,
@@ -390,13 +348,11 @@ def _settings(  # noqa: PLR0913, PLR0917 - options of a command
     if paths := (*(measurements or ()), *(more or ())):
         single = next(iter(chosen.sources.items())) if len(chosen.sources) == 1 else None
         name, former = single or ("measurements", Source(path=paths))
-        changes: dict[str, Any] = {"path": paths} | (
-            {"format": format_name.value} if format_name else {}
-        )
+        changes: dict[str, Any] = {"path": paths} | ({"format": format_name} if format_name else {})
         update["sources"] = {name: former.model_copy(update=changes)}
     elif format_name:
         update["sources"] = {
-            n: s.model_copy(update={"format": format_name.value}) for n, s in chosen.sources.items()
+            n: s.model_copy(update={"format": format_name}) for n, s in chosen.sources.items()
         }
     if boundaries:
         update["boundaries"] = chosen.boundaries.model_copy(update={"path": boundaries})

@@ -7,6 +7,7 @@ everything ─ publish ─► OUT/PERIOD/
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 
 import geopandas as gpd
@@ -21,10 +22,11 @@ from pipeline.config.settings import Settings
 from pipeline.engine.local import Engine, Local
 from pipeline.measure import measure
 from pipeline.measurements.evidence import Evidence
-from pipeline.measurements.prepare import prepared_tests
+from pipeline.measurements.prepare import Prepared, prepared_tests
 from pipeline.publish import Outputs, publish_month
 from pipeline.schema.month import AreaPeriod, Month
 from pipeline.sources.inputs import (
+    Delivered,
     Inputs,
     chosen_period,
     evidence_window,
@@ -65,12 +67,18 @@ def run(
     return folders
 
 
-def read(settings: Settings, progress: Progress = silent, engine: Engine | None = None) -> Inputs:
+def read(
+    settings: Settings,
+    progress: Progress = silent,
+    engine: Engine | None = None,
+    look: Callable[[Delivered, Prepared], None] | None = None,
+) -> Inputs:
     """Read everything that the settings name, then prepare the tests: cleaned, binned, located.
 
-    Raises `UserFault` with the faults of all files.
+    `look` is shown what the sources hold before their faults end it. Raises `UserFault` with the
+    faults of all files.
     """
-    delivered = read_inputs(settings)
+    delivered = read_inputs(settings, is_profiled=look is not None)
     prepared, accounts = prepared_tests(
         delivered.parts,
         delivered.inputs.communes if delivered.inputs else None,
@@ -79,10 +87,35 @@ def read(settings: Settings, progress: Progress = silent, engine: Engine | None 
         lambda share: progress("read", 0.2 * share),
     )
     try:
+        if look is not None:
+            look(delivered, prepared)
         return delivered.completed(accounts, prepared)
     except BaseException:
         prepared.close()
         raise
+
+
+def check(
+    settings: Settings,
+    *,
+    period: str | None,
+    log: Log,
+    progress: Progress,
+    look: Callable[[Delivered, Prepared], None],
+) -> None:
+    """Read the inputs and look whether a period can be judged; nothing is judged or written.
+
+    Raises `UserFault`.
+    """
+    with read(settings, progress, look=look) as inputs:
+        context = RunContext(
+            settings, chosen_period(inputs, settings, period), log, progress, Timer()
+        )
+        window = evidence_window(inputs, settings, context.period)
+        run_log.inputs_checked(log, inputs, periods_in(inputs, settings), context.period, window)
+        found = period_warnings(inputs, settings, context.period, window)
+        run_log.warnings(log, [*inputs.warnings, *found])
+        run_log.warnings(log, measure(inputs, context, NOTHING.ledger).warnings)
 
 
 def judge_month(inputs: Inputs, context: RunContext, previous: Previous = NOTHING) -> Month:

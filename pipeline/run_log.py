@@ -33,6 +33,20 @@ def inputs_read(log: Log, inputs: Inputs, period: Period, window: list[str]) -> 
     log("period", period=str(period), window=f"{window[0]} – {window[-1]}")
 
 
+def inputs_checked(
+    log: Log, inputs: Inputs, periods: list[str], period: Period, window: list[str]
+) -> None:
+    """Log the boundaries, every file that was read, the periods held, the period and its window."""
+    communes = inputs.communes
+    area = round(float(communes["area_km2"].sum()))
+    vintage = communes["boundary_vintage"].iloc[0]
+    log("boundaries", count=len(communes), area=area, vintage=vintage)
+    for item in inputs.read:
+        log("file", name=item.name, role=item.role, count=item.row_count)
+    log("held", periods=periods)
+    log("period", period=str(period), window=f"{window[0]} – {window[-1]}")
+
+
 def tests(log: Log, books: pd.DataFrame, evidence: Evidence) -> None:
     """Log the books by source, the tests by commune, samples and devices.
 

@@ -147,8 +147,8 @@ def test_text_files_give_what_parquet_gives(rows, one_part, tmp_path, monkeypatc
     chosen = written(tmp_path, rows, 3, "csv")
     assert_same(judged(chosen, Local(2)), one_part)
     # many stretches to a file, and row numbers that go on
-    monkeypatch.setattr("pipeline.sources.frames.STRETCH_BYTES", 50_000)
-    monkeypatch.setattr("pipeline.sources.frames._BLOCK", 50_000)
+    monkeypatch.setattr("pipeline.sources.containers.text.STRETCH_BYTES", 50_000)
+    monkeypatch.setattr("pipeline.sources.containers.text._BLOCK", 50_000)
     month = judged(chosen, Local(2))
     assert_same(month, one_part)
     assert month.tables["rejects"]["source_row"].max() > 3000
@@ -157,8 +157,8 @@ def test_text_files_give_what_parquet_gives(rows, one_part, tmp_path, monkeypatc
 
 def test_a_plain_file_and_one_with_quotes_over_lines_give_the_same(rows, tmp_path, monkeypatch):
     """The second is read by the careful reader: its quotes may hold ends of lines."""
-    monkeypatch.setattr("pipeline.sources.frames.STRETCH_BYTES", 50_000)
-    monkeypatch.setattr("pipeline.sources.frames._BLOCK", 50_000)
+    monkeypatch.setattr("pipeline.sources.containers.text.STRETCH_BYTES", 50_000)
+    monkeypatch.setattr("pipeline.sources.containers.text._BLOCK", 50_000)
     months = []
     for name, note in (("plain", "a"), ("quoted", '"a\nb"')):
         (tmp_path / name).mkdir()
@@ -175,8 +175,8 @@ def test_a_plain_file_and_one_with_quotes_over_lines_give_the_same(rows, tmp_pat
 
 def test_progress_moves_while_one_large_file_is_read(rows, tmp_path, monkeypatch):
     chosen = written(tmp_path, rows, 1, "csv")
-    monkeypatch.setattr("pipeline.sources.frames.STRETCH_BYTES", 50_000)
-    monkeypatch.setattr("pipeline.sources.frames._BLOCK", 50_000)
+    monkeypatch.setattr("pipeline.sources.containers.text.STRETCH_BYTES", 50_000)
+    monkeypatch.setattr("pipeline.sources.containers.text._BLOCK", 50_000)
     shown = []
     journey.read(chosen, lambda what, share: shown.append((what, share)), Local(1)).rows.close()
     shares = [share for what, share in shown if what == "read"]

@@ -28,7 +28,7 @@ WAY = [
     "verdicts",
     "actions",
 ]
-WAY += ["publish", "run_log", "measure", "journey", "console", "cli", "__main__"]
+WAY += ["publish", "run_log", "measure", "profile_screen", "journey", "console", "cli", "__main__"]
 
 
 def package(name: str) -> str:

@@ -140,6 +140,7 @@ class ColumnRule(Section):
     unit: str | None = None
     format: str | None = None  # strptime, unix_s, unix_ms, excel_1900 …
     decimal: Literal[".", ","] | None = None  # the decimal mark of this column's numbers
+    failed: tuple[float, ...] | None = None  # numbers that stand for a failed test
 
     @model_validator(mode="after")
     def _one_origin(self) -> ColumnRule:
@@ -174,7 +175,9 @@ class Source(Section):
     """One kind of delivery. `path` is a file, a folder or a glob; several may be listed."""
 
     path: tuple[str, ...]
-    format: Literal["ispeed", "table", "ookla"] = "ispeed"
+    format: str | None = (
+        None  # a key of `sources.formats.FORMATS`; absent: found out by the headings
+    )
     crs: str | None = None  # of the positions; absent: degrees of WGS 84 (EPSG:4326)
     # by a column of theirs; absent: every row is a test
     keep: dict[str, Kept] = Field(default_factory=dict)
@@ -183,10 +186,9 @@ class Source(Section):
     delimiter: str | None = None
     encoding: str | None = None
     decimal: Literal[".", ","] | None = None  # absent: both are understood, a lone comma is decimal
-    sheet: str | int = 0  # name, or number from 0
-    heading_row: int = Field(
-        1, ge=1
-    )  # where the headings stand, for exports that begin with a title
+    sheet: str | int | None = None  # name, or number from 0; absent: all with the same headings
+    layer: str | None = None  # of a GIS file
+    heading_row: int | None = Field(None, ge=0)  # absent: found; 0: there are no headings
     columns: dict[str, ColumnRule] = Field({})
     _tz = field_validator("timezone")(_check_timezone)
 

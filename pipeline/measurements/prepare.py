@@ -125,6 +125,7 @@ def _count(account: Account, rows: pl.DataFrame, how: Preparation) -> None:
     counted = rows.lazy().filter(c("reason").is_null() & (c("bits") > 0))
     tables = {
         "reasons": rows.lazy().group_by("source", key="reason").len(),
+        "source_months": rows.lazy().group_by("source", key=c("day").dt.strftime("%Y-%m")).len(),
         "zones": rows.lazy().filter(c("zone") >= 0).group_by("source", key="zone").len(),
         "speeds": counted.group_by("source", key=speed_class(c("bits"))).len(),
     }

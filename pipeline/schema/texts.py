@@ -22,6 +22,7 @@ Lang = str  # a key of `languages()`
 CATALOGUES = Path(__file__).with_name("catalogues")
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")  # braces with a space inside are of TOML examples
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")  # a terminal would obey them
+_PASTED = "⏎"  # where lines to paste stand in a message
 _LISTED = 12  # items of a list that a sentence names
 
 
@@ -94,6 +95,8 @@ def method_note(
 def error_message(fault: Fault, lang: Lang) -> str:
     """A fault on one line: file, row, column, what was found and expected, how to fix it.
 
+    Settings lines to paste (`lines`) follow, each on a line of its own.
+
     >>> repeated = Fault("repeated_code", "communes.gpkg", 4, "code", {"found": "00001"})
     >>> error_message(repeated, "en")[:62]
     'communes.gpkg, row 4, column code: code 00001 is repeated; one'
@@ -106,9 +109,13 @@ def error_message(fault: Fault, lang: Lang) -> str:
     values = dict(fault.values)
     if near := values.get("near"):
         values["near"] = line("near", lang, name=near)
+    lines = values.get("lines", ())
+    pasted = [lines] if isinstance(lines, str) else list(lines)  # type: ignore[call-overload]
+    values["lines"] = _PASTED
     sentence = text("faults", fault.code, lang, **values)
     message = f"{', '.join(place)}: {sentence}" if place else sentence
-    return _CONTROL.sub(" ", message)
+    block = "".join(f"\n    {_CONTROL.sub(' ', str(one))}" for one in pasted)
+    return _CONTROL.sub(" ", message).replace(f" {_PASTED}", block).replace(_PASTED, block)
 
 
 def number(value: float, lang: Lang, digits: int = 0) -> str:

@@ -1,4 +1,4 @@
-"""Files of measurements: the parts they are read in, what their headings mean, what to report.
+"""Files of measurements: the plans by which they are read, their parts, what to report.
 
 Does not belong here: reading values (`sources/`), boundaries and people (`inputs.py`).
 """
@@ -15,11 +15,19 @@ from zoneinfo import ZoneInfo
 import pandas as pd
 import polars as pl
 
-from pipeline.config.settings import Settings, Source
+from pipeline.config.settings import Kept, Settings, Source
 from pipeline.schema.errors import Fault, UserFault
-from pipeline.sources import files, frames, ispeed, ookla, table
+from pipeline.sources import containers, ookla, planning, table
+from pipeline.sources.cells import names
+from pipeline.sources.cells.operators import operator_table
+from pipeline.sources.formats import FORMATS
+from pipeline.sources.formats.declaration import Condition
+from pipeline.sources.plan import Plan
+from pipeline.sources.profile import Profile, merged, profile_of
+from pipeline.sources.rules import Rule
 
-_HOW = {"delimiter", "encoding", "sheet", "heading_row", "decimal"}  # settings of a source
+SAMPLE_ROWS = 100_000  # of the tables with the same headings, by which their plan is decided
+_HOW = ("delimiter", "encoding", "sheet", "layer", "heading_row", "decimal")  # of a source
 Found = TypeVar("Found")
 
 
@@ -31,10 +39,11 @@ class Part:
     """
 
     source: str = ""
-    delivery: files.Delivery | None = None
-    about: Source | None = None
-    reading: table.Reading | None = None
-    stretch: frames.Stretch | None = None  # None: the whole file
+    delivery: containers.Delivery | None = None
+    how: dict[str, Any] | None = None
+    plan: Plan | None = None
+    stretch: containers.Stretch | None = None  # None: the whole table
+    is_profiled: bool = False  # whether its account says what the columns hold
     tests: pd.DataFrame | None = None
 
     def names(self) -> tuple[set[str], set[str]]:
@@ -61,9 +70,6 @@ class Account:
     read_count: int = 0
     faults: list[Fault] = field(default_factory=list)
     unreadable: Counter[str] = field(default_factory=Counter)  # by our column
-    unknown: dict[str, Counter[str]] = field(
-        default_factory=dict
-    )  # names by what they should have named
     columns: dict[str, str] = field(default_factory=dict)  # ours → the heading it was read from
     months: Counter[str] = field(default_factory=Counter)  # rows by local month
     operators: set[str] = field(default_factory=set)
@@ -71,6 +77,8 @@ class Account:
     reasons: dict[str, Counter[Any]] = field(default_factory=dict)
     zones: dict[str, Counter[Any]] = field(default_factory=dict)
     speeds: dict[str, Counter[Any]] = field(default_factory=dict)
+    source_months: dict[str, Counter[Any]] = field(default_factory=dict)
+    profiles: dict[str, Profile] = field(default_factory=dict)  # by source, for `check`
 
     @staticmethod
     def sum(accounts: Iterable[Account]) -> Account:
@@ -86,13 +94,15 @@ class Account:
         self.faults += [fault for fault in other.faults if fault not in self.faults]
         self.unreadable.update(other.unreadable)
         for mine, theirs in (
-            (self.unknown, other.unknown),
             (self.reasons, other.reasons),
             (self.zones, other.zones),
             (self.speeds, other.speeds),
+            (self.source_months, other.source_months),
         ):
             for name, counts in theirs.items():
                 mine.setdefault(name, Counter()).update(counts)
+        for name, profile in other.profiles.items():
+            self.profiles[name] = merged([self.profiles.get(name, {}), profile])
         self.columns |= other.columns
         self.months.update(other.months)
         self.operators |= other.operators
@@ -103,8 +113,9 @@ class Listed:
     """A file that the settings name, the parts it is read in (of tiles none), and its account."""
 
     source: str
-    delivery: files.Delivery
+    delivery: containers.Delivery
     parts: list[Part]
+    is_tiles: bool = False
     account: Account = field(default_factory=Account)
 
 
@@ -121,7 +132,7 @@ def collect_faults(faults: list[Fault], read: Callable[[], Found]) -> Found | No
 
 
 def listed(settings: Settings, warnings: list[Fault], faults: list[Fault]) -> list[Listed]:
-    """Every file of every source, in order, with its parts."""
+    """Every raw table of every source, in order; tables of tests get their parts by `planned`."""
     if not settings.sources:
         faults.append(
             Fault(
@@ -129,41 +140,146 @@ def listed(settings: Settings, warnings: list[Fault], faults: list[Fault]) -> li
                 values={"expected": "[sources.NAME] path", "option": "--measurements"},
             )
         )
-    for name, source in settings.sources.items():
-        if others := files.passed_over(source.path):
-            warnings.append(
-                Fault("passed_over", name, values={"found": others, "expected": files.SUFFIXES})
-            )
-        if links := files.named_again(source.path):
-            warnings.append(Fault("named_again", name, values={"found": links}))
-        if broken := files.broken_links(source.path):
-            warnings.append(Fault("broken_links", name, values={"found": broken}))
+    paths = (path for one in settings.sources.values() for path in one.path)
+    unique = containers.unique_names(containers.paths_of(paths))
     found = []
-    for name, delivery in _files(settings, faults):
-        one = Listed(name, delivery, [])
-        if settings.sources[name].format != "ookla":
-            read = partial(_parts, name, delivery, settings)
-            one.parts = collect_faults(one.account.faults, read) or []
-        found.append(one)
+    for name, source in settings.sources.items():
+        if source.format not in (None, *FORMATS):
+            values: dict[str, object] = {"found": source.format, "expected": list(FORMATS)}
+            faults.append(Fault("unknown_format", f"[sources.{name}]", values=values))
+            continue
+        survey = containers.survey(source.path, how_of(source), unique)
+        faults += survey.faults
+        warnings += [replace(note, file=note.file or name) for note in survey.notes]
+        found += [Listed(name, delivery, []) for delivery in survey.deliveries]
     return found
 
 
-def _files(settings: Settings, faults: list[Fault]) -> list[tuple[str, files.Delivery]]:
-    """(source, file) of every source's files. A name in tables is unique among all sources."""
-    found = [
-        (name, delivery.path)
-        for name, source in settings.sources.items()
-        for delivery in collect_faults(faults, partial(files.deliveries, source.path)) or []
-    ]
-    names = files.unique_names(path for _, path in found)
-    return [(name, files.Delivery(path, names[path])) for name, path in found]
+@dataclass
+class _Group:
+    """Tables of a source with the same headings: they are read by one plan."""
+
+    about: planning.About
+    tables: list[tuple[Listed, list[containers.Stretch] | None]]
+    table: planning.Table
+    mapped: planning.Mapped
 
 
-def _parts(source: str, delivery: files.Delivery, settings: Settings) -> list[Part]:
-    about = settings.sources[source]
-    found = frames.stretches(delivery, _how(about))
-    whole = Part(source, delivery, about, _reading(about, settings))
-    return [whole] if found is None else [replace(whole, stretch=one) for one in found]
+def planned(
+    found: list[Listed], settings: Settings, bounds: planning.Bounds | None, warnings: list[Fault]
+) -> list[planning.Planned]:
+    """The plans of all tables of tests, by which their parts are made; tiles are marked as such.
+
+    Questions and faults join the accounts of the tables. `bounds`: of the communes.
+    """
+    groups = _groups(found, settings, bounds, warnings)
+    counts: Counter[str] = Counter()
+    for group in groups:
+        counts.update(planning.operator_counts(group.table, group.mapped.rules))
+    shipped = operator_table()
+    operators = names.decide_operators(counts, settings.operators, shipped)
+    if operators.form is not None and groups:
+        unknown = names.unknown_names(operators.form, counts)
+        first = groups[0].tables[0][0]
+        if operators.question is not None:
+            first.account.faults.append(replace(operators.question, file=first.delivery.name))
+        elif unknown is not None:
+            warnings.append(replace(unknown, file=first.delivery.name))
+    plans = []
+    for group in groups:
+        one = planning.planned(group.table, group.about, group.mapped, operators)
+        plans.append(one)
+        warnings += one.warnings
+        group.tables[0][0].account.faults += one.questions
+        about = settings.sources[group.about.name]
+        for listed_one, stretches in group.tables:
+            whole = Part(group.about.name, listed_one.delivery, how_of(about), one.plan)
+            listed_one.parts = (
+                [whole]
+                if stretches is None
+                else [replace(whole, stretch=stretch) for stretch in stretches]
+            )
+    return plans
+
+
+def _groups(
+    found: list[Listed], settings: Settings, bounds: planning.Bounds | None, warnings: list[Fault]
+) -> list[_Group]:
+    tables: dict[tuple[str, tuple[str, ...]], list[tuple[Listed, containers.Layout]]] = {}
+    for one in found:
+        how = how_of(settings.sources[one.source])
+        layout = collect_faults(one.account.faults, partial(containers.layout, one.delivery, how))
+        if layout is not None:
+            warnings += [replace(note, file=one.delivery.name) for note in layout.notes]
+            tables.setdefault((one.source, layout.names), []).append((one, layout))
+    groups = []
+    for (name, headings), members in tables.items():
+        source = settings.sources[name]
+        one_format = planning.format_of(list(headings), source.format)
+        if FORMATS[one_format].kind == "tiles":
+            for one, _ in members:
+                one.is_tiles = True
+            continue
+        about = _about(name, source, settings, bounds)
+        group = collect_faults(
+            members[0][0].account.faults, partial(_group, about, source, members)
+        )
+        if group is not None:
+            groups.append(group)
+    return groups
+
+
+def _group(
+    about: planning.About, source: Source, members: list[tuple[Listed, containers.Layout]]
+) -> _Group:
+    how, samples, cut = how_of(source), [], []
+    share = max(100, SAMPLE_ROWS // len(members))
+    for one, _ in members:
+        stretches = containers.stretches(one.delivery, how)
+        samples.append(containers.sample(one.delivery, stretches, how, share))
+        cut.append((one, stretches))
+    first, layout = members[0]
+    sample = pl.concat(samples, how="diagonal_relaxed")
+    raw = planning.Table(first.delivery.name, layout, sample)
+    mapped = planning.mapped(raw, about)
+    used = [theirs for rule in mapped.rules.values() for theirs in rule.headings]
+    mapped.questions += containers.repeated_faults(first.delivery, layout, used)
+    return _Group(about, cut, raw, mapped)
+
+
+def _about(
+    name: str, source: Source, settings: Settings, bounds: planning.Bounds | None
+) -> planning.About:
+    """What the settings say of a source, as plain values."""
+    rules = {
+        ours: Rule(**rule.model_dump(), is_given=True) for ours, rule in source.columns.items()
+    }
+    every = frozenset(theirs for theirs, kept in source.keep.items() if kept.equals == ("*",))
+    keep = {theirs: _condition(kept) for theirs, kept in source.keep.items() if theirs not in every}
+    return planning.About(
+        name,
+        source.format,
+        rules,
+        keep,
+        every,
+        source.crs,
+        source.decimal,
+        ZoneInfo(source.timezone) if source.timezone else settings.timezone,
+        has_timezone=source.timezone is not None,
+        operators=settings.operators,
+        technologies={str(ours): met for ours, met in settings.technologies.items()},
+        shipped=operator_table(),
+        bounds=bounds,
+    )
+
+
+def _condition(kept: Kept) -> Condition:
+    return Condition(kept.equals, kept.excludes, kept.min, kept.max)
+
+
+def how_of(source: Source) -> dict[str, Any]:
+    """How a source says that its files are to be read."""
+    return {name: getattr(source, name) for name in _HOW}
 
 
 def read_part(part: Part) -> Iterator[tuple[pl.DataFrame, Account]]:
@@ -175,34 +291,24 @@ def read_part(part: Part) -> Iterator[tuple[pl.DataFrame, Account]]:
         yield table.tests_in_memory(part.tests), Account(len(part.tests))
         return
     assert part.delivery is not None
-    assert part.about is not None
-    assert part.reading is not None
-    file, is_typed = part.delivery.name, files.suffix_of(part.delivery.path) == ".parquet"
-    columns: list[str] = []
-    if is_typed:  # only columns that are used are read
-        headings = files.headings(part.delivery)
-        rules = rules_for(part.about, headings)
-        if faults := table.map_faults(file, headings, rules):
-            raise UserFault(faults)
-        columns = sorted({rule.column for rule in rules.values() if rule.column is not None})
-    for rows in frames.frames(part.delivery, part.stretch, _how(part.about), columns):
-        rules = rules_for(part.about, table.headings_in(rows))
-        tests = table.read_tests(
-            part.source, file, rows, rules, part.reading, is_delimited=not is_typed
-        )
-        yield tests, _account(tests, rows, rules)
+    assert part.plan is not None
+    file, plan = part.delivery.name, part.plan
+    for rows in containers.frames(part.delivery, part.stretch, part.how, plan.headings()):
+        tests = table.read_tests(part.source, file, rows, plan)
+        account = _account(tests, plan)
+        if part.is_profiled:
+            account.profiles = {part.source: profile_of(rows, tests, plan)}
+        yield tests, account
 
 
-def _account(tests: pl.DataFrame, rows: pl.DataFrame, rules: dict[str, table.Rule]) -> Account:
+def _account(tests: pl.DataFrame, plan: Plan) -> Account:
     account = Account(
-        tests.height, columns={ours: rule.column or "" for ours, rule in rules.items()}
+        tests.height, columns={ours: " + ".join(one.columns) for ours, one in plan.columns.items()}
     )
     lost = tests.filter(pl.col("unreadable") != "")["unreadable"].value_counts()
-    for names, count in lost.iter_rows():
-        account.unreadable.update(dict.fromkeys(names.split(";"), count))
-    for ours, read in (("operator", "operator_met"), ("technology", "technology")):
-        if tests[read].null_count():
-            account.unknown[ours] = Counter(table.names_not_met(rows, rules[ours], tests[read]))
+    for lost_names, count in lost.iter_rows():
+        known = [one for one in lost_names.split(";") if one not in ("not_kept", "no_service")]
+        account.unreadable.update(dict.fromkeys(known, count))
     return account
 
 
@@ -211,7 +317,7 @@ def read_tiles(listed: list[Listed], settings: Settings) -> list[pd.DataFrame]:
     tables = []
     for one in listed:
         source = settings.sources[one.source]
-        if source.format == "ookla":
+        if one.is_tiles:
             found = collect_faults(one.account.faults, partial(_tiles, one, source))
             if found is not None:
                 one.account.read_count = len(found)
@@ -223,7 +329,7 @@ def read_tiles(listed: list[Listed], settings: Settings) -> list[pd.DataFrame]:
 
 
 def _tiles(one: Listed, source: Source) -> pd.DataFrame:
-    rows = files.read_rows(one.delivery, **_how(source))
+    rows = containers.read_rows(one.delivery, **how_of(source))
     return ookla.read_tiles(one.source, one.delivery.name, one.delivery.path.as_posix(), rows)
 
 
@@ -245,82 +351,18 @@ def report(
     listed: list[Listed], sha256: list[str], warnings: list[Fault], faults: list[Fault]
 ) -> None:
     """Report on the files in their order: faults, unknown names, copies, unreadable values."""
-    seen: dict[str, tuple[str, str]] = {}  # hash → (source, file)
+    seen: dict[tuple[str, str], tuple[str, str]] = {}  # hash, table in it → (source, file)
     for one, found in zip(listed, sha256, strict=True):
         name, account = one.delivery.name, one.account
         faults += account.faults
         if account.faults:
             continue
-        for ours, code in (("operator", "unknown_names"), ("technology", "unknown_technologies")):
-            if names := [text for text, _ in account.unknown.get(ours, Counter()).most_common(20)]:
-                warnings.append(
-                    Fault(code, name, None, account.columns.get(ours, ""), {"found": names})
-                )
-        former_source, former_file = seen.setdefault(found, (one.source, name))
+        former_source, former_file = seen.setdefault(
+            (found, one.delivery.inside), (one.source, name)
+        )
         if former_source != one.source:  # repeats are looked for within a source
             faults.append(Fault("read_twice", name, values={"found": [former_source, one.source]}))
         elif former_file != name:
             warnings.append(Fault("same_content", name, values={"found": former_file}))
         for column, count in sorted(account.unreadable.items()):
             warnings.append(Fault("unreadable_values", name, None, column, {"found": count}))
-
-
-def _how(source: Source) -> dict[str, Any]:
-    return source.model_dump(include=_HOW)
-
-
-def rules_for(source: Source, headings: list[str]) -> dict[str, table.Rule]:
-    """The column map of a file.
-
-    The settings' lines, and for `ispeed` the aliases for what they leave open.
-    """
-    given = {
-        ours: table.Rule(rule.column, rule.value, rule.unit, rule.format)
-        for ours, rule in source.columns.items()
-    }
-    return given if source.format == "table" else ispeed.column_map(headings, given)
-
-
-@dataclass(frozen=True)
-class Headings:
-    """What a file's headings are taken for, guesses for the others, and settings lines for them."""
-
-    source: str
-    taken_for: dict[str, str]
-    guesses: dict[str, str | None]
-    lines: list[str]
-
-
-def headings(settings: Settings) -> list[tuple[str, Headings]]:
-    """(first file's name, its reading) for each distinct set of headings of `ispeed` and `table`.
-
-    Files that cannot be read are passed over: reading the inputs reports them.
-    """
-    found: list[tuple[str, Headings]] = []
-    met: set[tuple[str, ...]] = set()  # source, headings
-    for name, delivery in _files(settings, []):
-        source = settings.sources[name]
-        if source.format == "ookla":
-            continue
-        known = collect_faults([], partial(files.headings, delivery, **_how(source)))
-        if known is None or (name, *known) in met:
-            continue
-        met.add((name, *known))
-        rules = rules_for(source, known)
-        used = {rule.column: ours for ours, rule in rules.items() if rule.column in known}
-        others = [c for c in known if c not in used]
-        guessed = ispeed.guesses(others, rules)
-        missing = any(ours not in rules for ours in table.REQUIRED)
-        lines = ispeed.settings_lines(name, guessed, rules) if missing else []
-        taken_for = {c: used[c] for c in known if c in used}
-        guesses = guessed if missing else dict.fromkeys(others)
-        found.append((delivery.name, Headings(name, taken_for, guesses, lines)))
-    return found
-
-
-def _reading(source: Source, settings: Settings) -> table.Reading:
-    timezone = ZoneInfo(source.timezone) if source.timezone else settings.timezone
-    technologies: dict[str, tuple[str, ...]] = {
-        str(ours): met for ours, met in settings.technologies.items()
-    }
-    return table.Reading(timezone, source.decimal, settings.operators, technologies)

@@ -23,16 +23,10 @@ from pipeline.schema.errors import Fault, UserFault
 from pipeline.schema.month import Input
 from pipeline.schema.periods import Period
 from pipeline.schema.tables import with_declared_dtypes
-from pipeline.sources import (
-    boundaries,
-    context_layers,
-    crosswalk,
-    deliveries,
-    files,
-    ookla,
-    population,
-)
+from pipeline.sources import boundaries, context_layers, crosswalk, deliveries, ookla, population
+from pipeline.sources.containers import Delivery
 from pipeline.sources.deliveries import Account, Listed, Part, collect_faults
+from pipeline.sources.planning import Planned
 
 # A month with a smaller share of the rows is never chosen by itself, unless months of this size are
 # usual: in ten years of rows every month has less than a hundredth.
@@ -98,6 +92,7 @@ class Delivered:
     listed: list[Listed]
     faults: list[Fault]
     hashes: list[Future[str]]  # of the listed files, made while their rows are read
+    plans: list[Planned] = field(default_factory=list)  # of the tables of tests
 
     @property
     def parts(self) -> list[Part]:
@@ -128,10 +123,11 @@ class Delivered:
         return replace(self.inputs, read=read, warnings=warnings, rows=rows, account=account)
 
 
-def read_inputs(settings: Settings) -> Delivered:
+def read_inputs(settings: Settings, *, is_profiled: bool = False) -> Delivered:
     """Read boundaries, people, surroundings and tiles, and list the parts of the tests.
 
-    Faults are collected: `Delivered.completed` raises them together with those of the tests' rows.
+    `is_profiled`: the rows' accounts say what the columns hold. Faults are collected:
+    `Delivered.completed` raises them together with those of the tests' rows.
     """
     faults: list[Fault] = []
     warnings: list[Fault] = []
@@ -148,12 +144,17 @@ def read_inputs(settings: Settings) -> Delivered:
     if communes is not None:
         communes = collect_faults(faults, partial(_with_former_names, communes, settings, read))
     listed = deliveries.listed(settings, warnings, faults)
+    bounds = None if communes is None else _bounds(communes)
+    plans = deliveries.planned(listed, settings, bounds, warnings)
+    if is_profiled:
+        for one in listed:
+            one.parts = [replace(part, is_profiled=True) for part in one.parts]
     beside = ThreadPoolExecutor(1)
     hashes = [beside.submit(getattr, one.delivery, "sha256") for one in listed]
     beside.shutdown(wait=False)  # ends when the last file is hashed
     tiles = _joined("tiles", deliveries.read_tiles(listed, settings))
     if communes is None:
-        return Delivered(None, listed, faults, hashes)
+        return Delivered(None, listed, faults, hashes, plans)
     inputs = Inputs(
         communes,
         with_declared_dtypes("tests", pd.DataFrame({column: [] for column in TABLES["tests"]})),
@@ -167,7 +168,12 @@ def read_inputs(settings: Settings) -> Delivered:
         installs,
         settings.population.grid or population.raster_path(settings.population.path),
     )
-    return Delivered(inputs, listed, faults, hashes)
+    return Delivered(inputs, listed, faults, hashes, plans)
+
+
+def _bounds(communes: gpd.GeoDataFrame) -> tuple[float, float, float, float]:
+    west, south, east, north = communes.total_bounds.tolist()
+    return west, south, east, north
 
 
 def _warnings_of_people(communes: gpd.GeoDataFrame) -> list[Fault]:
@@ -403,10 +409,8 @@ def _joined(name: str, parts: list[pd.DataFrame]) -> pd.DataFrame:
 def _sha256(path: Path) -> str:
     """Hash of a file; of a folder (File Geodatabase), of its files' hashes in order of name."""
     if path.is_file():
-        return files.Delivery(path, path.name).sha256
+        return Delivery(path, path.name).sha256
     import hashlib
 
     inner = sorted(p for p in path.rglob("*") if p.is_file())
-    return hashlib.sha256(
-        "".join(files.Delivery(p, p.name).sha256 for p in inner).encode()
-    ).hexdigest()
+    return hashlib.sha256("".join(Delivery(p, p.name).sha256 for p in inner).encode()).hexdigest()

@@ -1,46 +1,35 @@
-"""Any table with a column map → `tests`, in our columns, units and names.
+"""Rows of a raw table → `tests`, in our columns, units and names, by a plan.
 
-Every row comes through, readable or not.
-
-Does not belong here: guessing what a heading means (`ispeed.py`), deciding whether a row counts
-(`prepare.py`).
+Every row comes through, readable or not. Does not belong here: what a heading means and how its
+cells are written (`planning.py`), deciding whether a row counts (`prepare.py`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from zoneinfo import ZoneInfo
+from collections.abc import Mapping
+from functools import reduce
+from operator import and_
+from typing import cast
 
-import numpy as np
 import pandas as pd
 import polars as pl
-import pyarrow as pa
 
 from pipeline.schema.columns import TABLES
-from pipeline.schema.errors import Fault, UserFault
-from pipeline.schema.fields import ALL
-from pipeline.sources import values
+from pipeline.sources.cells.ids import IdForm, read_ids
 from pipeline.sources.cells.missing import is_missing
-from pipeline.sources.cells.numbers import form_of, read_numbers
-from pipeline.sources.files import OVERFLOW
-from pipeline.sources.frames import ROW
+from pipeline.sources.cells.names import NameForm, is_without_service, read_names
+from pipeline.sources.cells.numbers import NumberForm, read_numbers
+from pipeline.sources.cells.positions import PositionForm, read_positions
+from pipeline.sources.cells.times import TimeForm, read_times
+from pipeline.sources.containers import OVERFLOW, ROW
+from pipeline.sources.plan import ColumnPlan, Plan
+from pipeline.sources.rules import OPTIONAL, REQUIRED
 
-REQUIRED = ("measured_at", "latitude", "longitude", "operator", "technology", "download_mbps")
-OPTIONAL = (
-    "test_id",
-    "location_accuracy_m",
-    "upload_mbps",
-    "latency_ms",
-    "jitter_ms",
-    "signal_dbm",
-    "device_id",
-)
-NEVER_NEGATIVE = (
-    "upload_mbps",
-    "latency_ms",
-    "jitter_ms",
-)  # −1 stands for "not measured"; download is judged in `clean`
+# −1 stands for "not measured" in these; of downloads the plan knows the marks of failed tests
+NEVER_NEGATIVE = ("upload_mbps", "latency_ms", "jitter_ms")
+POSITION = ("latitude", "longitude")
+NAMES = ("operator", "technology")
+IDS = ("test_id", "device_id")
 
 # dtypes of `tests`; operator_met and technology are Enums of the words that a file holds
 TESTS: dict[str, pl.DataType] = {
@@ -62,91 +51,32 @@ TESTS: dict[str, pl.DataType] = {
     "device_id": pl.String(),
     "unreadable": pl.String(),
 }
-_ISO = (
-    r"^\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])[ T]"
-    r"(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,6})?$"
-)
-_ISO_OFFSET = _ISO.removesuffix("$") + r"(?:Z|[+-]\d{2}:\d{2})$"
 
 
-@dataclass(frozen=True)
-class Rule:
-    """Source of one of our columns: a foreign column or a constant, its unit and time format."""
-
-    column: str | None = None
-    value: str | None = None
-    unit: str | None = None
-    format: str | None = None
-
-
-@dataclass(frozen=True)
-class Reading:
-    """How a source's text is to be understood."""
-
-    timezone: ZoneInfo
-    decimal: str | None
-    operators: Mapping[str, tuple[str, ...]]
-    technologies: Mapping[str, tuple[str, ...]]
-
-
-def map_faults(file: str, headings: list[str], rules: Mapping[str, Rule]) -> list[Fault]:
-    """Everything that is wrong with a column map against a file's headings."""
-    faults = []
-    for ours, rule in rules.items():
-        if ours not in (*REQUIRED, *OPTIONAL):
-            faults.append(
-                Fault("unknown_our_column", file, None, ours, {"expected": [*REQUIRED, *OPTIONAL]})
-            )
-        if rule.column is not None and rule.column not in headings:
-            faults.append(
-                Fault("missing_column", file, 1, rule.column, {"found": headings, "ours": ours})
-            )
-        unit = _unit(ours, rule)
-        factor = values.unit_factor(ours, unit) if unit else 1.0
-        named: dict[str, object] = {"found": unit, "expected": values.units_of(ours)}
-        if factor is None:
-            faults.append(Fault("unknown_unit", file, None, ours, named))
-        elif np.isnan(factor):
-            faults.append(Fault("ambiguous_unit", file, None, ours, named))
-    faults += [
-        Fault("unmapped_column", file, 1, ours, {"found": headings})
-        for ours in REQUIRED
-        if ours not in rules
-    ]
-    return faults
-
-
-def read_tests(
-    source: str,
-    file: str,
-    rows: pl.DataFrame,
-    rules: Mapping[str, Rule],
-    reading: Reading,
-    *,
-    is_delimited: bool = True,
-) -> pl.DataFrame:
-    """Rows of one file → `tests` (dtypes: TESTS). Raises `UserFault` with all faults of the map.
-
-    `rows` are under the file's headings and ROW. Without names in the settings the operators as met
-    are the operators. In typed rows (not `is_delimited`) no field can have slipped.
-    """
-    if faults := map_faults(file, headings_in(rows), rules):
-        raise UserFault(faults)
-    lost = {"row": _is_broken(rows)} if is_delimited else {}
+def read_tests(source: str, file: str, rows: pl.DataFrame, plan: Plan) -> pl.DataFrame:
+    """Rows of one file → `tests` (dtypes: TESTS). `rows`: under the file's headings and ROW."""
     found: dict[str, pl.Series | pl.Expr] = {
         "source": pl.lit(source), "source_file": pl.lit(file), "source_row": rows[ROW],
     }  # fmt: skip
+    lost: dict[str, pl.Series] = {"row": _is_broken(rows)}
+    if (kept := is_kept(rows, plan)) is not None:
+        lost["not_kept"] = ~kept
+    if "operator" in plan.columns:
+        about = plan.columns["operator"]
+        words = is_without_service(column(rows, about), cast("NameForm", about.form))
+        lost["no_service"] = words
+    found |= _positions(rows, plan, lost)
     for ours in (*REQUIRED, *OPTIONAL):
-        rule, target = rules.get(ours), "operator_met" if ours == "operator" else ours
-        if rule is None:
+        if ours in POSITION:
+            continue
+        target = "operator_met" if ours == "operator" else ours
+        if ours not in plan.columns:
             found[target] = pl.lit(None, TESTS[target])
             continue
-        column = _column(rows, rule)
-        read = _read(ours, column, rule, reading)
-        if ours in NEVER_NEGATIVE:
-            read = _without(read, read < 0)
-        if ours not in ("operator", "technology") and read.null_count() > column.null_count():
-            lost[ours] = read.is_null() & _is_present(column)
+        about = plan.columns[ours]
+        read, is_held = _read(rows, about)
+        if ours not in NAMES and read.null_count() > len(is_held) - int(is_held.sum()):
+            lost[ours] = read.is_null() & is_held
         found[target] = read
     found["unreadable"] = _listed(lost)
     return rows.select(**{name: found[name] for name in TABLES["tests"] if name in TESTS})
@@ -163,157 +93,100 @@ def headings_in(rows: pl.DataFrame) -> list[str]:
     return [name for name in rows.columns if name != ROW and not name.startswith(OVERFLOW)]
 
 
-def names_not_met(rows: pl.DataFrame, rule: Rule, read: pl.Series) -> dict[str, int]:
-    """Names in a file that were not understood, and how often they stand there.
-
-    `read`: the column that they were read into.
-    """
-    met = _column(rows, rule).filter(read.is_null()).cast(pl.String)
-    counts = met.filter(_is_present(met)).alias("name").value_counts()
-    return {str(name): int(count) for name, count in counts.iter_rows()}
+def column(rows: pl.DataFrame, about: ColumnPlan) -> pl.Series:
+    """The foreign column of one of ours, or its constant."""
+    if not about.columns:
+        return pl.repeat(about.value, rows.height, dtype=pl.String(), eager=True)
+    return plain(rows[about.columns[0]])
 
 
-def _column(rows: pl.DataFrame, rule: Rule) -> pl.Series:
-    if rule.column is None:
-        return pl.repeat(rule.value, rows.height, dtype=pl.String(), eager=True)
-    column = rows[rule.column]
-    if column.dtype in (pl.Categorical, pl.Enum, pl.Null):
-        return column.cast(pl.String)
-    return column.cast(pl.Float64) if column.dtype == pl.Decimal else column
+def plain(cells: pl.Series) -> pl.Series:
+    """A column without dictionaries and decimals."""
+    if cells.dtype in (pl.Categorical, pl.Enum, pl.Null):
+        return cells.cast(pl.String)
+    return cells.cast(pl.Float64) if cells.dtype == pl.Decimal else cells
+
+
+def is_present(cells: pl.Series) -> pl.Series:
+    """Which cells hold something."""
+    if cells.dtype != pl.String:
+        held = cells.is_not_null()
+        return held & ~cells.is_nan().fill_null(value=False) if cells.dtype.is_float() else held
+    return cells.is_not_null() & ~is_missing(cells.str.strip_chars())
+
+
+def is_kept(rows: pl.DataFrame, plan: Plan) -> pl.Series | None:
+    """Whether each row meets all conditions of the plan; None without conditions."""
+    if not plan.keep:
+        return None
+    return reduce(and_, [one.holds(rows[theirs]) for theirs, one in plan.keep.items()])
+
+
+def _read(rows: pl.DataFrame, about: ColumnPlan) -> tuple[pl.Series, pl.Series]:
+    """(one of our columns as read, which of its cells held something)."""
+    cells = column(rows, about)
+    form = about.form
+    if isinstance(form, TimeForm):
+        both = [plain(rows[name]) for name in about.columns] or [cells]
+        read = read_times(both, form)
+        return read, _held(cells, read)
+    if isinstance(form, NameForm):
+        return read_names(cells, form), cells.is_not_null()
+    if isinstance(form, IdForm):
+        read = read_ids(cells, form)
+        return read, read.is_not_null()  # a cell without an id is no unreadable one
+    read = read_numbers(cells, cast("NumberForm", form))
+    if about.unit is not None:
+        read = about.unit.in_ours(read)
+    if about.failed:
+        read = _with(read, read.is_in(list(about.failed)), 0.0)
+    if about.ours in NEVER_NEGATIVE:
+        read = _with(read, read < 0, None)
+        return read, _held(cells, read)
+    return read, _held(cells, read)
+
+
+def _held(cells: pl.Series, read: pl.Series) -> pl.Series:
+    """Which cells held something; looked at only where some could not be read."""
+    return cells.is_not_null() if read.null_count() == cells.null_count() else is_present(cells)
+
+
+def _positions(
+    rows: pl.DataFrame, plan: Plan, lost: dict[str, pl.Series]
+) -> dict[str, pl.Series | pl.Expr]:
+    """Latitude and longitude in degrees; unreadable cells join `lost`. 0, 0 is no position."""
+    if not all(name in plan.columns for name in POSITION):
+        return {name: pl.lit(None, pl.Float64()) for name in POSITION}
+    abouts = [plan.columns[name] for name in POSITION]
+    form = cast("PositionForm", abouts[0].form)
+    first, second = (column(rows, about) for about in abouts)
+    read = read_positions(first, None if form.is_joined else second, form)
+    for name, cells, degrees in zip(POSITION, (first, second), read, strict=True):
+        if degrees.null_count() > cells.null_count():
+            is_zero = (cells.cast(pl.Float64, strict=False) == 0).fill_null(value=False)
+            lost[name] = degrees.is_null() & is_present(cells) & ~is_zero
+    return dict(zip(POSITION, read, strict=True))
+
+
+def _with(read: pl.Series, where: pl.Series, value: float | None) -> pl.Series:
+    """The column with `value` where a condition holds."""
+    if not where.any():
+        return read
+    found: pl.Series = pl.select(pl.when(where).then(value).otherwise(read)).to_series()
+    return found.alias(read.name)
 
 
 def _is_broken(rows: pl.DataFrame) -> pl.Series:
-    """Rows with more fields than the heading, or where an open quote swallowed the lines below."""
-    signs = [pl.lit(False)]
-    for name, dtype in rows.schema.items():
-        if name.startswith(OVERFLOW):
-            signs.append(pl.col(name).is_not_null())
-        elif dtype == pl.String:
-            signs.append(pl.col(name).str.contains("\n", literal=True).fill_null(False))
+    """Rows that are no data: with more fields than the headings, or below the table."""
+    signs = [pl.lit(value=False)]
+    signs += [pl.col(name).is_not_null() for name in rows.columns if name.startswith(OVERFLOW)]
     return rows.with_columns(broken=pl.any_horizontal(signs))["broken"]
 
 
-def _listed(lost: dict[str, pl.Series]) -> pl.Series | pl.Expr:
+def _listed(lost: Mapping[str, pl.Series]) -> pl.Series | pl.Expr:
     """The names of what is lost in each row, `;`-separated."""
-    lost = {name: rows for name, rows in lost.items() if rows.any()}
-    if not lost:
+    some = {name: rows for name, rows in lost.items() if rows.any()}
+    if not some:
         return pl.lit("")
-    named = [pl.when(rows).then(pl.lit(name)) for name, rows in lost.items()]
+    named = [pl.when(rows).then(pl.lit(name)) for name, rows in some.items()]
     return pl.concat_str(named, separator=";", ignore_nulls=True)
-
-
-def _read(ours: str, column: pl.Series, rule: Rule, reading: Reading) -> pl.Series:
-    if ours == "measured_at":
-        return _times(column, reading.timezone, rule.format)
-    if ours in ("test_id", "device_id"):
-        return _ids(column)
-    if ours in ("operator", "technology"):
-        return _names(ours, column, reading)
-    factor = _factor(ours, rule)
-    read = read_numbers(column, form_of(reading.decimal))
-    return read if factor == 1 else read * factor
-
-
-def _left(
-    read: pl.Series, column: pl.Series, careful: Callable[[pl.Series], pl.Series]
-) -> pl.Series:
-    """`read`, completed by what `careful` makes of the cells that it has no value for."""
-    rows = (read.is_null() & column.is_not_null()).arg_true()
-    if not len(rows):
-        return read
-    return read.scatter(rows, careful(column[rows].cast(pl.String)).cast(read.dtype))
-
-
-def _as_pandas(cells: pl.Series) -> pd.Series:
-    return cells.to_pandas().astype("str")
-
-
-def _times(column: pl.Series, timezone: ZoneInfo, form: str | None) -> pl.Series:
-    """Times in UTC, µs, as `values.times` reads them; ISO 8601 without a detour over pandas."""
-    utc = TESTS["measured_at"]
-    if isinstance(column.dtype, pl.Datetime) and column.dtype.time_zone:
-        return column.dt.convert_time_zone("UTC").cast(utc)
-    if column.dtype != pl.String:
-        return pl.Series(values=values.times(column.to_pandas(), timezone, form)).cast(utc)
-    quick = pl.repeat(None, len(column), dtype=utc, eager=True) if form else _iso(column, timezone)
-
-    def by_pandas(cells: pl.Series) -> pl.Series:
-        return pl.Series(values=values.times(_as_pandas(cells), timezone, form))
-
-    return _left(quick, column, by_pandas)
-
-
-def _iso(column: pl.Series, timezone: ZoneInfo) -> pl.Series:
-    """Times in UTC of texts in ISO 8601; null where the form is another than most cells have.
-
-    Arrow reads these forms at a tenth of the cost of others, but a whole column or nothing of it.
-    """
-    attempts = ((None, None), (None, "UTC"), (_ISO, None), (_ISO_OFFSET, "UTC"))
-    for pattern, zone in attempts:
-        regular = column
-        if pattern:
-            regular = _without(column, ~column.str.contains(pattern))
-            if regular.null_count() == len(regular):
-                continue
-        try:
-            texts = regular.to_arrow(compat_level=pl.CompatLevel.oldest())
-            for cells in (texts.drop_null()[:1], texts):  # a refusal of all cells is slow
-                read = pl.Series(values=cells.cast(pa.timestamp("us", zone)))
-        except pa.ArrowInvalid:
-            continue
-        if zone is None:
-            read = read.dt.replace_time_zone(
-                str(timezone), ambiguous="latest", non_existent="null"
-            ).dt.convert_time_zone("UTC")
-        return read
-    return pl.repeat(None, len(column), dtype=TESTS["measured_at"], eager=True)
-
-
-def _without(column: pl.Series, rows: pl.Series) -> pl.Series:
-    """The column, null where `rows` holds."""
-    found: pl.Series = pl.select(pl.when(~rows).then(column)).to_series()
-    return found.alias(column.name)
-
-
-def _ids(column: pl.Series) -> pl.Series:
-    if column.dtype != pl.String:
-        return pl.Series(values=values.names(column.to_pandas())).cast(pl.String)
-    text = column.str.strip_chars()
-    missing = is_missing(text)
-    return _without(text, missing) if missing.any() else text
-
-
-def _names(ours: str, column: pl.Series, reading: Reading) -> pl.Series:
-    """Operators or technologies in our words, an Enum: each distinct name is read once."""
-    texts = column.cast(pl.String)
-    met = texts.unique().drop_nulls().sort()
-    cells = met.to_pandas().astype("str")
-    if ours == "technology":
-        read = values.technologies(cells, reading.technologies)
-    elif reading.operators:
-        read = values.renamed(cells, reading.operators)
-    else:  # `all` is the name of the pooled rows and no operator's
-        cells = cells.where(cells.str.strip().str.casefold().ne(ALL))
-        read = values.names(values.by_distinct(cells, values.printable))
-    ours_of_met = [None if pd.isna(name) else name for name in read]
-    words = pl.Enum(sorted({name for name in ours_of_met if name is not None}))
-    place = texts.cast(pl.Enum(met)).to_physical()
-    return pl.Series(ours_of_met, dtype=words).gather(place)
-
-
-def _is_present(column: pl.Series) -> pl.Series:
-    """Which cells hold something."""
-    if column.dtype != pl.String:
-        held = column.is_not_null()
-        return held & ~column.is_nan().fill_null(False) if column.dtype.is_float() else held
-    return column.is_not_null() & ~is_missing(column.str.strip_chars())
-
-
-def _factor(ours: str, rule: Rule) -> float:
-    unit = _unit(ours, rule)
-    return 1.0 if unit is None else values.unit_factor(ours, unit) or 1.0
-
-
-def _unit(ours: str, rule: Rule) -> str | None:
-    """The rule's unit, else the one in the heading (`Download (kbps)`), else None: ours."""
-    return rule.unit or (values.unit_in(ours, rule.column) if rule.column else None)

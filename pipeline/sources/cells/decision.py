@@ -12,7 +12,7 @@ from typing import Generic, Literal, TypeVar
 
 from pipeline.schema.errors import Fault, UserFault
 
-Form = TypeVar("Form")
+Form = TypeVar("Form", covariant=True)  # noqa: PLC0105
 
 # How a form is known. `settings`: the user says so; `format`: the source's format documents it;
 # `heading`, `unit_row`, `cells`: stated in the file; `values`: the values allow no other reading;

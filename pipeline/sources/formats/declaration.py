@@ -13,7 +13,7 @@ from typing import Literal
 
 import polars as pl
 
-from pipeline.sources.values import folded
+from pipeline.sources.values import folded, name_key
 
 
 @dataclass(frozen=True)
@@ -41,18 +41,27 @@ class Condition:
     high: float | None = None
 
     def holds(self, cells: pl.Series) -> pl.Series:
-        """Which cells keep their row, boolean without nulls."""
-        text = cells.cast(pl.String).str.strip_chars().str.to_lowercase()
+        """Which cells keep their row, boolean without nulls.
+
+        >>> Condition(one_of=("download",)).holds(pl.Series(["Download ", "upload", None])).to_list()
+        [True, False, False]
+        """
         kept = pl.repeat(True, len(cells), dtype=pl.Boolean, eager=True)
-        if self.one_of:
-            kept &= text.is_in([one.casefold() for one in self.one_of]).fill_null(False)
-        if self.none_of:
-            kept &= ~text.is_in([one.casefold() for one in self.none_of]).fill_null(False)
+        texts = cells.cast(pl.String)
+        if self.one_of or self.none_of:
+            met = texts.unique().drop_nulls().sort()
+            keys = pl.Series([_key(text) for text in met], dtype=pl.String)
+            place = texts.cast(pl.Enum(met)).to_physical()
+            if self.one_of:
+                kept &= keys.is_in(_keys(self.one_of)).gather(place).fill_null(value=False)
+            if self.none_of:
+                kept &= ~keys.is_in(_keys(self.none_of)).gather(place).fill_null(value=False)
         if self.low is not None or self.high is not None:
-            number = text.cast(pl.Float64, strict=False)
+            number = texts.str.strip_chars().str.replace(",", ".", literal=True)
+            number = number.cast(pl.Float64, strict=False)
             low = float("-inf") if self.low is None else self.low
             high = float("inf") if self.high is None else self.high
-            kept &= number.is_between(low, high).fill_null(False)
+            kept &= number.is_between(low, high).fill_null(value=False)
         return kept
 
     def toml(self) -> str:
@@ -121,6 +130,14 @@ class Format:
         """Headings of the file → which of their values keep a row."""
         found = {folded(heading): heading for heading in reversed(headings)}
         return {found[folded(c)]: one for c, one in self.keep.items() if folded(c) in found}
+
+
+def _key(text: str) -> str:
+    return name_key(text).removesuffix(".0")  # 1.0 of a column of floats is 1
+
+
+def _keys(texts: tuple[str, ...]) -> list[str]:
+    return [_key(text) for text in texts]
 
 
 def bare_key(heading: str) -> str:

@@ -20,7 +20,7 @@ from pipeline.sources.cells import ids
 from pipeline.sources.cells.operators import OperatorTable, found_in, operator_table
 from pipeline.sources.cells.technologies import TECHNOLOGIES, technology_of
 from pipeline.sources.formats.ispeed import ALIASES, bare
-from pipeline.sources.table import OPTIONAL, REQUIRED
+from pipeline.sources.rules import OPTIONAL, REQUIRED
 from pipeline.sources.values import folded, unit_factor, unit_in
 
 _SAMPLE = 2_000  # rows that values are looked at in

@@ -12,7 +12,7 @@ import difflib
 from collections.abc import Mapping, Sequence
 
 from pipeline.sources.formats.declaration import Format
-from pipeline.sources.table import OPTIONAL, REQUIRED, Rule
+from pipeline.sources.rules import OPTIONAL, REQUIRED, Rule
 from pipeline.sources.values import folded, unit_in
 
 FORMAT = Format(

@@ -1,0 +1,166 @@
+"""The screen of `lomsong check`: a source in lines of text, before anything is judged.
+
+Does not belong here: what is counted (`sources/profile.py`, `measurements/prepare.py`).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from pipeline.measurements.prepare import Prepared
+from pipeline.schema.texts import Lang, line, number, short_number
+from pipeline.sources.deliveries import Listed
+from pipeline.sources.inputs import Delivered
+from pipeline.sources.plan import Plan
+from pipeline.sources.profile import EXAMPLES, ColumnProfile
+
+_MOST_NAMES = 12  # communes, spellings and months that a line names
+c = pl.col
+
+
+def screens(delivered: Delivered, prepared: Prepared, lang: Lang) -> Iterator[str]:
+    """A block of lines for each source of tests."""
+    for source in dict.fromkeys(one.source for one in delivered.listed):
+        tables = [one for one in delivered.listed if one.source == source]
+        if any(one.parts for one in tables):
+            yield "\n".join(_source(source, tables, prepared, lang))
+
+
+def _source(source: str, tables: Sequence[Listed], prepared: Prepared, lang: Lang) -> Iterator[str]:
+    account, plans = prepared.account, _plans(tables)
+    count = account.reasons.get(source, Counter()).total()
+    formats = ", ".join(dict.fromkeys(plan.format for plan in plans))
+    named = [one.delivery.name for one in tables[:3]] + (["…"] if len(tables) > 3 else [])
+    yield line(
+        "profile_source",
+        lang,
+        source=source,
+        count=count,
+        files=len(tables),
+        names=named,
+        format=formats,
+    )
+    yield from _counts("profile_months", account.source_months.get(source), lang)
+    profile = account.profiles.get(source, {})
+    for ours in ("operator", "technology"):
+        if ours in profile:
+            yield f"  {_heading(ours, lang)}: {_names(profile[ours].met, lang)}"
+    yield from _columns(plans, profile, lang)
+    yield from _rows(account.reasons.get(source), account.speeds.get(source), lang)
+    yield from _places(account.zones.get(source), prepared, lang)
+    yield from _devices(source, prepared, lang)
+
+
+def _plans(tables: Sequence[Listed]) -> list[Plan]:
+    found = [part.plan for one in tables for part in one.parts[:1] if part.plan is not None]
+    return list({id(plan): plan for plan in found}.values())
+
+
+def _heading(ours: str, lang: Lang) -> str:
+    return line(f"profile_{ours}", lang)
+
+
+def _counts(key: str, counts: Mapping[Any, int] | None, lang: Lang) -> Iterator[str]:
+    known = {name: n for name, n in (counts or {}).items() if name is not None}
+    if known:
+        ordered = sorted(known)[-_MOST_NAMES:]
+        more = "… " if len(known) > len(ordered) else ""
+        shown = " · ".join(f"{name} {number(known[name], lang)}" for name in ordered)
+        yield f"  {line(key, lang)}: {more}{shown}"
+
+
+def _names(met: Counter[tuple[str, str]], lang: Lang) -> str:
+    """`Viettel 72 (VIETTEL 24, Viettel 48) · …`, the most frequent first."""
+    by_ours: dict[str, Counter[str]] = {}
+    for (ours, as_met), n in met.items():
+        by_ours.setdefault(ours, Counter())[as_met] += n
+    parts = []
+    for ours, spellings in sorted(by_ours.items(), key=lambda one: (-one[1].total(), one[0])):
+        shown = [f"{name} {number(n, lang)}" for name, n in spellings.most_common(4)]
+        shown += ["…"] if len(spellings) > 4 else []
+        other = f" ({', '.join(shown)})" if list(spellings) != [ours] else ""
+        parts.append(f"{ours} {number(spellings.total(), lang)}{other}")
+    return " · ".join(parts[:_MOST_NAMES]) + (" · …" if len(parts) > _MOST_NAMES else "")
+
+
+def _columns(
+    plans: Sequence[Plan], profile: Mapping[str, ColumnProfile], lang: Lang
+) -> Iterator[str]:
+    """One line for each column: heading, ours, unit and how it is known, figures, examples."""
+    keys = ("theirs", "ours", "unit", "values", "readable", "examples")
+    rows = [tuple(line(f"profile_head_{key}", lang) for key in keys)]
+    for plan in plans:
+        for ours, about in plan.columns.items():
+            one = profile.get(ours, ColumnProfile())
+            theirs = " + ".join(about.columns) or f"= {about.value}"
+            unit = about.unit.name if about.unit is not None else ""
+            known = line(f"basis_{about.basis}", lang)
+            cells = (theirs, ours, f"{unit} ({known})".strip(), _range(one, lang))
+            rows.append((*cells, _share(one, lang), _examples(one)))
+    widths = [min(34, max(len(row[n]) for row in rows)) for n in range(len(keys))]
+    for row in dict.fromkeys(rows):
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        yield f"  {'  '.join(cells)}".rstrip()
+
+
+def _range(one: ColumnProfile, lang: Lang) -> str:
+    if one.median is None or one.low is None or one.high is None:
+        return ""
+    low, middle, high = (short_number(value, lang) for value in (one.low, one.median, one.high))
+    return f"{middle} ({low} – {high})"
+
+
+def _share(one: ColumnProfile, lang: Lang) -> str:
+    if not one.filled:
+        return line("profile_empty", lang)
+    share = 100 * one.readable / one.filled
+    digits = 1 if one.readable < one.filled else 0
+    shown = number(np.floor(share * 10) / 10, lang, digits)
+    return f"{shown} % / {number(one.filled, lang)}"
+
+
+def _examples(one: ColumnProfile) -> str:
+    return ", ".join(f"“{text[:24]}”" for text, _ in one.unreadable.most_common(EXAMPLES))
+
+
+def _rows(reasons: Counter[Any] | None, speeds: Counter[Any] | None, lang: Lang) -> Iterator[str]:
+    counts = Counter(reasons or {})
+    sound, valid = counts.pop(None, 0), (speeds or Counter()).total()
+    aside = [f"{reason} {number(n, lang)}" for reason, n in counts.most_common()]
+    yield "  " + line("profile_rows", lang, valid=valid, failed=sound - valid, aside=aside or ["0"])
+
+
+def _places(zones: Counter[Any] | None, prepared: Prepared, lang: Lang) -> Iterator[str]:
+    counts = Counter(zones or {})
+    codes = prepared.how.zones.codes
+    named = [f"{codes[zone]} {number(n, lang)}" for zone, n in counts.most_common(_MOST_NAMES)]
+    named += ["…"] if len(counts) > _MOST_NAMES else []
+    yield "  " + line("profile_places", lang, count=len(counts), of=len(codes), named=named)
+
+
+def _devices(source: str, prepared: Prepared, lang: Lang) -> Iterator[str]:
+    if source not in prepared.how.sources:
+        return
+    place = prepared.how.sources.index(source)
+
+    def counted(rows: pl.DataFrame) -> pl.DataFrame:
+        ours = rows.filter((c("source") == place) & ~c("is_pseudo"))
+        return ours.group_by("device").len()
+
+    parts = prepared.rows.gather("tests", counted)
+    sizes = np.concatenate([np.zeros(0), *(part["len"].to_numpy() for part in parts)])
+    if len(sizes):
+        yield "  " + line(
+            "profile_devices",
+            lang,
+            count=len(sizes),
+            median=short_number(float(np.median(sizes)), lang),
+            most=int(sizes.max()),
+        )
+    else:
+        yield "  " + line("profile_no_devices", lang)

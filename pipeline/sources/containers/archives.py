@@ -1,0 +1,209 @@
+"""The bytes of a delivery: a file, a compressed file, or a member of a zip archive.
+
+Nothing is ever written to disk, so that no name in an archive leads anywhere. Does not belong here:
+what the bytes mean.
+"""
+
+from __future__ import annotations
+
+import bz2
+import gzip
+import hashlib
+import io
+import lzma
+import zipfile
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import IO, cast
+
+import pyarrow as pa
+
+from pipeline.schema.errors import fault
+
+TEXT = (".csv", ".tsv", ".txt")
+WORKBOOKS = (".xlsx", ".xlsm", ".xls", ".xlsb", ".ods")
+PARQUET = (".parquet",)
+GEO = (".geojson", ".json", ".gpkg", ".shp", ".kml", ".kmz", ".fgb")
+ARCHIVES = (".zip",)
+COMPRESSED = (".gz", ".bz2", ".xz", ".zst")
+SUFFIXES = (*TEXT, *WORKBOOKS, *PARQUET, *GEO, *ARCHIVES)
+# files beside a Shapefile or GeoPackage that are part of it
+SIDECARS = (".dbf", ".shx", ".prj", ".cpg", ".qpj", ".qmd", ".sbn", ".sbx", ".qix", ".xml", ".gpkg-wal", ".gpkg-shm")  # fmt: skip
+OTHER_ARCHIVES = (".zip", ".7z", ".rar", ".tar", ".tgz")
+WITHIN = " › "  # between a file, its member, its sheet
+
+MAX_MEMBERS = 10_000
+MAX_TOTAL = 64 << 30  # bytes of all members
+MAX_RATIO = 200  # of large members: text of tests shrinks to a tenth or twentieth
+MAX_IN_MEMORY = 2 << 30  # of a member that is no text: it is read as a whole
+_RATIO_FROM = 100 << 20
+
+
+@dataclass(frozen=True)
+class Delivery:
+    """A raw table: a file, or (`inside`) one sheet, archive member or layer of it.
+
+    The name says file and table as tables name them: as much of the folder as makes it unique, and
+    what is `inside` where the file holds several tables. It is never a whole path.
+    """
+
+    path: Path
+    name: str
+    inside: str = ""
+
+    @property
+    def sha256(self) -> str:
+        """Hash of the file's bytes."""
+        with self.path.open("rb") as stream:
+            return hashlib.file_digest(stream, "sha256").hexdigest()
+
+    @property
+    def member(self) -> str:
+        """The member of a zip archive that holds the table; "" outside archives."""
+        is_zip = self.path.suffix.lower() in ARCHIVES
+        return self.inside.split(WITHIN, 1)[0] if is_zip else ""
+
+    @property
+    def part(self) -> str:
+        """The sheet or layer within the file or member."""
+        if self.path.suffix.lower() in ARCHIVES:
+            return self.inside.partition(WITHIN)[2]
+        return self.inside
+
+    @property
+    def file_name(self) -> str:
+        """The name of the file or archive member that holds the table."""
+        return PurePosixPath(self.member).name if self.member else self.path.name
+
+
+def suffix_of(name: str | Path) -> str:
+    """A file's suffix in lower case, without that of a compression.
+
+    >>> suffix_of("A.CSV.gz")
+    '.csv'
+    """
+    lower = Path(name).name.lower()
+    for ending in COMPRESSED:
+        lower = lower.removesuffix(ending)
+    return Path(lower).suffix
+
+
+def is_scratch(name: str) -> bool:
+    """Lock files of Excel and LibreOffice, hidden files."""
+    return PurePosixPath(name).name.startswith(("~$", ".", ".~lock"))
+
+
+def is_plain(delivery: Delivery) -> bool:
+    """Whether the file's bytes are the table's: not compressed, not in an archive."""
+    if delivery.member:
+        return False
+    with delivery.path.open("rb") as stream:
+        return _compression(stream.read(6)) is None
+
+
+def _compression(magic: bytes) -> str | None:
+    kinds = {
+        b"\x1f\x8b": "gzip",
+        b"BZh": "bz2",
+        b"\xfd7zXZ": "xz",
+        b"\x28\xb5\x2f\xfd": "zstd",
+    }  # fmt: skip
+    return next((kind for start, kind in kinds.items() if magic.startswith(start)), None)
+
+
+@contextmanager
+def opened(delivery: Delivery) -> Iterator[IO[bytes]]:
+    """The table's bytes, decompressed on the way.
+
+    Raises `UserFault` where an archive or compressed file is damaged, `OSError` as `open` does.
+    """
+    try:
+        if delivery.member:
+            with (
+                zipfile.ZipFile(delivery.path) as archive,
+                archive.open(delivery.member) as inner,
+                _decompressed(cast("IO[bytes]", io.BufferedReader(inner)), delivery) as stream,
+            ):
+                yield stream
+        else:
+            with delivery.path.open("rb") as outer, _decompressed(outer, delivery) as stream:
+                yield stream
+    except (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile, zipfile.BadZipFile) as error:
+        raise fault(
+            "unreadable_file", delivery.name, found=first_line(error), expected="gzip / zip"
+        ) from None
+
+
+@contextmanager
+def _decompressed(stream: IO[bytes], delivery: Delivery) -> Iterator[IO[bytes]]:
+    magic = stream.peek(6)[:6] if isinstance(stream, io.BufferedReader) else b""
+    kind = _compression(magic)
+    ending = Path(delivery.member or delivery.path.name).suffix.lower()
+    if kind is None and ending in COMPRESSED and magic:
+        raise gzip.BadGzipFile(f"no {ending.removeprefix('.')} data")
+    if kind == "gzip":
+        with gzip.GzipFile(fileobj=stream) as inner:
+            yield cast("IO[bytes]", inner)
+    elif kind == "bz2":
+        with bz2.BZ2File(stream) as inner_bz2:
+            yield cast("IO[bytes]", inner_bz2)
+    elif kind == "xz":
+        with lzma.LZMAFile(stream) as inner_xz:
+            yield cast("IO[bytes]", inner_xz)
+    elif kind == "zstd":
+        yield cast("IO[bytes]", pa.CompressedInputStream(stream, "zstd"))
+    else:
+        yield stream
+
+
+def content(delivery: Delivery) -> bytes:
+    """All bytes of a table that cannot be read as a stream. Raises `UserFault` above a limit."""
+    with opened(delivery) as stream:
+        found = stream.read(MAX_IN_MEMORY + 1)
+    if len(found) > MAX_IN_MEMORY:
+        raise fault("unsafe_archive", delivery.name, found=f"> {MAX_IN_MEMORY >> 30} GB")
+    return found
+
+
+def members(path: Path, name: str) -> tuple[list[str], list[str]]:
+    """(members that are tables, members passed over) of a zip archive, sorted.
+
+    Raises `UserFault`: not a zip, a password, a name that leads out of the archive, an archive
+    within, more than MAX_MEMBERS members, MAX_TOTAL bytes or a ratio of MAX_RATIO.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            infos = [info for info in archive.infolist() if not info.is_dir()]
+    except (zipfile.BadZipFile, OSError, ValueError) as error:
+        raise fault("unreadable_file", name, found=first_line(error), expected="ZIP") from None
+    infos = [
+        info
+        for info in infos
+        if not is_scratch(info.filename) and not info.filename.startswith("__MACOSX/")
+    ]
+    if len(infos) > MAX_MEMBERS or sum(info.file_size for info in infos) > MAX_TOTAL:
+        total = sum(info.file_size for info in infos)
+        raise fault("unsafe_archive", name, found=f"{len(infos)} / {total >> 20} MB")
+    for info in infos:
+        place = PurePosixPath(info.filename.replace("\\", "/"))
+        ratio = info.file_size / max(info.compress_size, 1)
+        if place.is_absolute() or ".." in place.parts or ":" in place.parts[0]:
+            raise fault("unsafe_archive", name, found=info.filename)
+        if info.file_size > _RATIO_FROM and ratio > MAX_RATIO:
+            raise fault("unsafe_archive", name, found=f"{info.filename}: 1 : {ratio:.0f}")
+        if suffix_of(info.filename) in OTHER_ARCHIVES:
+            raise fault("unsafe_archive", name, found=info.filename)
+        if info.flag_bits & 1:
+            raise fault("locked_file", name, found=info.filename)
+    known = sorted(i.filename for i in infos if suffix_of(i.filename) in SUFFIXES)
+    ignored = (*SIDECARS, ".md")
+    others = sorted(i.filename for i in infos if suffix_of(i.filename) not in (*SUFFIXES, *ignored))
+    return known, others
+
+
+def first_line(error: BaseException) -> str:
+    """The first line of an exception's text, or its kind."""
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:160]

@@ -1,0 +1,130 @@
+"""Points of GeoJSON, GeoPackage, Shapefile, KML and KMZ, beside their attributes.
+
+Does not belong here: boundaries (`boundaries.py`), which read areas of the same formats.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Any
+
+import polars as pl
+import pyogrio
+
+from pipeline.schema.errors import Fault, fault
+from pipeline.sources.containers import head, points
+from pipeline.sources.containers.archives import Delivery, first_line, suffix_of
+from pipeline.sources.containers.rows import numbered
+
+_BATCH = 65_536  # features that are read at once
+_POINTS = re.compile(r"(?:(?:3D|2\.5D) )?(?:Multi)?Point(?: Z| M| ZM)?|Unknown|GeometryCollection")
+
+
+@dataclass(frozen=True)
+class Layer:
+    """A layer of a file: its columns, how many features it has, its kind of geometry and its CRS."""
+
+    name: str
+    columns: tuple[str, ...]
+    count: int
+    kind: str
+    crs: str | None
+
+
+def _place(delivery: Delivery) -> str:
+    """Where GDAL finds the file: it reads members of archives itself."""
+    path = delivery.path.resolve().as_posix()
+    if delivery.member:
+        return f"/vsizip/{{{path}}}/{delivery.member}"
+    name = delivery.path.name.lower()
+    return f"/vsigzip/{path}" if name.endswith(".gz") else path
+
+
+def layers(delivery: Delivery) -> list[Layer]:
+    """The layers of a file, those without features included. Raises `UserFault`."""
+    status = delivery.path.stat()
+    if not status.st_size:
+        raise fault("empty_file", delivery.name)
+    return list(_layers(delivery, (status.st_mtime_ns, status.st_size)))
+
+
+@lru_cache(maxsize=16)
+def _layers(delivery: Delivery, status: tuple[int, int]) -> tuple[Layer, ...]:
+    place = _place(delivery)
+    try:
+        found = []
+        for name, _ in pyogrio.list_layers(place):
+            info = pyogrio.read_info(place, layer=name, force_feature_count=True)
+            kind = info["geometry_type"] or "None"
+            columns = tuple(str(column) for column in info["fields"])
+            found.append(Layer(str(name), columns, int(info["features"]), str(kind), info["crs"]))
+    except Exception as error:
+        raise _unreadable(delivery, error) from None
+    if not found:
+        raise fault("empty_file", delivery.name)
+    return tuple(found)
+
+
+def _unreadable(delivery: Delivery, error: Exception) -> Exception:
+    kind = suffix_of(delivery.file_name).removeprefix(".").upper()
+    return fault("unreadable_file", delivery.name, found=first_line(error), expected=kind)
+
+
+def _layer(delivery: Delivery, how: dict[str, Any]) -> Layer:
+    held = layers(delivery)
+    wanted = delivery.part or how.get("layer")
+    if wanted is None:
+        return next((layer for layer in held if layer.count), held[0])
+    for layer in held:
+        if layer.name == wanted:
+            return layer
+    raise fault("no_such_layer", delivery.name, found=wanted, expected=[one.name for one in held])
+
+
+def layout(delivery: Delivery, how: dict[str, Any]) -> head.Layout:
+    """The attributes, and `latitude`, `longitude` of points; other geometry is a note."""
+    layer = _layer(delivery, how)
+    names, notes = list(layer.columns), []
+    if _is_points(layer):
+        names += points.names_beside(names)
+    else:
+        notes.append(Fault("not_points", values={"found": layer.kind}))
+    return head.Layout(tuple(names), 1, 2, {}, tuple(notes))
+
+
+def _is_points(layer: Layer) -> bool:
+    return _POINTS.fullmatch(layer.kind) is not None
+
+
+def frames(delivery: Delivery, how: dict[str, Any], columns: list[str]) -> Iterator[pl.DataFrame]:
+    """Features as rows, the first is row 2; at least one frame. Raises `UserFault`."""
+    layer, first = _layer(delivery, how), 2
+    wanted = [name for name in layer.columns if not columns or name in columns]
+    try:
+        with pyogrio.open_arrow(
+            _place(delivery), layer=layer.name, columns=wanted, batch_size=_BATCH,
+            datetime_as_string=True, use_pyarrow=True, read_geometry=_is_points(layer),
+        ) as (about, reader):  # fmt: skip
+            geometry = about["geometry_name"] or "wkb_geometry"
+            for batch in reader:
+                rows = pl.from_arrow(batch)
+                assert isinstance(rows, pl.DataFrame)
+                yield numbered(_positions(rows, geometry, layer, about["crs"], delivery), first)
+                first += rows.height
+    except (pyogrio.errors.DataSourceError, RuntimeError, OSError, ValueError) as error:
+        raise _unreadable(delivery, error) from None
+    if first == 2:
+        names = [*wanted, *(points.names_beside(layer.columns) if _is_points(layer) else [])]
+        yield numbered(pl.DataFrame(schema=dict.fromkeys(names, pl.String())), first)
+
+
+def _positions(
+    rows: pl.DataFrame, geometry: str, layer: Layer, crs: Any, delivery: Delivery
+) -> pl.DataFrame:
+    if geometry not in rows.columns:
+        return rows
+    about = points.Geometry(geometry, "wkb", crs, is_points=True)
+    return points.with_positions(rows, about, layer.columns, delivery.name).drop(geometry)

@@ -1,0 +1,370 @@
+"""Headings and values of a raw table → its plan, or the questions that only the user can answer.
+
+What the settings say holds; then what the source's format documents; then aliases of headings where
+the values agree. What is likely is proposed with its evidence, what is open is asked.
+Does not belong here: how a kind of column is decided (`cells/`), reading all rows (`table.py`).
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from zoneinfo import ZoneInfo
+
+import polars as pl
+
+from pipeline.schema.errors import Fault
+from pipeline.sources.cells import ids, names, numbers, positions, times, units
+from pipeline.sources.cells.decision import Decision
+from pipeline.sources.cells.operators import OperatorTable
+from pipeline.sources.containers import Layout
+from pipeline.sources.formats import FORMATS, fitting, found_out, ispeed
+from pipeline.sources.formats.declaration import Condition, Format
+from pipeline.sources.formats.guesses import Guess, guess_columns, unmapped
+from pipeline.sources.formats.keep import Proposal, proposed_keep
+from pipeline.sources.plan import ColumnPlan, Form, Plan
+from pipeline.sources.rules import OPTIONAL, REQUIRED, Rule
+from pipeline.sources.table import IDS, NAMES, POSITION, column, plain
+
+UTC = ZoneInfo("UTC")
+Bounds = tuple[float, float, float, float]  # west, south, east, north, degrees
+NUMBERS = (
+    "download_mbps", "upload_mbps", "latency_ms", "jitter_ms", "location_accuracy_m", "signal_dbm",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class About:
+    """What the settings say of a source, as plain values.
+
+    `operators`, `technologies`: ours → names as met. `bounds`: of the communes.
+    """
+
+    name: str
+    format: str | None = None
+    rules: Mapping[str, Rule] = field(default_factory=dict)
+    keep: Mapping[str, Condition] = field(default_factory=dict)
+    kept_whole: frozenset[str] = frozenset()  # columns of which every value is kept
+    crs: str | None = None
+    decimal: str | None = None
+    timezone: ZoneInfo = UTC
+    has_timezone: bool = False
+    operators: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    technologies: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    shipped: OperatorTable = field(default_factory=OperatorTable)
+    bounds: Bounds | None = None
+    latest: datetime | None = None
+
+
+@dataclass(frozen=True)
+class Table:
+    """A raw table's headings and a sample of its rows."""
+
+    file: str  # the first of its files
+    layout: Layout
+    sample: pl.DataFrame
+
+    def fault(self, code: str, column: str = "", **values: object) -> Fault:
+        """A fault of the table."""
+        return Fault(code, self.file, None, column, values)
+
+
+@dataclass
+class Mapped:
+    """What a table's headings mean, and what is to be asked about them."""
+
+    format: str
+    rules: dict[str, Rule] = field(default_factory=dict)
+    keep: dict[str, Condition] = field(default_factory=dict)
+    guesses: dict[str, Guess] = field(default_factory=dict)  # for columns of ours that are missing
+    proposals: list[Proposal] = field(default_factory=list)
+    questions: list[Fault] = field(default_factory=list)
+
+    @property
+    def about(self) -> Format:
+        """The source's format."""
+        return FORMATS[self.format]
+
+
+@dataclass
+class Planned:
+    """A table's plan as far as it could be decided, and the questions that are left."""
+
+    plan: Plan
+    questions: list[Fault] = field(default_factory=list)
+    warnings: list[Fault] = field(default_factory=list)
+
+
+# ── what the headings mean ───────────────────────────────────────────────────────────────────────
+
+
+def format_of(headings: list[str], asked: str | None) -> str:
+    """The format's name: the settings', else the one that the headings are of, else `ispeed`."""
+    return asked or found_out(headings) or "ispeed"
+
+
+def mapped(table: Table, about: About) -> Mapped:
+    """Which columns become ours, which rows count, and what is open about that."""
+    headings = list(table.layout.names)
+    result = Mapped(format_of(headings, about.format))
+    if about.format is None and len(fits := fitting(headings)) > 1:
+        lines = [f'format = "{one}"' for one in fits]
+        result.questions.append(table.fault("which_format", found=fits, lines=lines))
+    if result.about.refused:
+        result.questions.append(table.fault(result.about.refused, found=headings))
+        return result
+    result.questions += _given_faults(table, about.rules)
+    result.rules = {ours: rule for ours, rule in about.rules.items() if ours in _OURS}
+    for ours, one in result.about.column_map(headings).items():
+        rule = Rule(one.column, one.value, one.unit, one.format, zone=one.zone)
+        result.rules.setdefault(ours, rule)
+    if result.about.has_aliases:
+        _add_aliases(table, result)
+    _add_conditions(table, about, result)
+    result.questions += [
+        _unmapped(table, result, ours) for ours in REQUIRED if ours not in result.rules
+    ]
+    return result
+
+
+_OURS = frozenset((*REQUIRED, *OPTIONAL))
+
+
+def _given_faults(table: Table, rules: Mapping[str, Rule]) -> list[Fault]:
+    """What is wrong with the settings' column map."""
+    headings, faults = list(table.layout.names), []
+    for ours, rule in rules.items():
+        if ours not in _OURS:
+            expected = [*REQUIRED, *OPTIONAL]
+            faults.append(table.fault("unknown_our_column", ours, expected=expected))
+        for theirs in rule.headings:
+            if theirs not in table.sample.columns:
+                row = table.layout.heading_row
+                values: dict[str, object] = {"found": headings, "ours": ours}
+                faults.append(Fault("missing_column", table.file, row, theirs, values))
+    return faults
+
+
+def _add_aliases(table: Table, result: Mapped) -> None:
+    """Columns whose headings are known and whose values agree; guesses for the others."""
+    own = table.sample.select(list(table.layout.names))
+    guesses = guess_columns(own, result.rules)
+    aliases = ispeed.column_map(table.layout.names, result.rules)
+    for ours in (*REQUIRED, *OPTIONAL):
+        if ours in result.rules:
+            continue
+        guess, alias = guesses.get(ours), aliases.get(ours)
+        if guess is not None and guess.basis == "alias" and guess.column is not None:
+            result.rules[ours] = Rule(guess.column)
+        elif alias is not None and (guess is None or guess.column == alias.column):
+            result.rules[ours] = alias
+        elif guess is not None:
+            result.guesses[ours] = guess
+
+
+def _add_conditions(table: Table, about: About, result: Mapped) -> None:
+    """The conditions on rows, and proposals for columns that call for some."""
+    missing = [theirs for theirs in about.keep if theirs not in table.sample.columns]
+    values: dict[str, object] = {"found": list(table.layout.names), "ours": "keep"}
+    result.questions += [
+        Fault("missing_column", table.file, table.layout.heading_row, theirs, values)
+        for theirs in missing
+    ]
+    settled = {*about.keep, *about.kept_whole}
+    result.keep = {theirs: one for theirs, one in about.keep.items() if theirs not in missing}
+    for theirs, one in result.about.kept_by(list(table.layout.names)).items():
+        if theirs not in settled:
+            result.keep[theirs] = one
+    own = [name for name in table.layout.names if name in table.sample.columns]
+    used = {theirs for rule in result.rules.values() for theirs in rule.headings}
+    left = unmapped(table.sample.select(own), result.guesses, result.rules)
+    open_ones = [name for name in left if name not in {*settled, *result.keep, *used}]
+    result.proposals = proposed_keep(table.sample.select(open_ones))
+    for proposal in result.proposals:
+        every = f'{proposal.line.split(" = ")[0]} = "*"'
+        lines = [f"[sources.{about.name}.keep]", proposal.line, f"# {every}"]
+        result.questions.append(
+            table.fault("which_rows", proposal.heading, found=proposal.evidence, lines=lines)
+        )
+
+
+def _unmapped(table: Table, result: Mapped, ours: str) -> Fault:
+    headings = list(table.layout.names)
+    guess = result.guesses.get(ours)
+    if guess is None:
+        return Fault("unmapped_column", table.file, 1, ours, {"found": headings})
+    lines = [f'{ours} = "{one}"' for one in ([guess.column] if guess.column else guess.others)]
+    return Fault("proposed_column", table.file, 1, ours, {"found": guess.evidence, "lines": lines})
+
+
+# ── how the columns are written ──────────────────────────────────────────────────────────────────
+
+
+def operator_counts(table: Table, rules: Mapping[str, Rule]) -> Counter[str]:
+    """Rows of the sample by operator as met."""
+    counts: Counter[str] = Counter()
+    if (rule := rules.get("operator")) is not None:
+        counts.update(_counted(_cells(table, "operator", rule)))
+    return counts
+
+
+def planned(
+    table: Table, about: About, mapped: Mapped, operators: Decision[names.NameForm]
+) -> Planned:
+    """The plan of a table.
+
+    `operators`: decided over all tables of a run, so that an operator has one name.
+    """
+    result = Planned(Plan(mapped.format, {}, mapped.keep), list(mapped.questions))
+    columns: dict[str, ColumnPlan] = {}
+    for ours, rule in mapped.rules.items():
+        if any(theirs not in table.sample.columns for theirs in rule.headings):
+            continue
+        made = _column_plan(table, about, mapped, ours, operators, result)
+        if made is not None:
+            columns[ours] = made
+    _add_positions(table, about, mapped, columns, result)
+    result.plan = replace(result.plan, columns=columns)
+    return result
+
+
+def _column_plan(
+    table: Table,
+    about: About,
+    mapped: Mapped,
+    ours: str,
+    operators: Decision[names.NameForm],
+    result: Planned,
+) -> ColumnPlan | None:
+    rule = mapped.rules[ours]
+    if ours in POSITION:
+        return None
+    if ours == "measured_at":
+        return _of(table, ours, rule, _times(table, about, rule, mapped.about), result)
+    cells = _cells(table, ours, rule)
+    if ours == "operator":
+        return _of(table, ours, rule, operators, result)
+    if ours == "technology":
+        decided = names.decide_technologies(_counted(cells), about.technologies)
+        if decided.form is not None and decided.question is None:
+            result.warnings += _named(table, names.unknown_names(decided.form, _counted(cells)))
+        return _of(table, ours, rule, decided, result)
+    if ours in IDS:
+        heading = rule.headings[0] if rule.headings else ""
+        found = ids.decide_ids(cells, heading, ours=ours, one_device=mapped.about.one_device)
+        return _of(table, ours, rule, found, result)
+    return _number_plan(table, about, ours, rule, result)
+
+
+def _times(
+    table: Table, about: About, rule: Rule, source_format: Format
+) -> Decision[times.TimeForm]:
+    columns = [plain(table.sample[name]) for name in rule.headings]
+    columns = columns or [_cells(table, "measured_at", rule)]
+    return times.decide_times(
+        columns,
+        rule.headings[0] if rule.headings else "",
+        about.timezone,
+        given=rule.format,
+        given_zone=about.has_timezone,
+        format_zone=rule.zone or source_format.zone,
+        latest=about.latest,
+    )
+
+
+def _number_plan(table: Table, about: About, ours: str, rule: Rule, result: Planned) -> ColumnPlan:
+    cells, heading = _cells(table, ours, rule), (*rule.headings, "")[0]
+    unit = units.decide_unit(
+        ours,
+        heading,
+        cells,
+        given=rule.unit if rule.is_given else None,
+        below=table.layout.unit_row.get(heading),
+        alias=None if rule.is_given else rule.unit,
+    )
+    about_unit = unit.form or units.Unit("")
+    form = numbers.decide_numbers(
+        cells.alias(heading), ours, rule.decimal or about.decimal, unit=about_unit
+    )
+    for decision in (unit, form):
+        result.questions += _named(table, decision.question, heading)
+    failed: tuple[float, ...] = rule.failed or ()
+    if form.form is not None and unit.form is not None:
+        read = numbers.read_numbers(cells, form.form).alias(heading)
+        if unit.basis != "settings":
+            result.questions += _named(table, units.contradiction(ours, unit.form, read), heading)
+        if ours == "download_mbps" and rule.failed is None:
+            marks = numbers.decide_failed_marks(read)
+            result.questions += _named(table, marks.question, heading)
+            failed = marks.form or ()
+    evidence = "; ".join(text for text in (unit.evidence, form.evidence) if text)
+    made = ColumnPlan(
+        ours, rule.headings, rule.value, form.form, about_unit, (), unit.basis, evidence
+    )
+    return replace(made, failed=tuple(about_unit.in_ours(pl.Series(failed)).to_list()))
+
+
+def _add_positions(
+    table: Table, about: About, mapped: Mapped, columns: dict[str, ColumnPlan], result: Planned
+) -> None:
+    rules = [mapped.rules.get(ours) for ours in POSITION]
+    first, second = rules
+    if first is None or second is None:
+        return
+    if any(one not in table.sample.columns for rule in (first, second) for one in rule.headings):
+        return
+    latitude, longitude = (_cells(table, ours, mapped.rules[ours]) for ours in POSITION)
+    joined = bool(first.headings) and first.headings == second.headings
+    decimal = first.decimal or second.decimal or about.decimal
+    decided = positions.decide_positions(
+        latitude, None if joined else longitude, about.bounds, crs=about.crs, decimal=decimal
+    )
+    for ours, rule in zip(POSITION, (first, second), strict=True):
+        result.questions += _named(table, decided.question, ours) if ours == "latitude" else []
+        if decided.form is not None:
+            columns[ours] = ColumnPlan(
+                ours,
+                rule.headings,
+                rule.value,
+                decided.form,
+                basis=decided.basis,
+                evidence=decided.evidence,
+            )
+
+
+def _of(
+    table: Table, ours: str, rule: Rule, decided: Decision[Form], result: Planned
+) -> ColumnPlan | None:
+    """The plan of a column whose form was decided; its question joins the others."""
+    heading = rule.headings[0] if rule.headings else ""
+    if ours not in NAMES or ours == "technology":  # operators are asked about once for all tables
+        result.questions += _named(table, decided.question, heading)
+    if decided.form is None:
+        return None
+    return ColumnPlan(
+        ours,
+        rule.headings,
+        rule.value,
+        decided.form,
+        basis=decided.basis,
+        evidence=decided.evidence,
+    )
+
+
+def _named(table: Table, question: Fault | None, column: str = "") -> list[Fault]:
+    """The question with the table's file and column; none of None."""
+    if question is None:
+        return []
+    named = question.column or column
+    return [replace(question, file=question.file or table.file, column=named)]
+
+
+def _cells(table: Table, ours: str, rule: Rule) -> pl.Series:
+    return column(table.sample, ColumnPlan(ours, rule.headings, rule.value))
+
+
+def _counted(cells: pl.Series) -> dict[str, int]:
+    counts = cells.cast(pl.String).alias("name").drop_nulls().value_counts()
+    return {str(name): int(count) for name, count in counts.iter_rows()}
