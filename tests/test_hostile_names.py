@@ -146,8 +146,8 @@ recipients = {listed}
     return file
 
 
-def outputs_of_hostile_world(folder: Path, *, declared: bool) -> Path:
-    """The finished run; nothing of it ran as code."""
+def outputs_of_hostile_world(folder: Path, *, declared: bool) -> None:
+    """Check and run in `folder`; nothing of it may run as code."""
     settings = write_hostile_world(folder, declared=declared)
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
@@ -156,21 +156,23 @@ def outputs_of_hostile_world(folder: Path, *, declared: bool) -> Path:
             assert code == 0, said
             assert "\x1b" not in said
     assert [p for p in folder.rglob("*") if p.name.startswith(RAN)] == []
+
+
+@pytest.fixture(scope="module")
+def hostile(made_once) -> Path:
+    """Outputs of a run in which the data name the operators."""
+    folder = made_once("hostile", lambda folder: outputs_of_hostile_world(folder, declared=False))
     return folder / "outputs/2026-10"
 
 
 @pytest.fixture(scope="module")
-def hostile(tmp_path_factory):
-    """Outputs of a run in which the data name the operators."""
-    return outputs_of_hostile_world(tmp_path_factory.mktemp("hostile"), declared=False)
-
-
-@pytest.fixture(scope="module")
-def declared(tmp_path_factory):
+def declared(made_once) -> Path:
     """Outputs of a run in which the settings name the operators, and the data their aliases."""
-    return outputs_of_hostile_world(tmp_path_factory.mktemp("declared"), declared=True)
+    folder = made_once("declared", lambda folder: outputs_of_hostile_world(folder, declared=True))
+    return folder / "outputs/2026-10"
 
 
+@pytest.mark.slow
 def test_tables_hold_the_names_as_they_are(hostile):
     status = pd.read_parquet(hostile / "tables/commune_status.parquet")
     assert set(status["operator"]) == {*NAMES, "all"}
@@ -179,6 +181,7 @@ def test_tables_hold_the_names_as_they_are(hostile):
     assert set(summary["former_district"]) == set(NAMES)
 
 
+@pytest.mark.slow
 def test_no_cell_of_a_csv_is_a_formula(hostile):
     for path in hostile.rglob("*.csv"):
         separator = ";" if path.parent.name == "excel-vi" else ","
@@ -191,6 +194,7 @@ def test_no_cell_of_a_csv_is_a_formula(hostile):
         assert [cell for cell in texts if cell.startswith(("=", "+", "-", "@"))] == [], path.name
 
 
+@pytest.mark.slow
 def test_no_cell_of_a_workbook_is_a_formula_and_every_xml_is_well_formed(hostile):
     found = everything_in(hostile)
     parsed = {
@@ -205,6 +209,7 @@ def test_no_cell_of_a_workbook_is_a_formula_and_every_xml_is_well_formed(hostile
     assert not any("hyperlink" in name for name in parsed)
 
 
+@pytest.mark.slow
 def test_geographic_files_hold_the_names(hostile):
     communes = gpd.read_file(hostile / "gis/coverage_gaps.gpkg", layer="communes")
     assert set(communes["commune_name"]) == set(NAMES)
@@ -229,6 +234,7 @@ def test_what_is_printed_is_text():
     )
 
 
+@pytest.mark.slow
 def test_files_and_resources_have_names_of_their_own(hostile):
     packs = {p.name for p in (hostile / "packs").iterdir()}
     assert len(packs) == len(NAMES)
@@ -241,6 +247,7 @@ def test_files_and_resources_have_names_of_their_own(hostile):
     assert all((hostile / "tables" / path).is_file() for path in paths)
 
 
+@pytest.mark.slow
 def test_the_report_says_the_names(hostile):
     document = docx.Document(str(hostile / "report/monthly_report.docx"))
     cells = [c.text for table in document.tables for row in table.rows for c in row.cells]
@@ -261,6 +268,7 @@ def cells_of(data: bytes) -> dict[str, set[str]]:
     }
 
 
+@pytest.mark.slow
 def test_settings_may_name_operators_whatever_data_call_them(declared):
     status = pd.read_parquet(declared / "tables/commune_status.parquet")
     assert set(status["operator"]) == {*NAMES, "all"}
@@ -268,6 +276,7 @@ def test_settings_may_name_operators_whatever_data_call_them(declared):
     assert manifest["settings"]["operators"] == {name: [as_read(name + ALIAS)] for name in NAMES}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("world", ["hostile", "declared"])
 def test_layers_hold_the_texts_of_the_tables(world, request):
     folder = request.getfixturevalue(world)
@@ -286,6 +295,7 @@ def test_layers_hold_the_texts_of_the_tables(world, request):
     assert len(said) == len(NAMES)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("world", ["hostile", "declared"])
 def test_sheets_hold_the_texts_of_the_tables(world, request):
     folder = request.getfixturevalue(world)
@@ -303,6 +313,7 @@ def test_sheets_hold_the_texts_of_the_tables(world, request):
     }
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("world", ["hostile", "declared"])
 def test_packs_hold_the_texts_of_their_operator(world, request, tmp_path):
     folder = request.getfixturevalue(world)
@@ -330,6 +341,7 @@ def test_packs_hold_the_texts_of_their_operator(world, request, tmp_path):
     assert met == set(NAMES)
 
 
+@pytest.mark.slow
 def test_the_manifest_and_the_datapackage_hold_the_settings_texts(hostile):
     manifest = json.loads((hostile / "manifest.json").read_text(encoding="utf-8"))
     given = as_read(" ".join(as_read(name) for name in HOSTILE[:-1]))
@@ -343,6 +355,7 @@ def test_the_manifest_and_the_datapackage_hold_the_settings_texts(hostile):
     )
 
 
+@pytest.mark.slow
 def test_the_report_says_the_settings_texts(hostile):
     document = docx.Document(str(hostile / "report/monthly_report.docx"))
     cells = [c.text for table in document.tables for row in table.rows for c in row.cells]
@@ -362,6 +375,7 @@ def test_the_report_says_the_settings_texts(hostile):
     assert given.startswith(comments), "the notice, as far as Word keeps it"
 
 
+@pytest.mark.slow
 @pytest.mark.browser
 def test_nothing_runs_on_the_pages_and_names_are_shown_as_text(hostile, browser):  # noqa: F811
     pages = [hostile / "maps/coverage_gaps.html", *sorted(hostile.glob("maps/provinces/*.html"))]
