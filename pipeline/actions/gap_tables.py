@@ -201,7 +201,9 @@ def _device_values(rows: pd.DataFrame) -> pd.DataFrame:
     named = [f"{what}_{kind}" for what in ("upload", "latency") for kind in ("total", "count")]
     named = ["download_total", "sample_count", "test_count", *named]
     by_device = rows.groupby([*AREA, "device_key"])
-    sums = by_device[named].sum().assign(device_weight=by_device["device_weight"].max())
+    sums = by_device[named].sum()
+    if "device_weight" in rows:  # a tile's devices, however many cells it touches
+        sums["device_weight"] = by_device["device_weight"].max()
     sums = sums.reset_index()
     counts = sums[["upload_count", "latency_count"]].where(lambda count: count > 0)
     return sums.rename(columns={"gap_id": "commune_code"}).assign(

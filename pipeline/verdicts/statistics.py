@@ -170,7 +170,7 @@ def worst_without_one(devices: pd.DataFrame, confidence: float) -> pd.Series:
     spread = spread.transform("sum")
     left, left_squares = weight - w, squares - w**2
     with np.errstate(invalid="ignore", divide="ignore"):
-        m = left**2 / left_squares
+        m = np.where(left_squares > 0, left**2 / left_squares, 0.0)
         divisor = left - left_squares / left
         var = (spread["dxx"].to_numpy() - w * dx**2 * weight / left) / divisor
         log_var = (spread["dyy"].to_numpy() - w * dy**2 * weight / left) / divisor
