@@ -461,7 +461,7 @@ def test_a_tile_of_twice_the_devices_has_the_mean_of_two_tiles():
 
 
 def test_the_worst_limit_without_one_tile_is_that_of_the_others():
-    tiles = [(21.0, 5.0), (30.5, 1.0), (35.2, 9.0), (18.0, 2.0)]
+    tiles = [(21.0, 5.0), (30.5, 3.0), (35.2, 6.0), (18.0, 4.0)]
     limits = []
     for left_out in range(len(tiles)):
         unit = statistics.describe(tile_frame(tiles[:left_out] + tiles[left_out + 1 :]))
