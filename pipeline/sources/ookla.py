@@ -47,7 +47,9 @@ def fixed_by(path: str, rows: pd.DataFrame | None = None) -> str | None:
     found = _FIXED.search(path) or _FIXED_FILE.search(path.rpartition("/")[2])
     if found:
         return found[0].strip("/_-. ")
-    for name in () if rows is None else rows.columns:
+    if rows is None:
+        return None
+    for name in rows.columns:
         if str(name).strip().casefold() in _KINDS:
             count = int(rows[name].astype("str").str.strip().str.casefold().eq("fixed").sum())
             if count:

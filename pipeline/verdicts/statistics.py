@@ -64,7 +64,7 @@ def _describe_weighted(logs: pd.DataFrame) -> pd.DataFrame:
     value up to which the share of the weight is reached.
     """
 
-    def figures(unit: pd.DataFrame) -> pd.Series:
+    def figures(unit: pd.DataFrame) -> dict[str, float]:
         w = unit["device_weight"].to_numpy()
         total, m = w.sum(), w.sum() ** 2 / (w**2).sum()
 
@@ -89,7 +89,7 @@ def _describe_weighted(logs: pd.DataFrame) -> pd.DataFrame:
             place = int(np.searchsorted(below, share * below[-1] * (1 - 1e-12)))
             return float(x[known][order][place])
 
-        return pd.Series(
+        return dict(
             {
                 "m": m,
                 "mean_mbps": mean("download_mbps"),
@@ -104,8 +104,9 @@ def _describe_weighted(logs: pd.DataFrame) -> pd.DataFrame:
             }
         )
 
-    columns = [name for name in logs.columns if name not in UNIT]
-    return logs.groupby(UNIT, sort=True)[columns].apply(figures)
+    found = {unit: figures(rows) for unit, rows in logs.groupby(UNIT, sort=True)}
+    index = pd.MultiIndex.from_tuples(found, names=UNIT)
+    return pd.DataFrame(list(found.values()), index=index)
 
 
 def cox_error(log_var: Floats, m: Floats) -> Floats:
@@ -166,8 +167,8 @@ def worst_without_one(devices: pd.DataFrame, confidence: float) -> pd.Series:
     # centred on the unit's own mean first: sums of squares would cancel for steady units
     mean, log_mean = total["x"].to_numpy() / weight, total["y"].to_numpy() / weight
     dx, dy = x - mean, np.log(x) - log_mean
-    spread = devices.assign(dxx=w * dx**2, dyy=w * dy**2).groupby(UNIT)[["dxx", "dyy"]]
-    spread = spread.transform("sum")
+    squared = devices.assign(dxx=w * dx**2, dyy=w * dy**2).groupby(UNIT)[["dxx", "dyy"]]
+    spread = squared.transform("sum")
     left, left_squares = weight - w, squares - w**2
     with np.errstate(invalid="ignore", divide="ignore"):
         m = np.where(left_squares > 0, left**2 / left_squares, 0.0)

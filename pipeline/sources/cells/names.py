@@ -15,7 +15,7 @@ from typing import Literal
 import polars as pl
 
 from pipeline.schema.errors import Fault
-from pipeline.schema.tables import ALL
+from pipeline.schema.fields import ALL
 from pipeline.sources.cells import technologies
 from pipeline.sources.cells.decision import Basis, Decision
 from pipeline.sources.cells.operators import (

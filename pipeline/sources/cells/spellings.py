@@ -8,10 +8,10 @@ from __future__ import annotations
 import re
 import unicodedata
 
-from pipeline.sources import values
+from pipeline.sources.cells import missing
 
-# More words than `values.MISSING` that stand where a name is not known.
-MISSING = values.MISSING | {"không xác định", "khong xac dinh", "khong ro", "(null)", "#n/a", "?"}
+# More words than `missing.MISSING` that stand where a name is not known.
+MISSING = missing.MISSING | {"không xác định", "khong xac dinh", "khong ro", "(null)", "#n/a", "?"}
 # Drawn as nothing, but not of Unicode's category "format": combining grapheme joiner, Hangul
 # fillers, variation selectors.
 _INVISIBLE = re.compile("[\u034f\u115f\u1160\u3164\ufe00-\ufe0f]")
