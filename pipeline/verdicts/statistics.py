@@ -89,20 +89,18 @@ def _describe_weighted(logs: pd.DataFrame) -> pd.DataFrame:
             place = int(np.searchsorted(below, share * below[-1] * (1 - 1e-12)))
             return float(x[known][order][place])
 
-        return dict(
-            {
-                "m": m,
-                "mean_mbps": mean("download_mbps"),
-                "sd_mbps": np.sqrt(variance("download_mbps")),
-                "log_mean": mean("log_mbps"),
-                "log_var": variance("log_mbps"),
-                "median_mbps": quantile("download_mbps", 0.5),
-                "p10_mbps": quantile("download_mbps", 0.1),
-                "share_below_10_mbps": mean("below"),
-                "upload_mean_mbps": mean("upload_mbps"),
-                "latency_median_ms": quantile("latency_ms", 0.5),
-            }
-        )
+        return {
+            "m": m,
+            "mean_mbps": mean("download_mbps"),
+            "sd_mbps": np.sqrt(variance("download_mbps")),
+            "log_mean": mean("log_mbps"),
+            "log_var": variance("log_mbps"),
+            "median_mbps": quantile("download_mbps", 0.5),
+            "p10_mbps": quantile("download_mbps", 0.1),
+            "share_below_10_mbps": mean("below"),
+            "upload_mean_mbps": mean("upload_mbps"),
+            "latency_median_ms": quantile("latency_ms", 0.5),
+        }
 
     found = {unit: figures(rows) for unit, rows in logs.groupby(UNIT, sort=True)}
     index = pd.MultiIndex.from_tuples(found, names=UNIT)
