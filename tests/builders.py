@@ -180,7 +180,7 @@ def run_lomsong(*arguments: object) -> tuple[int, str]:
 def device_frame(groups: dict[tuple[str, str], list[float]]) -> pd.DataFrame:
     """`device_values` with the given speeds by (commune, operator)."""
     rows = [
-        (code, operator, f"{code}{operator}{i}", speed, np.nan, np.nan, 3.0, 3.0, False)
+        (code, operator, f"{code}{operator}{i}", speed, np.nan, np.nan, 3.0, 3.0, 1.0, False)
         for (code, operator), speeds in groups.items()
         for i, speed in enumerate(speeds)
     ]
@@ -193,6 +193,7 @@ def device_frame(groups: dict[tuple[str, str], list[float]]) -> pd.DataFrame:
         "latency_ms",
         "test_count",
         "sample_count",
+        "device_weight",
         "is_pseudo",
     ]
     return pd.DataFrame(rows, columns=columns)

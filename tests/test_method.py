@@ -408,3 +408,64 @@ def test_an_operator_whose_devices_show_no_spread_has_no_prior_not_the_others():
     priors = statistics.fit_priors(statistics.describe(device_frame(groups)), 8)
     assert priors["V"] is None
     assert priors["M"] is not None
+
+
+# --- tiles count by their devices
+
+
+def tile_frame(values: list[tuple[float, float]]) -> pd.DataFrame:
+    """`device_values` of one unit: (speed, devices) of each tile."""
+    frame = device_frame({("a", "all"): [speed for speed, _ in values]})
+    return frame.assign(device_weight=[devices for _, devices in values])
+
+
+def test_the_mean_of_tiles_is_by_their_devices():
+    tiles = tile_frame([(120.0, 1.0)] * 34 + [(20.0, 200.0)] * 6)
+    unit = statistics.describe(tiles).iloc[0]
+    assert unit["mean_mbps"] == pytest.approx((34 * 120 + 1200 * 20) / 1234)
+    assert unit["m"] == pytest.approx(1234**2 / (34 + 6 * 200**2))  # as sure as 6.3 equal tiles
+    assert (unit["median_mbps"], unit["p10_mbps"]) == (20.0, 20.0)
+    assert unit["share_below_10_mbps"] == 0
+
+
+@pytest.mark.parametrize("weight", [3.0, 0.25])
+def test_tiles_of_equal_weight_are_as_devices(weight):
+    speeds = [12.0, 8.0, 55.0, 71.0, 30.0, 44.5, 18.25]
+    alike = tile_frame([(speed, weight) for speed in speeds])
+    one, other = (
+        statistics.describe(alike),
+        statistics.describe(device_frame({("a", "all"): speeds})),
+    )
+    exact = [
+        "m",
+        "mean_mbps",
+        "sd_mbps",
+        "log_mean",
+        "log_var",
+        "median_mbps",
+        "share_below_10_mbps",
+    ]
+    pd.testing.assert_frame_equal(one[exact], other[exact], rtol=1e-12)
+    worst = [
+        statistics.worst_without_one(frame, 0.95).iloc[0]
+        for frame in (alike, device_frame({("a", "all"): speeds}))
+    ]
+    assert worst[0] == pytest.approx(worst[1], rel=1e-12)
+
+
+def test_a_tile_of_twice_the_devices_has_the_mean_of_two_tiles():
+    twice = statistics.describe(tile_frame([(10.0, 1.0), (10.0, 1.0), (40.0, 1.0)])).iloc[0]
+    heavy = statistics.describe(tile_frame([(10.0, 2.0), (40.0, 1.0)])).iloc[0]
+    assert heavy["mean_mbps"] == pytest.approx(twice["mean_mbps"])
+    assert heavy["m"] < twice["m"]  # one tile that is off is off for both of its devices
+
+
+def test_the_worst_limit_without_one_tile_is_that_of_the_others():
+    tiles = [(21.0, 5.0), (30.5, 3.0), (35.2, 6.0), (18.0, 4.0)]
+    limits = []
+    for left_out in range(len(tiles)):
+        unit = statistics.describe(tile_frame(tiles[:left_out] + tiles[left_out + 1 :]))
+        figures = [unit[c].to_numpy() for c in ("mean_mbps", "sd_mbps", "log_mean", "log_var", "m")]
+        limits.append(statistics.envelope(*figures, 0.95)[1][0])
+    worst = statistics.worst_without_one(tile_frame(tiles), 0.95).iloc[0]
+    assert worst == pytest.approx(max(limits), rel=1e-9)

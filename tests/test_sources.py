@@ -625,6 +625,35 @@ def test_tile_faults():
     assert bad["unreadable"].tolist() == ["quadkey;quarter;avg_d_kbps", "tests;avg_d_kbps"]
 
 
+@pytest.mark.parametrize(
+    ("path", "columns", "found"),
+    [
+        ("raw/2026-07-01_performance_fixed_tiles.parquet", {}, "performance_fixed_tiles"),
+        ("s3/performance/type=fixed/year=2026/quarter=3/x.parquet", {}, "type=fixed"),
+        ("raw/gps_fixed_tiles.shp", {}, "fixed"),
+        ("raw/fixed_2026Q3.csv", {}, "fixed"),
+        ("t.csv", {"type": ["fixed", "mobile"]}, "type = fixed: 1"),
+        ("t.csv", {"Type": [" Fixed", "FIXED"]}, "Type = fixed: 2"),
+    ],
+)
+def test_tiles_of_fixed_lines_are_refused(path, columns, found):
+    with pytest.raises(UserFault) as caught:
+        ookla.read_tiles("o", "t", path, tile_rows(**columns))
+    assert [(f.code, f.values["found"]) for f in caught.value.faults] == [("fixed_tiles", found)]
+
+
+@pytest.mark.parametrize(
+    ("path", "columns"),
+    [
+        ("raw/2026-07-01_performance_mobile_tiles.parquet", {}),
+        ("fixed it/type=mobile/year=2026/quarter=3/x.parquet", {}),
+        ("prefixed_2026Q3.csv", {"type": ["mobile", "mobile"]}),
+    ],
+)
+def test_mobile_tiles_are_read_wherever_they_lie(path, columns):
+    assert len(ookla.read_tiles("o", "t", path, tile_rows(**columns))) == 2
+
+
 def test_tile_outlines_against_the_published_centres(shared):
     rows = pd.read_csv(shared / "measurements/ookla_mobile_tiles_armenia.csv", dtype=str).dropna(
         subset=["tile_x"]

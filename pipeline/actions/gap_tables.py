@@ -200,7 +200,11 @@ def _device_values(rows: pd.DataFrame) -> pd.DataFrame:
     """
     named = [f"{what}_{kind}" for what in ("upload", "latency") for kind in ("total", "count")]
     named = ["download_total", "sample_count", "test_count", *named]
-    sums = rows.groupby([*AREA, "device_key"])[named].sum().reset_index()
+    by_device = rows.groupby([*AREA, "device_key"])
+    sums = by_device[named].sum()
+    if "device_weight" in rows:  # a tile's devices, however many cells it touches
+        sums["device_weight"] = by_device["device_weight"].max()
+    sums = sums.reset_index()
     counts = sums[["upload_count", "latency_count"]].where(lambda count: count > 0)
     return sums.rename(columns={"gap_id": "commune_code"}).assign(
         download_mbps=sums["download_total"] / sums["sample_count"],
@@ -213,6 +217,7 @@ def _as_totals(samples_of_gaps: pd.DataFrame) -> pd.DataFrame:
     """Samples, one to a row, in the form of devices by cell."""
     return samples_of_gaps.assign(
         sample_count=1.0,
+        device_weight=1.0,
         download_total=samples_of_gaps["download_mbps"],
         upload_total=samples_of_gaps["upload_mbps"].fillna(0.0),
         upload_count=samples_of_gaps["upload_mbps"].notna().astype("float64"),
@@ -240,7 +245,7 @@ def _described(rows: pd.DataFrame, rules: Rules) -> pd.DataFrame:
         hi_mbps=hi,
         p_gap=p_gap,
         p_meets=p_meets,
-        device_count=units["m"],
+        device_count=grouped.size().astype("float64"),
         test_count=grouped["test_count"].sum().astype("float64"),
         sample_count=grouped["sample_count"].sum().astype("float64"),
         share_devices_below_target=grouped["download_mbps"].agg(lambda x: (x < target).mean()),

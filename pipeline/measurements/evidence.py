@@ -209,6 +209,7 @@ def _device_values(values: pl.DataFrame, names: Names) -> pd.DataFrame:
             "latency_ms": mean_of(twice, "latency_total", "latencies"),
             "test_count": twice["tests"].to_numpy().astype(np.float64),
             "sample_count": twice["samples"].to_numpy().astype(np.float64),
+            "device_weight": 1.0,
             "is_pseudo": twice["is_pseudo"].to_numpy(),
         }
     )

@@ -46,7 +46,8 @@ def tile_values(parts: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
 
     `parts`: tiles split over communes, with quadkey, commune_code, tile_share, test_count,
     device_count (of the whole tile), speeds. Counts are sums of count × share (decimals). A tile's
-    value belongs to the commune with the largest part, on a tie to the smaller code.
+    value belongs to the commune with the largest part, on a tie to the smaller code; it counts by the
+    devices of that part (`device_weight`).
     """
     shared = parts.assign(
         operator=ALL,
@@ -58,7 +59,12 @@ def tile_values(parts: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     home = shared.sort_values(
         ["quadkey", "tile_share", "commune_code"], ascending=[True, False, True]
     ).drop_duplicates("quadkey")
-    devices = home.assign(device_key=of_texts(home["quadkey"]), sample_count=1.0, is_pseudo=True)
+    devices = home.assign(
+        device_key=of_texts(home["quadkey"]),
+        sample_count=1.0,
+        device_weight=home["device_part"],
+        is_pseudo=True,
+    )
     devices = devices.sort_values([*UNIT, "device_key"], ignore_index=True)
     counts = pd.DataFrame(
         {

@@ -131,6 +131,9 @@ FIELDS: dict[str, Field] = {
             "dấu của một thiết bị, hoặc của một ô và ngày nếu nguồn không có mã thiết bị"),
         en=("Device fingerprint",
             "fingerprint of a device, or of a cell and date where the source has no ids")),
+    "device_weight": Field("plain", dtype="float64", unit="1",
+        vi=("Trọng số", "số phiếu của giá trị: 1 cho một thiết bị, số thiết bị cho một ô của Ookla"),
+        en=("Weight", "votes of the value: 1 of a device, the devices of an Ookla tile")),
     "is_pseudo": Field("flag",
         vi=("Thiết bị giả định", "thiết bị giả định"),
         en=("Pseudo-device", "a pseudo-device")),
@@ -589,7 +592,7 @@ TABLES: dict[str, tuple[str, ...]] = {
     ),
     "device_values": (
         "commune_code", "operator", "device_key", "download_mbps", "upload_mbps", "latency_ms",
-        "test_count", "sample_count", "is_pseudo",
+        "test_count", "sample_count", "device_weight", "is_pseudo",
     ),
     "commune_status": (
         "commune_code", "commune_name", "boundary_vintage", "operator", "period", "window_months",

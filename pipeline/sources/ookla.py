@@ -22,6 +22,10 @@ from pipeline.sources import values
 
 LICENCE = "Speedtest® by Ookla® Global Fixed and Mobile Network Performance Maps, CC BY-NC-SA 4.0"
 REQUIRED = ("quadkey", "avg_d_kbps", "tests", "devices")
+# Columns that may say of what network a tile is; the published files have none.
+_KINDS = ("type", "service_type", "network", "network_type", "connection_type")
+_FIXED = re.compile(r"performance_fixed_tiles|(?:type|service_type)=fixed", re.IGNORECASE)
+_FIXED_FILE = re.compile(r"(?:^|[^a-z])fixed(?:[^a-z]|$)", re.IGNORECASE)
 _IN_NAME = (
     re.compile(
         r"(\d{4})-(01|04|07|10)-01_performance"
@@ -31,10 +35,33 @@ _IN_NAME = (
 )
 
 
+def fixed_by(path: str, rows: pd.DataFrame | None = None) -> str | None:
+    """What says that tiles are of fixed lines: part of the path, or a column and its count; or None.
+
+    >>> fixed_by("raw/2026-07-01_performance_fixed_tiles.parquet")
+    'performance_fixed_tiles'
+    >>> fixed_by("raw/2026-07-01_performance_mobile_tiles.parquet") is None
+    True
+    """
+    path = path.replace("\\", "/")
+    found = _FIXED.search(path) or _FIXED_FILE.search(path.rpartition("/")[2])
+    if found:
+        return found[0].strip("/_-. ")
+    if rows is None:
+        return None
+    for name in rows.columns:
+        if str(name).strip().casefold() in _KINDS:
+            count = int(rows[name].astype("str").str.strip().str.casefold().eq("fixed").sum())
+            if count:
+                return f"{name} = fixed: {count:,}"
+    return None
+
+
 def read_tiles(source: str, file: str, path: str, rows: pd.DataFrame) -> pd.DataFrame:
     """Rows of one file → `tiles`. The quarter is a `quarter` column or stands in the file's name.
 
-    Raises `UserFault`: columns that are missing, a quarter that is nowhere to be found.
+    Raises `UserFault`: columns that are missing, a quarter that is nowhere to be found, tiles of fixed
+    lines.
     """
     headings = [str(c) for c in rows.columns]
     faults = [
@@ -42,6 +69,8 @@ def read_tiles(source: str, file: str, path: str, rows: pd.DataFrame) -> pd.Data
         for name in REQUIRED
         if name not in rows
     ]
+    if fixed := fixed_by(path, rows):
+        faults.append(Fault("fixed_tiles", file, values={"found": fixed}))
     period = _from_name(path)
     if "quarter" not in rows and period is None:
         faults.append(Fault("no_quarter", file))

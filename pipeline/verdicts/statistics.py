@@ -24,12 +24,14 @@ Floats = npt.NDArray[np.float64]
 def describe(devices: pd.DataFrame) -> pd.DataFrame:
     """One row per unit: m, mean, sd, log_mean, log_var, median, p10, upload, latency.
 
-    `devices`: `device_values`. sd and log_var have the divisor m − 1 and are empty for m = 1.
-    Index `UNIT`.
+    `devices`: `device_values`; without `device_weight` each value has one vote. sd and log_var have
+    the divisor m − 1 and are empty for m = 1. Index `UNIT`.
     """
     logs = devices.assign(
         log_mbps=np.log(devices["download_mbps"]), below=devices["download_mbps"] < LOW_TAIL_MBPS
     )
+    if _weights(devices).ne(1).any():
+        return _describe_weighted(logs)
     units = logs.groupby(UNIT, sort=True)
     speed = units["download_mbps"]
     return pd.DataFrame(
@@ -46,6 +48,63 @@ def describe(devices: pd.DataFrame) -> pd.DataFrame:
             "latency_median_ms": units["latency_ms"].median(),
         }
     )
+
+
+def _weights(devices: pd.DataFrame) -> pd.Series:
+    if "device_weight" in devices:
+        return devices["device_weight"]
+    return pd.Series(1.0, index=devices.index)
+
+
+def _describe_weighted(logs: pd.DataFrame) -> pd.DataFrame:
+    """`describe` of values that count by `device_weight`: tiles, which stand for their devices.
+
+    With W = Σw and Q = Σw²: mean Σwx/W, variance Σw(x − mean)²/(W − Q/W), and m = W²/Q, the number of
+    values of equal weight that would be as sure (Kish, Survey Sampling, 1965). Quantiles: the smallest
+    value up to which the share of the weight is reached.
+    """
+
+    def figures(unit: pd.DataFrame) -> dict[str, float]:
+        w = unit["device_weight"].to_numpy()
+        total, m = w.sum(), w.sum() ** 2 / (w**2).sum()
+
+        def mean(name: str) -> float:
+            x = unit[name].to_numpy(dtype="float64")
+            known = np.isfinite(x)
+            return float((w * x)[known].sum() / w[known].sum()) if known.any() else np.nan
+
+        def variance(name: str) -> float:
+            x = unit[name].to_numpy()
+            if len(x) < 2:
+                return np.nan
+            return float((w * (x - mean(name)) ** 2).sum() / (total - total / m))
+
+        def quantile(name: str, share: float) -> float:
+            x = unit[name].to_numpy(dtype="float64")
+            known = np.isfinite(x)
+            if not known.any():
+                return np.nan
+            order = np.argsort(x[known], kind="stable")
+            below = np.cumsum(w[known][order])
+            place = int(np.searchsorted(below, share * below[-1] * (1 - 1e-12)))
+            return float(x[known][order][place])
+
+        return {
+            "m": m,
+            "mean_mbps": mean("download_mbps"),
+            "sd_mbps": np.sqrt(variance("download_mbps")),
+            "log_mean": mean("log_mbps"),
+            "log_var": variance("log_mbps"),
+            "median_mbps": quantile("download_mbps", 0.5),
+            "p10_mbps": quantile("download_mbps", 0.1),
+            "share_below_10_mbps": mean("below"),
+            "upload_mean_mbps": mean("upload_mbps"),
+            "latency_median_ms": quantile("latency_ms", 0.5),
+        }
+
+    found = {unit: figures(rows) for unit, rows in logs.groupby(UNIT, sort=True)}
+    index = pd.MultiIndex.from_tuples(found, names=UNIT)
+    return pd.DataFrame(list(found.values()), index=index)
 
 
 def cox_error(log_var: Floats, m: Floats) -> Floats:
@@ -98,21 +157,25 @@ def p_values(
 
 def worst_without_one(devices: pd.DataFrame, confidence: float) -> pd.Series:
     """The highest upper envelope limit after dropping any one device, by unit; NaN for m < 3."""
-    x = devices["download_mbps"].to_numpy()
-    sums = devices.assign(x=x, y=np.log(x), xx=x**2, yy=np.log(x) ** 2).groupby(UNIT)
-    total = sums[["x", "y", "xx", "yy"]].transform("sum")
-    m = sums["x"].transform("size").to_numpy(dtype="float64")
+    x, w = devices["download_mbps"].to_numpy(), _weights(devices).to_numpy()
+    sums = devices.assign(w=w, ww=w**2, x=w * x, y=w * np.log(x)).groupby(UNIT)
+    total = sums[["w", "ww", "x", "y"]].transform("sum")
+    count = sums["x"].transform("size").to_numpy(dtype="float64")
+    weight, squares = total["w"].to_numpy(), total["ww"].to_numpy()
     # centred on the unit's own mean first: sums of squares would cancel for steady units
-    mean, log_mean = total["x"].to_numpy() / m, total["y"].to_numpy() / m
+    mean, log_mean = total["x"].to_numpy() / weight, total["y"].to_numpy() / weight
     dx, dy = x - mean, np.log(x) - log_mean
-    spread = devices.assign(dxx=dx**2, dyy=dy**2).groupby(UNIT)[["dxx", "dyy"]].transform("sum")
-    left = m - 1
+    squared = devices.assign(dxx=w * dx**2, dyy=w * dy**2).groupby(UNIT)[["dxx", "dyy"]]
+    spread = squared.transform("sum")
+    left, left_squares = weight - w, squares - w**2
     with np.errstate(invalid="ignore", divide="ignore"):
-        var = (spread["dxx"].to_numpy() - dx**2 * m / left) / (left - 1)
-        log_var = (spread["dyy"].to_numpy() - dy**2 * m / left) / (left - 1)
+        m = np.where(left_squares > 0, left**2 / left_squares, 0.0)
+        divisor = left - left_squares / left
+        var = (spread["dxx"].to_numpy() - w * dx**2 * weight / left) / divisor
+        log_var = (spread["dyy"].to_numpy() - w * dy**2 * weight / left) / divisor
         sd, log_var = np.sqrt(np.maximum(var, 0)), np.maximum(log_var, 0)
-        _, hi = envelope(mean - dx / left, sd, log_mean - dy / left, log_var, left, confidence)
-    limits = pd.Series(np.where(m >= 3, hi, np.nan), index=devices.index)
+        _, hi = envelope(mean - w * dx / left, sd, log_mean - w * dy / left, log_var, m, confidence)
+    limits = pd.Series(np.where(count >= 3, hi, np.nan), index=devices.index)
     return limits.groupby([devices[key] for key in UNIT]).max()
 
 

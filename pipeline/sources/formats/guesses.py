@@ -14,6 +14,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
+import numpy as np
 import polars as pl
 
 from pipeline.sources.cells import ids
@@ -87,7 +88,7 @@ def guess_columns(
     heading. Of several figures of one quantity the mean is taken, never a peak.
     """
     table = table or operator_table()
-    taken = {getattr(rule, "column", rule) for rule in known.values()}
+    taken = {_heading_of(rule) for rule in known.values()}
     columns = {h: _sampled(h, frame[h].head(_SAMPLE)) for h in frame.columns if h not in taken}
     scored: list[tuple[float, int, str, str, str]] = []
     refused: dict[str, list[tuple[float, str, str]]] = {}
@@ -135,6 +136,10 @@ def guess_columns(
             said = "; ".join(f"{heading}: {why}" for heading, why in named)
             result[ours] = Guess(None, said, "open", tuple(heading for heading, _ in named))
     return {ours: result[ours] for ours in (*REQUIRED, *OPTIONAL) if ours in result}
+
+
+def _heading_of(rule: object) -> object:
+    return rule.column if hasattr(rule, "column") else rule
 
 
 def _sampled(heading: str, column: pl.Series) -> _Sample:
@@ -229,14 +234,15 @@ def _number_fit(ours: str, column: _Sample) -> tuple[float, str]:
     heading, numbers = column.heading, column.numbers
     if column.number_share < 0.5 or not len(numbers):
         return 0.0, "no numbers"
-    low, high, middle = (float(x) for x in (numbers.min(), numbers.max(), numbers.median()))  # type: ignore[arg-type]
+    values = numbers.to_numpy()
+    low, high, middle = float(values.min()), float(values.max()), float(np.median(values))
     said = f"median {middle:,.6g}, {low:,.6g} to {high:,.6g}"
     if ours in ("latitude", "longitude"):
         most = 90 if ours == "latitude" else 180
-        inside = float(((numbers >= -most) & (numbers <= most)).mean() or 0)  # type: ignore[operator]
+        inside = float((np.abs(values) <= most).mean())
         return (inside if inside > 0.5 else 0.0), said
     if ours == "signal_dbm":
-        negative = float(((numbers < -20) & (numbers > -160)).mean() or 0)  # type: ignore[operator]
+        negative = float(((values < -20) & (values > -160)).mean())
         if negative < 0.5:
             return 0.0, f"{said}: no dBm"
         is_rsrp = 0.2 if "rsrp" in _words(heading) else 0.0
@@ -265,7 +271,7 @@ def _speed_fit(ours: str, column: _Sample, middle: float, said: str) -> tuple[fl
     others = _WORDS_OF["upload_mbps" if ours == "download_mbps" else "download_mbps"]
     if not names_direction and any(f" {word} " in words for word in others):
         return 0.0, "the other direction"
-    if float((column.numbers < 0).mean() or 0) > 0.5 or middle < 0:  # type: ignore[operator]
+    if middle < 0:
         return 0.0, f"{said}: negative"
     figure = _figure(heading)
     if figure == "extreme":
@@ -308,6 +314,6 @@ def unmapped(
     frame: pl.DataFrame, guessed: Mapping[str, Guess], known: Mapping[str, object]
 ) -> list[str]:
     """Headings that nothing is read from: what `proposed_keep` looks at."""
-    used = {guess.column for guess in guessed.values()}
-    used |= {getattr(rule, "column", rule) for rule in known.values()}
+    used: set[object] = {guess.column for guess in guessed.values()}
+    used |= {_heading_of(rule) for rule in known.values()}
     return [heading for heading in frame.columns if heading not in used]
