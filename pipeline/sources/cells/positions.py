@@ -387,18 +387,16 @@ def _decided_large(
     tries = [replace(plain, kind="scaled", scale=scale) for scale in SCALES]
     tries.append(replace(plain, kind="nmea"))
     best: tuple[int, PositionForm] | None = None
+    sizes = sorted(float(np.median(np.abs(cells.drop_nulls()))) for cells in (y, x))
+    metres = 1e5 <= sizes[0] < 1e6 and sizes[1] < 1.1e7
     for one in tries:
         # `y` and `x` are in order already
         lat, lon = (_values(cells, replace(one, is_joined=False)) for cells in (y, x))
         if _over(lat, 90) or _over(lon, 180) or _held(lat, lon) < held:
             continue
         if bounds is None:
-            # without an area, degrees that are mostly near 0, 0 are none
-            fits = (
-                int((lat.abs() + lon.abs() > 1).sum())
-                if one.kind == "scaled" and one.scale > 1e5
-                else 0
-            )
+            # without an area: metres of a zone are no degrees near Greenwich
+            fits = held if one.kind == "scaled" and one.scale > 1e5 and not metres else 0
         else:
             fits = _inside(lat, lon, bounds)
         if fits > 0.5 * held and (best is None or fits > best[0]):

@@ -19,7 +19,7 @@ _ISO_OFFSET = _ISO.removesuffix("$") + r"(?:Z|[+-]\d{2}:\d{2})$"
 # what ISO 8601 has besides: no seconds, no hour, a longer fraction, no hyphens and colons
 _ISO_RARE = r"^\d{4}(?:-\d{2}-\d{2}|\d{4})(?:[T ]\d{2}(?::?\d{2}(?::?\d{2}(?:\.\d+)?)?)?)?$"
 # characters of times without words, in the spelling that formats expect
-_UNUSUAL = r"[^0-9:TZ+./_ -]|  "
+_UNUSUAL = r"[^0-9:TZ+./_ -]|  | - "
 _ONE_NUMBER = r"^\d+,\d+(?:[eE][+]?\d+)?$"
 
 _SPACES = r"[\s\u00a0\u2000-\u200a\u202f\u205f\u3000]+"
@@ -229,7 +229,7 @@ _DATES: tuple[tuple[str, dict[str, str]], ...] = (
         r"00?(?P<s>[-/. ])00?(?P=s)00",
         {"dmy": "%d{s}%m{s}%y", "mdy": "%m{s}%d{s}%y", "ymd": "%y{s}%m{s}%d"},
     ),
-    (r"00000000", {"": "%Y%m%d", "dmy": "%d%m%Y", "mdy": "%m%d%Y"}),
+    (r"00000000", {"ymd": "%Y%m%d", "dmy": "%d%m%Y", "mdy": "%m%d%Y"}),
     (r"00? Mon 0000", {"": "%d %b %Y"}),
     (r"00? Mon 00", {"": "%d %b %y"}),
     (r"Mon 00? 0000", {"": "%b %d %Y"}),
@@ -258,8 +258,8 @@ def shape(text: pl.Series) -> pl.Series:
 
 
 def is_iso(shape: str) -> bool:
-    """Whether a shape is of ISO 8601, with a date at least."""
-    return re.match(_ISO_RARE, shape) is not None
+    """Whether a shape is of ISO 8601; without hyphens only where a T joins date and time."""
+    return re.match(_ISO_RARE, shape) is not None and ("-" in shape or "T" in shape)
 
 
 def formats_of(shape: str) -> dict[str, str]:
@@ -299,7 +299,8 @@ def _naive_rare_iso(cells: pl.Series) -> pl.Series:
     if kept.null_count() == len(kept):
         return pl.repeat(None, len(kept), dtype=NAIVE, eager=True)
     read = pd.to_datetime(kept.to_pandas().astype("str"), format="ISO8601", errors="coerce")
-    return pl.Series(values=read.dt.as_unit("us")).cast(NAIVE)
+    found = pl.Series(values=read.dt.as_unit("us")).cast(NAIVE)
+    return _where(found, found.dt.year().is_between(1900, 2199))
 
 
 def quick_iso(column: pl.Series, localised: Callable[[pl.Series], pl.Series]) -> pl.Series:
@@ -330,8 +331,10 @@ def parsed(text: pl.Series, form: str) -> pl.Series:
     `%.f` is the fraction of a second with its point.
     """
     try:
+        if "%f" in form:  # Polars takes it for nanoseconds
+            raise pl.exceptions.ComputeError
         read = text.str.strptime(NAIVE, form, strict=False)
-    except pl.exceptions.ComputeError:  # formats that Polars does not know
+    except pl.exceptions.PolarsError:  # formats that Polars does not know
         return pl.repeat(None, len(text), dtype=NAIVE, eager=True)
     return _where(read, read.dt.year().is_between(1900, 2199))
 

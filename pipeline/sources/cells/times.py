@@ -174,7 +174,10 @@ def _read_in(text: pl.Series, one: str, is_given: bool) -> pl.Series:
 
     def by_pandas(cells: pl.Series) -> pl.Series:
         texts = cells.to_pandas().astype("str")
-        read = pd.to_datetime(texts, format=form, errors="coerce")
+        try:
+            read = pd.to_datetime(texts, format=form, errors="coerce")
+        except ValueError:  # no format at all: nothing can be read in it
+            return _nothing(len(cells), NAIVE)
         return pl.Series(values=read.dt.as_unit("us")).cast(NAIVE)
 
     return completed(quick, text, by_pandas)
@@ -245,6 +248,10 @@ def _date_texts(date: pl.Series, form: TimeForm | None) -> pl.Series:
         compact = parsed(_whole_texts(date), "%Y%m%d")
         return pl.select(pl.coalesce(compact, days).dt.strftime("%Y-%m-%d")).to_series()
     text = date.cast(pl.String).str.strip_chars()
+    numbers = _numbers(text)
+    if numbers.null_count() < len(numbers):
+        serials = _date_texts(numbers, form)
+        text = pl.select(pl.coalesce(serials, text)).to_series()
     return text.str.replace(r"[T ]0?0:00(?::00(?:\.0+)?)?$", "")
 
 
@@ -512,7 +519,8 @@ def _order_of(cells: pl.DataFrame, formats: dict[str, dict[str, str]], seen: _Co
     shown = {order: form for f in formats.values() for order, form in f.items()}
     orders = [order for order in _ORDERS if order in shown]
     read = {order: _read_in_order(cells, formats, order, seen) for order in orders}
-    read = _without_scattered(read)
+    if any("%y" in form for form in shown.values()):
+        read = _without_scattered(read)
     fits = {order: cells.height - found.null_count() for order, found in read.items()}
     fitting = max(fits.values())
     if not fitting:
@@ -595,14 +603,14 @@ def _read_in_order(
 ) -> pl.Series:
     """Local times of cells in one order; null where a cell does not fit it.
 
-    A year of two digits must be one in which tests can be: it refutes an order.
+    Where the spelling does not show which number is the year, it must be one in which tests can be.
     """
     found = _nothing(cells.height, NAIVE)
     for form in sorted({f[order] for f in formats.values() if order in f}):
         shapes = [shape for shape, f in formats.items() if f.get(order) == form]
         rows = cells["shape"].is_in(shapes).arg_true()
         read = parsed(cells["text"][rows], form)
-        if "%y" in form:
+        if "%y" in form or "Y%m%d" in form or "%m%Y" in form or "%d%Y" in form:
             read = _where(read, read.is_between(_EARLIEST, seen.latest))
         found = found.scatter(rows, read)
     return found
