@@ -167,6 +167,10 @@ def _numbers(cells: pl.Series, decimal: str | None, is_spaced: bool = False) -> 
         return _finite(cells.cast(pl.Float64, strict=False))
     read = cells.cast(pl.Float64, strict=False)
     rows = (read.is_null() & cells.is_not_null()).arg_true()
+    if len(rows) and decimal != ".":
+        with_comma = cells[rows].str.strip_chars().str.replace(",", ".", literal=True)
+        read = read.scatter(rows, with_comma.cast(pl.Float64, strict=False))
+        rows = rows.filter(read[rows].is_null())
     if len(rows):
         text = cells[rows].str.strip_chars()
         if is_spaced:
@@ -202,7 +206,8 @@ def _from_minutes(cells: pl.Series) -> pl.Series:
     """
     text = cells.str.normalize("NFC").str.replace_all(r"[\s\u00a0\u202f]+", " ").str.strip_chars()
     for pattern, written in _SIGNS:
-        text = text.str.replace_all(pattern, written)
+        if text.str.contains(pattern).any():
+            text = text.str.replace_all(pattern, written)
     parts = text.str.to_uppercase().str.extract_groups(_MINUTES).struct.unnest()
     before, degrees, minutes, seconds, behind = parts.get_columns()
     degrees = degrees.cast(pl.Float64)
