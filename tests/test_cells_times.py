@@ -35,7 +35,7 @@ def decided(*columns, heading="Time", **more):
 
 def read(*columns, **more):
     """Times of a column that leaves nothing open, as local texts."""
-    form = pickle.loads(pickle.dumps(decided(*columns, **more).sure()))
+    form = pickle.loads(pickle.dumps(decided(*columns, **more).sure()))  # noqa: S301 - made here
     found = read_times(columns, form)
     assert found.dtype == pl.Datetime("us", "UTC")
     return found.dt.convert_time_zone(str(HANOI)).dt.strftime("%Y-%m-%d %H:%M:%S").to_list()
@@ -55,19 +55,50 @@ SEVEN = "2026-10-05 07:00:00"
 @pytest.mark.parametrize(
     "text",
     [
-        "2026-10-05T00:00:00.000Z", "2026-10-05 07:00:00", "2026-10-05T07:00", "2026-10-05 07:00:00+07",
-        "2026-10-05 07:00:00+0700", "2026-10-05T07:00:00+07:00", "2026-10-05 07:00:00,000", "20261005T070000",
-        "2026-10-05 07:00:00 +07", "2026-10-05T00:00Z", "2026-10-05T07:00+07:00[Asia/Ho_Chi_Minh]",
-        "2026-10-05 07:00:00 ICT", "2026-10-05 00:00:00 UTC", "2026-10-05 07:00 GMT+7", "2026-10-05 07:00 (UTC+07:00)",
-        "2026-10-05 07:00:00.0000000", "2026-10-04 19:00:00-05", "\ufeff2026-10-05\u00a007:00:00 ",
-        "2026.10.05_07.00.00", "2026/10/05 07:00", "2026-10-5 7:00:00", "2026-10-05-07.00.00.000000",
-        "20261005070000", "202610050700", "05 tháng 10, 2026 07h00", "ngày 05 tháng 10 năm 2026 lúc 07:00",
-        "5 Th10 2026 7:00 SA", "5-Thg 10-2026, 07:00:00", "5 tháng mười 2026 07:00", "05-Oct-2026 07:00:00",
-        "October 5th, 2026 7 AM", "Oct 5, 2026, 7:00:00\u202fAM", "Mon Oct 05 07:00:00 ICT 2026",
-        "Mon Oct 05 2026 07:00:00 GMT+0700 (Indochina Time)", "05/Oct/2026:07:00:00 +0700", "05OCT2026 07:00",
-        "1791158400", "1791158400.0", "1791158400000", "1791158400000000", "46300.2916666667", "46300,2916666667",
+        "2026-10-05T00:00:00.000Z",
+        "2026-10-05 07:00:00",
+        "2026-10-05T07:00",
+        "2026-10-05 07:00:00+07",
+        "2026-10-05 07:00:00+0700",
+        "2026-10-05T07:00:00+07:00",
+        "2026-10-05 07:00:00,000",
+        "20261005T070000",
+        "2026-10-05 07:00:00 +07",
+        "2026-10-05T00:00Z",
+        "2026-10-05T07:00+07:00[Asia/Ho_Chi_Minh]",
+        "2026-10-05 07:00:00 ICT",
+        "2026-10-05 00:00:00 UTC",
+        "2026-10-05 07:00 GMT+7",
+        "2026-10-05 07:00 (UTC+07:00)",
+        "2026-10-05 07:00:00.0000000",
+        "2026-10-04 19:00:00-05",
+        "\ufeff2026-10-05\u00a007:00:00 ",
+        "2026.10.05_07.00.00",
+        "2026/10/05 07:00",
+        "2026-10-5 7:00:00",
+        "2026-10-05-07.00.00.000000",
+        "20261005070000",
+        "202610050700",
+        "05 tháng 10, 2026 07h00",
+        "ngày 05 tháng 10 năm 2026 lúc 07:00",
+        "5 Th10 2026 7:00 SA",
+        "5-Thg 10-2026, 07:00:00",
+        "5 tháng mười 2026 07:00",
+        "05-Oct-2026 07:00:00",
+        "October 5th, 2026 7 AM",
+        "Oct 5, 2026, 7:00:00\u202fAM",
+        "Mon Oct 05 07:00:00 ICT 2026",
+        "Mon Oct 05 2026 07:00:00 GMT+0700 (Indochina Time)",
+        "05/Oct/2026:07:00:00 +0700",
+        "05OCT2026 07:00",
+        "1791158400",
+        "1791158400.0",
+        "1791158400000",
+        "1791158400000000",
+        "46300.2916666667",
+        "46300,2916666667",
     ],
-)  # fmt: skip
+)
 def test_a_form_that_allows_one_reading_is_read(text):
     assert read(series(text, None, "-")) == [SEVEN, None, None]
 
@@ -75,12 +106,25 @@ def test_a_form_that_allows_one_reading_is_read(text):
 @pytest.mark.parametrize(
     "text",
     [
-        "05/10/2026 07:00", "5/10/2026 7:00", "05-10-2026 07h00", "07:00 05/10/2026", "07:00:00 SA 05/10/2026",
-        "05/10/2026 07:00:00 SA", "05/10/2026, 07:00", "05/10/2026 - 07:00:00", "05.10.2026 07:00", "05/10/26 07:00",
-        "Thứ Hai, 05/10/2026 07:00", "7 giờ 00 phút 05/10/2026", "05/10/2026 7:00 a.m.", "05/10/2026 SA 07:00",
-        "05/10/2026 07:00:00.000", "05102026 07:00", "05/10/2026 07:00 +07",
+        "05/10/2026 07:00",
+        "5/10/2026 7:00",
+        "05-10-2026 07h00",
+        "07:00 05/10/2026",
+        "07:00:00 SA 05/10/2026",
+        "05/10/2026 07:00:00 SA",
+        "05/10/2026, 07:00",
+        "05/10/2026 - 07:00:00",
+        "05.10.2026 07:00",
+        "05/10/26 07:00",
+        "Thứ Hai, 05/10/2026 07:00",
+        "7 giờ 00 phút 05/10/2026",
+        "05/10/2026 7:00 a.m.",
+        "05/10/2026 SA 07:00",
+        "05/10/2026 07:00:00.000",
+        "05102026 07:00",
+        "05/10/2026 07:00 +07",
     ],
-)  # fmt: skip
+)
 def test_day_first_by_the_whole_column(text):
     """Another cell of the same spelling has a day above 12."""
     other = text.replace("05", "25", 1) if text.startswith("05") else text.replace("5/10", "25/10")
@@ -119,10 +163,18 @@ def test_an_open_order_is_asked_with_what_each_reading_gives():
         ([f"10/{day:02}/2026 07:00" for day in range(1, 12)], LATEST, "%m/%d/%Y %H:%M"),
         ([f"{day:02}/10/2026 07:00" for day in range(1, 12)], LATEST, "%d/%m/%Y %H:%M"),
         (["05/10/2026", "06/10/2026"], datetime(2026, 7, 1, tzinfo=UTC), "%m/%d/%Y"),
-        (["7:05:01 CH 01/10/2026", "7:05:01 CH 02/10/2026", "7:05:01 CH 03/10/2026", "7:05:01 CH 04/10/2026"],
-         LATEST, "%I:%M:%S %p %d/%m/%Y"),
+        (
+            [
+                "7:05:01 CH 01/10/2026",
+                "7:05:01 CH 02/10/2026",
+                "7:05:01 CH 03/10/2026",
+                "7:05:01 CH 04/10/2026",
+            ],
+            LATEST,
+            "%I:%M:%S %p %d/%m/%Y",
+        ),
     ],
-)  # fmt: skip
+)
 def test_a_far_likelier_order_is_proposed_not_taken(cells, latest, form):
     question = asked(series(*cells), latest=latest)
     assert question.code == "time_order_likely"
@@ -214,7 +266,10 @@ def test_serials_that_fit_neither_epoch_wholly_are_asked():
         (["05/10/2026", "25/10/2026"], ["07:00:00", "07:00"]),
         (["2026-10-05", "2026-10-25"], ["7:00 SA", "7:00 CH"]),
         (["2026-10-05", "2026-10-25"], ["7h00", "8 giờ 00"]),
-        (["2026-10-05 00:00:00", "2026-10-25 00:00:00"], ["1899-12-31 07:00:00", "1899-12-31 08:00:00"]),
+        (
+            ["2026-10-05 00:00:00", "2026-10-25 00:00:00"],
+            ["1899-12-31 07:00:00", "1899-12-31 08:00:00"],
+        ),
         ([date(2026, 10, 5), date(2026, 10, 25)], [time(7), time(8)]),
         ([NAIVE(2026, 10, 5), NAIVE(2026, 10, 25)], ["07:00:00", "08:00:00"]),
         ([NAIVE(2026, 10, 5), NAIVE(2026, 10, 25)], [timedelta(hours=7), timedelta(hours=8)]),
@@ -224,7 +279,7 @@ def test_serials_that_fit_neither_epoch_wholly_are_asked():
         (["05/10/2026", "25/10/2026"], [700, 1800]),
         (["05/10/2026", "25/10/2026"], ["7", "18"]),
     ],
-)  # fmt: skip
+)
 def test_date_and_time_of_day_in_two_columns(day, hour):
     columns = pl.Series("Ngày đo", day), pl.Series("Giờ đo", hour)
     found = decided(*columns)
@@ -252,7 +307,10 @@ def test_typed_dates_and_nothing_at_all():
     assert read(series(None, dtype=pl.Null)) == [None]
 
 
-@pytest.mark.parametrize("cells", [["yesterday"], ["07:00:01"], [time(7)], [7, 8], ["T08+07", "::1"], ["99/99/2026 07:00"]])  # fmt: skip
+@pytest.mark.parametrize(
+    "cells",
+    [["yesterday"], ["07:00:01"], [time(7)], [7, 8], ["T08+07", "::1"], ["99/99/2026 07:00"]],
+)
 def test_what_no_form_reads_is_asked(cells):
     assert asked(series(*cells)).code == "time_unreadable"
 
@@ -263,10 +321,19 @@ def test_what_no_form_reads_is_asked(cells):
 @pytest.mark.parametrize(
     ("heading", "minutes"),
     [
-        ("time_utc", 0), ("Time (UTC)", 0), ("timestampUtc", 0), ("UTC time", 0), ("GMT", 0), ("Thời gian (UTC+7)", 420),
-        ("Time (GMT+07:00)", 420), ("time_utc-05:30", -330), ("Outcome", None), ("Nutcracker", None), ("Time", None),
+        ("time_utc", 0),
+        ("Time (UTC)", 0),
+        ("timestampUtc", 0),
+        ("UTC time", 0),
+        ("GMT", 0),
+        ("Thời gian (UTC+7)", 420),
+        ("Time (GMT+07:00)", 420),
+        ("time_utc-05:30", -330),
+        ("Outcome", None),
+        ("Nutcracker", None),
+        ("Time", None),
     ],
-)  # fmt: skip
+)
 def test_a_heading_states_a_zone(heading, minutes):
     assert offset_in(heading) == minutes
 
@@ -297,7 +364,9 @@ def test_a_column_that_says_utc_and_behaves_local_is_asked():
     assert decided(series(*[f"{text}Z" for text in evening]), heading="time_utc").question is None
 
 
-@pytest.mark.parametrize(("first", "last", "is_asked"), [(0, 24, False), (0, 16, False), (7, 23, True), (1, 10, False)])  # fmt: skip
+@pytest.mark.parametrize(
+    ("first", "last", "is_asked"), [(0, 24, False), (0, 16, False), (7, 23, True), (1, 10, False)]
+)
 def test_hours_that_raise_the_question(first, last, is_asked):
     """Tests at each hour of a day, read as UTC: only those of a local day are asked about."""
     cells = [f"2026-10-05 {hour:02}:30" for hour in range(first, last)]
@@ -329,12 +398,17 @@ def test_offsets_beside_naive_times_in_day_first_columns():
 @pytest.mark.parametrize(
     ("form", "text"),
     [
-        ("%d/%m/%Y %Hh%M", "05/10/2026 07h00"), ("%d/%m/%Y %I:%M %p", "05/10/2026 07:00 SA"),
-        ("%Y-%m-%dT%H:%M:%SZ", "2026-10-05T00:00:00Z"), ("%d %B %Y %H:%M", "05 October 2026 07:00"),
-        ("%d/%m/%Y %H:%M:%S,%f", "05/10/2026 07:00:00,000"), ("%H%M%S%f %Y%m%d", "070000000000 20261005"),
-        ("unix_ms", "1791158400000"), ("excel_1900", "46300,2916666667"), ("ISO8601", "2026-10-05 07:00"),
+        ("%d/%m/%Y %Hh%M", "05/10/2026 07h00"),
+        ("%d/%m/%Y %I:%M %p", "05/10/2026 07:00 SA"),
+        ("%Y-%m-%dT%H:%M:%SZ", "2026-10-05T00:00:00Z"),
+        ("%d %B %Y %H:%M", "05 October 2026 07:00"),
+        ("%d/%m/%Y %H:%M:%S,%f", "05/10/2026 07:00:00,000"),
+        ("%H%M%S%f %Y%m%d", "070000000000 20261005"),
+        ("unix_ms", "1791158400000"),
+        ("excel_1900", "46300,2916666667"),
+        ("ISO8601", "2026-10-05 07:00"),
     ],
-)  # fmt: skip
+)
 def test_the_settings_format(form, text):
     found = decided(series(text, "-"), given=form)
     assert found.basis == "settings"
@@ -354,10 +428,15 @@ MOMENTS = st.datetimes(NAIVE(2012, 1, 1), NAIVE(2026, 10, 31)).map(
     lambda t: t.replace(microsecond=0)
 )
 WRITTEN = {
-    "%d/%m/%Y %H:%M:%S": "%d/%m/%Y %H:%M:%S", "%m/%d/%Y %H:%M:%S": "%m/%d/%Y %H:%M:%S", "vi": "%d tháng %m, %Y %Hh%Mm%Ss",
-    "halves": "%I:%M:%S %p %d-%m-%Y", "named": "%d-%b-%Y %H:%M:%S", "compact": "%Y%m%d%H%M%S", "iso": "%Y-%m-%dT%H:%M:%S",
+    "%d/%m/%Y %H:%M:%S": "%d/%m/%Y %H:%M:%S",
+    "%m/%d/%Y %H:%M:%S": "%m/%d/%Y %H:%M:%S",
+    "vi": "%d tháng %m, %Y %Hh%Mm%Ss",
+    "halves": "%I:%M:%S %p %d-%m-%Y",
+    "named": "%d-%b-%Y %H:%M:%S",
+    "compact": "%Y%m%d%H%M%S",
+    "iso": "%Y-%m-%dT%H:%M:%S",
     "log": "%Y.%m.%d_%H.%M.%S",
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("form", WRITTEN)

@@ -14,7 +14,10 @@ import polars as pl
 import pyarrow as pa
 
 NAIVE = pl.Datetime("us")
-_ISO = r"^\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])[ T](?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,6})?$"
+_ISO = (
+    r"^\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])[ T]"
+    r"(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,6})?$"
+)
 _ISO_OFFSET = _ISO.removesuffix("$") + r"(?:Z|[+-]\d{2}:\d{2})$"
 # what ISO 8601 has besides: no seconds, no hour, a longer fraction, no hyphens and colons
 _ISO_RARE = r"^\d{4}(?:-\d{2}-\d{2}|\d{4})(?:[T ]\d{2}(?::?\d{2}(?::?\d{2}(?:\.\d+)?)?)?)?$"
@@ -55,7 +58,10 @@ _WORDS: tuple[tuple[str, str], ...] = (
     (_YEAR_LAST, "$1 $2 $5 $3$4"),
     (r"(?i)(\d)(?:st|nd|rd|th)([\s,]|$)", "$1$2"),
     # hours, minutes and seconds with their words: 07h05, 7 giờ 05 phút 01 giây
-    (r"(?i)(\d{1,2})\s*(?:h|g|giờ)\s*(\d{2})\s*(?:m|ph|p|phút)?\s*(\d{2})\s*(?:s|giây)?([\s,]|$)", "$1:$2:$3$4"),
+    (
+        r"(?i)(\d{1,2})\s*(?:h|g|giờ)\s*(\d{2})\s*(?:m|ph|p|phút)?\s*(\d{2})\s*(?:s|giây)?([\s,]|$)",
+        "$1:$2:$3$4",
+    ),
     (r"(?i)(\d{1,2})\s*(?:h|g|giờ)\s*(\d{2})\s*(?:m|ph|p|phút)?([\s,AaPpSsCc]|$)", "$1:$2$3"),
     (r"(?i)(\d{1,2})\s*(?:h|giờ)([\s,]|$)", "$1:00$2"),
     # halves of the day
@@ -85,15 +91,17 @@ _ZONES = {
 # `08:00 01-10-2026` from ending in one.
 _OFFSET = (
     r"(?i)^(.*(?:T\d{2}|T\d{4}|T\d{6}|:\d{2}|^\d{14})(?:[.,]\d+)?(?: [AP]M)?)\s*\(?"
-    r"(Z|UTC|GMT|ICT|WIB|SGT|JST|KST|Indochina Time|Asia/\w+|(?:UTC|GMT)?\s*[+-]\s?\d{1,2}(?::?\d{2})?)\)?$"
+    r"(Z|UTC|GMT|ICT|WIB|SGT|JST|KST|Indochina Time|Asia/\w+|"
+    r"(?:UTC|GMT)?\s*[+-]\s?\d{1,2}(?::?\d{2})?)\)?$"
 )
 
 _PERHAPS_OFFSET = r"[A-LN-Za-z)]$|[+-]\s?\d{1,2}(?::?\d{2})?\)?$"
 
 
 def plain(text: pl.Series) -> pl.Series:
-    """Times in the one spelling that formats expect: single blanks, English short months, AM and
-    PM, colons for hours, a decimal point.
+    """Times in the one spelling that formats expect.
+
+    Single blanks, English short months, AM and PM, colons for hours, a decimal point.
 
     >>> plain(pl.Series(["05 tháng 10, 2026 07h05", "7:05:01,5 SA 05/10/2026"])).to_list()
     ['05 Oct 2026 07:05', '7:05:01.5 AM 05/10/2026']
@@ -209,8 +217,8 @@ def _minutes(word: str) -> int | None:
 def offset_in(heading: str) -> int | None:
     """Minutes east of Greenwich that a heading states, `time_utc`, `Time (GMT+7)`; else None.
 
-    >>> offset_in("time_utc"), offset_in("Giờ (UTC+7)"), offset_in("timestampUtc"), offset_in("outcome")
-    (0, 420, 0, None)
+    >>> [offset_in(text) for text in ("time_utc", "Giờ (UTC+7)", "timestampUtc", "outcome")]
+    [0, 420, 0, None]
     """
     found = re.search(
         r"(?:(?<![A-Za-z])(?:utc|gmt)|UTC|GMT|Utc|Gmt)(?![a-z])\s*(?:([+-])\s?(\d{1,2})(?::?(\d{2}))?)?",
@@ -263,8 +271,9 @@ def is_iso(shape: str) -> bool:
 
 
 def formats_of(shape: str) -> dict[str, str]:
-    """Formats that a shape may have, by the order of day, month and year; `""` where the order is
-    not open.
+    """Formats that a shape may have, by the order of day, month and year.
+
+    `""` where the order is not open.
 
     >>> formats_of("00/00/0000 00:00")
     {'dmy': '%d/%m/%Y %H:%M', 'mdy': '%m/%d/%Y %H:%M'}
