@@ -1,6 +1,6 @@
-"""How positions are written, decided by all cells: degrees, degrees and minutes, scaled or
-projected numbers, one column or two; columns → degrees in EPSG:4326.
+"""How positions are written, decided by all cells; columns → degrees in EPSG:4326.
 
+They come as degrees, degrees and minutes, scaled or projected numbers, in one column or two.
 Swapped columns and coordinates of an unstated CRS are questions. Does not belong here: in which
 commune a point lies, whether a row counts (`prepare.py`).
 """
@@ -44,7 +44,7 @@ _SOUTH_OR_WEST = ("S", "W", "T", "NAM", "TÂY", "SOUTH", "WEST")
 _SIGNS = (
     (r"[º˚]|\s*độ\s*", "°"),
     (r"''|[″”“]|\s*giây\s*", '"'),
-    (r"[′’‘´`]|\s*phút\s*", "'"),
+    (r"[\u2032\u2019\u2018\u00b4`]|\s*phút\s*", "'"),
     (r"(\d)\s*d\s*(\d)", "${1}°${2}"),
     (r"(\d)\s*m\s*(\d)", "${1}'${2}"),
     (r"(\d)s$", '${1}"'),
@@ -89,7 +89,8 @@ def share_inside(latitude: pl.Series, longitude: pl.Series, bounds: Bounds) -> f
 
     Rows without a position are not counted; 0 where no row has one.
 
-    >>> share_inside(pl.Series([22.1, 10.0, None]), pl.Series([103.1, 106.0, 103.0]), (102, 21, 104, 23))
+    >>> y, x = pl.Series([22.1, 10.0, None]), pl.Series([103.1, 106.0, 103.0])
+    >>> share_inside(y, x, (102, 21, 104, 23))
     0.5
     """
     return _inside(latitude, longitude, bounds) / max(1, _held(latitude, longitude))
@@ -112,14 +113,19 @@ def _held(latitude: pl.Series, longitude: pl.Series) -> int:
 def read_positions(
     latitude: pl.Series, longitude: pl.Series | None, form: PositionForm
 ) -> tuple[pl.Series, pl.Series]:
-    """Latitude and longitude in degrees (EPSG:4326), float64; unreadable cells are null, and so is
-    the position 0, 0, which devices write for none.
+    """Latitude and longitude in degrees (EPSG:4326), float64.
+
+    Unreadable cells are null, and so is the position 0, 0, which devices write for none.
 
     >>> cells = pl.Series(["22,105"]), pl.Series(["103,09"])
     >>> [part[0] for part in read_positions(*cells, PositionForm())]
     [22.105, 103.09]
     """
-    pair = (latitude, longitude) if longitude is not None else _split(latitude, form.is_x_first)
+    pair = (
+        (latitude, longitude)
+        if longitude is not None
+        else _split(latitude, is_x_first=form.is_x_first)
+    )
     y, x = (_values(cells, form) for cells in pair)
     if form.crs is not None:
         if form.kind == "projected" and not form.is_joined and form.is_x_first:
@@ -143,7 +149,7 @@ def _values(cells: pl.Series, form: PositionForm) -> pl.Series:
         text = cells.str.strip_chars().str.replace_all(",", ".", literal=True)
         text = text.str.replace(".", ";", literal=True).str.replace_all(".", "", literal=True)
         return _finite(text.str.replace(";", ".", literal=True).cast(pl.Float64, strict=False))
-    numbers = _numbers(cells, form.decimal, form.kind == "projected")
+    numbers = _numbers(cells, form.decimal, is_spaced=form.kind == "projected")
     if form.kind == "scaled":  # NumPy divides exactly, Polars multiplies
         return _finite(pl.Series(numbers.fill_null(np.nan).to_numpy() / form.scale))
     if form.kind == "nmea":
@@ -158,7 +164,7 @@ def _values(cells: pl.Series, form: PositionForm) -> pl.Series:
     return numbers
 
 
-def _numbers(cells: pl.Series, decimal: str | None, is_spaced: bool = False) -> pl.Series:
+def _numbers(cells: pl.Series, decimal: str | None, *, is_spaced: bool = False) -> pl.Series:
     """Float64 of numbers with a decimal point or comma; with both marks, the last is decimal.
 
     `is_spaced`: blanks separate thousands; else they stand between degrees and minutes.
@@ -167,6 +173,10 @@ def _numbers(cells: pl.Series, decimal: str | None, is_spaced: bool = False) -> 
         return _finite(cells.cast(pl.Float64, strict=False))
     read = cells.cast(pl.Float64, strict=False)
     rows = (read.is_null() & cells.is_not_null()).arg_true()
+    if len(rows) and decimal != ".":
+        with_comma = cells[rows].str.strip_chars().str.replace(",", ".", literal=True)
+        read = read.scatter(rows, with_comma.cast(pl.Float64, strict=False))
+        rows = rows.filter(read[rows].is_null())
     if len(rows):
         text = cells[rows].str.strip_chars()
         if is_spaced:
@@ -194,15 +204,16 @@ def _numbers(cells: pl.Series, decimal: str | None, is_spaced: bool = False) -> 
 
 
 def _from_minutes(cells: pl.Series) -> pl.Series:
-    """Degrees of texts with degrees, minutes, seconds or a letter for the side.
+    r"""Degrees of texts with degrees, minutes, seconds or a letter for the side.
 
-    >>> text = pl.Series(["22°23'45.6\\"N", "N22.396", "22°23,76'", "103 27 15,5 Đ"])
+    >>> text = pl.Series(["22°23'45.6\"N", "N22.396", "22°23,76'", "103 27 15,5 Đ"])
     >>> [round(value, 6) for value in _from_minutes(text)]
     [22.396, 22.396, 22.396, 103.454306]
     """
     text = cells.str.normalize("NFC").str.replace_all(r"[\s\u00a0\u202f]+", " ").str.strip_chars()
     for pattern, written in _SIGNS:
-        text = text.str.replace_all(pattern, written)
+        if text.str.contains(pattern).any():
+            text = text.str.replace_all(pattern, written)
     parts = text.str.to_uppercase().str.extract_groups(_MINUTES).struct.unnest()
     before, degrees, minutes, seconds, behind = parts.get_columns()
     degrees = degrees.cast(pl.Float64)
@@ -216,11 +227,11 @@ def _from_minutes(cells: pl.Series) -> pl.Series:
     return _without(read, (minutes >= 60) | (seconds >= 60) | twice)
 
 
-def _split(cells: pl.Series, is_x_first: bool) -> tuple[pl.Series, pl.Series]:
-    """Latitude and longitude of cells such as `22.3, 103.4`, `(22,3; 103,4)` or
-    `POINT(103.4 22.3)`, as texts; null where a cell is no pair.
+def _split(cells: pl.Series, *, is_x_first: bool) -> tuple[pl.Series, pl.Series]:
+    """Latitude and longitude of pairs in one column, as texts; null where a cell is no pair.
 
-    `is_x_first`: in pairs that do not say so themselves, as points of WKT and labels do.
+    Pairs are such as `22.3, 103.4`, `(22,3; 103,4)` or `POINT(103.4 22.3)`. `is_x_first`: in pairs
+    that do not say so themselves, as points of WKT and labels do.
     """
     if cells.dtype != pl.String:
         nothing = pl.repeat(None, len(cells), dtype=pl.String(), eager=True)
@@ -296,11 +307,13 @@ def decide_positions(
     question's lines.
     """
     joined = longitude is None
-    first, second = (latitude, longitude) if longitude is not None else _split(latitude, False)
+    first, second = (
+        (latitude, longitude) if longitude is not None else _split(latitude, is_x_first=False)
+    )
     form = PositionForm(_kind(first, second), decimal, is_joined=joined)
     y, x = (_values(cells, form) for cells in (first, second))
     if joined and _over(y, 90) > 0.5 >= _over(x, 90):  # no latitude is above 90
-        first, second = _split(latitude, True)
+        first, second = _split(latitude, is_x_first=True)
         form = replace(form, is_x_first=True)
         y, x = (_values(cells, form) for cells in (first, second))
     y, x = _somewhere(y, x)
@@ -322,14 +335,16 @@ def decide_positions(
 
 
 _FORMS = {
-    "degrees": "degrees", "minutes": "degrees, minutes, seconds", "grouped": "degrees with thousands marks",
-    "nmea": "ddmm.mmm", "scaled": "degrees times a power of ten", "projected": "projected",
+    "degrees": "degrees", "minutes": "degrees, minutes, seconds",
+    "grouped": "degrees with thousands marks", "nmea": "ddmm.mmm",
+    "scaled": "degrees times a power of ten", "projected": "projected",
 }  # fmt: skip
 
 
 def _kind(first: pl.Series, second: pl.Series) -> Kind:
     """How two columns write their numbers, before a look at their size."""
-    texts = [cells.cast(pl.String) for cells in (first, second) if cells.dtype in (pl.String, pl.Categorical)]  # fmt: skip
+    kinds = (pl.String, pl.Categorical)
+    texts = [cells.cast(pl.String) for cells in (first, second) if cells.dtype in kinds]
     filled = [text.filter(text.str.contains(r"\d").fill_null(False)) for text in texts]
     filled = [text for text in filled if len(text)]
     if not filled:
@@ -344,7 +359,8 @@ def _kind(first: pl.Series, second: pl.Series) -> Kind:
         return "projected"
     # figures alone are degrees; signs, letters or three numbers are minutes
     signs = any(
-        text.str.contains(rf"(?i)[°º˚'′’\"”″:{_LETTERS}]|độ|\d[ ]\d").any() for text in filled
+        text.str.contains(rf"(?i)[°º˚'\u2032\u2019\"”″:{_LETTERS}]|độ|\d[ ]\d").any()
+        for text in filled
     )
     return "minutes" if signs else "degrees"
 
@@ -387,18 +403,16 @@ def _decided_large(
     tries = [replace(plain, kind="scaled", scale=scale) for scale in SCALES]
     tries.append(replace(plain, kind="nmea"))
     best: tuple[int, PositionForm] | None = None
+    sizes = sorted(float(np.median(np.abs(cells.drop_nulls()))) for cells in (y, x))
+    metres = 1e5 <= sizes[0] < 1e6 and sizes[1] < 1.1e7
     for one in tries:
         # `y` and `x` are in order already
         lat, lon = (_values(cells, replace(one, is_joined=False)) for cells in (y, x))
         if _over(lat, 90) or _over(lon, 180) or _held(lat, lon) < held:
             continue
         if bounds is None:
-            # without an area, degrees that are mostly near 0, 0 are none
-            fits = (
-                int((lat.abs() + lon.abs() > 1).sum())
-                if one.kind == "scaled" and one.scale > 1e5
-                else 0
-            )
+            # without an area: metres of a zone are no degrees near Greenwich
+            fits = held if one.kind == "scaled" and one.scale > 1e5 and not metres else 0
         else:
             fits = _inside(lat, lon, bounds)
         if fits > 0.5 * held and (best is None or fits > best[0]):
@@ -450,7 +464,7 @@ def _decided_in_crs(
 def _which_crs(
     y: pl.Series, x: pl.Series, likely: list[tuple[str, str, int]]
 ) -> Decision[PositionForm]:
-    """The question in which CRS positions are; `likely`: codes that put most of them in the area."""
+    """The question in which CRS positions are; `likely`: codes that put most in the area."""
     held = _held(y, x)
     examples = f"{y.drop_nulls()[0]:,.2f}, {x.drop_nulls()[0]:,.2f}"
     said = "; ".join(f"{name} ({code}): {count:,} / {held:,}" for code, name, count in likely)
@@ -490,7 +504,7 @@ def _median(cells: pl.Series) -> float:
 
 
 def _candidates(bounds: Bounds) -> Iterable[tuple[str, str]]:
-    """Codes and names of projected CRS that are usual in Vietnam or in the UTM zones of the area."""
+    """Codes and names of projected CRS usual in Vietnam or in the UTM zones of the area."""
     zones = {int((longitude + 180) // 6) + 1 for longitude in (bounds[0], bounds[2])}
     zones |= {zone + step for zone in zones for step in (-1, 1)}
     utm = {f"WGS 84 / UTM zone {zone}{side}" for zone in zones for side in ("N", "S")}

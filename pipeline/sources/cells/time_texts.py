@@ -14,12 +14,15 @@ import polars as pl
 import pyarrow as pa
 
 NAIVE = pl.Datetime("us")
-_ISO = r"^\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])[ T](?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,6})?$"
+_ISO = (
+    r"^\d{4}-(?:0[1-9]|1[0-2])-(?:0[1-9]|[12]\d|3[01])[ T]"
+    r"(?:[01]\d|2[0-3]):[0-5]\d:[0-5]\d(?:\.\d{1,6})?$"
+)
 _ISO_OFFSET = _ISO.removesuffix("$") + r"(?:Z|[+-]\d{2}:\d{2})$"
 # what ISO 8601 has besides: no seconds, no hour, a longer fraction, no hyphens and colons
 _ISO_RARE = r"^\d{4}(?:-\d{2}-\d{2}|\d{4})(?:[T ]\d{2}(?::?\d{2}(?::?\d{2}(?:\.\d+)?)?)?)?$"
 # characters of times without words, in the spelling that formats expect
-_UNUSUAL = r"[^0-9:TZ+./_ -]|  "
+_UNUSUAL = r"[^0-9:TZ+./_ -]|  | - "
 _ONE_NUMBER = r"^\d+,\d+(?:[eE][+]?\d+)?$"
 
 _SPACES = r"[\s\u00a0\u2000-\u200a\u202f\u205f\u3000]+"
@@ -55,7 +58,10 @@ _WORDS: tuple[tuple[str, str], ...] = (
     (_YEAR_LAST, "$1 $2 $5 $3$4"),
     (r"(?i)(\d)(?:st|nd|rd|th)([\s,]|$)", "$1$2"),
     # hours, minutes and seconds with their words: 07h05, 7 giờ 05 phút 01 giây
-    (r"(?i)(\d{1,2})\s*(?:h|g|giờ)\s*(\d{2})\s*(?:m|ph|p|phút)?\s*(\d{2})\s*(?:s|giây)?([\s,]|$)", "$1:$2:$3$4"),
+    (
+        r"(?i)(\d{1,2})\s*(?:h|g|giờ)\s*(\d{2})\s*(?:m|ph|p|phút)?\s*(\d{2})\s*(?:s|giây)?([\s,]|$)",
+        "$1:$2:$3$4",
+    ),
     (r"(?i)(\d{1,2})\s*(?:h|g|giờ)\s*(\d{2})\s*(?:m|ph|p|phút)?([\s,AaPpSsCc]|$)", "$1:$2$3"),
     (r"(?i)(\d{1,2})\s*(?:h|giờ)([\s,]|$)", "$1:00$2"),
     # halves of the day
@@ -85,15 +91,17 @@ _ZONES = {
 # `08:00 01-10-2026` from ending in one.
 _OFFSET = (
     r"(?i)^(.*(?:T\d{2}|T\d{4}|T\d{6}|:\d{2}|^\d{14})(?:[.,]\d+)?(?: [AP]M)?)\s*\(?"
-    r"(Z|UTC|GMT|ICT|WIB|SGT|JST|KST|Indochina Time|Asia/\w+|(?:UTC|GMT)?\s*[+-]\s?\d{1,2}(?::?\d{2})?)\)?$"
+    r"(Z|UTC|GMT|ICT|WIB|SGT|JST|KST|Indochina Time|Asia/\w+|"
+    r"(?:UTC|GMT)?\s*[+-]\s?\d{1,2}(?::?\d{2})?)\)?$"
 )
 
 _PERHAPS_OFFSET = r"[A-LN-Za-z)]$|[+-]\s?\d{1,2}(?::?\d{2})?\)?$"
 
 
 def plain(text: pl.Series) -> pl.Series:
-    """Times in the one spelling that formats expect: single blanks, English short months, AM and
-    PM, colons for hours, a decimal point.
+    """Times in the one spelling that formats expect.
+
+    Single blanks, English short months, AM and PM, colons for hours, a decimal point.
 
     >>> plain(pl.Series(["05 tháng 10, 2026 07h05", "7:05:01,5 SA 05/10/2026"])).to_list()
     ['05 Oct 2026 07:05', '7:05:01.5 AM 05/10/2026']
@@ -209,8 +217,8 @@ def _minutes(word: str) -> int | None:
 def offset_in(heading: str) -> int | None:
     """Minutes east of Greenwich that a heading states, `time_utc`, `Time (GMT+7)`; else None.
 
-    >>> offset_in("time_utc"), offset_in("Giờ (UTC+7)"), offset_in("timestampUtc"), offset_in("outcome")
-    (0, 420, 0, None)
+    >>> [offset_in(text) for text in ("time_utc", "Giờ (UTC+7)", "timestampUtc", "outcome")]
+    [0, 420, 0, None]
     """
     found = re.search(
         r"(?:(?<![A-Za-z])(?:utc|gmt)|UTC|GMT|Utc|Gmt)(?![a-z])\s*(?:([+-])\s?(\d{1,2})(?::?(\d{2}))?)?",
@@ -229,7 +237,7 @@ _DATES: tuple[tuple[str, dict[str, str]], ...] = (
         r"00?(?P<s>[-/. ])00?(?P=s)00",
         {"dmy": "%d{s}%m{s}%y", "mdy": "%m{s}%d{s}%y", "ymd": "%y{s}%m{s}%d"},
     ),
-    (r"00000000", {"": "%Y%m%d", "dmy": "%d%m%Y", "mdy": "%m%d%Y"}),
+    (r"00000000", {"ymd": "%Y%m%d", "dmy": "%d%m%Y", "mdy": "%m%d%Y"}),
     (r"00? Mon 0000", {"": "%d %b %Y"}),
     (r"00? Mon 00", {"": "%d %b %y"}),
     (r"Mon 00? 0000", {"": "%b %d %Y"}),
@@ -258,13 +266,14 @@ def shape(text: pl.Series) -> pl.Series:
 
 
 def is_iso(shape: str) -> bool:
-    """Whether a shape is of ISO 8601, with a date at least."""
-    return re.match(_ISO_RARE, shape) is not None
+    """Whether a shape is of ISO 8601; without hyphens only where a T joins date and time."""
+    return re.match(_ISO_RARE, shape) is not None and ("-" in shape or "T" in shape)
 
 
 def formats_of(shape: str) -> dict[str, str]:
-    """Formats that a shape may have, by the order of day, month and year; `""` where the order is
-    not open.
+    """Formats that a shape may have, by the order of day, month and year.
+
+    `""` where the order is not open.
 
     >>> formats_of("00/00/0000 00:00")
     {'dmy': '%d/%m/%Y %H:%M', 'mdy': '%m/%d/%Y %H:%M'}
@@ -299,7 +308,8 @@ def _naive_rare_iso(cells: pl.Series) -> pl.Series:
     if kept.null_count() == len(kept):
         return pl.repeat(None, len(kept), dtype=NAIVE, eager=True)
     read = pd.to_datetime(kept.to_pandas().astype("str"), format="ISO8601", errors="coerce")
-    return pl.Series(values=read.dt.as_unit("us")).cast(NAIVE)
+    found = pl.Series(values=read.dt.as_unit("us")).cast(NAIVE)
+    return _where(found, found.dt.year().is_between(1900, 2199))
 
 
 def quick_iso(column: pl.Series, localised: Callable[[pl.Series], pl.Series]) -> pl.Series:
@@ -330,8 +340,10 @@ def parsed(text: pl.Series, form: str) -> pl.Series:
     `%.f` is the fraction of a second with its point.
     """
     try:
+        if "%f" in form:  # Polars takes it for nanoseconds
+            raise pl.exceptions.ComputeError
         read = text.str.strptime(NAIVE, form, strict=False)
-    except pl.exceptions.ComputeError:  # formats that Polars does not know
+    except pl.exceptions.PolarsError:  # formats that Polars does not know
         return pl.repeat(None, len(text), dtype=NAIVE, eager=True)
     return _where(read, read.dt.year().is_between(1900, 2199))
 

@@ -121,7 +121,9 @@ def _read_texts(cells: pl.Series, form: TimeForm) -> pl.Series:
     naive, offset = _read_each(text, offset, form)
     if form.given and form.kind == "formats":  # the settings' format may be of the text as it is
         as_it_is, raw_offset = without_offset(cells.str.strip_chars())
-        naive = completed(naive, as_it_is, lambda left: _read_in(left, form.formats[0], True))
+        naive = completed(
+            naive, as_it_is, lambda left: _read_in(left, form.formats[0], is_given=True)
+        )
         offset = raw_offset if offset is None else offset
     return _at_offsets(naive, offset, form.zone)
 
@@ -136,7 +138,7 @@ def _read_each(
         missing = naive.is_null()
         if not missing.any():
             break
-        found = _read_in(_where(text, missing), one, form.given)
+        found = _read_in(_where(text, missing), one, is_given=form.given)
         if len(numeric) > 1 and one in NUMERIC:  # seconds are not milliseconds of January 1970
             found = _where(found, found.is_between(_EARLIEST, _LATEST))
         naive = pl.select(pl.coalesce(naive, found)).to_series()
@@ -157,7 +159,7 @@ def _at_offsets(naive: pl.Series, offset: pl.Series | None, zone: str) -> pl.Ser
     return pl.select(pl.coalesce(exact, local)).to_series()
 
 
-def _read_in(text: pl.Series, one: str, is_given: bool) -> pl.Series:
+def _read_in(text: pl.Series, one: str, *, is_given: bool) -> pl.Series:
     """Local times of texts in one form: a name of a kind or a strptime format."""
     if one == "iso" and text.dtype == pl.String:
         return time_texts.naive_iso(text)
@@ -174,7 +176,10 @@ def _read_in(text: pl.Series, one: str, is_given: bool) -> pl.Series:
 
     def by_pandas(cells: pl.Series) -> pl.Series:
         texts = cells.to_pandas().astype("str")
-        read = pd.to_datetime(texts, format=form, errors="coerce")
+        try:
+            read = pd.to_datetime(texts, format=form, errors="coerce")
+        except ValueError:  # no format at all: nothing can be read in it
+            return _nothing(len(cells), NAIVE)
         return pl.Series(values=read.dt.as_unit("us")).cast(NAIVE)
 
     return completed(quick, text, by_pandas)
@@ -245,6 +250,10 @@ def _date_texts(date: pl.Series, form: TimeForm | None) -> pl.Series:
         compact = parsed(_whole_texts(date), "%Y%m%d")
         return pl.select(pl.coalesce(compact, days).dt.strftime("%Y-%m-%d")).to_series()
     text = date.cast(pl.String).str.strip_chars()
+    numbers = _numbers(text)
+    if numbers.null_count() < len(numbers):
+        serials = _date_texts(numbers, form)
+        text = pl.select(pl.coalesce(serials, text)).to_series()
     return text.str.replace(r"[T ]0?0:00(?::00(?:\.0+)?)?$", "")
 
 
@@ -305,7 +314,7 @@ class _Column:
     is_joined: bool
 
 
-def decide_times(
+def decide_times(  # noqa: PLR0913 - each a fact of its own, named where it is given
     columns: Sequence[pl.Series],
     heading: str,
     timezone: ZoneInfo,
@@ -322,7 +331,7 @@ def decide_times(
     settings' zone of this source (`given_zone`) holds before both. `given`: the settings' format.
     `latest`: no test is later, for example the day of the run. Times need not be sorted.
     """
-    zone, basis = _zone(heading, timezone, given_zone, format_zone)
+    zone, basis = _zone(heading, timezone, format_zone, given_zone=given_zone)
     joined = len(columns) == 2
     clock = _clock_of(columns[1]) if joined else None
     column = columns[0]
@@ -350,7 +359,7 @@ def decide_times(
 
 
 def _zone(
-    heading: str, timezone: ZoneInfo, given_zone: bool, format_zone: str | None
+    heading: str, timezone: ZoneInfo, format_zone: str | None, *, given_zone: bool
 ) -> tuple[str, Basis | None]:
     if given_zone:
         return str(timezone), "settings"
@@ -397,18 +406,43 @@ def _decided_texts(seen: _Column) -> Decision[TimeForm]:
         return _unreadable(seen, seen.column.drop_nulls()[:3].to_list())
     text, _ = without_offset(plain(met))
     is_number = text.str.contains(_NUMBER).fill_null(False)
+    numbers = _numbers(text.filter(is_number))
+    if is_number.all():
+        return _decided_numbers(seen, numbers)
+    counts = Counter(_kinds_of_numbers(numbers, seen) if is_number.any() else {})
+    text = text.filter(~is_number)
+    cells = pl.DataFrame({"text": text, "shape": time_texts.shape(text)})
+    sure, open_ones = _counted_shapes(cells["shape"])
+    counts += sure
+    order = None
+    if open_ones:
+        of_open = cells.filter(pl.col("shape").is_in(list(open_ones)))
+        order = _order_of(of_open, open_ones, seen)
+        for shape, count in of_open["shape"].value_counts().iter_rows():
+            if order.chosen in open_ones[shape]:
+                counts[open_ones[shape][order.chosen]] += count
+        if not order.is_open and (counts["iso"] or any(counts[one] for one in NUMERIC[-2:])):
+            order = _checked_for_mangling(order, of_open, open_ones, seen, met)
+    if order is not None and order.is_open:
+        return order.question(seen)
+    counts = +counts
+    if not counts:
+        return _unreadable(seen, met[:3].to_list())
+    # ties by name: the same cells give the same form
+    ranked = sorted(counts, key=lambda one: (one != "iso", -counts[one], one))
+    evidence = ", ".join(f"{counts[one]:,} of {len(met):,} cells: {_shown(one)}" for one in ranked)
+    form = _form_of(ranked, seen.zone)
+    if order is None:
+        return Decision(form, "cells", evidence)
+    form = replace(form, is_day_first=order.chosen == "dmy")
+    return Decision(form, "values", f"{evidence}; {order.evidence}")
+
+
+def _counted_shapes(shapes: pl.Series) -> tuple[Counter[str], dict[str, dict[str, str]]]:
+    """Cells by the format that their shape allows, and the formats of shapes that allow several."""
     counts: Counter[str] = Counter()
-    if is_number.any():
-        numbers = _numbers(text.filter(is_number))
-        by_kind = _kinds_of_numbers(numbers, seen)
-        if is_number.all():
-            return _decided_numbers(seen, numbers)
-        counts.update(by_kind)
-        text = text.filter(~is_number)
-    shapes = time_texts.shape(text)
-    frame = pl.DataFrame({"text": text, "shape": shapes})
-    ordered = shapes.drop_nulls().alias("shape").value_counts(sort=True)
     open_ones: dict[str, dict[str, str]] = {}
+    ordered = shapes.drop_nulls().alias("shape").value_counts(sort=True)
     for shape, count in ordered.head(_SHAPES).iter_rows():
         formats = time_texts.formats_of(shape)
         if time_texts.is_iso(shape):
@@ -417,28 +451,7 @@ def _decided_texts(seen: _Column) -> Decision[TimeForm]:
             counts[formats[""]] += count
         elif formats:
             open_ones[shape] = formats
-    order = None
-    if open_ones:
-        of_open = frame.filter(pl.col("shape").is_in(list(open_ones)))
-        order = _order_of(of_open, open_ones, seen)
-        for shape, count in of_open["shape"].value_counts().iter_rows():
-            if order.chosen in open_ones[shape]:
-                counts[open_ones[shape][order.chosen]] += count
-        if not order.is_open and (counts["iso"] or any(counts[one] for one in NUMERIC[-2:])):
-            order = _checked_for_mangling(order, of_open, open_ones, seen, text, met)
-    counts = +counts
-    if not counts:
-        return order.question(seen) if order else _unreadable(seen, met[:3].to_list())
-    # ties by name: the same cells give the same form
-    ranked = sorted(counts, key=lambda one: (one != "iso", -counts[one], one))
-    evidence = ", ".join(f"{counts[one]:,} of {len(met):,} cells: {_shown(one)}" for one in ranked)
-    form = _form_of(ranked, seen.zone)
-    if order is None:
-        return Decision(form, "cells", evidence)
-    form = replace(form, is_day_first=order.chosen == "dmy")
-    if order.is_open:
-        return order.question(seen)
-    return Decision(form, "values", f"{evidence}; {order.evidence}")
+    return counts, open_ones
 
 
 def _checked_for_mangling(
@@ -446,13 +459,12 @@ def _checked_for_mangling(
     cells: pl.DataFrame,
     formats: dict[str, dict[str, str]],
     seen: _Column,
-    text: pl.Series,
-    met: pl.Series,
+    others: pl.Series,
 ) -> _Order:
     """The order, or the question where a spreadsheet has turned a part of the dates round."""
     texts = _read_in_order(cells, formats, order.chosen, seen)
-    numbers = _naive_numbers(_numbers(met), "excel_1900")
-    dates = pl.concat([time_texts.naive_iso(text), _where(numbers, numbers > _EARLIEST)])
+    numbers = _naive_numbers(_numbers(others), "excel_1900")
+    dates = pl.concat([time_texts.naive_iso(others), _where(numbers, numbers > _EARLIEST)])
     if order.chosen == "mdy" or not _mangled(texts, dates):
         return order
     held = len(dates) - dates.null_count()
@@ -512,7 +524,8 @@ def _order_of(cells: pl.DataFrame, formats: dict[str, dict[str, str]], seen: _Co
     shown = {order: form for f in formats.values() for order, form in f.items()}
     orders = [order for order in _ORDERS if order in shown]
     read = {order: _read_in_order(cells, formats, order, seen) for order in orders}
-    read = _without_scattered(read)
+    if any("%y" in form for form in shown.values()):
+        read = _without_scattered(read)
     fits = {order: cells.height - found.null_count() for order, found in read.items()}
     fitting = max(fits.values())
     if not fitting:
@@ -595,14 +608,14 @@ def _read_in_order(
 ) -> pl.Series:
     """Local times of cells in one order; null where a cell does not fit it.
 
-    A year of two digits must be one in which tests can be: it refutes an order.
+    Where the spelling does not show which number is the year, it must be one in which tests can be.
     """
     found = _nothing(cells.height, NAIVE)
     for form in sorted({f[order] for f in formats.values() if order in f}):
         shapes = [shape for shape, f in formats.items() if f.get(order) == form]
         rows = cells["shape"].is_in(shapes).arg_true()
         read = parsed(cells["text"][rows], form)
-        if "%y" in form:
+        if "%y" in form or "Y%m%d" in form or "%m%Y" in form or "%d%Y" in form:
             read = _where(read, read.is_between(_EARLIEST, seen.latest))
         found = found.scatter(rows, read)
     return found
@@ -661,7 +674,7 @@ def _decided_numbers(seen: _Column, numbers: pl.Series) -> Decision[TimeForm]:
         question = Fault("time_excel_epoch", values={"found": said, "lines": lines})
         return Decision(None, "values", said, question)
     if early and late:
-        kept, other = ("excel_1904", "excel_1900") if late > early else ("excel_1900", "excel_1904")
+        other = "excel_1900" if late > early else "excel_1904"
         note = f"; {other} would give {_months_text(_naive_numbers(numbers, other))}"
         del found[other]
     ranked = sorted(found, key=lambda one: (-found[one], one))
@@ -735,9 +748,10 @@ def _histogram(hours: Sequence[int]) -> str:
 
 
 def implausible_times(times: pl.Series, latest: datetime | None = None) -> float:
-    """The share of times that a lying clock must have made: before 4G began (December 2009), after
-    `latest` by more than a day, or, where that is not known, years after almost all others.
+    """The share of times that a lying clock must have made.
 
+    Those before 4G began (December 2009), after `latest` by more than a day, or, where that is not
+    known, years after almost all others.
     `times`: UTC, as `read_times` gives them. A column without times gives 0.
     """
     held = times.drop_nulls()
