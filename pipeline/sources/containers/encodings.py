@@ -65,7 +65,15 @@ def _vni() -> dict[str, str]:
 
 _TCVN3_LETTERS = _tcvn3()
 _VNI_LETTERS = _vni()
-_VNI_PATTERN = re.compile("|".join(sorted(map(re.escape, _VNI_LETTERS), key=len, reverse=True)))
+_TCVN3_TABLE = "".join(_TCVN3_LETTERS.get(byte, chr(byte)) for byte in range(256))
+_VNI_PATTERN = re.compile(
+    "|".join(
+        f"{base}[{''.join(marks)}{''.join(marks).upper() if base.isupper() else ''}]"
+        for lower, marks in _VNI_MARKS.items()
+        for base in (lower, lower.upper())
+    )
+    + r"|[^\x00-\x7f]"
+)
 OWN = {"tcvn3": "tcvn3", "tcvn-3": "tcvn3", "abc": "tcvn3", "vni": "vni", "vni-windows": "vni"}
 LENIENT = "utf-8 replace"  # UTF-8 with a few damaged bytes
 
@@ -91,14 +99,25 @@ def is_wide(encoding: str) -> bool:
 def decode(content: bytes, encoding: str) -> str:
     """Text of whole lines. Raises `UnicodeDecodeError`."""
     if encoding == "tcvn3":
-        return content.decode("latin-1").translate(_TCVN3_LETTERS)
+        return codecs.charmap_decode(content, "strict", _TCVN3_TABLE)[0]
     if encoding == "vni":
         text = content.decode("cp1252", errors="replace")
-        return _VNI_PATTERN.sub(lambda found: _VNI_LETTERS[found[0]], text)
+        return _VNI_PATTERN.sub(lambda found: _VNI_LETTERS.get(found[0], found[0]), text)
     if encoding == LENIENT:
         return content.decode("utf-8", errors="replace")
     text = content.decode(encoding)
     return unicodedata.normalize("NFC", text) if encoding == "cp1258" else text
+
+
+def fits(content: bytes, encoding: str) -> bool:
+    """Whether all bytes can be decoded."""
+    if encoding in ("tcvn3", "vni", LENIENT):
+        return True
+    try:
+        content.decode(encoding)
+    except UnicodeDecodeError:
+        return False
+    return True
 
 
 # ── which one ────────────────────────────────────────────────────────────────────────────────────

@@ -377,8 +377,8 @@ def _complete(
 
     Raises `UserFault` where a quote is never closed.
     """
-    if not block.isascii():
-        _check(block, form.encoding)
+    if not block.isascii() and not encodings.fits(block, form.encoding):
+        raise _NotInEncoding
     returns = block.count(b"\r")
     is_careful = b"\x00" in block or (returns > 0 and returns != block.count(b"\r\n"))
     if b'"' not in block and not is_careful:
@@ -391,13 +391,6 @@ def _complete(
         return block, _Looked(rows, is_careful, joined > 0)
     count = block.count(b"\n") + (block[-1:] != b"\n") - joined
     return block, _Looked(count, _has_odd_quotes(block, mark), joined > 0)
-
-
-def _check(block: bytes, encoding: str) -> None:
-    try:
-        encodings.decode(block, encoding)
-    except UnicodeDecodeError:
-        raise _NotInEncoding from None
 
 
 def _joined_lines(
