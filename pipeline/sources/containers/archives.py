@@ -12,7 +12,6 @@ import hashlib
 import io
 import lzma
 import zipfile
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -21,7 +20,7 @@ from typing import IO, cast
 
 import pyarrow as pa
 
-from pipeline.schema.errors import fault
+from pipeline.schema.errors import UserFault, fault
 
 TEXT = (".csv", ".tsv", ".txt")
 WORKBOOKS = (".xlsx", ".xlsm", ".xls", ".xlsb", ".ods")
@@ -120,7 +119,7 @@ def opened(delivery: Delivery) -> Iterator[IO[bytes]]:
 
     Raises `UserFault` where an archive or compressed file is damaged, `OSError` as `open` does.
     """
-    try:
+    with as_fault(delivery, "gzip / zip" if delivery.member else suffix_of(delivery.path)):
         if delivery.member:
             with (
                 zipfile.ZipFile(delivery.path) as archive,
@@ -131,10 +130,22 @@ def opened(delivery: Delivery) -> Iterator[IO[bytes]]:
         else:
             with delivery.path.open("rb") as outer, _decompressed(outer, delivery) as stream:
                 yield stream
-    except (EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile, zipfile.BadZipFile) as error:
-        raise fault(
-            "unreadable_file", delivery.name, found=first_line(error), expected="gzip / zip"
-        ) from None
+
+
+@contextmanager
+def as_fault(delivery: Delivery, expected: str) -> Iterator[None]:
+    """Turn what a library says of damaged bytes into a `UserFault`.
+
+    A panic of a library in Rust is no `Exception`, only a `BaseException`.
+    """
+    try:
+        yield
+    except (UserFault, KeyboardInterrupt, SystemExit, GeneratorExit, AssertionError):
+        raise
+    except BaseException as error:
+        kind = expected.removeprefix(".").upper()
+        found = first_line(error)
+        raise fault("unreadable_file", delivery.name, found=found, expected=kind) from None
 
 
 @contextmanager
@@ -174,11 +185,8 @@ def members(path: Path, name: str) -> tuple[list[str], list[str]]:
     Raises `UserFault`: not a zip, a password, a name that leads out of the archive, an archive
     within, more than MAX_MEMBERS members, MAX_TOTAL bytes or a ratio of MAX_RATIO.
     """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            infos = [info for info in archive.infolist() if not info.is_dir()]
-    except (zipfile.BadZipFile, OSError, ValueError) as error:
-        raise fault("unreadable_file", name, found=first_line(error), expected="ZIP") from None
+    with as_fault(Delivery(path, name), "ZIP"), zipfile.ZipFile(path) as archive:
+        infos = [info for info in archive.infolist() if not info.is_dir()]
     infos = [
         info
         for info in infos

@@ -6,7 +6,9 @@ Does not belong here: boundaries (`boundaries.py`), which read areas of the same
 from __future__ import annotations
 
 import re
+import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
@@ -16,7 +18,7 @@ import pyogrio
 
 from pipeline.schema.errors import Fault, fault
 from pipeline.sources.containers import head, points
-from pipeline.sources.containers.archives import Delivery, first_line, suffix_of
+from pipeline.sources.containers.archives import Delivery, as_fault, suffix_of
 from pipeline.sources.containers.rows import numbered
 
 _BATCH = 65_536  # features that are read at once
@@ -54,23 +56,24 @@ def layers(delivery: Delivery) -> list[Layer]:
 @lru_cache(maxsize=16)
 def _layers(delivery: Delivery, status: tuple[int, int]) -> tuple[Layer, ...]:
     place = _place(delivery)
-    try:
-        found = []
+    found = []
+    with _as_fault(delivery):
         for name, _ in pyogrio.list_layers(place):
             info = pyogrio.read_info(place, layer=name, force_feature_count=True)
             kind = info["geometry_type"] or "None"
             columns = tuple(str(column) for column in info["fields"])
             found.append(Layer(str(name), columns, int(info["features"]), str(kind), info["crs"]))
-    except Exception as error:
-        raise _unreadable(delivery, error) from None
     if not found:
         raise fault("empty_file", delivery.name)
     return tuple(found)
 
 
-def _unreadable(delivery: Delivery, error: Exception) -> Exception:
-    kind = suffix_of(delivery.file_name).removeprefix(".").upper()
-    return fault("unreadable_file", delivery.name, found=first_line(error), expected=kind)
+@contextmanager
+def _as_fault(delivery: Delivery) -> Iterator[None]:
+    """Without GDAL's warnings, of names that say another format and the like."""
+    with as_fault(delivery, suffix_of(delivery.file_name)), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def _layer(delivery: Delivery, how: dict[str, Any]) -> Layer:
@@ -103,19 +106,16 @@ def frames(delivery: Delivery, how: dict[str, Any], columns: list[str]) -> Itera
     """Features as rows, the first is row 2; at least one frame. Raises `UserFault`."""
     layer, first = _layer(delivery, how), 2
     wanted = [name for name in layer.columns if not columns or name in columns]
-    try:
-        with pyogrio.open_arrow(
-            _place(delivery), layer=layer.name, columns=wanted, batch_size=_BATCH,
-            datetime_as_string=True, use_pyarrow=True, read_geometry=_is_points(layer),
-        ) as (about, reader):  # fmt: skip
-            geometry = about["geometry_name"] or "wkb_geometry"
-            for batch in reader:
-                rows = pl.from_arrow(batch)
-                assert isinstance(rows, pl.DataFrame)
-                yield numbered(_positions(rows, geometry, layer, about["crs"], delivery), first)
-                first += rows.height
-    except (pyogrio.errors.DataSourceError, RuntimeError, OSError, ValueError) as error:
-        raise _unreadable(delivery, error) from None
+    with _as_fault(delivery), pyogrio.open_arrow(
+        _place(delivery), layer=layer.name, columns=wanted, batch_size=_BATCH,
+        datetime_as_string=True, use_pyarrow=True, read_geometry=_is_points(layer),
+    ) as (about, reader):  # fmt: skip
+        geometry = about["geometry_name"] or "wkb_geometry"
+        for batch in reader:
+            rows = pl.from_arrow(batch)
+            assert isinstance(rows, pl.DataFrame)
+            yield numbered(_positions(rows, geometry, layer, about["crs"], delivery), first)
+            first += rows.height
     if first == 2:
         names = [*wanted, *(points.names_beside(layer.columns) if _is_points(layer) else [])]
         yield numbered(pl.DataFrame(schema=dict.fromkeys(names, pl.String())), first)

@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 
 from pipeline.schema.errors import Fault, fault
 from pipeline.sources.containers import head, points
-from pipeline.sources.containers.archives import Delivery, content, first_line, is_plain
+from pipeline.sources.containers.archives import Delivery, as_fault, content, is_plain
 from pipeline.sources.containers.rows import numbered
 from pipeline.sources.containers.text import Stretch
 
@@ -31,20 +31,14 @@ def _source(delivery: Delivery) -> Any:
 def _opened(delivery: Delivery) -> pq.ParquetFile:
     if not delivery.path.stat().st_size:
         raise fault("empty_file", delivery.name)
-    try:
+    with as_fault(delivery, "Parquet"):
         # not `filters`/hive folders: a delivery is one file, its folder's name is not a column
         return pq.ParquetFile(_source(delivery))
-    except Exception as error:
-        raise _unreadable(delivery, error) from None
-
-
-def _unreadable(delivery: Delivery, error: Exception) -> Exception:
-    return fault("unreadable_file", delivery.name, found=first_line(error), expected="Parquet")
 
 
 def layout(delivery: Delivery) -> head.Layout:
     """The columns' names, and `latitude`, `longitude` of a geometry of points."""
-    with _opened(delivery) as file:
+    with _opened(delivery) as file, as_fault(delivery, "Parquet"):
         names = list(file.schema_arrow.names)
         nested = _nested(file.schema_arrow)
         geometry = _geometry(file, delivery)
@@ -67,12 +61,10 @@ def _geometry(file: pq.ParquetFile, delivery: Delivery) -> points.Geometry | Non
     schema = file.schema_arrow
     raw = (schema.metadata or {}).get(b"geo")
     if raw:
-        try:
+        with as_fault(delivery, "GeoParquet"):
             about = json.loads(raw)
             column = about["primary_column"]
             said = about["columns"][column]
-        except (ValueError, KeyError, TypeError) as error:
-            raise _unreadable(delivery, error) from None
         crs = said.get("crs", "OGC:CRS84")
         encoding = str(said.get("encoding", "WKB"))
         if encoding.upper() not in ("WKB", "POINT"):
@@ -129,7 +121,7 @@ def frames(
 
 def _rows(delivery: Delivery, stretch: Stretch, columns: list[str]) -> pl.DataFrame:
     geometry, wanted = None, columns
-    with _opened(delivery) as file:
+    with _opened(delivery) as file, as_fault(delivery, "Parquet"):
         names = list(file.schema_arrow.names)
         nested = _nested(file.schema_arrow)
         wanted = wanted or [name for name in names if name not in nested]
@@ -140,14 +132,12 @@ def _rows(delivery: Delivery, stretch: Stretch, columns: list[str]) -> pl.DataFr
     own = [name for name in wanted if name in names]
     if geometry is not None and geometry.is_points and geometry.column not in own:
         own.append(geometry.column)
-    try:
+    with as_fault(delivery, "Parquet"):
         try:
             rows = pl.scan_parquet(_source(delivery), hive_partitioning=False).select(own)
             found = rows.slice(stretch.start, stretch.row_count).collect()
         except pl.exceptions.PolarsError:
             found = _by_arrow(delivery, own, stretch)
-    except (pl.exceptions.PolarsError, pa.ArrowException, OSError, ValueError) as error:
-        raise _unreadable(delivery, error) from None
     if geometry is not None and geometry.is_points:
         found = points.with_positions(found, geometry, names, delivery.name)
         found = found.select(

@@ -13,6 +13,7 @@ import re
 import struct
 import zipfile
 from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
@@ -23,7 +24,7 @@ import python_calamine as calamine
 
 from pipeline.schema.errors import Fault, fault
 from pipeline.sources.containers import head
-from pipeline.sources.containers.archives import Delivery, content, first_line, is_plain, suffix_of
+from pipeline.sources.containers.archives import Delivery, as_fault, content, is_plain, suffix_of
 from pipeline.sources.containers.rows import numbered, without_blank
 from pipeline.sources.containers.text import footer_notes, with_footers
 
@@ -65,7 +66,7 @@ def sheets(delivery: Delivery) -> list[Sheet]:
 def _sheets(delivery: Delivery, status: tuple[int, int]) -> tuple[Sheet, ...]:
     found = []
     book, source = _opened(delivery)
-    try:
+    with _as_fault(delivery):
         for about in book.sheets_metadata:
             is_visible = about.visible == calamine.SheetVisibleEnum.Visible
             if about.typ != calamine.SheetTypeEnum.WorkSheet:
@@ -79,8 +80,8 @@ def _sheets(delivery: Delivery, status: tuple[int, int]) -> tuple[Sheet, ...]:
             found.append(
                 Sheet(about.name, is_visible, count > 0, count, first, last, tuple(merges), notes)
             )
-    except calamine.CalamineError as error:
-        raise _unreadable(delivery, error) from None
+    if not found:
+        raise fault("empty_file", delivery.name)
     return tuple(found)
 
 
@@ -136,10 +137,8 @@ def frames(delivery: Delivery, how: dict[str, Any]) -> Iterator[pl.DataFrame]:
     """The sheet's rows under its headings and ROW, as text; one frame. Raises `UserFault`."""
     sheet, about = _sheet(delivery, how), layout(delivery, how)
     book, source = _opened(delivery)
-    try:
+    with _as_fault(delivery):
         cells, _, _ = _cells(book, source, sheet.name)
-    except calamine.CalamineError as error:
-        raise _unreadable(delivery, error) from None
     body, decimal = cells[about.first_row - 1 :], how.get("decimal")
     names = list(about.names)
     columns = {
@@ -155,17 +154,15 @@ def frames(delivery: Delivery, how: dict[str, Any]) -> Iterator[pl.DataFrame]:
 
 def _opened(delivery: Delivery) -> tuple[calamine.CalamineWorkbook, bytes]:
     source = delivery.path.read_bytes() if is_plain(delivery) else content(delivery)
-    try:
-        return calamine.CalamineWorkbook.from_filelike(io.BytesIO(source)), source
-    except calamine.PasswordError:
-        raise fault("locked_file", delivery.name, found=delivery.file_name) from None
-    except Exception as error:
-        raise _unreadable(delivery, error) from None
+    with _as_fault(delivery):
+        try:
+            return calamine.CalamineWorkbook.from_filelike(io.BytesIO(source)), source
+        except calamine.PasswordError:
+            raise fault("locked_file", delivery.name, found=delivery.file_name) from None
 
 
-def _unreadable(delivery: Delivery, error: Exception) -> Exception:
-    kind = suffix_of(delivery.file_name).removeprefix(".").upper()
-    return fault("unreadable_file", delivery.name, found=first_line(error), expected=kind)
+def _as_fault(delivery: Delivery) -> AbstractContextManager[None]:
+    return as_fault(delivery, suffix_of(delivery.file_name))
 
 
 def _cells(
