@@ -837,6 +837,20 @@ def test_kmz_and_a_zipped_shapefile(tmp_path):
         assert rows(one)["latitude"].to_list() == pytest.approx([22.0, 22.1, 22.2])
 
 
+@pytest.mark.parametrize("encoding", ["utf-8", "cp1258", "tcvn3", "vni"])
+def test_names_in_a_shapefile_of_an_old_encoding(tmp_path, encoding):
+    words = "Mạng đô"
+    points(2).assign(operator="x" * 12).to_file(tmp_path / "a.shp")
+    raw = (tmp_path / "a.dbf").read_bytes()
+    (tmp_path / "a.dbf").write_bytes(raw.replace(b"x" * 12, written(words, encoding).ljust(12)))
+    [one] = containers.deliveries([str(tmp_path / "a.shp")])
+    met = rows(one, {"encoding": encoding})["operator"].to_list()
+    assert [unicodedata.normalize("NFC", cell) for cell in met] == [words] * 2
+    if encoding != "utf-8":  # the file says UTF-8
+        with pytest.raises(UserFault, match="bad_encoding"):
+            rows(one)
+
+
 def test_layers_of_one_table_are_read_others_are_asked(tmp_path):
     for layer in ("V", "W"):
         points(3).to_file(tmp_path / "a.gpkg", layer=layer)

@@ -10,14 +10,15 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 import polars as pl
+import pyarrow as pa
 import pyogrio
 
 from pipeline.schema.errors import Fault, fault
-from pipeline.sources.containers import head, points
+from pipeline.sources.containers import encodings, head, points
 from pipeline.sources.containers.archives import Delivery, as_fault, suffix_of
 from pipeline.sources.containers.rows import numbered
 
@@ -106,19 +107,39 @@ def frames(delivery: Delivery, how: dict[str, Any], columns: list[str]) -> Itera
     """Features as rows, the first is row 2; at least one frame. Raises `UserFault`."""
     layer, first = _layer(delivery, how), 2
     wanted = [name for name in layer.columns if not columns or name in columns]
+    encoding = encodings.normal_name(how["encoding"]) if how.get("encoding") else None
+    old = None
+    if encoding not in (None, "utf-8"):  # byte for byte: GDAL does not know them all
+        old = partial(_decoded, encoding)
     with _as_fault(delivery), pyogrio.open_arrow(
         _place(delivery), layer=layer.name, columns=wanted, batch_size=_BATCH,
         datetime_as_string=True, use_pyarrow=True, read_geometry=_is_points(layer),
+        encoding="ISO-8859-1" if old else encoding,
     ) as (about, reader):  # fmt: skip
         geometry = about["geometry_name"] or "wkb_geometry"
         for batch in reader:
+            _check(batch, delivery, encoding or "utf-8")
             rows = pl.from_arrow(batch)
             assert isinstance(rows, pl.DataFrame)
+            if old is not None:
+                rows = rows.with_columns(pl.col(pl.String).map_elements(old, pl.String))
             yield numbered(_positions(rows, geometry, layer, about["crs"], delivery), first)
             first += rows.height
     if first == 2:
         names = [*wanted, *(points.names_beside(layer.columns) if _is_points(layer) else [])]
         yield numbered(pl.DataFrame(schema=dict.fromkeys(names, pl.String())), first)
+
+
+def _check(batch: pa.RecordBatch, delivery: Delivery, encoding: str) -> None:
+    """Raise `UserFault` where a text is not in its encoding: Polars takes it for granted."""
+    try:
+        batch.validate(full=True)
+    except pa.ArrowInvalid:
+        raise fault("bad_encoding", delivery.name, found=encoding) from None
+
+
+def _decoded(encoding: str, cell: str) -> str:
+    return encodings.decode(cell.encode("latin-1", errors="replace"), encoding)
 
 
 def _positions(

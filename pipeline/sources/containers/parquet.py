@@ -150,6 +150,7 @@ def _by_arrow(delivery: Delivery, columns: list[str], stretch: Stretch) -> pl.Da
     """What Polars cannot scan, read by Arrow."""
     with _opened(delivery) as file:
         table = file.read(columns=columns).slice(stretch.start, stretch.row_count)
+    table.validate(full=True)  # Polars takes it for granted
     found = pl.from_arrow(table)
     assert isinstance(found, pl.DataFrame)
     return found
