@@ -96,7 +96,8 @@ def found(table: str) -> head.Layout:
     [
         ("time|lat|op\n2026-10-01|22.1|V\n2026-10-02|22.2|V", ["time", "lat", "op"], 2),
         ("Báo cáo||\n||\ntime|lat|op\n2026-10-01|22.1|V", ["time", "lat", "op"], 4),
-        ("Đơn vị: X|Kỳ 10|||\nt|lat|lon|op|dl\n2026-10-01|22.1|103|V|5", ["t", "lat", "lon", "op", "dl"], 3),
+        ("Đơn vị: X|Kỳ 10|||\nt|lat|lon|op|dl\n2026-10-01|22.1|103|V|5",
+         ["t", "lat", "lon", "op", "dl"], 3),
         ("time|lat|op\n||\n2026-10-01|22.1|V", ["time", "lat", "op"], 2),
         ("name|operator\nx|V\ny|M", ["name", "operator"], 2),
         ("time|lat|op", ["time", "lat", "op"], 2),
@@ -384,7 +385,7 @@ def _cp1258(letter: str) -> bytes:
 def test_the_encoding_is_found_by_the_letters_it_makes(tmp_path, encoding):
     one = file(tmp_path / "a.csv", written(VIETNAMESE, encoding))
     frame = rows(one)
-    assert frame.columns[:5] == VIETNAMESE.split("\n")[0].split(";")
+    assert frame.columns[:5] == VIETNAMESE.split("\n", maxsplit=1)[0].split(";")
     assert frame["Nhà mạng"].to_list() == ["Mạng đô", "Điện Biên Phủ"] or encoding == "tcvn3"
     assert frame["Nhà mạng"][0] == "Mạng đô"
     old = encoding in ("cp1258", "tcvn3", "vni")
@@ -580,7 +581,8 @@ ODS = """<?xml version="1.0" encoding="UTF-8"?><office:document-content
  xmlns:office="urn:oasis:names:tc:opendocument:xmlns:office:1.0"
  xmlns:table="urn:oasis:names:tc:opendocument:xmlns:table:1.0"
  xmlns:text="urn:oasis:names:tc:opendocument:xmlns:text:1.0"><office:body><office:spreadsheet>
- <table:table table:name="Đo">{rows}</table:table></office:spreadsheet></office:body></office:document-content>"""
+ <table:table table:name="Đo">{rows}</table:table>
+ </office:spreadsheet></office:body></office:document-content>"""
 
 
 def ods(path, cells) -> containers.Delivery:
@@ -592,7 +594,10 @@ def ods(path, cells) -> containers.Delivery:
                 '<table:table-cell table:formula="of:=1/0" office:value-type="string"'
                 f' office:string-value=""><text:p>{value}</text:p></table:table-cell>'
             )
-        return f'<table:table-cell office:value-type="string"><text:p>{value}</text:p></table:table-cell>'
+        return (
+            '<table:table-cell office:value-type="string">'
+            f"<text:p>{value}</text:p></table:table-cell>"
+        )
 
     body = "".join(f"<table:table-row>{''.join(map(cell, row))}</table:table-row>" for row in cells)
     with zipfile.ZipFile(path, "w") as archive:
@@ -600,7 +605,8 @@ def ods(path, cells) -> containers.Delivery:
         archive.writestr("content.xml", ODS.format(rows=body))
         archive.writestr(
             "META-INF/manifest.xml",
-            '<?xml version="1.0"?><manifest:manifest xmlns:manifest="urn:oasis:names:tc:opendocument:'
+            '<?xml version="1.0"?><manifest:manifest '
+            'xmlns:manifest="urn:oasis:names:tc:opendocument:'
             'xmlns:manifest:1.0"><manifest:file-entry manifest:full-path="/" manifest:media-type='
             '"application/vnd.oasis.opendocument.spreadsheet"/></manifest:manifest>',
         )
@@ -658,7 +664,8 @@ def xls(path, cells) -> containers.Delivery:
     def entry(name, kind, first, size, child=free):
         raw = name.encode("utf-16-le")
         return (
-            raw.ljust(64, b"\0") + struct.pack("<HBBIII", len(raw) + 2 if name else 0, kind, 1, free, free, child)
+            raw.ljust(64, b"\0")
+            + struct.pack("<HBBIII", len(raw) + 2 if name else 0, kind, 1, free, free, child)
             + bytes(36) + struct.pack("<IQ", first, size)
         )  # fmt: skip
 
@@ -761,7 +768,8 @@ def test_members_of_an_archive_are_tables(tmp_path):
 
 @pytest.mark.parametrize(
     "members",
-    [{"../t.csv": b"a,b\n"}, {"/etc/t.csv": b"a,b\n"}, {"inner.zip": b"PK"}, {"t.csv": b"\x00" * (101 << 20)}],
+    [{"../t.csv": b"a,b\n"}, {"/etc/t.csv": b"a,b\n"}, {"inner.zip": b"PK"},
+     {"t.csv": b"\x00" * (101 << 20)}],
     ids=["out", "absolute", "nested", "bomb"],
 )  # fmt: skip
 def test_an_archive_that_is_not_safe_is_refused(tmp_path, members):

@@ -33,7 +33,7 @@ from pipeline.sources.containers.text import Form, Stretch
 
 __all__ = [
     "HOW", "OVERFLOW", "PSEUDO", "ROW", "SUFFIXES", "Delivery", "Form", "Layout", "Stretch",
-    "Survey", "broken_links", "deliveries", "first_line", "frames", "headings", "is_typed", "layout", "named_again",
-    "notes", "passed_over", "paths_of", "read_rows", "repeated_faults", "sample", "stretches", "suffix_of", "survey",
-    "unique_names",
+    "Survey", "broken_links", "deliveries", "first_line", "frames", "headings", "is_typed",
+    "layout", "named_again", "notes", "passed_over", "paths_of", "read_rows", "repeated_faults",
+    "sample", "stretches", "suffix_of", "survey", "unique_names",
 ]  # fmt: skip

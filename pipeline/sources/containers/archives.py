@@ -30,7 +30,10 @@ ARCHIVES = (".zip",)
 COMPRESSED = (".gz", ".bz2", ".xz", ".zst")
 SUFFIXES = (*TEXT, *WORKBOOKS, *PARQUET, *GEO, *ARCHIVES)
 # files beside a Shapefile or GeoPackage that are part of it
-SIDECARS = (".dbf", ".shx", ".prj", ".cpg", ".qpj", ".qmd", ".sbn", ".sbx", ".qix", ".xml", ".gpkg-wal", ".gpkg-shm")  # fmt: skip
+SIDECARS = (
+    ".dbf", ".shx", ".prj", ".cpg", ".qpj", ".qmd", ".sbn", ".sbx", ".qix", ".xml", ".gpkg-wal",
+    ".gpkg-shm",
+)  # fmt: skip
 OTHER_ARCHIVES = (".zip", ".7z", ".rar", ".tar", ".tgz")
 WITHIN = " › "  # between a file, its member, its sheet
 
@@ -142,7 +145,7 @@ def as_fault(delivery: Delivery, expected: str) -> Iterator[None]:
         yield
     except (UserFault, KeyboardInterrupt, SystemExit, GeneratorExit, AssertionError):
         raise
-    except BaseException as error:
+    except BaseException as error:  # noqa: BLE001
         kind = expected.removeprefix(".").upper()
         found = first_line(error)
         raise fault("unreadable_file", delivery.name, found=found, expected=kind) from None

@@ -28,7 +28,7 @@ _POINTS = re.compile(r"(?:(?:3D|2\.5D) )?(?:Multi)?Point(?: Z| M| ZM)?|Unknown|G
 
 @dataclass(frozen=True)
 class Layer:
-    """A layer of a file: its columns, how many features it has, its kind of geometry and its CRS."""
+    """A layer of a file: columns, how many features, kind of geometry, CRS."""
 
     name: str
     columns: tuple[str, ...]
@@ -55,7 +55,10 @@ def layers(delivery: Delivery) -> list[Layer]:
 
 
 @lru_cache(maxsize=16)
-def _layers(delivery: Delivery, status: tuple[int, int]) -> tuple[Layer, ...]:
+def _layers(
+    delivery: Delivery,
+    status: tuple[int, int],  # noqa: ARG001 – a file that changed is read again
+) -> tuple[Layer, ...]:
     place = _place(delivery)
     found = []
     with _as_fault(delivery):
@@ -143,7 +146,7 @@ def _decoded(encoding: str, cell: str) -> str:
 
 
 def _positions(
-    rows: pl.DataFrame, geometry: str, layer: Layer, crs: Any, delivery: Delivery
+    rows: pl.DataFrame, geometry: str, layer: Layer, crs: points.Crs, delivery: Delivery
 ) -> pl.DataFrame:
     if geometry not in rows.columns:
         return rows

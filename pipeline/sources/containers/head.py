@@ -44,8 +44,8 @@ _NUMBER = re.compile(
     r"\s*(?:%|°|[kKMG]?(?:bps|b/s|bit/s|B/s)|ms|s|m|km|dBm?|km/h)?"
 )
 _TIME = re.compile(
-    r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}(?:[ T_,]+\d.*)?|\d{1,2}:\d{2}.*|\d{1,2}h\d{0,2}|\d{8}T?\d{4,}Z?"
-    r"|\d{1,2}[- ][A-Za-z]{3}[- ]\d{2,4}.*"
+    r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}(?:[ T_,]+\d.*)?|\d{1,2}:\d{2}.*|\d{1,2}h\d{0,2}"
+    r"|\d{8}T?\d{4,}Z?|\d{1,2}[- ][A-Za-z]{3}[- ]\d{2,4}.*"
 )
 _POSITION = re.compile(r"\d{1,3}\s*[°dº].*|[NSEW]\s*\d.*|(?:POINT|POLYGON|MULTIP)\w*\s*Z?\s*\(.*")
 _CODE = re.compile(r"[A-Za-z]{0,4}[-_]?\d{3,}|[0-9a-fA-F-]{16,}|true|false", re.IGNORECASE)
@@ -79,7 +79,7 @@ def is_value(cell: str) -> bool:
     return any(pattern.fullmatch(cell) for pattern in (_NUMBER, _TIME, _POSITION, _CODE))
 
 
-def find(
+def find(  # noqa: PLR0911 – a case a line
     rows: Sequence[Row], heading_row: int | None = None, merges: Sequence[Merge] = ()
 ) -> Layout | None:
     """The layout of a table that begins with `rows`; None where they hold nothing.

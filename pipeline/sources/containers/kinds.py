@@ -22,7 +22,7 @@ from pipeline.sources.containers.archives import (
 Kind = Literal["text", "workbook", "parquet", "geodata"]
 
 
-def kind_of(delivery: Delivery) -> Kind:
+def kind_of(delivery: Delivery) -> Kind:  # noqa: PLR0911 – a kind a line
     """The kind. Raises `UserFault`: an empty file, a type that is not read."""
     suffix = suffix_of(delivery.file_name)
     if suffix not in SUFFIXES:

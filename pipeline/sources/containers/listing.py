@@ -145,7 +145,8 @@ def _expand(pattern: str) -> list[Path]:
     if path.is_dir():
         found = [p for p in path.rglob("*") if p.is_file() and suffix_of(p) in SUFFIXES]
     else:
-        found = [p for p in map(Path, glob.glob(pattern, recursive=True)) if p.is_file()]
+        met = glob.glob(pattern, recursive=True)  # noqa: PTH207 – a pattern may be absolute
+        found = [p for p in map(Path, met) if p.is_file()]
         found = [p for p in found if suffix_of(p) not in SIDECARS]
     return [p for p in found if not is_scratch(p.name)]
 

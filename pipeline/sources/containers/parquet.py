@@ -8,7 +8,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Iterator
-from typing import Any
+from pathlib import Path
 
 import polars as pl
 import pyarrow as pa
@@ -24,7 +24,7 @@ STRETCH_ROWS = 1_000_000  # row groups are read together up to as many
 _GEOMETRY = ("geometry", "geom", "wkb_geometry", "the_geom", "wkb", "wkt", "point", "location")
 
 
-def _source(delivery: Delivery) -> Any:
+def _source(delivery: Delivery) -> Path | io.BytesIO:
     return delivery.path if is_plain(delivery) else io.BytesIO(content(delivery))
 
 
@@ -89,7 +89,7 @@ def _is_text(kind: pa.DataType) -> bool:
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
 
-def _by_values(file: pq.ParquetFile, column: str, crs: Any) -> points.Geometry | None:
+def _by_values(file: pq.ParquetFile, column: str, crs: points.Crs) -> points.Geometry | None:
     for batch in file.iter_batches(1000, columns=[column]):
         held = batch.column(0).drop_null()
         if len(held):

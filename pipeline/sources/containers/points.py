@@ -14,6 +14,8 @@ import shapely
 
 from pipeline.schema.errors import fault
 
+Crs = Any  # whatever pyproj takes
+Numbers = Any  # an array of numbers
 POSITION = ("latitude", "longitude")
 
 
@@ -23,7 +25,7 @@ class Geometry:
 
     column: str
     kind: str
-    crs: Any
+    crs: Crs
     is_points: bool
 
 
@@ -37,7 +39,7 @@ def names_beside(names: Sequence[str]) -> list[str]:
     return [f"({name})" if is_taken else name for name in POSITION]
 
 
-def of_values(column: str, values: Sequence[Any], crs: Any) -> Geometry | None:
+def of_values(column: str, values: Sequence[Any], crs: Crs) -> Geometry | None:
     """What some values are: WKB, WKT, or no geometry (None)."""
     kind = "wkb" if isinstance(values[0], bytes) else "wkt"
     read = shapely.from_wkb if kind == "wkb" else shapely.from_wkt
@@ -50,7 +52,7 @@ def of_values(column: str, values: Sequence[Any], crs: Any) -> Geometry | None:
     return Geometry(column, kind if is_points else ", ".join(kinds), crs, is_points)
 
 
-def _as_points(shapes: Any) -> Any:
+def _as_points(shapes: Numbers) -> Numbers:
     """0 of points that are not empty, −1 of everything else."""
     return np.where((shapely.get_type_id(shapes) == 0) & ~shapely.is_empty(shapes), 0, -1)
 
@@ -85,8 +87,8 @@ def coordinates(values: Sequence[Any], *, is_wkb: bool) -> tuple[Any, Any]:
     return x, y
 
 
-def degrees(x: Any, y: Any, crs: Any, file: str) -> tuple[Any, Any]:
-    """(latitude, longitude) in EPSG:4326 of coordinates in a CRS; None: they are degrees already."""
+def degrees(x: Numbers, y: Numbers, crs: Crs, file: str) -> tuple[Numbers, Numbers]:
+    """(latitude, longitude) in EPSG:4326 of coordinates in a CRS; None: they are degrees."""
     if crs is None:
         return y, x
     try:

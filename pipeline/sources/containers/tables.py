@@ -19,11 +19,13 @@ from pipeline.sources.containers.head import Layout
 from pipeline.sources.containers.rows import OVERFLOW, PSEUDO, ROW
 from pipeline.sources.containers.text import Stretch
 
+_ROW_BYTES = 120  # of a usual row of text
+Setting = Any
+
 # How a source says that its files are to be read; what is None is found by the file itself.
 # `heading_row`: 0 says that there are no headings. `decimal`: the mark in the text cells of a
 # workbook, in which its numbers are then given too.
-_ROW_BYTES = 120  # of a usual row of text
-HOW: dict[str, Any] = {
+HOW: dict[str, Setting] = {
     "delimiter": None, "encoding": None, "sheet": None, "layer": None, "heading_row": None,
     "decimal": None,
 }  # fmt: skip
@@ -51,7 +53,7 @@ def repeated_faults(delivery: Delivery, about: Layout, columns: Sequence[str]) -
     return [Fault("repeated_heading", delivery.name, row, values={"found": one}) for one in used]
 
 
-def headings(delivery: Delivery, **how: Any) -> list[str]:
+def headings(delivery: Delivery, **how: Setting) -> list[str]:
     """The table's headings. Raises `UserFault`."""
     return list(layout(delivery, how).names)
 
@@ -136,7 +138,7 @@ def _with_places(rows: pl.DataFrame, delivery: Delivery, names: list[str]) -> pl
     return rows.with_columns(pl.lit(places[name]).alias(name) for name in names)
 
 
-def read_rows(delivery: Delivery, **how: Any) -> pd.DataFrame:
+def read_rows(delivery: Delivery, **how: Setting) -> pd.DataFrame:
     """All rows of a table at once, a pandas table indexed by `source_row`."""
     rows = pl.concat(frames(delivery, None, how), how="diagonal")
     names = [name for name in rows.columns if not name.startswith(OVERFLOW) and name != ROW]

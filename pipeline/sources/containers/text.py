@@ -46,10 +46,10 @@ _SEP = re.compile(r"sep=(.)\r?\n?", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Form:
-    """How a text file is written and where its rows begin.
+    r"""How a text file is written and where its rows begin.
 
     `width`: columns, nameless ones at the end included. `start`: where the rows begin, in bytes of
-    the file, or of its text in UTF-8 with `\\n` where the file is read from its start.
+    the file, or of its text in UTF-8 with `\n` where the file is read from its start.
     """
 
     encoding: str
@@ -65,8 +65,8 @@ class Form:
 class Stretch:
     """Rows [start, stop) of a Parquet file, or bytes [start, stop) of a text file.
 
-    Of text: how it is written, whether a careful reader must read it, whether quoted cells hold ends
-    of lines, and whether it is the file's last stretch, which may end in footers.
+    Of text: how it is written, whether a careful reader must read it, whether quoted cells hold
+    ends of lines, and whether it is the file's last stretch, which may end in footers.
     """
 
     start: int
@@ -91,7 +91,9 @@ def described(delivery: Delivery, how: dict[str, Any]) -> tuple[Form, head.Layou
 
 @lru_cache(maxsize=64)
 def _described(
-    delivery: Delivery, asked: tuple[Any, ...], status: tuple[int, int]
+    delivery: Delivery,
+    asked: tuple[Any, ...],
+    status: tuple[int, int],  # noqa: ARG001 – a file that changed is read again
 ) -> tuple[Form, head.Layout]:
     delimiter, encoding, heading_row = asked
     found = _encoding(delivery, encoding)
@@ -211,9 +213,9 @@ def _has_row_names(body: list[list[str]], width: int) -> bool:
 
 
 def delimiter_of(text: str, suffix: str = "") -> str:
-    """The separator under which most lines have as many fields; of several, the one with the most.
+    r"""The separator under which most lines have as many fields; of several, the one with the most.
 
-    >>> delimiter_of("a;b;c\\n1,5;2,5;3\\n1,5;2,5;3\\n")
+    >>> delimiter_of("a;b;c\n1,5;2,5;3\n1,5;2,5;3\n")
     ';'
     """
     lines = [f"{line}\n" for line in text[: _HEAD // 4].split("\n")[: 4 * head.HEAD_ROWS]]
@@ -559,7 +561,7 @@ def _last_row_end(block: bytes, mark: bytes) -> int:
 def _utf8_blocks(
     stream: IO[bytes], encoding: str, delivery: Delivery, size: int
 ) -> Iterator[bytes]:
-    """A text in UTF-8 with `\\n` at the ends of lines, in blocks of whole lines."""
+    r"""A text in UTF-8 with `\n` at the ends of lines, in blocks of whole lines."""
     wide = codecs.getincrementaldecoder(encoding)() if encodings.is_wide(encoding) else None
     pending, is_start, last = b"", True, False
     while not last:
@@ -591,7 +593,7 @@ def _utf8_blocks(
 
 
 def _normal(block: bytes) -> bytes:
-    """All ends of lines as `\\n`."""
+    r"""All ends of lines as `\n`."""
     if b"\r" not in block:
         return block
     return block.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
@@ -659,7 +661,7 @@ def _by_python(delivery: Delivery, block: bytes, form: Form) -> pl.DataFrame:
 
 
 def _swallowed(rows: pl.DataFrame, names: list[str], mark: str) -> pl.DataFrame:
-    """Rows marked where a quote swallowed the rows below: a cell with as many fields as rows have."""
+    """Rows marked where a quote swallowed rows below: a cell with as many fields as rows have."""
     if len(names) < 2:
         return rows
     least = len(names) - 1

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import io
+import math
 import re
 import struct
 import zipfile
@@ -17,7 +18,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import Any
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import polars as pl
 import python_calamine as calamine
@@ -29,7 +30,11 @@ from pipeline.sources.containers.rows import numbered, without_blank
 from pipeline.sources.containers.text import footer_notes, with_footers
 
 _CHUNK = 1 << 24  # bytes of a sheet's XML that are looked through at once
-_ERRORS = {0: "#NULL!", 7: "#DIV/0!", 15: "#VALUE!", 23: "#REF!", 29: "#NAME?", 36: "#NUM!", 42: "#N/A", 43: "#GETTING_DATA"}  # fmt: skip
+_ERRORS = {
+    0: "#NULL!", 7: "#DIV/0!", 15: "#VALUE!", 23: "#REF!", 29: "#NAME?", 36: "#NUM!", 42: "#N/A",
+    43: "#GETTING_DATA",
+}  # fmt: skip
+_Cell = Any  # a cell as calamine gives it
 
 
 @dataclass(frozen=True)
@@ -63,7 +68,10 @@ def sheets(delivery: Delivery) -> list[Sheet]:
 
 
 @lru_cache(maxsize=16)
-def _sheets(delivery: Delivery, status: tuple[int, int]) -> tuple[Sheet, ...]:
+def _sheets(
+    delivery: Delivery,
+    status: tuple[int, int],  # noqa: ARG001 – a file that changed is read again
+) -> tuple[Sheet, ...]:
     found = []
     book, source = _opened(delivery)
     with _as_fault(delivery):
@@ -76,7 +84,7 @@ def _sheets(delivery: Delivery, status: tuple[int, int]) -> tuple[Sheet, ...]:
             count = sum(any(cell not in ("", None) for cell in row) for row in cells)
             first = tuple(tuple(map(shown, row)) for row in cells[: head.HEAD_ROWS])
             last = tuple(tuple(map(shown, row)) for row in cells[-5 * head.FOOTER_ROWS :])
-            notes = _notes(merges, marks, len(cells))
+            notes = _notes(merges, marks)
             found.append(
                 Sheet(about.name, is_visible, count > 0, count, first, last, tuple(merges), notes)
             )
@@ -85,7 +93,7 @@ def _sheets(delivery: Delivery, status: tuple[int, int]) -> tuple[Sheet, ...]:
     return tuple(found)
 
 
-def _notes(merges: Sequence[head.Merge], marks: _Marks, height: int) -> tuple[Fault, ...]:
+def _notes(merges: Sequence[head.Merge], marks: _Marks) -> tuple[Fault, ...]:
     notes = []
     if marks.hidden_rows or marks.hidden_columns:
         values: dict[str, object] = {"rows": marks.hidden_rows, "columns": marks.hidden_columns}
@@ -189,19 +197,19 @@ def _cells(
     return cells, merges, marks
 
 
-def shown(cell: Any) -> str:
+def shown(cell: _Cell) -> str:
     """A cell as text, "" for a blank one."""
     return _text(cell, None) or ""
 
 
-def _text(cell: Any, decimal: str | None) -> str | None:
+def _text(cell: _Cell, decimal: str | None) -> str | None:  # noqa: PLR0911 – a type a line
     """A cell as text: a date as ISO 8601, a whole number without `.0`, a duration as H:MM:SS.
 
     A number has the decimal mark of the source, in which its text cells are written.
     """
     if isinstance(cell, str):
         return cell.strip() or None
-    if cell is None or cell != cell:  # NaN
+    if cell is None or (isinstance(cell, float) and math.isnan(cell)):
         return None
     if isinstance(cell, float):
         return str(int(cell)) if cell.is_integer() else str(cell).replace(".", decimal or ".")
@@ -231,7 +239,7 @@ def _marks(source: bytes, name: str) -> _Marks:
                 return _Marks(_xlsb_errors(archive, name))
             if "content.xml" in names:
                 return _Marks(_ods_errors(archive, name))
-    except (zipfile.BadZipFile, ElementTree.ParseError, KeyError, struct.error, OSError):
+    except (zipfile.BadZipFile, ET.ParseError, KeyError, struct.error, OSError):
         pass  # the cells could be read: these marks are beyond them
     return _Marks({})
 
@@ -242,13 +250,13 @@ def _local(tag: str) -> str:
 
 def _xlsx_part(archive: zipfile.ZipFile, name: str) -> str | None:
     """The XML file of a sheet."""
-    book = ElementTree.fromstring(archive.read("xl/workbook.xml"))
+    book = ET.fromstring(archive.read("xl/workbook.xml"))  # noqa: S314
     ids = {
         one.get("name"): next(v for key, v in one.attrib.items() if _local(key) == "id")
         for one in book.iter()
         if _local(one.tag) == "sheet"
     }
-    links = ElementTree.fromstring(archive.read("xl/_rels/workbook.xml.rels"))
+    links = ET.fromstring(archive.read("xl/_rels/workbook.xml.rels"))  # noqa: S314
     targets = {one.get("Id"): one.get("Target", "") for one in links}
     target = targets.get(ids.get(name))
     if target is None:
@@ -280,7 +288,7 @@ def _xlsx_marks(archive: zipfile.ZipFile, name: str) -> _Marks:
     return marks
 
 
-def _look_through(block: bytes, marks: _Marks) -> None:
+def _look_through(block: bytes, marks: _Marks) -> None:  # noqa: C901
     if b"hidden=" in block:
         marks.hidden_rows += len(_HIDDEN_ROW.findall(block))
         for found in _HIDDEN_COLUMN.findall(block):
@@ -319,7 +327,7 @@ def _ods_errors(archive: zipfile.ZipFile, name: str) -> dict[tuple[int, int], st
     raw = archive.read("content.xml")
     if b'value-type="error"' not in raw and b"#" not in raw and b"Err:" not in raw:
         return found
-    for table in ElementTree.fromstring(raw).iter():
+    for table in ET.fromstring(raw).iter():  # noqa: S314
         if _local(table.tag) != "table" or _attribute(table, "name") != name:
             continue
         row_number = 0
@@ -337,7 +345,7 @@ def _ods_errors(archive: zipfile.ZipFile, name: str) -> dict[tuple[int, int], st
     return found
 
 
-def _attribute(element: ElementTree.Element, name: str) -> str | None:
+def _attribute(element: ET.Element, name: str) -> str | None:
     return next((v for key, v in element.attrib.items() if _local(key) == name), None)
 
 
@@ -364,7 +372,7 @@ def _xlsb_records(raw: bytes) -> Iterator[tuple[int, bytes]]:
 def _xlsb_errors(archive: zipfile.ZipFile, name: str) -> dict[tuple[int, int], str]:
     """Error cells of an XLSB sheet (records BrtRowHdr, BrtCellError and BrtFmlaError)."""
     part = None
-    links = ElementTree.fromstring(archive.read("xl/_rels/workbook.bin.rels"))
+    links = ET.fromstring(archive.read("xl/_rels/workbook.bin.rels"))  # noqa: S314
     targets = {one.get("Id"): one.get("Target", "") for one in links}
     for kind, record in _xlsb_records(archive.read("xl/workbook.bin")):
         if kind == 156:  # BrtBundleSh: state, id, relation, name
@@ -427,7 +435,7 @@ def _biff_name(record: bytes) -> str:
     return text.decode("utf-16-le" if is_wide else "latin-1")
 
 
-def _workbook_stream(source: bytes) -> bytes:
+def _workbook_stream(source: bytes) -> bytes:  # noqa: C901
     """The stream `Workbook` of a compound file ([MS-CFB])."""
     shift, mini_shift = struct.unpack_from("<HH", source, 30)
     size = 1 << shift
