@@ -22,6 +22,8 @@ from pipeline.schema.errors import Fault, UserFault, fault
 
 if TYPE_CHECKING:
     from pipeline.config.settings import Settings
+    from pipeline.measurements.prepare import Prepared
+    from pipeline.sources.inputs import Delivered
 
 # errors of the system that the user can fix
 USER_ERRNOS = (
@@ -198,17 +200,24 @@ def check(  # noqa: PLR0913, PLR0917 - options of a command
         chosen = _settings(settings, measurements, more, format, boundaries, population, lang)
         _parts(publish, engine)
         from pipeline import journey, profile_screen
+        from pipeline.config.settings import read_settings
 
+        in_file = read_settings(_settings_file(settings)).sources
+        others = {
+            name: {"path": list(source.path), "format": source.format}
+            for name, source in chosen.sources.items()
+            if name not in in_file
+        }
+
+        def look(delivered: Delivered, prepared: Prepared) -> None:
+            for screen in profile_screen.screens(delivered, prepared, language):
+                typer.echo(screen)
+            for text in profile_screen.lines_to_paste(delivered, others, language):
+                typer.echo(text)
+
+        asked = None if period == "all" else period
         with progress_shown(language) as (log, progress):
-            journey.check(
-                chosen,
-                period=None if period == "all" else period,
-                log=log,
-                progress=progress,
-                look=lambda delivered, prepared: typer.echo(
-                    "\n".join(profile_screen.screens(delivered, prepared, language))
-                ),
-            )
+            journey.check(chosen, period=asked, log=log, progress=progress, look=look)
         typer.echo(texts.line("check_ok", language))
 
 

@@ -5,6 +5,7 @@ Does not belong here: what is counted (`sources/profile.py`, `measurements/prepa
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
@@ -26,12 +27,34 @@ c = pl.col
 def screens(delivered: Delivered, prepared: Prepared, lang: Lang) -> Iterator[str]:
     """A block of lines for each source of tests."""
     for source in dict.fromkeys(one.source for one in delivered.listed):
-        tables = [one for one in delivered.listed if one.source == source]
-        if any(one.parts for one in tables):
-            yield "\n".join(_source(source, tables, prepared, lang))
+        if any(one.parts for one in delivered.listed if one.source == source):
+            yield "\n".join(_source(source, delivered, prepared, lang))
 
 
-def _source(source: str, tables: Sequence[Listed], prepared: Prepared, lang: Lang) -> Iterator[str]:
+def lines_to_paste(
+    delivered: Delivered, sources: Mapping[str, Mapping[str, Any]], lang: Lang
+) -> list[str]:
+    """Settings lines that would settle what is open about columns and rows; none where nothing is.
+
+    `sources`: path and format of sources that stand in no settings file.
+    """
+    found: list[str] = []
+    for source in dict.fromkeys(one.source for one in delivered.plans):
+        plans = [one for one in delivered.plans if one.source == source]
+        if not any(lines for one in plans for lines in one.lines.values()):
+            continue
+        if source in sources:
+            found.append(f"[sources.{source}]")
+            found += [f"{key} = {json.dumps(v)}" for key, v in sources[source].items() if v]
+        for section in ("columns", "keep"):
+            lines = dict.fromkeys(text for one in plans for text in one.lines.get(section, ()))
+            if lines:
+                found += [f"[sources.{source}.{section}]", *lines]
+    return [line("profile_paste", lang), *(f"  {text}" for text in found)] if found else []
+
+
+def _source(source: str, delivered: Delivered, prepared: Prepared, lang: Lang) -> Iterator[str]:
+    tables = [one for one in delivered.listed if one.source == source]
     account, plans = prepared.account, _plans(tables)
     count = account.reasons.get(source, Counter()).total()
     formats = ", ".join(dict.fromkeys(plan.format for plan in plans))
@@ -51,6 +74,9 @@ def _source(source: str, tables: Sequence[Listed], prepared: Prepared, lang: Lan
         if ours in profile:
             yield f"  {_heading(ours, lang)}: {_names(profile[ours].met, lang)}"
     yield from _columns(plans, profile, lang)
+    unused = [name for one in delivered.plans if one.source == source for name in one.unused]
+    if unused:
+        yield "  " + line("profile_unused", lang, found=list(dict.fromkeys(unused)))
     yield from _rows(account.reasons.get(source), account.speeds.get(source), lang)
     yield from _places(account.zones.get(source), prepared, lang)
     yield from _devices(source, prepared, lang)
@@ -104,8 +130,8 @@ def _columns(
             rows.append((*cells, _share(one, lang), _examples(one)))
     widths = [min(34, max(len(row[n]) for row in rows)) for n in range(len(keys))]
     for row in dict.fromkeys(rows):
-        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        yield f"  {'  '.join(cells)}".rstrip()
+        padded = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        yield f"  {'  '.join(padded)}".rstrip()
 
 
 def _range(one: ColumnProfile, lang: Lang) -> str:

@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 
 from pipeline.schema.texts import catalogue
 from pipeline.sources import ispeed as thin
-from pipeline.sources import table
 from pipeline.sources.cells.operators import operator_table
 from pipeline.sources.formats import FORMATS, fitting, found_out, guesses, trace
 from pipeline.sources.formats import ispeed as aliases
 from pipeline.sources.formats.declaration import Condition, Format
 from pipeline.sources.formats.keep import proposed_keep
+from pipeline.sources.rules import OPTIONAL, REQUIRED, Rule
 from pipeline.sources.values import unit_factor
 
 RTR = (
@@ -158,7 +158,7 @@ def test_gnettrack_is_kbit_local_and_its_zero_is_a_failed_test():
 def test_trai_keeps_downloads_and_has_neither_time_nor_place(text):
     tests = read(text)
     assert tests["download_mbps"].to_list() == [21.004]
-    assert not set(table.REQUIRED) <= set(tests.columns)
+    assert not set(REQUIRED) <= set(tests.columns)
 
 
 def test_a_trace_is_kept_where_it_downloads_and_is_refused_as_tests():
@@ -176,7 +176,7 @@ def test_every_format_is_declared_in_full():
         assert form.notes
         assert not form.refused or form.refused in catalogue("vi")["faults"]
         for ours, candidates in form.columns.items():
-            assert form.kind == "tiles" or ours in (*table.REQUIRED, *table.OPTIONAL)
+            assert form.kind == "tiles" or ours in (*REQUIRED, *OPTIONAL)
             for one in candidates:
                 assert (one.column is None) != (one.value is None)
                 assert one.unit is None or unit_factor(ours, one.unit) is not None
@@ -374,7 +374,7 @@ def test_operators_and_technologies_are_known_by_their_values():
 
 
 def test_columns_that_the_settings_name_are_not_guessed_again():
-    known = {"download_mbps": table.Rule("other"), "operator": "operator"}
+    known = {"download_mbps": Rule("other"), "operator": "operator"}
     found = guesses.guess_columns(speed_tests(other=KMH), known, table=operator_table())
     assert not set(known) & set(found)
     assert "other" not in {guess.column for guess in found.values()}

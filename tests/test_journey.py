@@ -517,8 +517,8 @@ def test_swapped_coordinates_are_pointed_out(lomsong, tmp_path):
     settings = write_world(tmp_path, {"2026-10": text})
     code, log = lomsong("run", "--settings", settings, "--out", tmp_path / "out", "--lang", "en")
     assert code == 2
-    assert "144 of 144 positions (100 %) lie outside the area or are no positions" in log
-    assert "check whether latitude and longitude are swapped" in log
+    assert "positions lie in the area only with latitude and longitude swapped" in log
+    assert 'latitude = "longitude"' in log
 
 
 def test_two_phones_with_two_sim_cards_each_are_two_devices_and_show_no_speed(lomsong, tmp_path):

@@ -44,7 +44,6 @@ def test_every_fault_at_once_with_its_line(tmp_path):
         ("[hexes]\ncoarsest_resolution = 10\n", "coarsest_resolution must not exceed"),
         ("[evidence]\nmax_q = 'x'\n", "max_q"),
         ("[sources.a]\n", "sources.a.path"),
-        ("[sources.a]\npath = 'x'\nformat = 'xml'\n", "'ispeed', 'table' or 'ookla'"),
         (
             "[sources.a.columns]\noperator = { column = 'a', value = 'b' }\n",
             "one of `column`, `columns` and `value`",

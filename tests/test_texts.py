@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
@@ -12,6 +13,7 @@ from pipeline.config.settings import Settings
 from pipeline.publish.gap_map import palette
 from pipeline.publish.gap_map.page_texts import page_texts
 from pipeline.schema import fields, tables, texts
+from pipeline.sources.cells.decision import Basis
 from pipeline.verdicts.judge import GAP_GATES, PASS_GATES, SIZE_GATES
 
 ROOT = Path(__file__).resolve().parents[1] / "pipeline"
@@ -66,7 +68,12 @@ def test_every_text_is_used_and_every_used_one_is_there():
     gates = {f"gate_{gate}" for gate in (*SIZE_GATES, *GAP_GATES, *PASS_GATES)}
     undecided = {f"explain_{key}" for key in tables.FIELDS["devices_to_decide_reason"].among}
     assert gates | undecided <= set(catalogue["log"])
-    assert set(catalogue["log"]) <= named(CODE) | gates | undecided | {"near"}
+    basis = {f"basis_{basis}" for basis in get_args(Basis)}
+    heads = {f"profile_head_{key}" for key in ("theirs", "ours", "unit", "values", "readable",
+                                               "examples")}  # fmt: skip
+    screen = basis | heads | {"profile_operator", "profile_technology"}
+    assert screen <= set(catalogue["log"])
+    assert set(catalogue["log"]) <= named(CODE) | gates | undecided | screen | {"near"}
     said = set(re.findall(r"""(?:said|self\.say)\(\s*["'](\w+)["']""", CODE))
     assert said <= set(catalogue["report"])
     assert set(catalogue["report"]) <= named(CODE) | {

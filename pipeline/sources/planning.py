@@ -21,12 +21,12 @@ from pipeline.sources.cells.decision import Decision
 from pipeline.sources.cells.operators import OperatorTable
 from pipeline.sources.containers import Layout
 from pipeline.sources.formats import FORMATS, fitting, found_out, ispeed
-from pipeline.sources.formats.declaration import Condition, Format
+from pipeline.sources.formats.declaration import Condition, Format, quoted
 from pipeline.sources.formats.guesses import Guess, guess_columns, unmapped
 from pipeline.sources.formats.keep import Proposal, proposed_keep
 from pipeline.sources.plan import ColumnPlan, Form, Plan
 from pipeline.sources.rules import OPTIONAL, REQUIRED, Rule
-from pipeline.sources.table import IDS, NAMES, POSITION, column, plain
+from pipeline.sources.table import IDS, NAMES, POSITION, column, is_present, plain
 
 UTC = ZoneInfo("UTC")
 Bounds = tuple[float, float, float, float]  # west, south, east, north, degrees
@@ -82,6 +82,18 @@ class Mapped:
     proposals: list[Proposal] = field(default_factory=list)
     questions: list[Fault] = field(default_factory=list)
 
+    def lines(self) -> dict[str, list[str]]:
+        """Settings lines to paste by section: guesses filled in, the others left to be named."""
+        columns = []
+        for ours in (*REQUIRED, *OPTIONAL):
+            guess = self.guesses.get(ours)
+            if guess is not None and guess.column is not None:
+                columns.append(f"{ours} = {quoted(guess.column)}")
+            elif ours in REQUIRED and ours not in self.rules:
+                columns.append(f'# {ours} = "…"   # ?')
+        is_open = any(ours not in self.rules for ours in REQUIRED)
+        return {"columns": columns if is_open else [], "keep": [one.line for one in self.proposals]}
+
     @property
     def about(self) -> Format:
         """The source's format."""
@@ -95,6 +107,9 @@ class Planned:
     plan: Plan
     questions: list[Fault] = field(default_factory=list)
     warnings: list[Fault] = field(default_factory=list)
+    source: str = ""
+    lines: dict[str, list[str]] = field(default_factory=dict)  # to paste, by section of the source
+    unused: tuple[str, ...] = ()  # headings that nothing is read from
 
 
 # ── what the headings mean ───────────────────────────────────────────────────────────────────────
@@ -156,12 +171,27 @@ def _add_aliases(table: Table, result: Mapped) -> None:
         if ours in result.rules:
             continue
         guess, alias = guesses.get(ours), aliases.get(ours)
-        if guess is not None and guess.basis == "alias" and guess.column is not None:
+        if ours in table.layout.names:  # our own name says enough
+            result.rules[ours] = Rule(ours)
+        elif guess is not None and guess.basis == "alias" and guess.column is not None:
             result.rules[ours] = Rule(guess.column)
-        elif alias is not None and (guess is None or guess.column == alias.column):
+        elif alias is not None and _may_be(ours, alias, guess, own):
             result.rules[ours] = alias
         elif guess is not None:
             result.guesses[ours] = guess
+
+
+def _may_be(ours: str, alias: Rule, guess: Guess | None, sample: pl.DataFrame) -> bool:
+    """Whether a column with a known heading is taken although its values do not speak for it.
+
+    Where no other column is as likely: an empty one, and one whose cells are then asked about.
+    """
+    if guess is None or guess.column == alias.column:
+        return True
+    if guess.column is not None or guess.others != (alias.column,):
+        return False
+    is_empty = not any(is_present(plain(sample[theirs])).any() for theirs in alias.headings)
+    return is_empty or ours in ("measured_at", *POSITION, *NAMES)
 
 
 def _add_conditions(table: Table, about: About, result: Mapped) -> None:
@@ -218,6 +248,7 @@ def planned(
     `operators`: decided over all tables of a run, so that an operator has one name.
     """
     result = Planned(Plan(mapped.format, {}, mapped.keep), list(mapped.questions))
+    result.source, result.lines = about.name, mapped.lines()
     columns: dict[str, ColumnPlan] = {}
     for ours, rule in mapped.rules.items():
         if any(theirs not in table.sample.columns for theirs in rule.headings):
@@ -227,6 +258,8 @@ def planned(
             columns[ours] = made
     _add_positions(table, about, mapped, columns, result)
     result.plan = replace(result.plan, columns=columns)
+    used = result.plan.headings()
+    result.unused = tuple(name for name in table.layout.names if name not in used)
     return result
 
 

@@ -121,7 +121,7 @@ _BY_SPELLING: Mapping[Kind, Mapping[str, Unit]] = {
 # Units of what none of our columns holds, or not in this spelling: km/h is a vehicle's speed, MB an
 # amount of data, dB a ratio.
 _OTHER_WORDS = (
-    "km/h km/giờ kmh kph kmph mph m/s knots pps db % °c hz khz mhz ghz kb mb gb tb kbyte mbyte "
+    "km/h km/giờ kmh kph kmph mph m/s knots pps db % °c hz khz mhz ghz kb mb gb kbyte mbyte "
     "gbyte kbytes mbytes gbytes byte bytes mah mw người/km2 người/km² people/km2 persons/km2 asu"
 )
 _OTHER = frozenset(_OTHER_WORDS.split())
