@@ -1,4 +1,4 @@
-"""`lomsong boundaries fetch` against a server on this machine that misbehaves in every usual way."""
+"""`lomsong boundaries fetch` against a local server that misbehaves in every usual way."""
 
 from __future__ import annotations
 
@@ -38,12 +38,14 @@ class Server(ThreadingHTTPServer):
 
 
 class Handler(BaseHTTPRequestHandler):
+    """Faults by the name that is asked for."""
+
     server: Server
 
     def log_message(self, *_: object) -> None:
         pass
 
-    def do_GET(self) -> None:
+    def do_GET(self) -> None:  # noqa: PLR0911 - a fault each
         path = urlsplit(self.path).path
         self.server.asked.append((path, self.headers.get("Range")))
         name = path.rsplit("/", 1)[-1]
@@ -53,7 +55,10 @@ class Handler(BaseHTTPRequestHandler):
             self.server.busy -= 1
             return self.send_error(503)
         if name.startswith("redirect"):
-            there = {"redirect.geojson": "/b.geojson", "redirect_http.geojson": "http://example.invalid/b.geojson"}[name]  # fmt: skip
+            there = {
+                "redirect.geojson": "/b.geojson",
+                "redirect_http.geojson": "http://example.invalid/b.geojson",
+            }[name]
             self.send_response(302)
             self.send_header("Location", there)
             self.send_header("Content-Length", "0")
@@ -65,7 +70,12 @@ class Handler(BaseHTTPRequestHandler):
             return self.answer(b"<html>log in</html>", etag='"p"')
         if name == "endless.geojson":
             return self.endless()
-        return self.answer(CONTENT, etag='"changed"' if name == "changing.geojson" and len(self.server.asked) > 1 else '"1"')  # fmt: skip
+        return self.answer(
+            CONTENT,
+            etag='"changed"'
+            if name == "changing.geojson" and len(self.server.asked) > 1
+            else '"1"',
+        )
 
     def endless(self) -> None:
         self.send_response(200)
@@ -219,7 +229,9 @@ def test_a_server_that_is_not_there_is_a_fault(server, tmp_path):
 
 
 def test_a_province_is_one_folder_of_its_communes(server, tmp_path):
-    by_commune = PublicSource("test", "T", (f"{server.url}/{{province}}/wards/{{commune}}.geojson",), "MIT")  # fmt: skip
+    by_commune = PublicSource(
+        "test", "T", (f"{server.url}/{{province}}/wards/{{commune}}.geojson",), "MIT"
+    )
     done = fetched(by_commune, tmp_path, province="12", limits=LOCAL)
     province, units = official.units_of("lai chau")
     assert done.folder == tmp_path / province == tmp_path / "12_lai_chau"
@@ -245,9 +257,16 @@ def test_the_programs_own_sources_are_https_with_a_licence():
 
 
 @pytest.mark.parametrize(
-    "text", ["", "[sources]\n", "sources = 1", "[sources.a]\ntitle = 'x'\n", "[sources.a\n",
-             "[sources.a]\ntitle='x'\nlicence='y'\nurls=['https://a.b/c']\nsize=3\n"],
-)  # fmt: skip
+    "text",
+    [
+        "",
+        "[sources]\n",
+        "sources = 1",
+        "[sources.a]\ntitle = 'x'\n",
+        "[sources.a\n",
+        "[sources.a]\ntitle='x'\nlicence='y'\nurls=['https://a.b/c']\nsize=3\n",
+    ],
+)
 def test_a_list_of_another_form_is_a_fault(tmp_path, text):
     file = tmp_path / "s.toml"
     file.write_text(text)

@@ -1,10 +1,12 @@
-"""Boundary files as people have them: formats, layers, encodings, CRSs, codes. Each is read rightly
-or is a question with the settings line to paste.
+"""Boundary files as people have them: formats, layers, encodings, CRSs, codes.
+
+Each is read rightly or is a question with the settings line to paste.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import unicodedata
 import zipfile
 
@@ -20,15 +22,11 @@ from hypothesis import strategies as st
 from pipeline.schema import texts
 from pipeline.schema.errors import UserFault
 from pipeline.sources.boundaries import codes as commune_codes
-from pipeline.sources.boundaries import encodings, official, read_communes, repair
+from pipeline.sources.boundaries import encodings, official, repair
 from tests.builders import run_lomsong, squares, write_boundaries
-from tests.test_boundaries import DEFAULTS
+from tests.test_boundaries import read
 
 NAMES = ["Phường Đoàn Kết", "Xã Bình Lư", "Xã Mường Tè", "Xã Pắc Ta"]
-
-
-def read(path, **change):
-    return read_communes(path, **(DEFAULTS | change))
 
 
 def asked(path, **change):
@@ -59,10 +57,17 @@ def told(warnings) -> list[str]:
 @pytest.mark.parametrize(
     ("name", "driver"),
     [
-        ("b.geojson", "GeoJSON"), ("b.json", "GeoJSON"), ("b.gpkg", "GPKG"), ("b.shp", "ESRI Shapefile"),
-        ("b.kml", "KML"), ("b.fgb", "FlatGeobuf"), ("b.tab", "MapInfo File"), ("b.mif", "MapInfo File"), ("b.gml", "GML"),
+        ("b.geojson", "GeoJSON"),
+        ("b.json", "GeoJSON"),
+        ("b.gpkg", "GPKG"),
+        ("b.shp", "ESRI Shapefile"),
+        ("b.kml", "KML"),
+        ("b.fgb", "FlatGeobuf"),
+        ("b.tab", "MapInfo File"),
+        ("b.mif", "MapInfo File"),
+        ("b.gml", "GML"),
     ],
-)  # fmt: skip
+)
 def test_every_vector_format_gives_the_same_communes(tmp_path, name, driver):
     frame = four()
     path = tmp_path / name
@@ -293,11 +298,15 @@ def test_names_of_another_language_stay_as_stated_and_are_shown(tmp_path):
 @pytest.mark.parametrize(
     "spoil",
     [
-        lambda text: text.encode().decode("cp1252", "ignore") if "ờ" in text else text.encode().decode("latin-1"),
+        lambda text: (
+            text.encode().decode("cp1252", "ignore")
+            if "ờ" in text
+            else text.encode().decode("latin-1")
+        ),
         lambda text: in_cp1258(text).decode("cp1252"),
         lambda text: text.encode().decode("latin-1"),
     ],
-)  # fmt: skip
+)
 def test_names_misread_before_they_were_written_to_geojson_are_read_again(tmp_path, spoil):
     names = ["Xã Bình Lư", "Xã Pắc Ta", "Xã Sin Suối Hồ", "Xã Nậm Tăm"]
     frame = four(names=[spoil(name) for name in names])
@@ -364,13 +373,13 @@ def renamed_crs(frame, crs):
         (lambda f: renamed_crs(f, 3857), "crs_degrees", 'crs = "EPSG:4326"'),
         (lambda f: renamed_crs(f.to_crs(9205), 4326), "crs_metres", 'crs = "EPSG:'),
         (lambda f: renamed_crs(f.to_crs(3405), 4756), "crs_metres", 'crs = "EPSG:'),
-        (lambda f: swapped(f), "axes_swapped", "swap_axes = true"),
+        (swapped, "axes_swapped", "swap_axes = true"),
         (lambda f: swapped(f.to_crs(9205)), "axes_swapped", "swap_axes = true"),
         (lambda f: swapped(f.to_crs(32648)), "axes_swapped", "swap_axes = true"),
         (lambda f: renamed_crs(f.to_crs(9205), 2154), "crs_elsewhere", "crs = "),
         (lambda f: renamed_crs(f.to_crs(3857), 9205), "crs_elsewhere", "crs = "),
     ],
-)  # fmt: skip
+)
 def test_a_crs_that_the_numbers_contradict_is_a_fault_with_the_likely_line(
     tmp_path, make, code, line
 ):
@@ -395,7 +404,8 @@ def official_squares(count=8):
     """Squares at the places of real communes, under their codes."""
     listed = official.communes().query("code.str.startswith('033') and latitude > 21.5")
     listed = listed.drop_duplicates("code").head(count)
-    shapes = [shapely.Point(p).buffer(0.02, cap_style="square") for p in listed[["longitude", "latitude"]].to_numpy()]  # fmt: skip
+    places = listed[["longitude", "latitude"]].to_numpy()
+    shapes = [shapely.Point(place).buffer(0.02, cap_style="square") for place in places]
     return gpd.GeoDataFrame(
         {"code": listed["code"].to_numpy(), "name": listed["name"].to_numpy()},
         geometry=shapes,
@@ -410,7 +420,7 @@ def test_official_codes_show_the_crs_of_a_file_without_one(tmp_path, epsg):
     assert found.code == "no_crs"
     proposed = str(found.values["lines"])
     # zones of one central meridian lie less than a kilometre apart: all of them are proposed
-    names = [pyproj.CRS(p) for p in proposed.replace('"', " ").replace(",", " ").replace(")", " ").split() if p.startswith("EPSG:")]  # fmt: skip
+    names = [pyproj.CRS(code) for code in re.findall(r"EPSG:\d+", proposed)]
     assert pyproj.CRS(epsg) in names
     lon0 = {n.to_cf()["longitude_of_central_meridian"] for n in names}
     assert len(lon0) == 1
@@ -424,7 +434,8 @@ def test_a_file_without_crs_in_degrees_is_proposed_as_wgs84(tmp_path):
 
 @pytest.mark.parametrize("scale", [1e-5, 1e3])
 def test_absurd_areas_are_never_published(tmp_path, scale):
-    shapes = [shapely.box(3.0 + i * scale / 100, 2, 3.0 + (i + 1) * scale / 100, 2 + scale / 100) for i in range(2)]  # fmt: skip
+    side = scale / 100
+    shapes = [shapely.box(3 + i * side, 2, 3 + (i + 1) * side, 2 + side) for i in range(2)]
     frame = gpd.GeoDataFrame({"code": ["a", "b"], "name": ["a", "b"]}, geometry=shapes, crs=4326)
     frame.to_file(tmp_path / "b.gpkg")
     assert told(asked(tmp_path / "b.gpkg")) == ["absurd_area"]
@@ -439,10 +450,12 @@ def test_absurd_areas_are_never_published(tmp_path, scale):
         shapely.Polygon([(179.5, -17.5), (-179.5, -17.5), (-179.5, -16.5), (179.5, -16.5)]),
         shapely.box(179.5, -17.5, 180.5, -16.5),
         shapely.box(-180.5, -17.5, -179.5, -16.5),
-        shapely.MultiPolygon([shapely.box(179.5, -17.5, 180, -16.5), shapely.box(180, -17.5, 180.5, -16.5)]),
+        shapely.MultiPolygon(
+            [shapely.box(179.5, -17.5, 180, -16.5), shapely.box(180, -17.5, 180.5, -16.5)]
+        ),
         shapely.Polygon([(-179.5, -17.5), (-179.5, -16.5), (179.5, -16.5), (179.5, -17.5)]),
     ],
-)  # fmt: skip
+)
 def test_a_commune_across_180_degrees_is_split_there(tmp_path, shape):
     west = shapely.box(178.5, -17.5, 179.5, -16.5)
     frame = gpd.GeoDataFrame(
@@ -483,7 +496,9 @@ def test_a_hole_beyond_180_stays_a_hole_and_split_shapes_stay_as_they_are():
 
 def test_repairs_are_reported_in_square_metres_with_their_place(tmp_path):
     bow = shapely.Polygon([(103, 22), (103.2, 22.2), (103.2, 22), (103, 22.2)])
-    spike = shapely.Polygon([(103.5, 22), (103.6, 22), (103.6, 22.1), (103.7, 22.1), (103.6, 22.1), (103.5, 22.1)])  # fmt: skip
+    spike = shapely.Polygon(
+        [(103.5, 22), (103.6, 22), (103.6, 22.1), (103.7, 22.1), (103.6, 22.1), (103.5, 22.1)]
+    )
     frame = gpd.GeoDataFrame(
         {"code": ["a", "b", "c"], "name": ["a", "b", "c"]},
         geometry=[bow, spike, shapely.box(104, 22, 104.1, 22.1)],
@@ -504,7 +519,9 @@ def test_repairs_are_reported_in_square_metres_with_their_place(tmp_path):
 def test_collections_keep_their_polygons_and_heights_are_dropped(tmp_path):
     frame = four()
     shapes = frame.geometry.to_numpy().copy()
-    shapes[0] = shapely.GeometryCollection([shapes[0], shapely.Point(103, 22), shapely.LineString([(103, 22), (104, 22)])])  # fmt: skip
+    shapes[0] = shapely.GeometryCollection(
+        [shapes[0], shapely.Point(103, 22), shapely.LineString([(103, 22), (104, 22)])]
+    )
     shapes[1:] = shapely.force_3d(shapes[1:], 5.0)
     document = json.loads(frame.to_json())
     for feature, shape in zip(document["features"], shapes, strict=True):

@@ -16,9 +16,11 @@ from tests.test_boundaries_files import four, one_file_each, renamed_crs, swappe
 
 @pytest.mark.parametrize(
     ("lang", "words"),
-    [("en", ["Code column: code", "CRS in use", "A run would take this file."]),
-     ("vi", ["Cột mã: code", "Hệ toạ độ sử dụng", "Lần chạy sẽ nhận tệp này."])],
-)  # fmt: skip
+    [
+        ("en", ["Code column: code", "CRS in use", "A run would take this file."]),
+        ("vi", ["Cột mã: code", "Hệ toạ độ sử dụng", "Lần chạy sẽ nhận tệp này."]),
+    ],
+)
 def test_a_good_file_is_one_page(tmp_path, lomsong, lang, words):
     code, text = lomsong(
         "boundaries", "lint", write_boundaries(tmp_path / "b.geojson"), "--lang", lang
@@ -48,11 +50,17 @@ def test_the_figures_of_the_report(tmp_path, lomsong):
     [
         (lambda frame: renamed_crs(frame, 9205), 'crs = "EPSG:4326"'),
         (swapped, "swap_axes = true"),
-        (lambda frame: frame.assign(code=["a", "a", "b", "c"], name=["x", "x", "y", "z"]), "dissolve = true"),
+        (
+            lambda frame: frame.assign(code=["a", "a", "b", "c"], name=["x", "x", "y", "z"]),
+            "dissolve = true",
+        ),
         (lambda frame: frame.assign(code=["3388", "3390", "3391", "3392"]), "code_length = 5"),
-        (lambda frame: frame.rename(columns={"code": "c", "name": "n"}), "no column under a usual name"),
+        (
+            lambda frame: frame.rename(columns={"code": "c", "name": "n"}),
+            "no column under a usual name",
+        ),
     ],
-)  # fmt: skip
+)
 def test_what_a_run_would_refuse_is_exit_2_with_the_line_to_paste(tmp_path, lomsong, make, word):
     make(four()).to_file(tmp_path / "b.gpkg")
     code, text = lomsong("boundaries", "lint", "b.gpkg", "--lang", "en")
@@ -106,8 +114,11 @@ def wavy(columns=3, rows=3, west=103.0) -> gpd.GeoDataFrame:
     def wind(xy: np.ndarray) -> np.ndarray:
         x, y = xy.T
         return np.column_stack(
-            [x + 0.006 * np.sin(97 * y) + 0.002 * np.sin(411 * y + x), y + 0.006 * np.sin(83 * x) + 0.002 * np.cos(391 * x)]
-        )  # fmt: skip
+            [
+                x + 0.006 * np.sin(97 * y) + 0.002 * np.sin(411 * y + x),
+                y + 0.006 * np.sin(83 * x) + 0.002 * np.cos(391 * x),
+            ]
+        )
 
     shapes = shapely.transform(shapely.segmentize(grid.geometry.to_numpy(), 0.005), wind)
     return grid.set_geometry(shapes, crs="EPSG:4326")

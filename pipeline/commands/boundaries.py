@@ -37,7 +37,7 @@ EncodingName = Annotated[str | None, typer.Option("--encoding", help="Encoding o
 
 
 @app.command(epilog="Example: [bold]lomsong boundaries lint communes.gpkg[/bold]")
-def lint(
+def lint(  # noqa: PLR0913, PLR0917 - options of a command
     files: Files = None,
     settings: SettingsFile = None,
     layer: LayerName = None,

@@ -32,7 +32,7 @@ def as_text(column: pd.Series) -> pd.Series:
     return column.map(lambda number: None if pd.isna(number) else f"{number:g}").astype("str")
 
 
-def with_zeros(
+def with_zeros(  # noqa: PLR0911 - a rule each
     codes: pd.Series,
     names: pd.Series,
     length: int | None,

@@ -1,5 +1,6 @@
-"""Communes: read, examine, repair. Key = (code, vintage): codes were re-used in the 2025 reform
-(METHOD §8).
+"""Communes: read, examine, repair.
+
+Key = (code, vintage): codes were re-used in the 2025 reform (METHOD §8).
 
 Assume the file valid, try to falsify it, collect every reason, raise once. A CRS is never guessed.
 Does not belong here: people (`population.py`), which commune holds a point (`locate.py`).
@@ -9,7 +10,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import geopandas as gpd
 import numpy as np
@@ -159,9 +159,7 @@ def _collections(
     if not reduced.any():
         return []
     places = repair.first_of(codes[reduced].tolist())
-    return [
-        Fault("collections", file, values={"count": int(reduced.sum()), "places": places})
-    ]
+    return [Fault("collections", file, values={"count": int(reduced.sum()), "places": places})]
 
 
 def _chosen(
@@ -321,7 +319,7 @@ def _dissolved(
     return merged, joined, said
 
 
-def _joined(group: np.ndarray) -> Any:
+def _joined(group: np.ndarray) -> object:
     valid = np.where(shapely.is_valid(group), group, shapely.make_valid(group))
     return repair.polygonal(np.array([shapely.union_all(valid)], dtype=object))[0]
 

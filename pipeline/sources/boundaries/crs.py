@@ -27,7 +27,7 @@ _NEAR_KM = 25.0  # of the official places; farther off no CRS is proposed as lik
 _CLEAR = 3.0  # times as far as the best candidate any other must be
 _NAMED = 8
 # beside all of VN-2000
-_USUAL = ("EPSG:4326", "EPSG:4756", "EPSG:32648", "EPSG:32649", "EPSG:3857")
+_USUAL = ("EPSG:32648", "EPSG:32649", "EPSG:3857")
 Basis = Literal["file", "settings"]
 
 
@@ -139,7 +139,7 @@ def _no_crs(file: str, shapes: np.ndarray, codes: pd.Series | None) -> Fault:
     return Fault("no_crs", file, values={"found": _shown(bounds), "lines": _lines(shapes, codes)})
 
 
-def _contradiction(
+def _contradiction(  # noqa: PLR0911 - a contradiction each
     file: str, shapes: np.ndarray, crs: pyproj.CRS, codes: pd.Series | None
 ) -> list[Fault]:
     """What the numbers say against the CRS."""
@@ -222,12 +222,7 @@ def candidates(shapes: np.ndarray, codes: pd.Series | None) -> list[str]:
     x, y = shapely.get_x(middle[known]), shapely.get_y(middle[known])
     found: list[tuple[float, float, str]] = []
     for name in _possible():
-        try:
-            crs = pyproj.CRS.from_user_input(name)
-        except pyproj.exceptions.CRSError:
-            continue
-        if crs.is_geographic:
-            continue
+        crs = pyproj.CRS.from_user_input(name)
         lon, lat = pyproj.Transformer.from_crs(crs, WGS84, always_xy=True).transform(x, y)
         inside = (lon >= official.COUNTRY[0]) & (lon <= official.COUNTRY[2])
         inside &= (lat >= official.COUNTRY[1]) & (lat <= official.COUNTRY[3])

@@ -37,10 +37,10 @@ _RIMES = frozenset(
     """.split()  # noqa: SIM905 - a list of 150 quoted words is not readable
 )
 _TONES = dict.fromkeys(map(ord, "\u0300\u0301\u0303\u0309\u0323"))
-_BETWEEN_WORDS = re.compile(r"[\s\d!-/:-@\[-`{-~–—‘’“”]+")
+_BETWEEN_WORDS = re.compile(r"[\s\d!-/:-@\[-`{-~\u2013\u2014\u2018\u2019\u201c\u201d]+")
 _UNICODE = "àáảãạăằắẳẵặâầấẩẫậđèéẻẽẹêềếểễệìíỉĩịòóỏõọôồốổỗộơờớởỡợùúủũụưừứửữựỳýỷỹỵĂÂĐÊÔƠƯ"
 # TCVN 5712:1993, third table (ABC fonts): one byte a letter
-_TCVN3 = "µ¸¶·¹¨»¾¼½Æ©ÇÊÈÉË®ÌÐÎÏÑªÒÕÓÔÖ×ÝØÜÞßãáâä«åèæçé¬êíëìîïóñòô\xadõøö÷ùúýûüþ¡¢§£¤¥¦"
+_TCVN3 = "µ¸¶·¹¨»¾¼½Æ©ÇÊÈÉË®ÌÐÎÏÑªÒÕÓÔÖ×ÝØÜÞßãáâä«åèæçé¬êíëìîïóñòô\xadõøö÷ùúýûüþ¡¢§£¤¥¦"  # noqa: RUF001 - a letter's byte
 # VNI for Windows: a letter, then a byte for its mark; a few letters of one byte
 _VNI_MARKS = {
     "ø": "\u0300", "ù": "\u0301", "û": "\u0309", "õ": "\u0303", "ï": "\u0323",
@@ -48,7 +48,17 @@ _VNI_MARKS = {
     "ã": "\u0302\u0303", "ä": "\u0302\u0323", "ê": "\u0306", "è": "\u0306\u0300",
     "é": "\u0306\u0301", "ú": "\u0306\u0309", "ü": "\u0306\u0303", "ë": "\u0306\u0323",
 }  # fmt: skip
-_VNI_LETTERS = {"ñ": "đ", "ô": "ơ", "ö": "ư", "æ": "ỉ", "ó": "ĩ", "ò": "ị", "î": "ỵ", "ì": "ì", "í": "í"}  # fmt: skip
+_VNI_LETTERS = {
+    "ñ": "đ",
+    "ô": "ơ",
+    "ö": "ư",
+    "æ": "ỉ",
+    "ó": "ĩ",
+    "ò": "ị",
+    "î": "ỵ",
+    "ì": "ì",
+    "í": "í",
+}
 
 
 @dataclass(frozen=True)
@@ -79,7 +89,9 @@ def is_syllable(word: str) -> bool:
     """
     bare = unicodedata.normalize("NFD", word).translate(_TONES)
     lower = unicodedata.normalize("NFC", bare).lower()
-    if lower in _RIMES or lower[:1] == "g" and lower[1:] in _RIMES:  # `giêng`: the i is of the rime
+    if lower in _RIMES or (
+        lower[:1] == "g" and lower[1:] in _RIMES
+    ):  # `giêng`: the i is of the rime
         return True
     rime = _ONSET.fullmatch(lower)
     return rime is not None and rime[1] in _RIMES
@@ -162,7 +174,7 @@ def _vni(raw: bytes) -> str:
 
 
 def bytes_of(text: str) -> bytes | None:
-    """The bytes that were misread as Windows-1252 or Latin-1 into this text; None: they were not.
+    r"""The bytes that were misread as Windows-1252 or Latin-1 into this text; None: they were not.
 
     >>> bytes_of("Æ°")
     b'\\xc6\\xb0'

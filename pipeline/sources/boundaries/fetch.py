@@ -1,4 +1,4 @@
-"""Boundary files from a public source: https only, bounded in size and time, hash and licence noted.
+"""Boundary files from public sources: https only, bounded, with hash and licence noted.
 
 What is there already is not fetched again, what broke off is resumed. Proxies are those of the
 environment (`HTTPS_PROXY`, `NO_PROXY`). The sources stand in `public.toml`.
@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import http.client
 import json
-import os
 import time
 import tomllib
 import urllib.error
@@ -19,7 +18,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path, PurePosixPath
-from typing import Any
+from typing import IO, Any
 from urllib.parse import urlsplit
 
 from pipeline import __version__
@@ -192,8 +191,14 @@ class _OnlyTls(urllib.request.HTTPRedirectHandler):
         self.limits = limits
 
     def redirect_request(
-        self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str
-    ) -> Any:
+        self,
+        req: urllib.request.Request,
+        fp: IO[bytes],
+        code: int,
+        msg: str,
+        headers: http.client.HTTPMessage,
+        newurl: str,
+    ) -> urllib.request.Request | None:
         """The request for the new address; raises `UserFault` for one without TLS."""
         try:
             _may_ask(newurl, self.limits)
@@ -227,7 +232,7 @@ def _download(source: PublicSource, url: str, target: Path, limits: Limits) -> s
         assert problem is not None
         raise problem
     _examine(source, url, part, target)
-    os.replace(part, target)
+    part.replace(target)
     _tag_of(part).unlink(missing_ok=True)
     return etag
 
@@ -250,7 +255,10 @@ def _one_attempt(
     deadline: float,
 ) -> str:
     tag = _tag_of(part)
-    request = urllib.request.Request(url, headers={"User-Agent": f"lomsong/{__version__}"})
+    # `_may_ask` has seen the address's scheme
+    request = urllib.request.Request(  # noqa: S310
+        url, headers={"User-Agent": f"lomsong/{__version__}"}
+    )
     have = part.stat().st_size if part.exists() and tag.exists() else 0
     if have:  # the same content only: else the server sends the whole
         request.add_header("Range", f"bytes={have}-")
@@ -276,8 +284,8 @@ def _one_attempt(
         raise _BrokenOffError(str(error) or type(error).__name__) from None
 
 
-def _kept(
-    answer: Any,
+def _kept(  # noqa: PLR0913 - what one answer is tested against
+    answer: http.client.HTTPResponse,
     source: PublicSource,
     url: str,
     part: Path,

@@ -13,6 +13,7 @@ from typing import Any
 
 import geopandas as gpd
 import numpy as np
+import pyproj
 import shapely
 
 from pipeline.config.settings import Boundaries
@@ -99,7 +100,7 @@ def _about_files(raw: Raw, lang: texts.Lang) -> list[str]:
     return lines
 
 
-def _crs_name(stated: Any) -> str:
+def _crs_name(stated: pyproj.CRS | None) -> str:
     if stated is None:
         return "–"
     code = stated.to_epsg()
@@ -125,9 +126,7 @@ def _about_columns(raw: Raw, settings: Boundaries, lang: texts.Lang) -> list[str
 
 def _about_shapes(raw: Raw, settings: Boundaries, lang: texts.Lang) -> list[str]:
     """Faults of the rings as they stand in the file, slivers too, where the file can be placed."""
-    where, _, _ = crs.placed(
-        raw.parts, settings.crs, swap_axes=settings.swap_axes, codes=None
-    )
+    where, _, _ = crs.placed(raw.parts, settings.crs, swap_axes=settings.swap_axes, codes=None)
     if where is None:
         return []
     shapes = where.shapes

@@ -12,7 +12,7 @@ import re
 import warnings
 import zipfile
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -84,6 +84,7 @@ class Layer:
     kind: str
 
     def __str__(self) -> str:
+        """The layer as a message names it."""
         return f"{self.name} ({self.count} × {self.kind})"
 
 
@@ -157,7 +158,7 @@ def _expanded(path: Path, notes: list[Fault] | None) -> list[Path]:
         return met
     if path.exists():
         return [path]
-    return [Path(p) for p in glob.glob(str(path), recursive=True)]
+    return [Path(p) for p in glob.glob(str(path), recursive=True)]  # noqa: PTH207 - absolute patterns too
 
 
 def _labels(files: Sequence[Path]) -> list[str]:
@@ -291,7 +292,7 @@ def _with_polygons(source: str, file: str, layers: list[Layer]) -> list[Layer]:
 
 def _read(
     source: str, file: str, suffix: str, layer: str | None, encoding: str | None, notes: list[Fault]
-) -> Any:
+) -> gpd.GeoDataFrame:
     how = {} if layer is None else {"layer": layer}
     if suffix not in _DBF:
         with warnings.catch_warnings(record=True) as said:
@@ -300,7 +301,7 @@ def _read(
                 frame = pyogrio.read_dataframe(source, **how)
             except UnicodeDecodeError:
                 return _read_from_bytes(source, file, encoding, notes)
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - whatever GDAL and pyarrow raise
                 raise _unreadable(file, error) from None
         _note_warnings(said, file, notes)
         return frame
@@ -363,7 +364,9 @@ def _as_set(raw: list[bytes], encoding: str, file: str) -> list[str]:
         ) from None
 
 
-def _read_from_bytes(source: str, file: str, encoding: str | None, notes: list[Fault]) -> Any:
+def _read_from_bytes(
+    source: str, file: str, encoding: str | None, notes: list[Fault]
+) -> gpd.GeoDataFrame:
     """A text format such as GeoJSON whose bytes are not the UTF-8 that it must be."""
     try:
         content = Path(source).read_bytes()
@@ -423,12 +426,12 @@ def _replaced(
     return frame.assign(**changed)
 
 
-def _opened(file: str, read: Any) -> Any:
+def _opened(file: str, read: Callable[[], Any]) -> Any:  # noqa: ANN401 - what the reader gives
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # of a driver, on metadata
             return read()
-    except Exception as error:
+    except Exception as error:  # noqa: BLE001 - whatever GDAL and pyarrow raise
         raise _unreadable(file, error) from None
 
 
@@ -438,8 +441,10 @@ def _unreadable(file: str, error: Exception) -> UserFault:
 
 
 def _note_warnings(said: list[warnings.WarningMessage], file: str, notes: list[Fault]) -> None:
-    for text in dict.fromkeys(str(one.message)[:160] for one in said):
-        notes.append(Fault("reader_warning", file, values={"found": text}))
+    notes += [
+        Fault("reader_warning", file, values={"found": text})
+        for text in dict.fromkeys(str(one.message)[:160] for one in said)
+    ]
 
 
 def shapes_of(parts: Sequence[Part]) -> np.ndarray:

@@ -24,8 +24,9 @@ _GEOD = pyproj.Geod(ellps="WGS84")
 
 
 def areas_km2(outlines: np.ndarray) -> np.ndarray:
-    """Geodesic areas on WGS 84: of every outer ring, less those of its holes. Source: Karney, J.
-    Geodesy 87, 2013 (pyproj).
+    """Geodesic areas on WGS 84: of every outer ring, less those of its holes.
+
+    Source: Karney, J. Geodesy 87, 2013 (pyproj).
     """
     parts, of_part = shapely.get_parts(outlines, return_index=True)
     if not len(parts):
@@ -47,7 +48,7 @@ def polygonal(shapes: np.ndarray) -> np.ndarray:
     return np.array([_polygons(shape) for shape in shapes], dtype=object)
 
 
-def _polygons(shape: Any) -> Any:
+def _polygons(shape: Any) -> Any:  # noqa: ANN401 - shapely's classes differ by kind
     if shape is None or shape.is_empty:
         return shapely.Polygon()
     if shape.geom_type == "Polygon":
@@ -152,7 +153,10 @@ def _overlaps(
 def overlapping(
     outlines: np.ndarray, share: float = SLIVER_SHARE
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """(first, second, common polygons) of outlines that overlap by more than `share` of the smaller."""
+    """(first, second, common polygons) of outlines that overlap.
+
+    Overlaps up to `share` of the smaller one are slivers and left out.
+    """
     one, other = shapely.STRtree(outlines).query(outlines, predicate="intersects")
     pairs = one < other
     one, other = one[pairs], other[pairs]
