@@ -13,6 +13,7 @@ import zipfile
 import geopandas as gpd
 import numpy as np
 import pandas as pd
+import pyogrio
 import pyproj
 import pytest
 import shapely
@@ -207,6 +208,20 @@ def test_a_layer_of_no_polygons_at_all_is_a_fault(tmp_path):
     points = four().set_geometry(four().geometry.to_crs(9205).centroid.to_crs(4326))
     points.to_file(tmp_path / "p.gpkg")
     assert told(asked(tmp_path / "p.gpkg")) == ["no_polygons"]
+
+
+@pytest.mark.parametrize("suffix", [".gpkg", ".mif", ".tab", ".dbf", ".csv", ".parquet"])
+def test_a_table_without_shapes_is_a_fault(tmp_path, suffix):
+    table = pd.DataFrame({"code": ["01111"], "name": ["Xã Bình Lư"]})
+    path = tmp_path / f"b{suffix}"
+    if suffix == ".csv":
+        table.to_csv(path, index=False)
+    elif suffix == ".parquet":
+        table.to_parquet(path)
+    else:
+        driver = {".gpkg": "GPKG", ".dbf": "ESRI Shapefile"}.get(suffix, "MapInfo File")
+        pyogrio.write_dataframe(table, path, driver=driver)
+    assert told(asked(path)) in (["no_shapes"], ["unreadable_file"], ["no_crs", "no_polygons"])
 
 
 # --- encodings

@@ -60,7 +60,8 @@ def shift_between(outlines: np.ndarray, others: np.ndarray) -> Shift | None:
         return np.asarray(shapely.transform(shapely.boundary(shapes), lambda xy: xy * scale))
 
     ours, theirs = in_metres(outlines), in_metres(others)
-    near = shapely.box(*([*shapely.total_bounds(ours), -1000, -1000, 1000, 1000]))
+    west, south, east, north = shapely.total_bounds(ours)
+    near = shapely.box(west - 1000, south - 1000, east + 1000, north + 1000)
     theirs = shapely.get_parts(theirs)
     theirs = theirs[shapely.intersects(theirs, near)]
     if not len(theirs):

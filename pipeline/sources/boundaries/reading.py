@@ -14,6 +14,7 @@ import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -208,9 +209,8 @@ def layers_of(source: str, file: str) -> list[Layer]:
     """The layers of a file, with counts and kinds of shapes."""
     found = []
     for name, kind in _opened(file, lambda: pyogrio.list_layers(source)):
-        info = _opened(
-            file, lambda name=name: pyogrio.read_info(source, layer=name, force_feature_count=True)
-        )
+        counted = partial(pyogrio.read_info, source, layer=name, force_feature_count=True)
+        info = _opened(file, counted)
         found.append(Layer(str(name), int(info["features"]), str(kind or "–")))
     return found
 
@@ -281,9 +281,7 @@ def _with_polygons(source: str, file: str, layers: list[Layer]) -> list[Layer]:
         if one.kind not in _UNSTATED:
             kept.append(one)
             continue
-        shapes = _opened(
-            file, lambda one=one: pyogrio.read_dataframe(source, layer=one.name, columns=[])
-        )
+        shapes = _opened(file, partial(pyogrio.read_dataframe, source, layer=one.name, columns=[]))
         kinds = set(shapes.geometry.dropna().geom_type)
         if kinds & {"Polygon", "MultiPolygon", "GeometryCollection"}:
             kept.append(Layer(one.name, one.count, "/".join(sorted(kinds))))
@@ -298,7 +296,7 @@ def _read(
         with warnings.catch_warnings(record=True) as said:
             warnings.simplefilter("always")
             try:
-                frame = pyogrio.read_dataframe(source, **how)
+                frame: gpd.GeoDataFrame = pyogrio.read_dataframe(source, **how)
             except UnicodeDecodeError:
                 return _read_from_bytes(source, file, encoding, notes)
             except Exception as error:  # noqa: BLE001 - whatever GDAL and pyarrow raise
@@ -306,7 +304,9 @@ def _read(
         _note_warnings(said, file, notes)
         return frame
     # every byte is a letter of Latin-1, so that the texts' own bytes are at hand
-    frame = _opened(file, lambda: pyogrio.read_dataframe(source, encoding="ISO-8859-1", **how))
+    frame = _opened(file, partial(pyogrio.read_dataframe, source, encoding="ISO-8859-1", **how))
+    if not isinstance(frame, gpd.GeoDataFrame):
+        raise fault("no_shapes", file)
     texts = _texts_beyond_ascii(frame)
     if not texts:
         return frame
@@ -380,7 +380,8 @@ def _read_from_bytes(
         notes += warned
         encoding = reading.name
     text = _as_set([content], encoding, file)[0]
-    return _opened(file, lambda: pyogrio.read_dataframe(text.encode("utf-8")))
+    frame: gpd.GeoDataFrame = _opened(file, partial(pyogrio.read_dataframe, text.encode("utf-8")))
+    return frame
 
 
 def _with_texts_undone(
