@@ -131,6 +131,9 @@ def test_a_folder_a_glob_and_a_list_of_files_are_one_province(tmp_path):
     assert len(whole) == 4
     assert [(w.code, w.values["found"]) for w in warnings] == [("passed_over", ["picture.png"])]
     assert len(read(folder / "0[12]*.geojson")[0]) == 2
+    four().iloc[[0]].to_file(tmp_path / "a.shp", encoding="utf-8")
+    four().iloc[[1]].to_file(tmp_path / "b.shp", encoding="utf-8")
+    assert len(read(tmp_path / "?.*")[0]) == 2  # .dbf, .prj … belong to the .shp
     listed = [folder / "01111.geojson", folder / "04444.geojson"]
     assert read(listed)[0]["commune_code"].tolist() == ["01111", "04444"]
 
@@ -440,6 +443,15 @@ def test_official_codes_show_the_crs_of_a_file_without_one(tmp_path, epsg):
     lon0 = {n.to_cf()["longitude_of_central_meridian"] for n in names}
     assert len(lon0) == 1
     assert len(names) <= 4
+
+
+def test_a_prj_of_no_place_on_earth_is_no_crs_and_names_all_that_fit(tmp_path):
+    path = without_prj(tmp_path / "b.shp", four().to_crs(9205))
+    path.with_suffix(".prj").write_text('LOCAL_CS["unknown"]')
+    (found,) = asked(path)
+    assert found.code == "no_crs"
+    assert "EPSG:9205" in str(found.values["lines"])  # one of several: none is put first
+    assert str(found.values["lines"]).startswith('crs = "EPSG:…" (')
 
 
 def test_a_file_without_crs_in_degrees_is_proposed_as_wgs84(tmp_path):

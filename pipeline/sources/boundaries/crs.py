@@ -62,7 +62,7 @@ def placed(
     for part in parts:
         own = None if codes is None else codes.iloc[start : start + len(part.frame)]
         start += len(part.frame)
-        stated = part.frame.crs
+        stated = None if _is_local(part.frame.crs) else part.frame.crs
         raw = part.frame.geometry.to_numpy()
         raw = shapely.transform(raw, lambda xy: xy[:, ::-1]) if swap_axes else raw
         crs = given or stated
@@ -106,6 +106,11 @@ def _name(crs: pyproj.CRS) -> str:
     if code is None and crs.name in ("WGS 84 (CRS84)", "OGC:CRS84"):
         return "OGC:CRS84"
     return f"EPSG:{code} ({crs.name})" if code else str(crs.name)
+
+
+def _is_local(crs: pyproj.CRS | None) -> bool:
+    """Whether a stated CRS is tied to no place on Earth, as `LOCAL_CS["unknown"]` in a .prj."""
+    return crs is not None and not (crs.is_geographic or crs.is_projected or crs.is_geocentric)
 
 
 def _transformed(shapes: np.ndarray, crs: pyproj.CRS) -> np.ndarray:
@@ -196,11 +201,11 @@ def _lies_in_use(bounds: Sequence[float], crs: pyproj.CRS) -> bool:
 
 
 def _lines(shapes: np.ndarray, codes: pd.Series | None) -> str:
-    """The settings line with the likely CRS, or those among which to choose."""
+    """The settings line with the likely CRS, or with those among which only the user can choose."""
     found = candidates(shapes, codes)
-    if not found:
-        return 'crs = "EPSG:…"'
-    return f'crs = "{found[0]}"' + (f" (or {', '.join(found[1:_NAMED])})" if found[1:] else "")
+    if len(found) == 1:
+        return f'crs = "{found[0]}"'
+    return 'crs = "EPSG:…"' + (f" ({' | '.join(found[:_NAMED])})" if found else "")
 
 
 def candidates(shapes: np.ndarray, codes: pd.Series | None) -> list[str]:
@@ -247,5 +252,5 @@ def _possible() -> list[str]:
     met = pyproj.database.query_crs_info(
         auth_name="EPSG", pj_types=pyproj.enums.PJType.PROJECTED_CRS
     )
-    vietnamese = sorted(int(one.code) for one in met if one.name.startswith("VN-2000 /"))
+    vietnamese = sorted({int(one.code) for one in met if one.name.startswith("VN-2000 /")})
     return [*_USUAL, *(f"EPSG:{code}" for code in vietnamese)]

@@ -159,7 +159,9 @@ def _expanded(path: Path, notes: list[Fault] | None) -> list[Path]:
         return met
     if path.exists():
         return [path]
-    return [Path(p) for p in glob.glob(str(path), recursive=True)]  # noqa: PTH207 - absolute patterns too
+    met = [Path(p) for p in glob.glob(str(path), recursive=True)]  # noqa: PTH207 - absolute patterns
+    bases = [p for p in met if p.is_dir() and p.suffix.lower() == ".gdb"]
+    return bases + [p for p in met if p.is_file() and p.suffix.lower() not in _BESIDE]
 
 
 def _labels(files: Sequence[Path]) -> list[str]:
