@@ -579,6 +579,12 @@ def test_a_hole_between_communes_is_a_gap_with_its_neighbours(tmp_path):
     assert warnings[0].values["count"] == 1
 
 
+def test_gaps_of_very_many_vertices_are_left_to_lint_and_that_is_told(tmp_path, monkeypatch):
+    monkeypatch.setattr(repair, "_MAX_POINTS_OF_GAPS", 20)
+    write_boundaries(tmp_path / "b.geojson", squares(3, 3))
+    assert told(read(tmp_path / "b.geojson")[1]) == ["gaps_not_sought"]
+
+
 # --- codes and parts
 
 

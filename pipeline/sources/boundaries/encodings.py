@@ -174,10 +174,10 @@ def _vni(raw: bytes) -> str:
 
 
 def bytes_of(text: str) -> bytes | None:
-    r"""The bytes that were misread as Windows-1252 or Latin-1 into this text; None: they were not.
+    """The bytes that were misread as Windows-1252 or Latin-1 into this text; None: they were not.
 
-    >>> bytes_of("Æ°")
-    b'\\xc6\\xb0'
+    >>> bytes_of("Æ°").hex(), bytes_of("ư")
+    ('c6b0', None)
     """
     made = bytearray()
     for character in text:

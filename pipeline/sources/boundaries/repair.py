@@ -20,6 +20,7 @@ from pipeline.schema.errors import Fault
 SLIVER_SHARE = 1e-4  # overlaps below this share of the smaller commune are digitising noise
 _SAME_LEVEL_SHARE = 0.9  # of a commune's area inside another one: they are not of one level
 _NAMED = 5
+_MAX_POINTS_OF_GAPS = 3_000_000  # vertices; their union takes some 5 s
 _GEOD = pyproj.Geod(ellps="WGS84")
 
 
@@ -188,6 +189,9 @@ def gaps_between(
 
 
 def _gaps(outlines: np.ndarray, names: np.ndarray, file: str) -> list[Fault]:
+    points = int(shapely.get_num_coordinates(outlines).sum())
+    if points > _MAX_POINTS_OF_GAPS:
+        return [Fault("gaps_not_sought", file, values={"count": points})]
     holes, km2 = gaps_between(outlines)
     if not len(holes):
         return []
