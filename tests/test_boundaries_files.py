@@ -187,7 +187,7 @@ def test_several_layers_are_asked_with_counts_and_kinds(tmp_path):
     squares(1, 1).dissolve().to_file(path, layer="districts")
     four().to_file(path, layer="communes")
     (found,) = asked(path)
-    assert found.code == "which_layer"
+    assert found.code == "which_boundary_layer"
     message = texts.error_message(found, "en")
     assert "communes (4 × Polygon)" in message
     assert 'layer = "communes"' in message
@@ -273,7 +273,7 @@ VNI = ["Phöôøng Ñoaøn Keát", "Xaõ Bình Lö", "Xaõ Möôøng Teø", "Xa�
 def test_names_of_a_dbf_are_found_by_their_spelling(tmp_path, raw, cpg, encoding):
     communes, warnings = read(write_dbf(tmp_path / "b.shp", raw, cpg))
     assert communes["commune_name"].tolist() == NAMES
-    assert [(w.code, w.values["found"]) for w in warnings] == [("encoding_found", encoding)]
+    assert [(w.code, w.values["found"]) for w in warnings] == [("names_encoding_found", encoding)]
     communes, warnings = read(tmp_path / "b.shp", encoding=encoding)
     assert communes["commune_name"].tolist() == NAMES
     assert warnings == []
@@ -331,7 +331,7 @@ def test_names_misread_before_they_were_written_to_geojson_are_read_again(tmp_pa
     frame.to_file(tmp_path / "b.geojson")
     communes, warnings = read(tmp_path / "b.geojson")
     assert communes["commune_name"].tolist() == names
-    assert told(warnings) == ["encoding_found"]
+    assert told(warnings) == ["names_encoding_found"]
 
 
 def test_geojson_that_is_not_utf8_is_read_by_its_words(tmp_path):
@@ -339,7 +339,7 @@ def test_geojson_that_is_not_utf8_is_read_by_its_words(tmp_path):
     (tmp_path / "b.geojson").write_bytes(in_cp1258(text))
     communes, warnings = read(tmp_path / "b.geojson")
     assert communes["commune_name"].tolist() == NAMES
-    assert told(warnings) == ["encoding_found"]
+    assert told(warnings) == ["names_encoding_found"]
 
 
 def test_an_unknown_encoding_and_one_that_cannot_read_the_bytes(tmp_path):

@@ -267,7 +267,7 @@ def _examples(reading: Reading) -> str:
 def _found(file: str, reading: Reading, stated: Reading | None) -> Fault:
     before = _examples(stated) if stated else "–"
     return Fault(
-        "encoding_found",
+        "names_encoding_found",
         file,
         values={
             "found": reading.name,

@@ -263,7 +263,7 @@ def _chosen_layer(
     able = _with_polygons(source, file, able)
     if len(able) > 1:
         lines = f'layer = "{max(able, key=lambda one: one.count).name}"'
-        raise fault("which_layer", file, found=[str(one) for one in able], lines=lines)
+        raise fault("which_boundary_layer", file, found=[str(one) for one in able], lines=lines)
     if not able:
         return found[0].name if found else None  # its rows are reported as without polygons
     if passed := [str(one) for one in found if one.name != able[0].name]:
