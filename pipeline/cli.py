@@ -6,17 +6,22 @@ with a traceback. Large modules are imported inside the commands, so that `--hel
 
 from __future__ import annotations
 
-import errno
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from pipeline import __version__
-from pipeline.console import engine_of, progress_shown
+from pipeline.commands import boundaries as boundary_commands
+from pipeline.console import (
+    LangName,
+    engine_of,
+    language_of,
+    progress_shown,
+    settings_file,
+    user_faults_shown,
+)
 from pipeline.schema import texts
 from pipeline.schema.errors import Fault, UserFault, fault
 
@@ -24,18 +29,6 @@ if TYPE_CHECKING:
     from pipeline.config.settings import Settings
     from pipeline.measurements.prepare import Prepared
     from pipeline.sources.inputs import Delivered
-
-# errors of the system that the user can fix
-USER_ERRNOS = (
-    errno.EACCES,
-    errno.EPERM,
-    errno.ENOSPC,
-    errno.EROFS,
-    errno.EDQUOT,
-    errno.ENOTDIR,
-    errno.EISDIR,
-    errno.EEXIST,
-)
 
 app = typer.Typer(
     no_args_is_help=True,
@@ -46,12 +39,6 @@ app = typer.Typer(
     help="Where is 4G too slow, how sure are we, and where should operators invest first?\n\n"
     "4G chậm ở đâu, chắc chắn đến mức nào, và nhà mạng nên đầu tư vào đâu trước?",
 )
-
-
-def _known_language(lang: texts.Lang | None) -> texts.Lang | None:
-    if lang not in (None, *texts.languages()):
-        raise typer.BadParameter(f"{lang}: {' | '.join(texts.languages())}")
-    return lang
 
 
 SettingsFile = Annotated[
@@ -89,15 +76,6 @@ PopulationFile = Annotated[
 OutFolder = Annotated[
     Path, typer.Option("--out", help="Folder for outputs; each period gets a folder in it.")
 ]
-LangName = Annotated[
-    str | None,
-    typer.Option(
-        "--lang",
-        metavar=f"[{'|'.join(texts.languages())}]",
-        callback=_known_language,
-        help="Language of outputs and messages; default: vi.",
-    ),
-]
 EngineName = Annotated[
     str, typer.Option("--engine", help="Where rows are processed: local (all cores) or dask.")
 ]
@@ -110,6 +88,9 @@ SchedulerAddress = Annotated[
 Parts = Annotated[
     str, typer.Option("--publish", help="What to publish, with commas: tables,map,gis,report.")
 ]
+
+
+app.add_typer(boundary_commands.app, name="boundaries")
 
 
 @app.callback(invoke_without_command=True)
@@ -143,8 +124,8 @@ def run(  # noqa: PLR0913, PLR0917 - options of a command
 
     Cả tháng trong một lệnh: đọc, làm sạch, kết luận, xuất bản đồ và bảng ưu tiên vào OUT/KỲ/.
     """
-    language = _language(settings, lang)
-    with _user_faults_shown(language):
+    language = language_of(settings, lang)
+    with user_faults_shown(language):
         chosen = _settings(settings, measurements, more, format, boundaries, population, lang)
         parts = _parts(publish, engine)
         from pipeline import journey
@@ -195,8 +176,8 @@ def check(  # noqa: PLR0913, PLR0917 - options of a command
     Cho xem các nguồn có gì và được đọc thế nào, liệt kê mọi lỗi, không tính kết quả; điều chưa rõ
     là câu hỏi kèm các dòng cài đặt cần dán.
     """
-    language = _language(settings, lang)
-    with _user_faults_shown(language):
+    language = language_of(settings, lang)
+    with user_faults_shown(language):
         chosen = _settings(settings, measurements, more, format, boundaries, population, lang)
         _parts(publish, engine)
         from pipeline import journey, profile_screen
@@ -242,7 +223,7 @@ def demo(
     Tạo một tỉnh giả lập: số liệu đo, ranh giới sơ đồ, cài đặt, và sự thật đứng sau.
     """
     language = lang or texts.languages()[0]
-    with _user_faults_shown(language):
+    with user_faults_shown(language):
         from pipeline.demo.province import write_demo
 
         for path in write_demo(out, test_count=tests, seed=seed, province=province):
@@ -269,7 +250,7 @@ def explain(
     quyết định.
     """
     language = lang or texts.languages()[0]
-    with _user_faults_shown(language):
+    with user_faults_shown(language):
         from pipeline.sources.previous_runs import latest_run, read_run
         from pipeline.verdicts import explain as explaining
 
@@ -305,7 +286,7 @@ def diff(
     So hai lần chạy: xã nào đổi kết luận, và vì dữ liệu, quy tắc, ranh giới hay cài đặt.
     """
     language = lang or texts.languages()[0]
-    with _user_faults_shown(language):
+    with user_faults_shown(language):
         from pipeline.sources.previous_runs import read_run
         from pipeline.verdicts import compare
 
@@ -352,7 +333,7 @@ def _settings(  # noqa: PLR0913, PLR0917 - options of a command
     """The settings of the file, with the options' values in place of the file's."""
     from pipeline.config.settings import Source, read_settings
 
-    chosen = read_settings(_settings_file(path))
+    chosen = read_settings(settings_file(path))
     update: dict[str, Any] = {}
     if paths := (*(measurements or ()), *(more or ())):
         single = next(iter(chosen.sources.items())) if len(chosen.sources) == 1 else None
@@ -372,26 +353,6 @@ def _settings(  # noqa: PLR0913, PLR0917 - options of a command
     return chosen.model_copy(update=update)
 
 
-def _settings_file(path: Path | None) -> Path | None:
-    usual = Path("settings.toml")
-    return path if path is not None else usual if usual.is_file() else None
-
-
-def _language(path: Path | None, lang: texts.Lang | None) -> texts.Lang:
-    """The language of the option, else of the settings, else Vietnamese.
-
-    It is needed before the settings are known to be valid.
-    """
-    if lang:
-        return lang
-    from pipeline.config.settings import read_settings
-
-    try:
-        return read_settings(_settings_file(path)).publish.lang
-    except UserFault:
-        return texts.languages()[0]
-
-
 def _parts(publish: str, engine: str) -> tuple[str, ...]:
     """The parts to publish. Raises `UserFault` for an unknown part or engine."""
     from pipeline.config.settings import ENGINES, PARTS
@@ -408,22 +369,3 @@ def _parts(publish: str, engine: str) -> tuple[str, ...]:
     if not parts:
         raise fault("bad_part", "--publish", found="", expected=list(PARTS))
     return parts
-
-
-@contextmanager
-def _user_faults_shown(lang: texts.Lang) -> Iterator[None]:
-    """Print faults of the user, one line each on stderr, and exit 2; leave other errors alone."""
-    try:
-        yield
-    except UserFault as error:
-        faults = error.faults
-    except OSError as error:
-        if error.errno not in USER_ERRNOS:
-            raise
-        faults = (Fault("system", str(error.filename or ""), values={"found": error.strerror}),)
-    else:
-        return
-    for one in faults:
-        typer.echo(f"{texts.line('fault', lang)}: {texts.error_message(one, lang)}", err=True)
-    typer.echo(texts.line("faults_left", lang, count=len(faults)), err=True)
-    raise typer.Exit(2)

@@ -1,22 +1,93 @@
-"""Log lines and progress bars of the command line, and the engine that it chooses.
+"""What all commands share: log lines and progress bars, the language, faults and exit codes.
 
-Does not belong here: commands and exit codes (`cli.py`).
+Does not belong here: the commands (`cli.py`, `commands/`).
 """
 
 from __future__ import annotations
 
+import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from pipeline.schema import texts
-from pipeline.schema.errors import Fault, fault
+from pipeline.schema.errors import Fault, UserFault, fault
 
 if TYPE_CHECKING:
     from pipeline.config.run_context import Log, Progress
     from pipeline.engine.local import Engine
+
+# errors of the system that the user can fix
+USER_ERRNOS = (
+    errno.EACCES,
+    errno.EPERM,
+    errno.ENOSPC,
+    errno.EROFS,
+    errno.EDQUOT,
+    errno.ENOTDIR,
+    errno.EISDIR,
+    errno.EEXIST,
+)
+
+
+def _known_language(lang: texts.Lang | None) -> texts.Lang | None:
+    if lang not in (None, *texts.languages()):
+        raise typer.BadParameter(f"{lang}: {' | '.join(texts.languages())}")
+    return lang
+
+
+LangName = Annotated[
+    str | None,
+    typer.Option(
+        "--lang",
+        metavar=f"[{'|'.join(texts.languages())}]",
+        callback=_known_language,
+        help="Language of outputs and messages; default: vi.",
+    ),
+]
+
+
+def settings_file(path: Path | None) -> Path | None:
+    """The settings file of the option, else `settings.toml` here where there is one."""
+    usual = Path("settings.toml")
+    return path if path is not None else usual if usual.is_file() else None
+
+
+def language_of(path: Path | None, lang: texts.Lang | None) -> texts.Lang:
+    """The language of the option, else of the settings, else Vietnamese.
+
+    It is needed before the settings are known to be valid.
+    """
+    if lang:
+        return lang
+    from pipeline.config.settings import read_settings
+
+    try:
+        return read_settings(settings_file(path)).publish.lang
+    except UserFault:
+        return texts.languages()[0]
+
+
+@contextmanager
+def user_faults_shown(lang: texts.Lang) -> Iterator[None]:
+    """Print faults of the user, one line each on stderr, and exit 2; leave other errors alone."""
+    try:
+        yield
+    except UserFault as error:
+        faults = error.faults
+    except OSError as error:
+        if error.errno not in USER_ERRNOS:
+            raise
+        faults = (Fault("system", str(error.filename or ""), values={"found": error.strerror}),)
+    else:
+        return
+    for one in faults:
+        typer.echo(f"{texts.line('fault', lang)}: {texts.error_message(one, lang)}", err=True)
+    typer.echo(texts.line("faults_left", lang, count=len(faults)), err=True)
+    raise typer.Exit(2)
 
 
 @contextmanager

@@ -41,11 +41,11 @@ def test_squares_come_back_sorted_with_geodesic_areas(tmp_path):
 @pytest.mark.parametrize(
     ("edit", "change", "codes"),
     [
-        (lambda f: f[0]["properties"].update(code=""), {}, ["blank_code"]),
-        (lambda f: f[1]["properties"].update(code="r0c0"), {}, ["repeated_code", "repeated_code"]),
-        (lambda f: f[1].update(geometry=None), {}, ["no_polygon"]),
+        (lambda f: f[0]["properties"].update(code=""), {}, ["blank_codes"]),
+        (lambda f: f[1]["properties"].update(code="r0c0"), {}, ["repeated_codes"]),
+        (lambda f: f[1].update(geometry=None), {}, ["no_polygons"]),
         (lambda f: f[1].update(geometry={"type": "Point", "coordinates": [103, 22]}), {},
-         ["no_polygon"]),
+         ["no_polygons"]),
         (lambda f: f[2]["properties"].update(population=-1), {"population_column": "population"},
          ["bad_population"]),
         (lambda _: None, {"expected_count": 17}, ["commune_count"]),
@@ -111,7 +111,10 @@ def test_codes_that_lost_their_zeros_get_them_back(tmp_path):
         "03388",
         "03390",
     ]
-    assert read(tmp_path / "b.gpkg")[0]["commune_code"].tolist() == ["3388", "3390"]
+    with pytest.raises(UserFault) as caught:
+        read(tmp_path / "b.gpkg")  # four digits in Vietnam, unknown names: asked
+    assert codes_of(caught) == ["which_code_length"]
+    assert read(tmp_path / "b.gpkg", code_length=4)[0]["commune_code"].tolist() == ["3388", "3390"]
 
 
 def test_a_bow_tie_is_repaired_and_overlaps_are_told(tmp_path):

@@ -58,8 +58,11 @@ class Target(Section):
 class Boundaries(Section):
     """The commune polygons. Columns that are not named are looked for under their usual names."""
 
-    path: Path | None = None
-    layer: str | None = None
+    path: Path | tuple[Path, ...] | None = None  # files, folders, globs or archives
+    layer: str | None = None  # of files with several layers of polygons
+    encoding: str | None = None  # of names; absent: found out
+    dissolve: bool = False  # several rows of one code are parts of one commune
+    swap_axes: bool = False  # coordinates come as latitude, longitude (or north, east)
     code_column: str | None = None
     code_length: int | None = Field(None, ge=1)  # pads codes that lost leading zeros, 5 in Vietnam
     name_column: str | None = None
@@ -71,7 +74,7 @@ class Boundaries(Section):
     population_column: str | None = None
     terrain_column: str | None = None  # flat | hilly | mountainous
     vintage: str = "unstated"  # part of the key: codes were re-used in July 2025
-    crs: str | None = None  # only where the file states none
+    crs: str | None = None  # goes before what the files state
     expected_count: int | None = Field(None, ge=1)  # communes
 
 
@@ -423,7 +426,9 @@ def _absolute(settings: Settings, folder: Path) -> Settings:
         name: source.model_copy(update={"path": tuple(str(folder / p) for p in source.path)})
         for name, source in settings.sources.items()
     }
-    boundaries = settings.boundaries.model_copy(update={"path": join(settings.boundaries.path)})
+    listed = settings.boundaries.path
+    outlines = tuple(folder / p for p in listed) if isinstance(listed, tuple) else join(listed)
+    boundaries = settings.boundaries.model_copy(update={"path": outlines})
     people = settings.population
     population = people.model_copy(update={"path": join(people.path), "grid": join(people.grid)})
     moved = {

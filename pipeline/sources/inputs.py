@@ -5,6 +5,7 @@ Does not belong here: judging rows (`prepare.py`), what is computed (`journey.py
 
 from __future__ import annotations
 
+import hashlib
 from collections import Counter
 from collections.abc import Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -268,7 +269,8 @@ def _communes(settings: Settings, read: list[Input], warnings: list[Fault]) -> g
         )
     communes, found = boundaries.read_communes(about.path, about)
     warnings += found
-    read.append(Input("boundaries", about.path.name, _sha256(about.path), len(communes)))
+    names, sha256 = _boundary_files(about.path)
+    read.append(Input("boundaries", names, sha256, len(communes)))
     if people.path is not None:
         counted, found = population.people_per_commune(
             communes,
@@ -281,6 +283,17 @@ def _communes(settings: Settings, read: list[Input], warnings: list[Fault]) -> g
         warnings += found
         read.append(Input("population", people.path.name, _sha256(people.path), len(counted)))
     return communes
+
+
+def _boundary_files(path: Path | tuple[Path, ...]) -> tuple[str, str]:
+    """(name, hash) of the boundary files: of several, one hash over theirs in order."""
+    wanted = path if isinstance(path, tuple) else (path,)
+    found = boundaries.boundary_files(wanted)
+    name = ", ".join(one.name for one in wanted)
+    if len(found) == 1:
+        return found[0].name, _sha256(found[0])
+    hashes = "".join(_sha256(one) for one in found)
+    return f"{name} ({len(found)})", hashlib.sha256(hashes.encode()).hexdigest()
 
 
 def periods_in(inputs: Inputs, settings: Settings) -> list[str]:
@@ -410,7 +423,5 @@ def _sha256(path: Path) -> str:
     """Hash of a file; of a folder (File Geodatabase), of its files' hashes in order of name."""
     if path.is_file():
         return Delivery(path, path.name).sha256
-    import hashlib
-
     inner = sorted(p for p in path.rglob("*") if p.is_file())
     return hashlib.sha256("".join(Delivery(p, p.name).sha256 for p in inner).encode()).hexdigest()
