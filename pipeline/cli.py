@@ -183,7 +183,7 @@ def check(  # noqa: PLR0913, PLR0917 - options of a command
         from pipeline import journey, profile_screen
         from pipeline.config.settings import read_settings
 
-        in_file = read_settings(_settings_file(settings)).sources
+        in_file = read_settings(settings_file(settings)).sources
         others = {
             name: {"path": list(source.path), "format": source.format}
             for name, source in chosen.sources.items()

@@ -17,13 +17,15 @@ import shapely
 
 from pipeline.schema.columns import INNER, TABLES
 from pipeline.schema.errors import UserFault
-from pipeline.sources import containers, ispeed, ookla, table, values
+from pipeline.sources import containers, ispeed, ookla, planning, table, values
+from pipeline.sources.cells.names import decide_operators
+from pipeline.sources.cells.operators import operator_table
+from pipeline.sources.plan import Plan
+from pipeline.sources.rules import Rule
 from tests.builders import month_of_tests, write_world
 
 ONE_MONTH = {"2026-10": month_of_tests("2026-10", {("r0c0", "V"): [12.5] * 24})}
 HANOI = ZoneInfo("Asia/Ho_Chi_Minh")
-READING = table.Reading(HANOI, None, {}, {})
-LAYOUT = {"delimiter": None, "encoding": None, "sheet": 0, "heading_row": 1, "decimal": None}
 VIETNAMESE = "Thời gian đo,Vĩ độ,Kinh độ,Nhà mạng,Công nghệ,Tốc độ tải xuống (Mbps)\n"
 ENGLISH = "time,lat,lon,operator,technology,download"
 CSV = VIETNAMESE + '2026-10-01 08:00:00,22.1,103.1,Viettel,4G,"12,5"\n'
@@ -38,26 +40,42 @@ def delivery(path, content: bytes) -> containers.Delivery:
 def read(path, content: bytes, **how) -> pd.DataFrame:
     """`tests` of a file, whichever way it is read; a plain file is read the careful way too."""
     found, careful = delivery(path, content), containers.read_rows(delivery(path, content), **how)
-    rules, about = ispeed.column_map(list(careful.columns), {}), {**LAYOUT, **how}
-    listed = containers.stretches(found, about) or [None]
-    is_delimited = path.suffix != ".parquet"
+    layout = containers.layout(found, how)
+    plan = plan_of(as_frame(careful), path.name, layout=layout)
     parts = [
-        table.read_tests("s", path.name, rows, rules, READING, is_delimited=is_delimited)
-        for stretch in listed
-        for rows in containers.frames(found, stretch, about, list(careful.columns))
+        table.read_tests("s", path.name, rows, plan)
+        for stretch in containers.stretches(found, how) or [None]
+        for rows in containers.frames(found, stretch, how, plan.headings())
     ]
     tests = as_pandas(pl.concat(parts))
-    pd.testing.assert_frame_equal(tests, read_tests("s", path.name, careful, rules, READING))
+    same = as_pandas(table.read_tests("s", path.name, as_frame(careful), plan))
+    pd.testing.assert_frame_equal(tests, same)
     return tests
+
+
+def plan_of(rows: pl.DataFrame, file="f", rules=None, layout=None, **about) -> Plan:
+    """The plan of a table by these rows; raises `UserFault` with what is open."""
+    names = tuple(table.headings_in(rows))
+    raw = planning.Table(file, layout or containers.Layout(names, 1, 2, {}), rows)
+    asked = planning.About("s", rules=rules or {}, **{"timezone": HANOI, **about})
+    mapped = planning.mapped(raw, asked)
+    counts = planning.operator_counts(raw, mapped.rules)
+    operators = decide_operators(counts, asked.operators, operator_table())
+    found = planning.planned(raw, asked, mapped, operators)
+    questions = [*found.questions, *([operators.question] if operators.question else [])]
+    if questions:
+        raise UserFault(questions)
+    return found.plan
 
 
 def as_pandas(tests: pl.DataFrame) -> pd.DataFrame:
     return tests.with_columns(pl.col("operator_met", "technology").cast(pl.String)).to_pandas()
 
 
-def read_tests(source, file, rows: pd.DataFrame, rules, reading) -> pd.DataFrame:
-    """As `table.read_tests`, from pandas rows indexed by source_row to a pandas table."""
-    return as_pandas(table.read_tests(source, file, as_frame(rows), rules, reading))
+def read_tests(source, file, rows: pd.DataFrame, rules=None, **about) -> pd.DataFrame:
+    """Pandas rows indexed by source_row, by the plan for them, to a pandas table."""
+    frame = as_frame(rows)
+    return as_pandas(table.read_tests(source, file, frame, plan_of(frame, file, rules, **about)))
 
 
 def as_frame(rows: pd.DataFrame) -> pl.DataFrame:
@@ -140,11 +158,13 @@ def test_an_open_quote_that_swallows_lines_is_marked(tmp_path):
 
 
 def test_unreadable_values_are_named_and_empty_ones_are_not(tmp_path):
-    rows = "2026-10-01 08:00,22,103,V,4G,abc,xyz\n2026-10-01 08:00,22,103,V,4G,-,\n"
+    start = "2026-10-01 08:00,22,103,V,4G"
+    rows = f"{start},abc,xyz\n{start},-,\n{start},20,5\n{start},#N/A,5\n"
     content = f"{ENGLISH},upload\n{rows}"
     tests = read(tmp_path / "a.csv", content.encode())
-    assert tests["unreadable"].tolist() == ["download_mbps;upload_mbps", ""]
-    assert tests["download_mbps"].isna().all()
+    unreadable = ["download_mbps;upload_mbps", "", "", "download_mbps"]
+    assert tests["unreadable"].tolist() == unreadable
+    assert tests["download_mbps"].isna().tolist() == [True, True, False, True]
 
 
 def test_rows_are_numbered_as_a_spreadsheet_counts_past_titles_and_blank_lines(tmp_path):
@@ -327,7 +347,7 @@ def test_jitter_is_read_and_checked_and_in_no_table(tmp_path, lomsong):
         tables = sorted((tmp_path / jitter / "2026-10/tables").iterdir())
         found[jitter] = text, {path.name: path.read_bytes() for path in tables}
     assert found["5"][1] == found["soon"][1]
-    note = "tests.csv, column jitter_ms: 72 values could not be read"
+    note = "tests.csv, column jitter (s): no cell can be read as a number"
     assert note not in found["5"][0]
     assert note in found["soon"][0]
     published = [names for table, names in TABLES.items() if table not in INNER]
@@ -345,10 +365,8 @@ def test_numbers_in_cells_of_a_workbook_stand_beside_texts_with_a_comma(tmp_path
             "download": [1.5, "1,5", "1.234,5", 1e-5],
         }
     ).to_excel(tmp_path / "a.xlsx", index=False)
-    reading = table.Reading(HANOI, ",", {}, {})
     rows = containers.read_rows(containers.Delivery(tmp_path / "a.xlsx", "a.xlsx"), decimal=",")
-    rules = ispeed.column_map(list(rows.columns), {})
-    tests = read_tests("s", "a.xlsx", rows, rules, reading)
+    tests = read_tests("s", "a.xlsx", rows, decimal=",")
     assert tests["latitude"].tolist() == [22.4, 22.4, 22.0, 22.4]
     assert tests["longitude"].tolist() == [103.25] * 4
     assert tests["download_mbps"].tolist() == [1.5, 1.5, 1234.5, 1e-5]
@@ -421,29 +439,10 @@ def test_a_time_that_only_looks_like_one_is_unreadable_not_a_traceback():
     ]
 
 
-@pytest.mark.parametrize(
-    ("name", "ours"),
-    [
-        ("LTE", "4G"),
-        ("lte-a", "4G"),
-        ("4G", "4G"),
-        ("NR NSA", "5G"),
-        ("HSPA+", "3G"),
-        ("Edge", "2G"),
-        ("Wi-Fi", "wifi"),
-        ("6G", None),
-    ],
-)
-def test_technologies(name, ours):
-    found = values.technologies(pd.Series([name]), {}).iloc[0]
-    assert (None if pd.isna(found) else found) == ours
-    assert values.technologies(pd.Series(["6G"]), {"5G": ("6g",)}).iloc[0] == "5G"
-
-
 def test_column_map_of_the_drive_test_log():
     given = {
-        "measured_at": table.Rule("Timestamp", format="%Y.%m.%d_%H.%M.%S"),
-        "download_mbps": table.Rule("TESTDOWNLINK", unit="kbps"),
+        "measured_at": Rule("Timestamp", format="%Y.%m.%d_%H.%M.%S", is_given=True),
+        "download_mbps": Rule("TESTDOWNLINK", unit="kbps", is_given=True),
     }
     rows = pd.DataFrame(
         {
@@ -458,28 +457,29 @@ def test_column_map_of_the_drive_test_log():
         },
         index=pd.RangeIndex(2, 3),
     )
-    tests = read_tests("log", "x.txt", rows, ispeed.column_map(list(rows.columns), given), READING)
-    row = tests.iloc[0]
-    assert (row["download_mbps"], row["signal_dbm"], row["technology"]) == (35.4, -98.0, "4G")
-    assert pd.isna(row["latency_ms"])
-    assert row["unreadable"] == ""
+    for rules in (given, {}):  # the format is found out by itself
+        row = read_tests("log", "x.txt", rows, rules).iloc[0]
+        assert (row["download_mbps"], row["signal_dbm"], row["technology"]) == (35.4, -98.0, "4G")
+        assert pd.isna(row["latency_ms"])
+        assert row["unreadable"] == ""
 
 
 def test_every_fault_of_a_column_map_at_once():
     rows = pd.DataFrame({"a": ["1"]}, index=[2])
     rules = {
-        "download_mbps": table.Rule("b", unit="furlong"),
-        "speed": table.Rule("a"),
-        "operator": table.Rule(value="V"),
+        "download_mbps": Rule("b"),
+        "upload_mbps": Rule("a", unit="furlong", is_given=True),
+        "speed": Rule("a"),
+        "operator": Rule(value="V"),
     }
     with pytest.raises(UserFault) as caught:
-        read_tests("s", "x.csv", rows, rules, READING)
+        read_tests("s", "x.csv", rows, rules, format="table")
     codes = [f.code for f in caught.value.faults]
     assert codes == [
         "missing_column",
-        "unknown_unit",
         "unknown_our_column",
         *["unmapped_column"] * 4,
+        "unit_not_known",
     ]
 
 
@@ -499,23 +499,23 @@ def test_a_small_b_is_a_bit_a_large_one_a_byte_and_capitals_are_asked_about(unit
     rows = pd.DataFrame(
         {
             "time": ["2026-10-01"], "lat": "22", "lon": "103", "operator": "V", "technology": "4G",
-            f"Download ({unit})": "7", f"upload {unit}": "7",
+            f"Download ({unit})": f"{7 / (mbps or 1):g}",
+            f"upload {unit}": f"{7 / (mbps or 1):g}",
         },
         index=[2],
     )  # fmt: skip
-    by_heading = ispeed.column_map(list(rows.columns), {})
     given = {
-        "download_mbps": table.Rule(f"Download ({unit})", unit=unit),
-        "upload_mbps": table.Rule(f"upload {unit}", unit=unit),
+        "download_mbps": Rule(f"Download ({unit})", unit=unit, is_given=True),
+        "upload_mbps": Rule(f"upload {unit}", unit=unit, is_given=True),
     }
-    for rules in (by_heading, by_heading | given):
+    for rules in ({}, given):
         if mbps is None:
             with pytest.raises(UserFault) as caught:
-                read_tests("s", "f", rows, rules, READING)
-            assert [f.code for f in caught.value.faults] == ["ambiguous_unit"] * 2
+                read_tests("s", "f", rows, rules)
+            assert [f.code for f in caught.value.faults] == ["unit_bits_or_bytes"] * 2
         else:
-            row = read_tests("s", "f", rows, rules, READING).iloc[0]
-            assert (row["download_mbps"], row["upload_mbps"]) == pytest.approx((7 * mbps,) * 2)
+            row = read_tests("s", "f", rows, rules).iloc[0]
+            assert (row["download_mbps"], row["upload_mbps"]) == pytest.approx((7,) * 2)
 
 
 @pytest.mark.parametrize("unit", ["MB", "Mb", "b", "bogus", "Mbps/s", "m/s", "kmbps"])
@@ -559,17 +559,12 @@ def test_operators_as_met_without_settings_and_ours_with_them():
         },
         index=[2, 3, 4],
     )
-    rules = ispeed.column_map(list(rows.columns), {})
-    assert read_tests("s", "f", rows, rules, READING)["operator_met"].tolist() == [
-        "VIETTEL",
-        "452-04",
-        "Digi",
-    ]
-    named = table.Reading(HANOI, None, {"Viettel": ("452-04",)}, {})
-    tests = read_tests("s", "f", rows, rules, named)
-    assert tests["operator_met"].tolist()[:2] == ["Viettel", "Viettel"]
-    read = table.read_tests("s", "f", as_frame(rows), rules, named)["operator_met"]
-    assert table.names_not_met(as_frame(rows), rules["operator"], read) == {"Digi": 1}
+    assert read_tests("s", "f", rows)["operator_met"].tolist() == ["Viettel", "Viettel", "Digi"]
+    with pytest.raises(UserFault) as caught:  # a third of the rows is not understood
+        plan_of(as_frame(rows), operators={"Viettel": ("452-04",)})
+    (question,) = caught.value.faults
+    assert question.code == "ask_operators"
+    assert "Digi (1)" in str(question.values["found"])
 
 
 # --- Ookla tiles

@@ -22,11 +22,11 @@ from pipeline.sources.cells.operators import OperatorTable
 from pipeline.sources.containers import Layout
 from pipeline.sources.formats import FORMATS, fitting, found_out, ispeed
 from pipeline.sources.formats.declaration import Condition, Format, quoted
-from pipeline.sources.formats.guesses import Guess, guess_columns, unmapped
+from pipeline.sources.formats.guesses import Guess, doubts, guess_columns, unmapped
 from pipeline.sources.formats.keep import Proposal, proposed_keep
 from pipeline.sources.plan import ColumnPlan, Form, Plan
 from pipeline.sources.rules import OPTIONAL, REQUIRED, Rule
-from pipeline.sources.table import IDS, NAMES, POSITION, column, is_present, plain
+from pipeline.sources.table import IDS, NAMES, POSITION, column, plain
 
 UTC = ZoneInfo("UTC")
 Bounds = tuple[float, float, float, float]  # west, south, east, north, degrees
@@ -159,7 +159,25 @@ def _given_faults(table: Table, rules: Mapping[str, Rule]) -> list[Fault]:
                 row = table.layout.heading_row
                 values: dict[str, object] = {"found": headings, "ours": ours}
                 faults.append(Fault("missing_column", table.file, row, theirs, values))
+        faults += _doubted(table, ours, rule)
     return faults
+
+
+def _doubted(table: Table, ours: str, rule: Rule) -> list[Fault]:
+    """The question about a column whose values speak against what the settings take it for.
+
+    A stated unit confirms it.
+    """
+    theirs = rule.column
+    if ours not in NUMBERS or rule.unit or theirs is None or theirs not in table.layout.names:
+        return []
+    own = table.sample.select(list(table.layout.names))
+    doubt = doubts(ours, theirs, own)
+    if doubt is None:
+        return []
+    lines = [f"{ours} = {quoted(other)}" for other in doubt.others]
+    lines.append(units.settings_line(ours, theirs, unit=units.names_of(ours)[0]))
+    return [table.fault("column_doubted", theirs, found=doubt.evidence, lines=lines)]
 
 
 def _add_aliases(table: Table, result: Mapped) -> None:
@@ -175,23 +193,20 @@ def _add_aliases(table: Table, result: Mapped) -> None:
             result.rules[ours] = Rule(ours)
         elif guess is not None and guess.basis == "alias" and guess.column is not None:
             result.rules[ours] = Rule(guess.column)
-        elif alias is not None and _may_be(ours, alias, guess, own):
+        elif alias is not None and _may_be(alias, guess):
             result.rules[ours] = alias
         elif guess is not None:
             result.guesses[ours] = guess
 
 
-def _may_be(ours: str, alias: Rule, guess: Guess | None, sample: pl.DataFrame) -> bool:
+def _may_be(alias: Rule, guess: Guess | None) -> bool:
     """Whether a column with a known heading is taken although its values do not speak for it.
 
-    Where no other column is as likely: an empty one, and one whose cells are then asked about.
+    Where no other column is as likely: it is empty, or its cells are then asked about.
     """
     if guess is None or guess.column == alias.column:
         return True
-    if guess.column is not None or guess.others != (alias.column,):
-        return False
-    is_empty = not any(is_present(plain(sample[theirs])).any() for theirs in alias.headings)
-    return is_empty or ours in ("measured_at", *POSITION, *NAMES)
+    return guess.column is None and guess.others == (alias.column,)
 
 
 def _add_conditions(table: Table, about: About, result: Mapped) -> None:
@@ -307,9 +322,13 @@ def _times(
     )
 
 
-def _number_plan(table: Table, about: About, ours: str, rule: Rule, result: Planned) -> ColumnPlan:
+def _number_plan(
+    table: Table, about: About, ours: str, rule: Rule, result: Planned
+) -> ColumnPlan | None:
     cells, heading = _cells(table, ours, rule), (*rule.headings, "")[0]
-    unit = units.decide_unit(
+    # no figure is made from jitter: what is open about it stops no run
+    asked = result.warnings if ours == "jitter_ms" else result.questions
+    decided = units.decide_unit(
         ours,
         heading,
         cells,
@@ -317,26 +336,27 @@ def _number_plan(table: Table, about: About, ours: str, rule: Rule, result: Plan
         below=table.layout.unit_row.get(heading),
         alias=None if rule.is_given else rule.unit,
     )
-    about_unit = unit.form or units.Unit("")
-    form = numbers.decide_numbers(
-        cells.alias(heading), ours, rule.decimal or about.decimal, unit=about_unit
-    )
-    for decision in (unit, form):
-        result.questions += _named(table, decision.question, heading)
-    failed: tuple[float, ...] = rule.failed or ()
-    if form.form is not None and unit.form is not None:
-        read = numbers.read_numbers(cells, form.form).alias(heading)
-        if unit.basis != "settings":
-            result.questions += _named(table, units.contradiction(ours, unit.form, read), heading)
-        if ours == "download_mbps" and rule.failed is None:
-            marks = numbers.decide_failed_marks(read)
-            result.questions += _named(table, marks.question, heading)
-            failed = marks.form or ()
-    evidence = "; ".join(text for text in (unit.evidence, form.evidence) if text)
-    made = ColumnPlan(
-        ours, rule.headings, rule.value, form.form, about_unit, (), unit.basis, evidence
-    )
-    return replace(made, failed=tuple(about_unit.in_ours(pl.Series(failed)).to_list()))
+    asked += _named(table, decided.question, heading)
+    unit = decided.form
+    if unit is None:
+        return None
+    mark = rule.decimal or about.decimal
+    form = numbers.decide_numbers(cells.alias(heading), ours, mark, unit=unit)
+    asked += _named(table, form.question, heading)
+    if form.form is None:
+        return None
+    read = numbers.read_numbers(cells, form.form).alias(heading)
+    if decided.basis != "settings":
+        asked += _named(table, units.contradiction(ours, unit, read), heading)
+    failed = rule.failed or ()
+    if ours == "download_mbps" and rule.failed is None:
+        marks = numbers.decide_failed_marks(read)
+        asked += _named(table, marks.question, heading)
+        failed = marks.form or ()
+    marks_in_ours = tuple(unit.in_ours(pl.Series(failed, dtype=pl.Float64)).to_list())
+    evidence = "; ".join(text for text in (decided.evidence, form.evidence) if text)
+    made = ColumnPlan(ours, rule.headings, rule.value, form.form, unit, marks_in_ours)
+    return replace(made, basis=decided.basis, evidence=evidence)
 
 
 def _add_positions(

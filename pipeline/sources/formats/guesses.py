@@ -317,3 +317,24 @@ def unmapped(
     used: set[object] = {guess.column for guess in guessed.values()}
     used |= {_heading_of(rule) for rule in known.values()}
     return [heading for heading in frame.columns if heading not in used]
+
+
+def doubts(
+    ours: str, heading: str, frame: pl.DataFrame, *, table: OperatorTable | None = None
+) -> Guess | None:
+    """Why a column that the settings name for `ours` is hardly that, and which others are likelier.
+
+    None where its values do not speak against it, or no other column fits. `frame`: a sample.
+    """
+    known = table or operator_table()
+    fit, said = _value_fit(ours, _sampled(heading, frame[heading].head(_SAMPLE)), frame, {}, known)
+    if fit > 0:
+        return None
+    others = [
+        other
+        for other in frame.columns
+        if other != heading
+        and _name_score(ours, other) >= 2
+        and _value_fit(ours, _sampled(other, frame[other].head(_SAMPLE)), frame, {}, known)[0] > 0
+    ]
+    return Guess(None, f"{heading}: {said}", "open", tuple(others)) if others else None
