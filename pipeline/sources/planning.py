@@ -182,6 +182,9 @@ def _doubted(table: Table, ours: str, rule: Rule) -> list[Fault]:
 
 def _add_aliases(table: Table, result: Mapped) -> None:
     """Columns whose headings are known and whose values agree; guesses for the others."""
+    for ours in (*REQUIRED, *OPTIONAL):  # our own name says enough
+        if ours in table.layout.names:
+            result.rules.setdefault(ours, Rule(ours))
     own = table.sample.select(list(table.layout.names))
     guesses = guess_columns(own, result.rules)
     aliases = ispeed.column_map(table.layout.names, result.rules)
@@ -189,9 +192,7 @@ def _add_aliases(table: Table, result: Mapped) -> None:
         if ours in result.rules:
             continue
         guess, alias = guesses.get(ours), aliases.get(ours)
-        if ours in table.layout.names:  # our own name says enough
-            result.rules[ours] = Rule(ours)
-        elif guess is not None and guess.basis == "alias" and guess.column is not None:
+        if guess is not None and guess.basis == "alias" and guess.column is not None:
             result.rules[ours] = Rule(guess.column)
         elif alias is not None and _may_be(alias, guess):
             result.rules[ours] = alias

@@ -25,6 +25,7 @@ from pipeline.sources.rules import OPTIONAL, REQUIRED
 from pipeline.sources.values import folded, unit_factor, unit_in
 
 _SAMPLE = 2_000  # rows that values are looked at in
+_MOST_NAMES = 200  # distinct values of operators or technologies in a sample
 _SOME = 0.02  # filled share from which a column can be proposed
 
 # Which of several figures of one quantity a column is
@@ -222,6 +223,8 @@ def _value_fit(
         return (share if share > 0.5 else 0.0), f"{share:.0%} of the cells look like times"
     if ours == "operator":
         return _operator_fit(column, table)
+    if ours == "technology" and len(column.distinct) > _MOST_NAMES:
+        return 0.0, f"{len(column.distinct):,} distinct values"
     if ours == "technology":
         read = {text: technology_of(text) for text in column.distinct}
         total = sum(column.distinct.values())
@@ -281,6 +284,8 @@ def _speed_fit(ours: str, column: _Sample, middle: float, said: str) -> tuple[fl
 
 def _operator_fit(column: _Sample, table: OperatorTable) -> tuple[float, str]:
     total = sum(column.distinct.values())
+    if len(column.distinct) > _MOST_NAMES:
+        return 0.0, f"{len(column.distinct):,} distinct values"
     good = sum(n for text, n in column.distinct.items() if found_in(table, text) is not None)
     share = good / total
     if share > 0.5:
