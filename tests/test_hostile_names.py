@@ -225,7 +225,11 @@ def test_geographic_files_hold_the_names(hostile):
 
 def test_what_is_printed_is_text():
     found = Fault(
-        "operators_not_understood", "a\x1b[2J", None, None, {"found": "{expected}\x07", "lines": ["x = 1"]}
+        "operators_not_understood",
+        "a\x1b[2J",
+        None,
+        None,
+        {"found": "{expected}\x07", "lines": ["x = 1"]},
     )
     assert texts.error_message(found, "en").startswith("a [2J: operators")
     assert "understood: {expected} ; their rows" in texts.error_message(found, "en")

@@ -239,6 +239,12 @@ def _listed_texts(value: object) -> list[str]:
     return [str(one).lower() if isinstance(one, bool) else str(one) for one in values]
 
 
+class Names(Section):
+    """Names as met → ours, beside [operators] and [technologies]."""
+
+    operator_table: Path | None = None  # absent: the shipped table of Vietnam's networks and brands
+
+
 class Quality(Section):
     """Which rows count (METHOD §2.1)."""
 
@@ -367,6 +373,7 @@ class Settings(Section):
     terrain: Terrain = Terrain()
     sources: dict[str, Source] = Field({})
     operators: dict[str, tuple[str, ...]] = Field({})
+    names: Names = Names()
     technologies: dict[Literal["2G", "3G", "4G", "5G", "wifi"], tuple[str, ...]] = Field({})
     quality: Quality = Quality()
     hexes: Hexes = Hexes()
@@ -437,8 +444,17 @@ def _absolute(settings: Settings, folder: Path) -> Settings:
         )
         for name in ("crosswalk", "installs", "facilities", "roads", "terrain")
     }
+    table = settings.names.model_copy(
+        update={"operator_table": join(settings.names.operator_table)}
+    )
     return settings.model_copy(
-        update={"sources": sources, "boundaries": boundaries, "population": population, **moved}
+        update={
+            "sources": sources,
+            "boundaries": boundaries,
+            "population": population,
+            "names": table,
+            **moved,
+        }
     )
 
 

@@ -87,6 +87,9 @@ FIELDS: dict[str, Field] = {
     "technology": Field("text", missing="unknown", among=TECHNOLOGIES,
         vi=("Công nghệ", "công nghệ vô tuyến; trống = không nhận ra"),
         en=("Technology", "radio technology; empty = not understood")),
+    "brand": Field("text", missing="none",
+        vi=("Thương hiệu", "thương hiệu bán dịch vụ trên mạng này, khi khác tên nhà mạng"),
+        en=("Brand", "name under which the network was sold, where it is not the operator's")),
     "operator_met": Field("text", missing="unknown",
         vi=("Nhà mạng ghi nhận",
             "nhà mạng theo tên trong tệp cài đặt; trống = không có trong danh sách"),
@@ -579,7 +582,7 @@ FIELDS: dict[str, Field] = {
 TABLES: dict[str, tuple[str, ...]] = {
     "tests": (
         "source", "source_file", "source_row", "test_id", "measured_at", "latitude", "longitude",
-        "location_accuracy_m", "operator_met", "technology", "download_mbps", "upload_mbps",
+        "location_accuracy_m", "operator_met", "brand", "technology", "download_mbps", "upload_mbps",
         "latency_ms", "jitter_ms", "signal_dbm", "device_id", "unreadable",
     ),
     "tiles": (

@@ -176,7 +176,7 @@ def planned(
     counts: Counter[str] = Counter()
     for group in groups:
         counts.update(planning.operator_counts(group.table, group.mapped.rules))
-    shipped = operator_table()
+    shipped = operator_table(settings.names.operator_table)
     operators = names.decide_operators(counts, settings.operators, shipped)
     if operators.form is not None and groups:
         unknown = names.unknown_names(operators.form, counts)
@@ -268,7 +268,6 @@ def _about(
         has_timezone=source.timezone is not None,
         operators=settings.operators,
         technologies={str(ours): met for ours, met in settings.technologies.items()},
-        shipped=operator_table(),
         bounds=bounds,
     )
 

@@ -18,7 +18,6 @@ import polars as pl
 from pipeline.schema.errors import Fault
 from pipeline.sources.cells import ids, names, numbers, positions, times, units
 from pipeline.sources.cells.decision import Decision
-from pipeline.sources.cells.operators import OperatorTable
 from pipeline.sources.containers import Layout
 from pipeline.sources.formats import FORMATS, fitting, found_out, ispeed
 from pipeline.sources.formats.declaration import Condition, Format, quoted
@@ -53,7 +52,6 @@ class About:
     has_timezone: bool = False
     operators: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     technologies: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
-    shipped: OperatorTable = field(default_factory=OperatorTable)
     bounds: Bounds | None = None
     latest: datetime | None = None
 

@@ -17,7 +17,7 @@ import polars as pl
 from pipeline.schema.columns import TABLES
 from pipeline.sources.cells.ids import IdForm, read_ids
 from pipeline.sources.cells.missing import is_missing
-from pipeline.sources.cells.names import NameForm, is_without_service, read_names
+from pipeline.sources.cells.names import NameForm, is_without_service, read_brands, read_names
 from pipeline.sources.cells.numbers import NumberForm, read_numbers
 from pipeline.sources.cells.positions import PositionForm, read_positions
 from pipeline.sources.cells.times import TimeForm, read_times
@@ -42,6 +42,7 @@ TESTS: dict[str, pl.DataType] = {
     "longitude": pl.Float64(),
     "location_accuracy_m": pl.Float64(),
     "operator_met": pl.String(),
+    "brand": pl.String(),
     "technology": pl.String(),
     "download_mbps": pl.Float64(),
     "upload_mbps": pl.Float64(),
@@ -63,8 +64,11 @@ def read_tests(source: str, file: str, rows: pl.DataFrame, plan: Plan) -> pl.Dat
         lost["not_kept"] = ~kept
     if "operator" in plan.columns:
         about = plan.columns["operator"]
-        words = is_without_service(column(rows, about), cast("NameForm", about.form))
-        lost["no_service"] = words
+        cells, form = column(rows, about), cast("NameForm", about.form)
+        lost["no_service"] = is_without_service(cells, form)
+        found["brand"] = read_brands(cells, form)
+    else:
+        found["brand"] = pl.lit(None, pl.String())
     found |= _positions(rows, plan, lost)
     for ours in (*REQUIRED, *OPTIONAL):
         if ours in POSITION:
@@ -83,8 +87,12 @@ def read_tests(source: str, file: str, rows: pl.DataFrame, plan: Plan) -> pl.Dat
 
 
 def tests_in_memory(tests: pd.DataFrame) -> pl.DataFrame:
-    """`tests` of notebooks and simulations, a pandas table, as `read_tests` gives them."""
-    frame = pl.from_pandas(tests.reset_index(drop=True)[list(TESTS)])
+    """`tests` of notebooks and simulations, a pandas table, as `read_tests` gives them.
+
+    Without `brand` no test has one.
+    """
+    rows = tests if "brand" in tests else tests.assign(brand=None)
+    frame = pl.from_pandas(rows.reset_index(drop=True)[list(TESTS)])
     return frame.cast(dict(TESTS))  # type: ignore[arg-type]
 
 
