@@ -109,7 +109,8 @@ CELLS = st.one_of(
     st.text(st.characters(categories=("L", "N", "P")), max_size=40),
     st.uuids().map(str),
     st.integers(0, 10**16).map(str),
-    st.text("0fF:-{}.", max_size=40),
+    st.builds(str.__add__, st.sampled_from(["00", "{0", "0", "{"]), st.text("0:-}.", max_size=38)),
+    st.builds(str.__add__, st.sampled_from(["ff", "{F", "FF", "f"]), st.text("fF-}", max_size=38)),
     st.builds(str.format, st.sampled_from(["{:.9E}", "{:.14E}"]), st.integers(10**9, 10**15)),
     *[WORDS.map(case) for case in (str.lower, str.upper, str.title)],
 )
