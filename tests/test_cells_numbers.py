@@ -1,4 +1,4 @@
-"""How a column's numbers are written: decided by all of its cells, by what values allow, or asked."""
+"""How a column's numbers are written: decided by all cells, by what values allow, or asked."""
 
 from __future__ import annotations
 
@@ -149,8 +149,13 @@ def test_people_may_have_fractions_where_the_column_shows_them():
 
 @pytest.mark.parametrize(
     "cells",
-    [["1.234,5", "12.5", "1.234"], ["1,234.5", "12,5", "1,234"], ["12,5", "20.105"], ["1.234.567", "2.5", "3.125"]],
-)  # fmt: skip
+    [
+        ["1.234,5", "12.5", "1.234"],
+        ["1,234.5", "12,5", "1,234"],
+        ["12,5", "20.105"],
+        ["1.234.567", "2.5", "3.125"],
+    ],
+)
 def test_marks_in_both_roles_are_asked_about(cells):
     assert asked(cells) == "number_marks_mixed"
 
@@ -217,7 +222,11 @@ def test_percents():
 @pytest.mark.parametrize(
     ("cells", "ours", "values"),
     [
-        (["20,5 Mbps", "20500 kbps", "7,1 Mbps", "0,5 Gbps"], "download_mbps", [20.5, 20.5, 7.1, 500]),
+        (
+            ["20,5 Mbps", "20500 kbps", "7,1 Mbps", "0,5 Gbps"],
+            "download_mbps",
+            [20.5, 20.5, 7.1, 500],
+        ),
         (["20.5Mb/s", "2.5 MB/s", "20.5 Mbit/giây"], "download_mbps", [20.5, 20, 20.5]),
         (["30 ms", "0,25 s", "45,5 ms"], "latency_ms", [30, 250, 45.5]),
         (["-95 dBm", "−101.5 dBm"], "signal_dbm", [-95, -101.5]),

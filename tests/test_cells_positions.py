@@ -33,7 +33,7 @@ def decided(latitude, longitude=None, bounds=AREA, **more):
 
 
 def read(latitude, longitude=None, bounds=AREA, **more):
-    form = pickle.loads(pickle.dumps(decided(latitude, longitude, bounds, **more).sure()))  # noqa: S301 - made here
+    form = pickle.loads(pickle.dumps(decided(latitude, longitude, bounds, **more).sure()))
     second = None if longitude is None else column("lon", longitude)
     found = read_positions(column("lat", latitude), second, form)
     assert [part.dtype for part in found] == [pl.Float64()] * 2

@@ -35,7 +35,7 @@ def decided(*columns, heading="Time", **more):
 
 def read(*columns, **more):
     """Times of a column that leaves nothing open, as local texts."""
-    form = pickle.loads(pickle.dumps(decided(*columns, **more).sure()))  # noqa: S301 - made here
+    form = pickle.loads(pickle.dumps(decided(*columns, **more).sure()))
     found = read_times(columns, form)
     assert found.dtype == pl.Datetime("us", "UTC")
     return found.dt.convert_time_zone(str(HANOI)).dt.strftime("%Y-%m-%d %H:%M:%S").to_list()

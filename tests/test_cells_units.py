@@ -162,8 +162,9 @@ def test_a_row_of_units_below_the_headings():
     contradicting = decide_unit(DOWNLOAD, "download (Mbps)", PLAIN, below="kbps")
     assert asked(contradicting) == "units_contradict"
     assert contradicting.question.values["lines"] == tuple(
-        f'download_mbps = {{ column = "download (Mbps)", unit = "{unit}" }}' for unit in ("kbit/s", "Mbit/s")
-    )  # fmt: skip
+        f'download_mbps = {{ column = "download (Mbps)", unit = "{unit}" }}'
+        for unit in ("kbit/s", "Mbit/s")
+    )
 
 
 def test_units_behind_the_numbers():

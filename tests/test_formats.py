@@ -1,5 +1,6 @@
-"""Source formats: found out by their headings, read by their declarations; files of their genuine
-shape (rows invented).
+"""Source formats: found out by their headings, read by their declarations.
+
+Files are of the formats' genuine shape, rows invented.
 """
 
 from __future__ import annotations
@@ -27,10 +28,10 @@ RTR = (
     "zip_code,country_location,download_kbit,upload_kbit,ping_ms,lte_rsrp,lte_rsrq,server_name,"
     "test_duration,num_threads,platform,model,client_version,network_mcc_mnc,network_name,sim_mcc_mnc,"
     "nat_type,asn,ip_anonym,ndt_download_kbit,ndt_upload_kbit,implausible,signal_strength,pinned\n"
-    "P1,O1,2026-10-01 00:00:01,4G,LTE,22.1,103.1,gps,10.0,,,VN,21004,10000,30.5,-95,-10,x,7,3,Android,m,1,"
-    "452-04,Viettel,452-04,na,,,,,False,,True\n"
-    "P1,O2,2026-10-01 01:00:01,WLAN,WLAN,22.1,103.1,network,40.0,,,VN,90000,9000,12.0,,,x,7,3,Android,m,1,"
-    ",,,na,,,,,True,-55,True\n"
+    "P1,O1,2026-10-01 00:00:01,4G,LTE,22.1,103.1,gps,10.0,,,VN,21004,10000,30.5,-95,-10,x,7,"
+    "3,Android,m,1,452-04,Viettel,452-04,na,,,,,False,,True\n"
+    "P1,O2,2026-10-01 01:00:01,WLAN,WLAN,22.1,103.1,network,40.0,,,VN,90000,9000,12.0,,,x,7,"
+    "3,Android,m,1,,,,na,,,,,True,-55,True\n"
 )
 NETMETR = RTR.replace("time_utc", "time").replace(" 00:00:01", " 00:00")
 GNETTRACK = (
@@ -65,7 +66,10 @@ FULL_LOG = (
 OOKLA = (
     "quadkey,tile,avg_d_kbps,avg_u_kbps,avg_lat_ms,avg_lat_down_ms,avg_lat_up_ms,tests,devices\n"
 )
-MLAB = "date,client.Geo.Subdivision1ISOCode,a.MeanThroughputMbps,a.MinRTT,a.LossRate\n2026-10-01,71,40.3,35,0\n"
+MLAB = (
+    "date,client.Geo.Subdivision1ISOCode,a.MeanThroughputMbps,a.MinRTT,a.LossRate\n"
+    "2026-10-01,71,40.3,35,0\n"
+)
 VIETNAMESE = "Thời gian đo,Vĩ độ,Kinh độ,Nhà mạng,Công nghệ,Tốc độ tải xuống (Mbps)\n"
 
 
@@ -237,8 +241,8 @@ def log(states: str, step=1.0, start=0.0, rate=8.0, **more) -> pl.DataFrame:
 @pytest.mark.parametrize(
     ("states", "rows"),
     [
-        ("DDDDDD", [6]), ("DDDDD", []), ("DDDDDDIDDDDDD", [6, 6]), ("DDDIDDDIDDD", []), ("IIIIIIII", []),
-        ("IDDDDDDDI", [7]), ("", []),
+        ("DDDDDD", [6]), ("DDDDD", []), ("DDDDDDIDDDDDD", [6, 6]), ("DDDIDDDIDDD", []),
+        ("IIIIIIII", []), ("IDDDDDDDI", [7]), ("", []),
     ],
 )  # fmt: skip
 def test_a_session_is_a_run_of_downloading_rows_of_five_seconds(states, rows):
@@ -415,9 +419,10 @@ def test_values_that_call_for_a_line(heading, values, line):
 @pytest.mark.parametrize(
     ("heading", "values"),
     [
-        ("Test_type", ["download", "download"]), ("implausible", ["False", "False"]), ("State", ["D", "D"]),
-        ("province", ["Kon Tum", "Cà Mau"]), ("State", ["Kerala", "Assam"]), ("pinned", ["True", "False"]),
-        ("download", ["12.5", "30.1"]), ("platform", ["Android", "iOS"]), ("network", ["4G", "5G"]),
+        ("Test_type", ["download", "download"]), ("implausible", ["False", "False"]),
+        ("State", ["D", "D"]), ("province", ["Kon Tum", "Cà Mau"]), ("State", ["Kerala", "Assam"]),
+        ("pinned", ["True", "False"]), ("download", ["12.5", "30.1"]),
+        ("platform", ["Android", "iOS"]), ("network", ["4G", "5G"]),
     ],
 )  # fmt: skip
 def test_values_that_call_for_none(heading, values):

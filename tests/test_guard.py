@@ -35,7 +35,8 @@ ODD_ID = "điện thoại 12/A & B"  # no word by itself
 IDS = (ID, ODD_ID, "356938035643809")
 GPKG, KML = "gis/coverage_gaps.gpkg", "gis/coverage_gaps.kml"
 XLSX, DOCX = "tables/priorities.xlsx", "report/monthly_report.docx"
-PAGE, CSV, PARQUET = "maps/coverage_gaps.html", "tables/commune_status.csv", "tables/hex_status.parquet"  # fmt: skip
+PAGE, PARQUET = "maps/coverage_gaps.html", "tables/hex_status.parquet"
+CSV = "tables/commune_status.csv"
 PACKAGE, MANIFEST, README = "tables/datapackage.json", "manifest.json", "README.txt"
 Change = Callable[[bytes], bytes]
 
@@ -157,39 +158,91 @@ def headings(*names: str) -> tuple[str, ...]:
 
 PACK = "packs/Viettel.zip"
 EMPTY_ROW = "device_count = 1, mean_mbps = 9.5"
+AS_POINTS = "UPDATE gpkg_geometry_columns SET geometry_type_name = 'POINT'"
+KML_DATA = '<ExtendedData><Data name="device_id"><value>x</value></Data></ExtendedData></Placemark>'
+ID_TABLE = (headings("operator", "device_id"), ("V", "a"))
+SMALL_TABLE = (
+    headings("operator", "device_count", "mean_mbps"),
+    ("V", "1.204", "9,5"),
+    ("W", "2", "7,1"),
+)
 PLANTED = {
     "layer, id": (GPKG, in_layer("UPDATE communes SET flags = ?", f"low_tail;{ODD_ID}"), "id"),
     "layer, number": (GPKG, in_layer("UPDATE hexes SET test_count = 356938035643809"), "id"),
-    "layer's style, id": (GPKG, in_layer("UPDATE layer_styles SET styleQML = ?", f"<a {ID}>"), "id"),
-    "layer, column": (GPKG, in_layer("ALTER TABLE hexes ADD device_id TEXT"), "hexes: column device_id"),
-    "layer, other column": (GPKG, in_layer("ALTER TABLE hexes ADD phone TEXT DEFAULT 'x'"), "column phone is not declared"),
-    "layer, small group": (GPKG, in_layer(f"UPDATE communes SET {EMPTY_ROW}"), "mean_mbps of fewer than 3"),
-    "layer of points": (GPKG, in_layer("UPDATE gpkg_geometry_columns SET geometry_type_name = 'POINT'"), "holds POINT"),
+    "layer's style, id": (
+        GPKG,
+        in_layer("UPDATE layer_styles SET styleQML = ?", f"<a {ID}>"),
+        "id",
+    ),
+    "layer, column": (
+        GPKG,
+        in_layer("ALTER TABLE hexes ADD device_id TEXT"),
+        "hexes: column device_id",
+    ),
+    "layer, other column": (
+        GPKG,
+        in_layer("ALTER TABLE hexes ADD phone TEXT DEFAULT 'x'"),
+        "column phone is not declared",
+    ),
+    "layer, small group": (
+        GPKG,
+        in_layer(f"UPDATE communes SET {EMPTY_ROW}"),
+        "mean_mbps of fewer than 3",
+    ),
+    "layer of points": (GPKG, in_layer(AS_POINTS), "holds POINT"),
     "sheet, id": (XLSX, in_sheet(5, f"x; {ODD_ID}"), "id"),
     "sheet, number": (XLSX, in_sheet(5, 356938035643809), "id"),
     "sheet, name": (XLSX, in_sheet(2, "device_key"), "column device_key"),
     "sheet, heading": (XLSX, in_sheet(1, headings("measured_at")[0]), "column measured_at"),
     "paragraph, id in two runs": (DOCX, in_document(lambda d: add_runs(d, ID[:5], ID[5:])), "id"),
     "paragraph, odd id": (DOCX, in_document(lambda d: add_runs(d, ODD_ID)), "id"),
-    "table of a document, heading": (DOCX, in_document(lambda d: add_table(d, headings("operator", "device_id"), ("V", "a"))), "column device_id"),
-    "table of a document, small group": (DOCX, in_document(lambda d: add_table(d, headings("operator", "device_count", "mean_mbps"), ("V", "1.204", "9,5"), ("W", "2", "7,1"))), "mean_mbps of fewer than 3"),
+    "table of a document, heading": (
+        DOCX,
+        in_document(lambda d: add_table(d, *ID_TABLE)),
+        "column device_id",
+    ),
+    "table of a document, small group": (
+        DOCX,
+        in_document(lambda d: add_table(d, *SMALL_TABLE)),
+        "mean_mbps of fewer than 3",
+    ),
     "kml, id": (KML, instead("<name>Xã[^<]*", f"<name>{ODD_ID.replace('&', '&amp;')}"), "id"),
-    "kml, data": (KML, instead("</Placemark>", '<ExtendedData><Data name="device_id"><value>x</value></Data></ExtendedData></Placemark>'), "column device_id"),
-    "kml, small group": (KML, instead("Thiết bị: [0-9.]+", "Thiết bị: 2"), "mean_mbps of fewer than 3"),
-    "kml, point": (KML, instead("<Polygon>", "<Point><coordinates>103,22</coordinates></Point><Polygon>"), "holds Point"),
+    "kml, data": (KML, instead("</Placemark>", KML_DATA), "column device_id"),
+    "kml, small group": (
+        KML,
+        instead("Thiết bị: [0-9.]+", "Thiết bị: 2"),
+        "mean_mbps of fewer than 3",
+    ),
+    "kml, point": (
+        KML,
+        instead("<Polygon>", "<Point><coordinates>103,22</coordinates></Point><Polygon>"),
+        "holds Point",
+    ),
     "csv, id": (CSV, instead("low_tail", f'"low_tail;{ODD_ID}"'), "id"),
     "csv, column": (CSV, instead("flags", "latitude"), "column latitude"),
     "csv, other column": (CSV, instead("flags", "phone"), "column phone is not declared"),
     "parquet, id": (PARQUET, in_frame(gap_id=ODD_ID), "id"),
     "parquet, column": (PARQUET, in_frame(test_id="x"), "column test_id"),
-    "parquet, points": (PARQUET, in_frame(geometry=lambda g: [shapely.Point(103, 22)] * len(g)), "holds Point"),
+    "parquet, points": (
+        PARQUET,
+        in_frame(geometry=lambda g: [shapely.Point(103, 22)] * len(g)),
+        "holds Point",
+    ),
     "manifest, id": (MANIFEST, in_json(lambda m: m["warnings"].append(f"of {ID}, row 3")), "id"),
     "manifest, odd id": (MANIFEST, in_json(lambda m: m["inputs"][0].update(name=ODD_ID)), "id"),
-    "manifest, key": (MANIFEST, in_json(lambda m: m["results"].update(first={"device_id": "x"})), "key results.first.device_id"),
+    "manifest, key": (
+        MANIFEST,
+        in_json(lambda m: m["results"].update(first={"device_id": "x"})),
+        "key results.first.device_id",
+    ),
     "datapackage, id": (PACKAGE, in_json(lambda p: p.update(title=ID)), "id"),
     "page, id": (PAGE, instead('"communes": ?\\[', f'"communes":["{ID}",'), "id"),
-    "page, key": (PAGE, instead('"communes": ?\\[', '"communes":[{"device_id":"x"},'), "key communes.device_id"),
-}  # fmt: skip
+    "page, key": (
+        PAGE,
+        instead('"communes": ?\\[', '"communes":[{"device_id":"x"},'),
+        "key communes.device_id",
+    ),
+}
 IN_PACKS = {
     "layer, id": (".gpkg", "gpkg"),
     "sheet, id": (".xlsx", "xlsx"),
@@ -229,8 +282,9 @@ def test_the_guard_reads_a_packs_readme(demo_outputs, tmp_path):
         look(tmp_path)
 
 
-@pytest.mark.parametrize("name", ["a.gpkg", "a.xlsx", "a.docx", "a.kml", "a.json", "a.parquet", "a.zip"])  # fmt: skip
-def test_what_cannot_be_read_is_not_published(tmp_path, name):
+@pytest.mark.parametrize("kind", ["gpkg", "xlsx", "docx", "kml", "json", "parquet", "zip"])
+def test_what_cannot_be_read_is_not_published(tmp_path, kind):
+    name = f"a.{kind}"
     (tmp_path / name).write_bytes(b"\x00 broken" * 300)
     with pytest.raises(PrivacyBreach, match=f"{name}: cannot be read"):
         look(tmp_path)
@@ -267,7 +321,8 @@ def test_ids_that_say_nothing_are_no_false_alarm(tmp_path, lomsong):
     ]
     latitude, longitude = centre("r0c0")
     rows = [
-        f"2026-10-0{day} {hour}:0{number}:00,{latitude},{longitude},10,Hàng-0001,4G,{20 + number},9,40,{one}"
+        f"2026-10-0{day} {hour}:0{number}:00,{latitude},{longitude},10,Hàng-0001,4G,"
+        f"{20 + number},9,40,{one}"
         for number, one in enumerate(ids)
         for day, hour in ((1, "08"), (2, "20"), (3, "09"))
     ]

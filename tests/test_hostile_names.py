@@ -35,7 +35,10 @@ HOSTILE = [
     '=HYPERLINK("http://x","y")',
     "@SUM(1+1)",
     "a\u2028b\u2029c\u202ed\u202c",
-    "$\\frac{1}{0}$ {0} {name} {0.__class__} %s %(a)s %n \\N{BULLET} \\u0041 _x0041_ &#65; [% 7*7 %]",
+    (
+        "$\\frac{1}{0}$ {0} {name} {0.__class__} %s %(a)s %n "
+        "\\N{BULLET} \\u0041 _x0041_ &#65; [% 7*7 %]"
+    ),
     "../../../ran|layername=x",
     "__proto__",
     "a\x07b\x1b[2Jc",

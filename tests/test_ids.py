@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import polars as pl
 import pytest
 from hypothesis import given
@@ -22,7 +24,8 @@ def read(cells, **how):
     "none",
     [
         ZERO, "00:00:00:00:00:00", "02:00:00:00:00:00", "000000000000000", "unknown", "UNKNOWN",
-        "9774d56d682e549c", "FFFFFFFF-FFFF-FFFF-FFFF-FFFFFFFFFFFF", "null", "-", "", "{" + ZERO + "}",
+        "9774d56d682e549c", "FFFFFFFF-FFFF-FFFF-FFFF-FFFFFFFFFFFF", "null", "-", "",
+        "{" + ZERO + "}",
     ],
 )  # fmt: skip
 def test_words_and_numbers_that_are_no_id(none):
@@ -90,6 +93,43 @@ def test_law_an_id_is_read_or_asked_about_never_changed(number, digits):
         assert digits < 14
 
 
+def plain(text):
+    """How one cell is read, said as plainly as it can be."""
+    if text in {form for word in ids._WORDS for form in (word, word.upper(), word.title())}:
+        return None
+    begins = text.startswith(("00", "{0", "ff", "FF", "{f", "{F"))
+    if begins and re.fullmatch(r"[0:.{}-]{3,}|[f:.{}-]{8,}", text.lower()):
+        return None
+    number = re.fullmatch(r"(\d)\.(\d{9,15})E\+(\d\d)", text)
+    return number[1] + number[2] if number and len(number[2]) == int(number[3]) else text
+
+
+WORDS = st.sampled_from(sorted(ids._WORDS))
+CELLS = st.one_of(
+    st.text(st.characters(categories=("L", "N", "P")), max_size=40),
+    st.uuids().map(str),
+    st.integers(0, 10**16).map(str),
+    st.builds(str.__add__, st.sampled_from(["00", "{0", "0", "{"]), st.text("0:-}.", max_size=38)),
+    st.builds(str.__add__, st.sampled_from(["ff", "{F", "FF", "f"]), st.text("fF-}", max_size=38)),
+    st.builds(str.format, st.sampled_from(["{:.9E}", "{:.14E}"]), st.integers(10**9, 10**15)),
+    *[WORDS.map(case) for case in (str.lower, str.upper, str.title)],
+)
+
+
+@given(st.lists(CELLS, max_size=9), st.lists(CELLS, max_size=9), st.integers(0, 3))
+def test_law_a_column_is_read_as_its_cells_are_one_by_one(first, second, left_out):
+    column = pl.Series("id", [*first, None], dtype=pl.String)
+    column = column.append(pl.Series(second, dtype=pl.String)).slice(left_out)
+    read_cells = ids.read_ids(column, ids.IdForm())
+    assert read_cells.to_list() == [None if c is None else plain(c) for c in column.to_list()]
+    assert read_cells.name == "id"
+
+
+def test_numbers_that_are_no_numbers_hold_no_id():
+    assert read([77.0, float("nan"), 12.0]) == ["77", None, "12"]
+    assert read([77.5, float("nan")]) == ["77.5", None]
+
+
 # --- whose id
 
 
@@ -135,7 +175,7 @@ def test_times_may_be_datetimes():
 def test_few_devices_and_ids_at_two_places_at_once_are_alarms():
     few = ids.id_findings(*column(2, 100))
     assert few.alarms == ("few_devices",)
-    names, seconds, latitudes = column(4, 60)
+    names, seconds, _ = column(4, 60)
     everywhere = pl.Series([22 + (n * 7 % 11) * 0.05 for n in range(240)])
     shared = ids.id_findings(names, seconds / 1000, everywhere)
     assert shared.alarms == ("shared_ids",)

@@ -41,8 +41,8 @@ def ours(counts, given=None):
         [unicodedata.normalize(form, "Mạng Của Tôi") for form in ("NFC", "NFD", "NFKC", "NFKD")],
         ["Digi\u200b", "\ufeffDigi", "Di\u00adgi", "Digi\u00a0", "Digi\ufe0f"],
         ["Three Sea", "Three  Sea", "Three\u2009Sea", "ThreeSea", "Three\tSea"],
-        ["Ｄｉｇｉ", "Digi"],
-        ["Tele‑One", "Tele-One", "Tele–One"],
+        ["\uff24\uff49\uff47\uff49", "Digi"],
+        ["Tele\u2011One", "Tele-One", "Tele–One"],
         ["283-05", "28305", "283.05", "283 05", "283/05", "28305.0", "283005"],
     ],
     ids=["case", "unicode form", "invisible", "spaces", "full width", "dashes", "network codes"],
@@ -69,7 +69,8 @@ def test_the_most_frequent_spelling_is_shown_and_the_first_by_code_point_on_a_ti
         ("Viettel Telecom", "Viettel"), (VIET, "Viettel"), ("Viettel 4G", "Viettel"),
         (unicodedata.normalize("NFD", VIET), "Viettel"), ("Vina-Phone.", "VinaPhone"),
         ("G-Mobile", "Gmobile"), ("VNMOBILE", "Vietnamobile"), ("Viettel/VIETTEL", "Viettel"),
-        ("Viettel (452-04)", "Viettel"), ("MobiFone 45201", "MobiFone"), ("My Viettel", "My Viettel"),
+        ("Viettel (452-04)", "Viettel"), ("MobiFone 45201", "MobiFone"),
+        ("My Viettel", "My Viettel"),
     ],
 )  # fmt: skip
 def test_vietnams_operators_without_settings(met, operator):
@@ -207,7 +208,7 @@ def test_law_a_spelling_meets_its_name(name, form, between):
 @given(
     st.integers(200, 799),
     st.integers(0, 99),
-    st.sampled_from(["-", ".", "_", "/", "|", ":"] + [" ", ""]),
+    st.sampled_from(["-", ".", "_", "/", "|", ":", " ", ""]),
 )
 def test_law_a_network_code_in_every_spelling(mcc, mnc, between):
     assert network_code(f"{mcc}{between}{mnc:02}") == (mcc, mnc)
@@ -229,9 +230,9 @@ def test_every_line_of_the_shipped_table_has_a_source_and_a_code_or_host():
 
 def test_a_table_of_ones_own(tmp_path):
     own = tmp_path / "operators.toml"
-    own.write_text('[operators.Ucom]\ncodes = ["283-10"]\nnames = ["Ю-ком"]\n', encoding="utf-8")
-    found = names.decide_operators({"28310": 1, "ю-КОМ": 2, "452-04": 1}, {}, operator_table(own))
-    assert found.form.names == {"28310": "Ucom", "ю-КОМ": "Ucom", "452-04": "452-04"}
+    own.write_text('[operators.Ucom]\ncodes = ["283-10"]\nnames = ["Юлия"]\n', encoding="utf-8")
+    found = names.decide_operators({"28310": 1, "юЛИЯ": 2, "452-04": 1}, {}, operator_table(own))
+    assert found.form.names == {"28310": "Ucom", "юЛИЯ": "Ucom", "452-04": "452-04"}
 
 
 @pytest.mark.parametrize(
@@ -261,25 +262,26 @@ def test_faults_of_a_table(tmp_path, text, code):
 # --- technologies
 
 FOUR = (
-    "LTE", "lte ", "4G", "4G+", "4.5G", "LTE-A", "LTE_CA", "LTE-CA", "LTE-Advanced", "LTE Advanced Pro",
-    "TD-LTE", "FDD LTE", "4G (LTE)", "LTE (4G)", "4G/LTE", "NETWORK_TYPE_LTE", "NETWORK_TYPE_LTE_CA",
-    "E-UTRAN", "EUTRA", "VoLTE", "CTRadioAccessTechnologyLTE", "LTE+", "4G LTE-A", "LTE/CA", "mạng 4G",
-    "LTE cat 6", "LTE B3 1800", "4G only",
+    "LTE", "lte ", "4G", "4G+", "4.5G", "LTE-A", "LTE_CA", "LTE-CA", "LTE-Advanced",
+    "LTE Advanced Pro", "TD-LTE", "FDD LTE", "4G (LTE)", "LTE (4G)", "4G/LTE", "NETWORK_TYPE_LTE",
+    "NETWORK_TYPE_LTE_CA", "E-UTRAN", "EUTRA", "VoLTE", "CTRadioAccessTechnologyLTE", "LTE+",
+    "4G LTE-A", "LTE/CA", "mạng 4G", "LTE cat 6", "LTE B3 1800", "4G only",
 )  # fmt: skip
 FIVE = (
     "5G", "NR", "NR NSA", "5G NSA", "5G (NSA)", "ENDC", "EN-DC", "LTE/NR", "LTE+NR", "5G SA", "5G+",
     "NETWORK_TYPE_NR", "CTRadioAccessTechnologyNRNSA", "CTRadioAccessTechnologyNR", "5G NSA (LTE)",
 )  # fmt: skip
 THREE = (
-    "3G", "HSPA+", "HSPA", "WCDMA", "UMTS", "DC-HSPA+", "TD-SCDMA", "3.5G", "NETWORK_TYPE_HSPAP", "H+",
-    "CTRadioAccessTechnologyWCDMA", "CTRadioAccessTechnologyeHRPD", "CTRadioAccessTechnologyCDMAEVDORev0",
+    "3G", "HSPA+", "HSPA", "WCDMA", "UMTS", "DC-HSPA+", "TD-SCDMA", "3.5G", "NETWORK_TYPE_HSPAP",
+    "H+", "CTRadioAccessTechnologyWCDMA", "CTRadioAccessTechnologyeHRPD",
+    "CTRadioAccessTechnologyCDMAEVDORev0",
 )  # fmt: skip
 TWO = ("2G", "GSM", "EDGE", "GPRS", "CTRadioAccessTechnologyEdge", "1xRTT", "E")
 WIFI = (
     "WLAN",
     "LAN",
     "Wi-Fi",
-    "Wi‑Fi",
+    "Wi\u2011Fi",
     "WIFI",
     "wifi 6",
     "Wi-Fi 5GHz",
@@ -288,8 +290,9 @@ WIFI = (
     "FTTH",
 )
 READ = [
-    *[(name, "4G") for name in FOUR], *[(name, "5G") for name in FIVE], *[(name, "2G") for name in TWO],
-    *[(name, "3G") for name in THREE], *[(name, "wifi") for name in WIFI],
+    *[(name, "4G") for name in FOUR], *[(name, "5G") for name in FIVE],
+    *[(name, "2G") for name in TWO], *[(name, "3G") for name in THREE],
+    *[(name, "wifi") for name in WIFI],
 ]  # fmt: skip
 
 

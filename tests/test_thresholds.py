@@ -30,9 +30,19 @@ min_devices = 4
 pdf = false
 """
 SAID = {
-    "vi": ["ít nhất 13 thiết bị, 31 mẫu, 4 ngày", "ít nhất 6 thiết bị, 7 mẫu", "khoảng 90 %", "nhóm dưới 4 thiết bị"],
-    "en": ["at least 13 devices, 31 samples, 4 dates", "at least 6 devices, 7 samples", "90 % interval", "fewer than 4 devices"],
-}  # fmt: skip
+    "vi": [
+        "ít nhất 13 thiết bị, 31 mẫu, 4 ngày",
+        "ít nhất 6 thiết bị, 7 mẫu",
+        "khoảng 90 %",
+        "nhóm dưới 4 thiết bị",
+    ],
+    "en": [
+        "at least 13 devices, 31 samples, 4 dates",
+        "at least 6 devices, 7 samples",
+        "90 % interval",
+        "fewer than 4 devices",
+    ],
+}
 # thresholds that this run does not have
 DEFAULTS = re.compile(
     r"\b(?:10 thiết bị|10 devices|30 mẫu|30 samples|3 ngày|3 dates|5 thiết bị,|5 devices,|20 mẫu"

@@ -46,8 +46,8 @@ def tile_values(parts: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
 
     `parts`: tiles split over communes, with quadkey, commune_code, tile_share, test_count,
     device_count (of the whole tile), speeds. Counts are sums of count × share (decimals). A tile's
-    value belongs to the commune with the largest part, on a tie to the smaller code; it counts by the
-    devices of that part (`device_weight`).
+    value belongs to the commune with the largest part, on a tie to the smaller code; it counts by
+    the devices of that part (`device_weight`).
     """
     shared = parts.assign(
         operator=ALL,

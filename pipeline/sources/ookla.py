@@ -27,16 +27,15 @@ _KINDS = ("type", "service_type", "network", "network_type", "connection_type")
 _FIXED = re.compile(r"performance_fixed_tiles|(?:type|service_type)=fixed", re.IGNORECASE)
 _FIXED_FILE = re.compile(r"(?:^|[^a-z])fixed(?:[^a-z]|$)", re.IGNORECASE)
 _IN_NAME = (
-    re.compile(
-        r"(\d{4})-(01|04|07|10)-01_performance"
-    ),  # as published: 2024-07-01_performance_mobile_tiles.parquet
+    # as published: 2024-07-01_performance_mobile_tiles.parquet
+    re.compile(r"(\d{4})-(01|04|07|10)-01_performance"),
     re.compile(r"year[=_](\d{4}).*quarter[=_]([1-4])"),
     re.compile(r"(\d{4})[-_ ]?[qQ]([1-4])"),
 )
 
 
 def fixed_by(path: str, rows: pd.DataFrame | None = None) -> str | None:
-    """What says that tiles are of fixed lines: part of the path, or a column and its count; or None.
+    """What says that tiles are of fixed lines: part of the path, a column and its count, or None.
 
     >>> fixed_by("raw/2026-07-01_performance_fixed_tiles.parquet")
     'performance_fixed_tiles'
@@ -60,8 +59,8 @@ def fixed_by(path: str, rows: pd.DataFrame | None = None) -> str | None:
 def read_tiles(source: str, file: str, path: str, rows: pd.DataFrame) -> pd.DataFrame:
     """Rows of one file → `tiles`. The quarter is a `quarter` column or stands in the file's name.
 
-    Raises `UserFault`: columns that are missing, a quarter that is nowhere to be found, tiles of fixed
-    lines.
+    Raises `UserFault`: columns that are missing, a quarter that is nowhere to be found, tiles of
+    fixed lines.
     """
     headings = [str(c) for c in rows.columns]
     faults = [

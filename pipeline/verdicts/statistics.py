@@ -59,9 +59,9 @@ def _weights(devices: pd.DataFrame) -> pd.Series:
 def _describe_weighted(logs: pd.DataFrame) -> pd.DataFrame:
     """`describe` of values that count by `device_weight`: tiles, which stand for their devices.
 
-    With W = Σw and Q = Σw²: mean Σwx/W, variance Σw(x − mean)²/(W − Q/W), and m = W²/Q, the number of
-    values of equal weight that would be as sure (Kish, Survey Sampling, 1965). Quantiles: the smallest
-    value up to which the share of the weight is reached.
+    With W = Σw and Q = Σw²: mean Σwx/W, variance Σw(x − mean)²/(W − Q/W), and m = W²/Q, the number
+    of values of equal weight that would be as sure (Kish, Survey Sampling, 1965). Quantiles: the
+    smallest value up to which the share of the weight is reached.
     """
 
     def figures(unit: pd.DataFrame) -> dict[str, float]:

@@ -1,8 +1,8 @@
 """Columns of names: which operator (and brand) or technology each distinct name means.
 
 Names are compared without case, spaces, invisible characters and Unicode form. Words of phones
-without network ("Emergency calls only") are a result of their own, not an unknown operator. Does not
-belong here: the spellings themselves (`operators.py`, `technologies.py`).
+without network ("Emergency calls only") are a result of their own, not an unknown operator. Does
+not belong here: the spellings themselves (`operators.py`, `technologies.py`).
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ Given = Mapping[str, tuple[str, ...]]
 class NameForm:
     """What the names of a column mean; what `read_names` needs for names that the sample lacked.
 
-        `names`: as met → ours; None: missing, no service, or not understood. `brands`: as met → the name
-        under which the network was sold, where that is another than the operator's. `reasons`: as met →
-    XX
+    `names`: as met → ours; None: missing, no service, or not understood. `brands`: as met → the
+    name under which the network was sold, where that is another than the operator's. `reasons`: as
+    met → why it is not understood.
     """
 
     kind: Literal["operator", "technology"]
@@ -61,8 +61,8 @@ def decide_operators(
     """What a column's operators are. `counts`: rows by distinct name as met.
 
     `given`: the settings' [operators], ours → names as met; then only these operators count, and
-    `shipped` only adds spellings of them. Without it an operator of `shipped` has its name there, any
-    other is the name as met: spellings with one `name_key` are one operator, shown in the most
+    `shipped` only adds spellings of them. Without it an operator of `shipped` has its name there,
+    any other is the name as met: spellings with one `name_key` are one operator, shown in the most
     frequent spelling (ties: the first by code point). A network code in any spelling is met by the
     same code in another. The question is asked where many rows (10 %) have names that are not
     understood.
@@ -109,8 +109,9 @@ def unknown_names(
 
 
 def read_names(column: pl.Series, form: NameForm) -> pl.Series:
-    """Names in our words, an Enum of the words that the column holds; each distinct name is read
-    once. Names that the form lacks are read by the same rules.
+    """Names in our words, an Enum of the words that the column holds.
+
+    Each distinct name is read once; names that the form lacks are read by the same rules.
     """
     return _gathered(column, lambda met: _completed(form, met).names)
 
@@ -187,56 +188,67 @@ def _as_given(given: Given, shipped: OperatorTable) -> _Given:
     return _Given(keys, codes, of_shipped, shipped)
 
 
+@dataclass(frozen=True)
+class _Meaning:
+    """What one name means. All empty: an operator that neither settings nor table know."""
+
+    ours: str | None = None
+    brand: str | None = None
+    reason: str = ""  # why it is not understood
+    none: Literal["", "missing", "no_service"] = ""
+
+
+def _meaning(name: str, said: _Given, *, is_closed: bool) -> _Meaning:
+    """`is_closed`: whether only the operators of the settings count."""
+    found = found_in(said.table, name)
+    if (ours := said.ours(name)) is not None:
+        is_other = isinstance(found, Brand) and name_key(found.name) != name_key(ours)
+        return _Meaning(ours, found.name if isinstance(found, Brand) and is_other else None)
+    if is_missing(name) or name_key(name) == ALL:  # `all` is the name of the pooled rows
+        return _Meaning(none="missing")
+    if is_no_service(name):
+        return _Meaning(none="no_service")
+    if found is not None:
+        return _of_table(found, said, is_closed=is_closed)
+    if contradicts(said.table, name):
+        return _Meaning(reason="contradiction")
+    return _Meaning(reason="unknown" if is_closed else "")
+
+
+def _of_table(found: str | Brand, said: _Given, *, is_closed: bool) -> _Meaning:
+    """The meaning of an operator or brand of the shipped table."""
+    if isinstance(found, Brand) and not found.host:
+        likely = said.of_shipped.get(found.likely, "") if is_closed else found.likely
+        return _Meaning(reason=f"host:{likely}")
+    network = found.host if isinstance(found, Brand) else found
+    ours = said.of_shipped.get(network) if is_closed else network
+    if ours is None:
+        return _Meaning(reason="unknown")
+    return _Meaning(ours, found.name if isinstance(found, Brand) else None)
+
+
 def _operators(
     counts: Mapping[str, int], given: Given, shipped: OperatorTable, known: Mapping[str, str | None]
 ) -> NameForm:
     said = _as_given(given, shipped)
-    names: dict[str, str | None] = dict(known)
-    brands: dict[str, str] = {}
-    reasons: dict[str, str] = {}
-    no_service: set[str] = set()
-    missing: set[str] = set()
+    every = dict.fromkeys((*known, *counts))
+    meanings = {name: _meaning(name, said, is_closed=bool(given)) for name in every}
     as_met: dict[object, list[str]] = defaultdict(list)
-    for name in counts:
-        names.setdefault(name, None)
-    for name in names:
-        ours = said.ours(name)
-        found = None if ours else found_in(shipped, name)
-        if ours is not None:
-            names[name] = ours
-            own = found_in(shipped, name)
-            if isinstance(own, Brand) and name_key(own.name) != name_key(ours):
-                brands[name] = own.name
-        elif is_missing(name) or name_key(name) == ALL:  # `all` is the name of the pooled rows
-            missing.add(name)
-        elif is_no_service(name):
-            no_service.add(name)
-        elif isinstance(found, Brand) and not found.host:
-            likely = said.of_shipped.get(found.likely, "") if given else found.likely
-            reasons[name] = f"host:{likely}"
-        elif found is not None:
-            network = found.host if isinstance(found, Brand) else found
-            names[name] = said.of_shipped.get(network) if given else network
-            if names[name] is None:
-                reasons[name] = "unknown"
-            elif isinstance(found, Brand):
-                brands[name] = found.name
-        elif contradicts(shipped, name):
-            reasons[name] = "contradiction"
-        elif given:
-            reasons[name] = "unknown"
-        else:
+    for name, one in meanings.items():
+        if one == _Meaning():
             as_met[network_code(name) or name_key(name)].append(name)
-    for spellings in as_met.values():
-        shown = _shown(spellings, counts, known)
-        names.update(dict.fromkeys(spellings, shown))
+    shown = {
+        name: _shown(spellings, counts, known)
+        for spellings in as_met.values()
+        for name in spellings
+    }
     return NameForm(
         "operator",
-        names,
-        brands,
-        frozenset(no_service),
-        frozenset(missing),
-        reasons,
+        {name: shown.get(name, one.ours) for name, one in meanings.items()},
+        {name: one.brand for name, one in meanings.items() if one.brand is not None},
+        frozenset(name for name, one in meanings.items() if one.none == "no_service"),
+        frozenset(name for name, one in meanings.items() if one.none == "missing"),
+        {name: one.reason for name, one in meanings.items() if one.reason},
         given,
         shipped,
     )

@@ -43,7 +43,10 @@ _NO_SERVICE = (
 
 @dataclass(frozen=True)
 class Brand:
-    """A name under which a network is sold. `host`: the network; empty: not certain, only `likely`."""
+    """A name under which a network is sold.
+
+    `host`: the network; empty where it is not certain, only `likely`.
+    """
 
     name: str
     host: str = ""
@@ -77,69 +80,82 @@ def operator_table(path: Path | None = None) -> OperatorTable:
         raise UserFault(
             [Fault("settings_syntax", str(file), values={"found": str(error)})]
         ) from None
-    faults: list[Fault] = []
-    table = _checked(content, str(file), faults)
-    if faults:
-        raise UserFault(faults)
-    return table
+    draft = _Draft(str(file))
+    draft.add(content)
+    if draft.faults:
+        raise UserFault(draft.faults)
+    return OperatorTable(draft.names, draft.codes, draft.brands)
 
 
-def _checked(content: Mapping[str, Any], file: str, faults: list[Fault]) -> OperatorTable:
-    def wrong(found: object, expected: str) -> None:
-        faults.append(
-            Fault("bad_operator_table", file, values={"found": found, "expected": expected})
-        )
+@dataclass
+class _Draft:
+    """An operator table as its file is read, and everything that is wrong with the file."""
 
-    def sections(name: str, keys: set[str]) -> Iterator[tuple[str, dict[str, Any]]]:
+    file: str
+    faults: list[Fault] = field(default_factory=list)
+    names: dict[str, str] = field(default_factory=dict)
+    codes: dict[Code, str] = field(default_factory=dict)
+    brands: dict[str, Brand] = field(default_factory=dict)
+
+    def add(self, content: Mapping[str, Any]) -> None:
+        for other in sorted(set(content) - {"operators", "brands"}):
+            self.wrong(other, "[operators.NAME], [brands.NAME]")
+        for operator, entry in self.entries(content, "operators", {"names", "codes", "source"}):
+            self.add_operator(operator, entry)
+        for brand, entry in self.entries(content, "brands", {"names", "host", "likely", "source"}):
+            self.add_brand(brand, entry)
+
+    def entries(
+        self, content: Mapping[str, Any], name: str, keys: set[str]
+    ) -> Iterator[tuple[str, dict[str, Any]]]:
+        """The entries of a section that are well formed."""
         section = content.get(name, {})
         if not isinstance(section, dict):
-            wrong(name, f"[{name}.NAME]")
+            self.wrong(name, f"[{name}.NAME]")
             return
         for key, entry in section.items():
             if not isinstance(entry, dict) or set(entry) - keys:
-                wrong(f"{name}.{key}", ", ".join(sorted(keys)))
-                continue
-            lists = [entry.get(one, []) for one in ("names", "codes")]
-            if any(
-                not isinstance(one, list) or not all(isinstance(text, str) for text in one)
-                for one in lists
-            ):
-                wrong(f"{name}.{key}", 'names = ["…"], codes = ["452-04"]')
-                continue
-            yield key, entry
+                self.wrong(f"{name}.{key}", ", ".join(sorted(keys)))
+            elif not all(_is_list_of_texts(entry.get(one, [])) for one in ("names", "codes")):
+                self.wrong(f"{name}.{key}", 'names = ["…"], codes = ["452-04"]')
+            else:
+                yield key, entry
 
-    for other in set(content) - {"operators", "brands"}:
-        wrong(other, "[operators.NAME], [brands.NAME]")
-    names: dict[str, str] = {}
-    codes: dict[Code, str] = {}
-    brands: dict[str, Brand] = {}
-
-    def taken(spelling: str, by: str) -> bool:
-        key = name_key(spelling)
-        former = names.get(key) or (brands[key].name if key in brands else by)
-        if former != by:
-            wrong(spelling, f"{former} | {by}")
-        return former != by
-
-    for operator, entry in sections("operators", {"names", "codes", "source"}):
+    def add_operator(self, operator: str, entry: Mapping[str, Any]) -> None:
         for spelling in (operator, *entry.get("names", ())):
-            if not taken(spelling, operator):
-                names[name_key(spelling)] = operator
+            if not self.is_taken(spelling, operator):
+                self.names[name_key(spelling)] = operator
         for text in entry.get("codes", ()):
             code = network_code(text)
-            if code is None or codes.get(code, operator) != operator:
-                wrong(text, "MCC-MNC, 452-04")
+            if code is None or self.codes.get(code, operator) != operator:
+                self.wrong(text, "MCC-MNC, 452-04")
             else:
-                codes[code] = operator
-    for brand, entry in sections("brands", {"names", "host", "likely", "source"}):
+                self.codes[code] = operator
+
+    def add_brand(self, brand: str, entry: Mapping[str, Any]) -> None:
         one = Brand(brand, str(entry.get("host", "")), str(entry.get("likely", "")))
         for network in (one.host, one.likely):
-            if network and network not in names.values():
-                wrong(network, ", ".join(sorted(set(names.values()))))
+            if network and network not in self.names.values():
+                self.wrong(network, ", ".join(sorted(set(self.names.values()))))
         for spelling in (brand, *entry.get("names", ())):
-            if not taken(spelling, brand):
-                brands[name_key(spelling)] = one
-    return OperatorTable(names, codes, brands)
+            if not self.is_taken(spelling, brand):
+                self.brands[name_key(spelling)] = one
+
+    def is_taken(self, spelling: str, by: str) -> bool:
+        """Whether a spelling is another's already, which is a fault."""
+        key = name_key(spelling)
+        former = self.names.get(key) or (self.brands[key].name if key in self.brands else by)
+        if former != by:
+            self.wrong(spelling, f"{former} | {by}")
+        return former != by
+
+    def wrong(self, found: object, expected: str) -> None:
+        values = {"found": found, "expected": expected}
+        self.faults.append(Fault("bad_operator_table", self.file, values=values))
+
+
+def _is_list_of_texts(entry: object) -> bool:
+    return isinstance(entry, list) and all(isinstance(text, str) for text in entry)
 
 
 def network_code(text: str) -> Code | None:
@@ -169,8 +185,10 @@ def is_no_service(text: str) -> bool:
 
 
 def spellings(text: str) -> Iterator[str]:
-    """Keys under which a name may be listed, the likeliest first: as it is, without a technology
-    behind it (`Viettel 4G`), without punctuation, one half of `Viettel / Viettel`.
+    """Keys under which a name may be listed, the likeliest first.
+
+    As it is, without a technology behind it (`Viettel 4G`), without punctuation, one half of
+    `Viettel / Viettel`.
     """
     spaced = spaced_key(text)
     shorter = _LAST_WORD.sub("", spaced)

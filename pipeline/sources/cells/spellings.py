@@ -20,11 +20,11 @@ _SPACES = re.compile(r"\s+")
 
 
 def tidy(text: str) -> str:
-    """A name as it is shown: composed letters (NFC), nothing invisible, single spaces.
+    r"""A name as it is shown: composed letters (NFC), nothing invisible, single spaces.
 
     Control characters, which XML and terminals cannot take, are blanks.
 
-    >>> tidy("  Vie\\u0302\\u0303n\\u00a0 thông\\u200b ")
+    >>> tidy("  Vie\u0302\u0303n\u00a0 thông\u200b ")
     'Viễn thông'
     """
     text = _INVISIBLE.sub("", unicodedata.normalize("NFC", text))
@@ -46,11 +46,11 @@ def spaced_key(text: str) -> str:
 
 
 def name_key(text: str) -> str:
-    """What spellings of one name have in common. Unicode form, case and spaces do not count.
+    r"""What spellings of one name have in common. Unicode form, case and spaces do not count.
 
     Accents count.
 
-    >>> name_key("Vina\\u00adPhone ") == name_key("ＶＩＮＡ PHONE") == "vinaphone"
+    >>> name_key("Vina\u00adPhone ") == name_key("\uff36\uff29\uff2e\uff21 PHONE") == "vinaphone"
     True
     """
     return unicodedata.normalize("NFKC", spaced_key(text).replace(" ", ""))

@@ -71,7 +71,7 @@ def technology_of(text: str) -> str | None:
 
     >>> [technology_of(t) for t in ("LTE Advanced Pro", "4G (LTE)", "NETWORK_TYPE_LTE", "E-UTRAN")]
     ['4G', '4G', '4G', '4G']
-    >>> [technology_of(t) for t in ("EN-DC", "LTE/NR", "5G (NSA)", "HSPA+", "2G/4G", "Wi‑Fi", "6G")]
+    >>> [technology_of(t) for t in ("EN-DC", "LTE/NR", "5G (NSA)", "HSPA+", "2G/4G", "Wi-Fi", "6G")]
     ['5G', '5G', '5G', '3G', 'mixed', 'wifi', None]
     """
     text = _GENERATION_OF_WIFI.sub("wifi", spaced_key(text))
@@ -88,11 +88,11 @@ def technology_of(text: str) -> str | None:
         if readings is None:
             return None
         found |= readings
-    return _one_of(found, is_switch)
+    return _one_of(found, is_switch=is_switch)
 
 
-def _one_of(found: set[tuple[str, bool]], is_switch: bool) -> str | None:
-    """The one technology of all that a text names. (technology, is NR beside LTE)"""
+def _one_of(found: set[tuple[str, bool]], *, is_switch: bool) -> str | None:
+    """The one technology of all that a text names: (technology, whether it is NR beside LTE)."""
     names = {ours for ours, _ in found}
     is_dual = names == {"4G", "5G"} and ("5G", True) in found
     if is_dual and not is_switch:
@@ -111,7 +111,10 @@ def _of_word(word: str) -> tuple[str, bool] | None:
 
 
 def _of_words(word: str) -> set[tuple[str, bool]] | None:
-    """What a word without blanks names, else its parts at `-`, `_` and `+`; None: not understood."""
+    """What a word without blanks names, else its parts at `-`, `_` and `+`.
+
+    None: not understood.
+    """
     word = word.strip(".-_")
     if word in ("", "+"):
         return set()

@@ -1,5 +1,4 @@
-"""How a source format is declared: its headings, what each column of ours is read from, which rows
-count.
+"""How a source format is declared: headings, sources of our columns, which rows count.
 
 A new format is a file beside this one with a `FORMAT`, a line in `formats/__init__.py` and a test.
 Does not belong here: reading values (`cells/`, `table.py`).
@@ -18,7 +17,7 @@ from pipeline.sources.values import folded, name_key
 
 @dataclass(frozen=True)
 class Column:
-    """What a column of ours is read from: a source column or a constant, its unit, form and zone."""
+    """What one of our columns is read from: a source column or a constant, unit, form and zone."""
 
     column: str | None = None
     value: str | None = None
@@ -43,7 +42,7 @@ class Condition:
     def holds(self, cells: pl.Series) -> pl.Series:
         """Which cells keep their row, boolean without nulls.
 
-        >>> Condition(one_of=("download",)).holds(pl.Series(["Download ", "upload", None])).to_list()
+        >>> Condition(one_of=("download",)).holds(pl.Series(["Download ", "ping", None])).to_list()
         [True, False, False]
         """
         kept = pl.repeat(True, len(cells), dtype=pl.Boolean, eager=True)
@@ -84,11 +83,12 @@ class Condition:
 class Format:
     """A source format. Headings are compared without case, accents and punctuation.
 
-    `distinctive`: sets of headings; a file is of this format where all of one set are there and none
-    of `never`. `columns`: ours → what it may be read from, the first that the file has. `keep`: source
-    column → which of its values keep a row, where the file has the column. `has_aliases`: columns
-    that stay open are met by the aliases of `ispeed`. `one_device`: a file is of one phone. `refused`:
-    code of the fault that says why rows are never tests of communes; empty: they are.
+    `distinctive`: sets of headings; a file is of this format where all of one set are there and
+    none of `never`. `columns`: ours → what it may be read from, the first that the file has.
+    `keep`: source column → which of its values keep a row, where the file has the column.
+    `has_aliases`: columns that stay open are met by the aliases of `ispeed`. `one_device`: a file
+    is of one phone. `refused`: code of the fault that says why rows are never tests of communes;
+    empty: they are.
     """
 
     name: str

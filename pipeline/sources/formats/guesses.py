@@ -1,8 +1,8 @@
 """Guesses of what unknown columns mean, from their headings and their values together.
 
-A name alone is no evidence: `Speed` beside `km/h` is a vehicle's, `uuid` that repeats is a phone's, an
-empty `signal_strength` beside a filled `lte_rsrp` is passed over. Does not belong here: reading values,
-units of numbers (`cells/`).
+A name alone is no evidence: `Speed` beside `km/h` is a vehicle's, `uuid` that repeats is a phone's,
+an empty `signal_strength` beside a filled `lte_rsrp` is passed over. Does not belong here: reading
+values, units of numbers (`cells/`).
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 import difflib
 import re
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -32,7 +32,8 @@ _SOME = 0.02  # filled share from which a column can be proposed
 _MEAN = frozenset(["avg", "average", "mean", "trung binh", "binh quan", "tb"])
 _EXTREME = frozenset(
     ["max", "maximum", "min", "minimum", "peak", "lon nhat", "nho nhat", "cao nhat", "thap nhat",
-     "stdev", "std", "sd", "stddev", "p5", "p10", "p90", "p95", "median", "p50", "loss", "first", "last"]
+     "stdev", "std", "sd", "stddev", "p5", "p10", "p90", "p95", "median", "p50", "loss", "first",
+     "last"]
 )  # fmt: skip
 _VEHICLE = re.compile(r"km\s*/?\s*h|kmh|kph|mph|m/s\b|van toc|vehicle|xe|gps speed|ground|bearing")
 _WORDS_OF = {
@@ -46,11 +47,12 @@ _NUMBERS = frozenset(
 _TIME = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}|\d{1,2}:\d{2}|^\d{10}(?:\d{3})?$|^\d{5}\.\d+$")
 # Either a test's or a phone's: their values tell
 _IDS = frozenset(
-    ["uuid", "guid", "client uuid", "client id", "user id", "install id", "installation uuid", "phone id",
-     "android id", "imei", "session id", "open uuid"]
+    ["uuid", "guid", "client uuid", "client id", "user id", "install id", "installation uuid",
+     "phone id", "android id", "imei", "session id", "open uuid"]
 )  # fmt: skip
 _SPEEDS = frozenset(
-    ["speed", "data speed", "test speed", "toc do", "toc do du lieu", "throughput", "bitrate", "bang thong"]
+    ["speed", "data speed", "test speed", "toc do", "toc do du lieu", "throughput", "bitrate",
+     "bang thong"]
 )  # fmt: skip
 Basis = Literal["alias", "likely", "open"]
 
@@ -80,63 +82,82 @@ class _Sample:
     distinct: Mapping[str, int]
 
 
+@dataclass(frozen=True)
+class _Candidate:
+    """A column that may be one of ours: how well its name and its values fit, and why."""
+
+    ours: str
+    heading: str
+    by_name: float
+    by_values: float
+    said: str
+
+    @property
+    def score(self) -> float:
+        return self.by_name + self.by_values
+
+
 def guess_columns(
     frame: pl.DataFrame, known: Mapping[str, object], *, table: OperatorTable | None = None
 ) -> dict[str, Guess]:
     """Ours → the column that it may be read from, for all of ours that `known` lacks.
 
-    `frame`: a sample of rows under the file's headings; `known`: ours → anything with `column`, or a
-    heading. Of several figures of one quantity the mean is taken, never a peak.
+    `frame`: a sample of rows under the file's headings; `known`: ours → anything with `column`, or
+    a heading. Of several figures of one quantity the mean is taken, never a peak.
     """
-    table = table or operator_table()
-    taken = {_heading_of(rule) for rule in known.values()}
-    columns = {h: _sampled(h, frame[h].head(_SAMPLE)) for h in frame.columns if h not in taken}
-    scored: list[tuple[float, int, str, str, str]] = []
-    refused: dict[str, list[tuple[float, str, str]]] = {}
+    candidates = _candidates(frame, known, table or operator_table())
+    fitting = [one for one in candidates if one.by_values > 0]
+    refused = [one for one in candidates if one.by_values <= 0 and one.by_name >= 2]
     order = {heading: n for n, heading in enumerate(frame.columns)}
-    for ours in (*REQUIRED, *OPTIONAL):
-        if ours in known:
-            continue
-        for heading, column in columns.items():
-            by_name = _name_score(ours, heading)
-            fit, said = _value_fit(ours, column, frame, known, table)
-            if by_name == 0 and not (fit >= 0.9 and ours in ("operator", "technology")):
-                continue
-            if fit <= 0:
-                refused.setdefault(ours, []).append((by_name, heading, said))
-                continue
-            scored.append((by_name + fit, order[heading], ours, heading, said))
     result: dict[str, Guess] = {}
     used: set[str] = set()
-    for score, _, ours, heading, said in sorted(scored, key=lambda one: (-one[0], one[1])):
-        if ours in result or heading in used:
+    for one in sorted(fitting, key=lambda one: (-one.score, order[one.heading])):
+        if one.ours in result or one.heading in used:
             continue
-        rivals = [
-            other
-            for points, _, same, other, _ in scored
-            if same == ours
-            and other != heading
-            and other not in used
-            and abs(points - score) < 0.01
-        ]
-        if rivals and _quantity(heading) in {_quantity(other) for other in rivals}:
-            result[ours] = Guess(
-                None, f"{said}; as likely: {', '.join(rivals)}", "open", (heading, *rivals)
-            )
-            continue
-        passed = [f"{other}: {why}" for points, other, why in refused.get(ours, ()) if points >= 2]
-        evidence = "; ".join([said, *passed]) if passed else said
-        basis: Basis = "alias" if _name_score(ours, heading) >= 3 else "likely"
-        result[ours] = Guess(heading, evidence, basis)
-        used.add(heading)
-    for ours, others in refused.items():
-        named = [
-            (heading, why) for points, heading, why in others if points >= 2 and heading not in used
-        ]
-        if ours not in result and named:
-            said = "; ".join(f"{heading}: {why}" for heading, why in named)
-            result[ours] = Guess(None, said, "open", tuple(heading for heading, _ in named))
+        guess = _guess(one, [other for other in fitting if other.heading not in used], refused)
+        result[one.ours] = guess
+        if guess.column is not None:
+            used.add(guess.column)
+    for ours in {one.ours for one in refused} - set(result):
+        named = [one for one in refused if one.ours == ours and one.heading not in used]
+        if named:
+            said = "; ".join(f"{one.heading}: {one.said}" for one in named)
+            result[ours] = Guess(None, said, "open", tuple(one.heading for one in named))
     return {ours: result[ours] for ours in (*REQUIRED, *OPTIONAL) if ours in result}
+
+
+def _candidates(
+    frame: pl.DataFrame, known: Mapping[str, object], table: OperatorTable
+) -> list[_Candidate]:
+    """All that may be one of ours by name, and what their values say of it."""
+    taken = {_heading_of(rule) for rule in known.values()}
+    columns = {h: _sampled(h, frame[h].head(_SAMPLE)) for h in frame.columns if h not in taken}
+    result = []
+    for ours in (*REQUIRED, *OPTIONAL):
+        for heading, column in columns.items() if ours not in known else ():
+            by_name = _name_score(ours, heading)
+            by_values, said = _value_fit(ours, column, frame, table)
+            # operators and technologies are known by their values, whatever the heading
+            if by_name or (by_values >= 0.9 and ours in ("operator", "technology")):
+                result.append(_Candidate(ours, heading, by_name, by_values, said))
+    return result
+
+
+def _guess(best: _Candidate, fitting: Sequence[_Candidate], refused: Sequence[_Candidate]) -> Guess:
+    """The guess that is `best` among `fitting`; open where others of its quantity fit as well."""
+    rivals = [
+        one.heading
+        for one in fitting
+        if one.ours == best.ours
+        and one.heading != best.heading
+        and abs(one.score - best.score) < 0.01
+    ]
+    if _quantity(best.heading) in {_quantity(rival) for rival in rivals}:
+        said = f"{best.said}; as likely: {', '.join(rivals)}"
+        return Guess(None, said, "open", (best.heading, *rivals))
+    passed = [f"{one.heading}: {one.said}" for one in refused if one.ours == best.ours]
+    basis: Basis = "alias" if best.by_name >= 3 else "likely"
+    return Guess(best.heading, "; ".join([best.said, *passed]), basis)
 
 
 def _heading_of(rule: object) -> object:
@@ -206,11 +227,7 @@ def _quantity(heading: str) -> str:
 
 
 def _value_fit(
-    ours: str,
-    column: _Sample,
-    frame: pl.DataFrame,
-    known: Mapping[str, object],
-    table: OperatorTable,
+    ours: str, column: _Sample, frame: pl.DataFrame, table: OperatorTable
 ) -> tuple[float, str]:
     """(how well the values fit, 0 to 1; what of them speaks for or against it)."""
     if column.filled < _SOME:
@@ -218,26 +235,33 @@ def _value_fit(
     if ours in _NUMBERS:
         return _number_fit(ours, column)
     if ours == "measured_at":
-        like = sum(n for text, n in column.distinct.items() if _TIME.search(text))
-        share = like / sum(column.distinct.values())
-        return (share if share > 0.5 else 0.0), f"{share:.0%} of the cells look like times"
+        return _time_fit(column)
     if ours == "operator":
         return _operator_fit(column, table)
     if ours == "technology" and len(column.distinct) > _MOST_NAMES:
         return 0.0, f"{len(column.distinct):,} distinct values"
     if ours == "technology":
-        read = {text: technology_of(text) for text in column.distinct}
-        total = sum(column.distinct.values())
-        good = sum(column.distinct[text] for text, one in read.items() if one in TECHNOLOGIES)
-        return (good / total if good > 0.2 * total else 0.0), f"{good / total:.0%} are technologies"
-    return _id_fit(ours, column, frame, known)
+        return _technology_fit(column)
+    return _id_fit(ours, column, frame)
+
+
+def _time_fit(column: _Sample) -> tuple[float, str]:
+    like = sum(n for text, n in column.distinct.items() if _TIME.search(text))
+    share = like / sum(column.distinct.values())
+    return (share if share > 0.5 else 0.0), f"{share:.0%} of the cells look like times"
+
+
+def _technology_fit(column: _Sample) -> tuple[float, str]:
+    read = {text: technology_of(text) for text in column.distinct}
+    total = sum(column.distinct.values())
+    good = sum(column.distinct[text] for text, one in read.items() if one in TECHNOLOGIES)
+    return (good / total if good > 0.2 * total else 0.0), f"{good / total:.0%} are technologies"
 
 
 def _number_fit(ours: str, column: _Sample) -> tuple[float, str]:
-    heading, numbers = column.heading, column.numbers
-    if column.number_share < 0.5 or not len(numbers):
+    if column.number_share < 0.5 or not len(column.numbers):
         return 0.0, "no numbers"
-    values = numbers.to_numpy()
+    values = column.numbers.to_numpy()
     low, high, middle = float(values.min()), float(values.max()), float(np.median(values))
     said = f"median {middle:,.6g}, {low:,.6g} to {high:,.6g}"
     if ours in ("latitude", "longitude"):
@@ -245,18 +269,28 @@ def _number_fit(ours: str, column: _Sample) -> tuple[float, str]:
         inside = float((np.abs(values) <= most).mean())
         return (inside if inside > 0.5 else 0.0), said
     if ours == "signal_dbm":
-        negative = float(((values < -20) & (values > -160)).mean())
-        if negative < 0.5:
-            return 0.0, f"{said}: no dBm"
-        is_rsrp = 0.2 if "rsrp" in _words(heading) else 0.0
-        return min(1.0, 0.5 * column.filled + 0.3 * negative) + is_rsrp, said
+        return _signal_fit(column, said)
     if ours in ("download_mbps", "upload_mbps"):
         return _speed_fit(ours, column, middle, said)
+    is_rate = ours in ("latency_ms", "jitter_ms") and "bitrate" in _words(column.heading)
+    fit, why = _mean_fit(column.heading, said)
+    return (0.0 if low < -1 or is_rate else fit), why
+
+
+def _signal_fit(column: _Sample, said: str) -> tuple[float, str]:
+    values = column.numbers.to_numpy()
+    negative = float(((values < -20) & (values > -160)).mean())
+    if negative < 0.5:
+        return 0.0, f"{said}: no dBm"
+    is_rsrp = 0.2 if "rsrp" in _words(column.heading) else 0.0
+    return min(1.0, 0.5 * column.filled + 0.3 * negative) + is_rsrp, said
+
+
+def _mean_fit(heading: str, said: str) -> tuple[float, str]:
+    """The fit of a figure that may be a mean or, by its heading, a peak."""
     figure = _figure(heading)
     if figure == "extreme":
         return 0.0, f"{said}: not the mean"
-    if low < -1 or (ours in ("latency_ms", "jitter_ms") and "bitrate" in _words(heading)):
-        return 0.0, said
     return 0.8 + (0.1 if figure == "mean" else 0.0), said
 
 
@@ -276,10 +310,7 @@ def _speed_fit(ours: str, column: _Sample, middle: float, said: str) -> tuple[fl
         return 0.0, "the other direction"
     if middle < 0:
         return 0.0, f"{said}: negative"
-    figure = _figure(heading)
-    if figure == "extreme":
-        return 0.0, f"{said}: not the mean"
-    return 0.8 + (0.1 if figure == "mean" else 0.0), said
+    return _mean_fit(heading, said)
 
 
 def _operator_fit(column: _Sample, table: OperatorTable) -> tuple[float, str]:
@@ -295,9 +326,7 @@ def _operator_fit(column: _Sample, table: OperatorTable) -> tuple[float, str]:
     return 0.5, f"{len(column.distinct):,} names"
 
 
-def _id_fit(
-    ours: str, column: _Sample, frame: pl.DataFrame, known: Mapping[str, object]
-) -> tuple[float, str]:
+def _id_fit(ours: str, column: _Sample, frame: pl.DataFrame) -> tuple[float, str]:
     rows = frame[column.heading].cast(pl.String, strict=False)
     decided = ids.decide_ids(rows, column.heading, ours=ours)
     if decided.question is not None or decided.form is None:

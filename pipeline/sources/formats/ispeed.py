@@ -1,9 +1,8 @@
-"""i-Speed / speedtest.vn exports: no public export format exists, so headings are met by Vietnamese
-and English aliases.
+"""i-Speed / speedtest.vn exports: headings are met by Vietnamese and English aliases.
 
-The first real file needs a few lines of settings at most: `guesses` gives those lines for headings
-that are not known. Does not belong here: reading values (`table.py` does, once the headings have
-their meaning).
+No public export format exists. The first real file needs a few lines of settings at most:
+`guesses` gives those lines for headings that are not known. Does not belong here: reading values
+(`table.py` does, once the headings have their meaning).
 """
 
 from __future__ import annotations
@@ -30,25 +29,54 @@ FORMAT = Format(
 # one device is one vote. In folded form (no accents, no case, no punctuation); units in headings
 # are dropped before comparing.
 ALIASES: Mapping[str, tuple[str, ...]] = {
-    "test_id": ("test id", "testid", "ma phep do", "ma do", "ma mau", "id phep do", "uuid", "open test uuid", "ma ket qua"),
-    "measured_at": ("measured at", "thoi gian", "thoi gian do", "thoi diem", "thoi diem do", "ngay gio", "ngay do", "ngay gio do",
-                    "time", "timestamp", "datetime", "date time", "test time", "test date", "created at", "time utc", "start time"),
+    "test_id": (
+        "test id", "testid", "ma phep do", "ma do", "ma mau", "id phep do", "uuid",
+        "open test uuid", "ma ket qua",
+    ),
+    "measured_at": (
+        "measured at", "thoi gian", "thoi gian do", "thoi diem", "thoi diem do", "ngay gio",
+        "ngay do", "ngay gio do", "time", "timestamp", "datetime", "date time", "test time",
+        "test date", "created at", "time utc", "start time",
+    ),
     "latitude": ("latitude", "lat", "vi do", "vido", "toa do vi do", "y"),
     "longitude": ("longitude", "lon", "long", "lng", "kinh do", "kinhdo", "toa do kinh do", "x"),
-    "location_accuracy_m": ("location accuracy", "accuracy", "do chinh xac", "do chinh xac vi tri", "sai so vi tri", "sai so",
-                            "gps accuracy", "loc accuracy", "horizontal accuracy"),
-    "operator": ("operator", "nha mang", "mang", "doanh nghiep", "nha cung cap", "nha cung cap dich vu", "isp", "carrier", "provider",
-                 "operatorname", "operator name", "network operator", "network name", "ten nha mang", "mang di dong"),
-    "technology": ("technology", "cong nghe", "loai mang", "cong nghe mang", "cong nghe truy nhap", "loai ket noi", "network type",
-                   "networktech", "network tech", "connection type", "connection", "rat", "cat technology", "loai hinh ket noi"),
-    "download_mbps": ("download", "toc do tai xuong", "tai xuong", "toc do tai ve", "tai ve", "toc do download", "download speed",
-                      "dl", "downlink", "testdownlink", "dl bitrate", "download throughput", "bang thong tai xuong", "toc do tai xuong trung binh"),
-    "upload_mbps": ("upload", "toc do tai len", "tai len", "toc do upload", "upload speed", "ul", "uplink", "testuplink", "ul bitrate",
-                    "upload throughput", "bang thong tai len"),
-    "latency_ms": ("latency", "do tre", "ping", "rtt", "thoi gian tre", "tre", "do tre ping", "pingavg"),
-    "jitter_ms": ("jitter", "do bien dong tre", "bien dong tre", "do rung pha", "bien thien do tre"),
-    "signal_dbm": ("signal", "rsrp", "muc tin hieu", "cuong do tin hieu", "signal strength", "level", "lte rsrp", "muc thu"),
-    "device_id": ("device id", "deviceid", "ma thiet bi", "id thiet bi", "installation id", "open uuid", "imei hash"),
+    "location_accuracy_m": (
+        "location accuracy", "accuracy", "do chinh xac", "do chinh xac vi tri", "sai so vi tri",
+        "sai so", "gps accuracy", "loc accuracy", "horizontal accuracy",
+    ),
+    "operator": (
+        "operator", "nha mang", "mang", "doanh nghiep", "nha cung cap", "nha cung cap dich vu",
+        "isp", "carrier", "provider", "operatorname", "operator name", "network operator",
+        "network name", "ten nha mang", "mang di dong",
+    ),
+    "technology": (
+        "technology", "cong nghe", "loai mang", "cong nghe mang", "cong nghe truy nhap",
+        "loai ket noi", "network type", "networktech", "network tech", "connection type",
+        "connection", "rat", "cat technology", "loai hinh ket noi",
+    ),
+    "download_mbps": (
+        "download", "toc do tai xuong", "tai xuong", "toc do tai ve", "tai ve", "toc do download",
+        "download speed", "dl", "downlink", "testdownlink", "dl bitrate", "download throughput",
+        "bang thong tai xuong", "toc do tai xuong trung binh",
+    ),
+    "upload_mbps": (
+        "upload", "toc do tai len", "tai len", "toc do upload", "upload speed", "ul", "uplink",
+        "testuplink", "ul bitrate", "upload throughput", "bang thong tai len",
+    ),
+    "latency_ms": (
+        "latency", "do tre", "ping", "rtt", "thoi gian tre", "tre", "do tre ping", "pingavg",
+    ),
+    "jitter_ms": (
+        "jitter", "do bien dong tre", "bien dong tre", "do rung pha", "bien thien do tre",
+    ),
+    "signal_dbm": (
+        "signal", "rsrp", "muc tin hieu", "cuong do tin hieu", "signal strength", "level",
+        "lte rsrp", "muc thu",
+    ),
+    "device_id": (
+        "device id", "deviceid", "ma thiet bi", "id thiet bi", "installation id", "open uuid",
+        "imei hash",
+    ),
 }  # fmt: skip
 # Columns that their programs always write in kbit/s, whatever the heading says.
 _UNITS = {
@@ -79,8 +107,9 @@ def understands(headings: Sequence[str]) -> bool:
 
 
 def column_map(headings: Sequence[str], given: Mapping[str, Rule]) -> dict[str, Rule]:
-    """Our columns → the headings that mean them: the settings' rules first, then aliases, the more
-    usual alias first.
+    """Our columns → the headings that mean them.
+
+    The settings' rules come first, then aliases, the more usual alias first.
 
     >>> column_map(["Thời gian đo", "Tốc độ tải xuống (Mbps)"], {})["download_mbps"].column
     'Tốc độ tải xuống (Mbps)'
@@ -102,7 +131,7 @@ def column_map(headings: Sequence[str], given: Mapping[str, Rule]) -> dict[str, 
 
 
 def guesses(headings: Sequence[str], rules: Mapping[str, Rule]) -> dict[str, str | None]:
-    """Heading → what it is taken for: the rule that uses it, else the nearest alias, else nothing."""
+    """Heading → what it is taken for: by the rule that uses it, else the nearest alias, or None."""
     used = {rule.column: ours for ours, rule in rules.items()}
     flat = {alias: ours for ours, aliases in ALIASES.items() for alias in (folded(ours), *aliases)}
     result: dict[str, str | None] = {}
@@ -123,10 +152,12 @@ def guesses(headings: Sequence[str], rules: Mapping[str, Rule]) -> dict[str, str
 def settings_lines(
     source: str, guessed: Mapping[str, str | None], rules: Mapping[str, Rule]
 ) -> list[str]:
-    """The lines to paste into the settings: guesses filled in, required columns without a guess
-    left to be named.
+    """The lines to paste into the settings.
 
-    >>> [line for line in settings_lines("ispeed", {"Mạng của tôi": "operator"}, {}) if not line.startswith("#")]
+    Guesses are filled in; required columns without a guess are left to be named.
+
+    >>> lines = settings_lines("ispeed", {"Mạng của tôi": "operator"}, {})
+    >>> [line for line in lines if not line.startswith("#")]
     ['[sources.ispeed.columns]', 'operator = "Mạng của tôi"']
     """
     lines = [f"[sources.{source}.columns]"]

@@ -38,8 +38,10 @@ _BUSY = frozenset(["d", "download", "downloading", "dl", "dang tai", "active"])
 _TRUE = frozenset(["true", "t", "1", "1 0", "yes", "y", "co", "dung", "x"])
 _FALSE = frozenset(["false", "f", "0", "0 0", "no", "n", "khong", "sai"])
 # Words of headings by what their true values say of a row
-_BAD = ("implausible", "invalid", "outlier", "is mock", "mock location", "mocked", "fake", "spoof", "bat thuong",
-        "khong hop le", "is wifi", "wifi", "roaming", "is test user", "suspicious")  # fmt: skip
+_BAD = (
+    "implausible", "invalid", "outlier", "is mock", "mock location", "mocked", "fake", "spoof",
+    "bat thuong", "khong hop le", "is wifi", "wifi", "roaming", "is test user", "suspicious",
+)  # fmt: skip
 _GOOD = ("plausible", "valid", "is valid", "hop le", "is mobile", "is cellular")
 _STATES = ("state", "status", "trang thai", "activity")
 

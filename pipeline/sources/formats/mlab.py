@@ -1,4 +1,4 @@
-"""M-Lab's NDT: its positions are those of the provider's equipment, so totals of provinces at most."""
+"""M-Lab's NDT: positions are those of the provider's equipment, so totals of provinces at most."""
 
 from __future__ import annotations
 

@@ -19,7 +19,7 @@ FORMAT = Format(
         "device_count": (Column("devices"),),
     },
     notes=(
-        "CSV, Parquet, GeoJSON and Shapefile have the same columns; the tile is drawn from `quadkey`.",
+        "CSV, Parquet, GeoJSON and Shapefile have the same columns; `quadkey` gives the outline.",
         "The quarter is a `quarter` column or stands in the file's name.",
         "Fixed tiles (`performance_fixed_tiles`, `type=fixed`) are refused.",
         "No operator, no technology: rows are `all` and at best probable.",

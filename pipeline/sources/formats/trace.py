@@ -1,8 +1,8 @@
-"""Logs of one phone's traffic by the second (G-NetTrack, the 5G data set of UCC): seconds are not
-tests.
+"""Logs of one phone's traffic by the second: seconds are not tests.
 
-In a second without a download the rate says nothing of the network. `sessions` cuts a log into
-downloads that lasted; a log without them is refused.
+G-NetTrack and the 5G data set of UCC write such logs. In a second without a download the rate says
+nothing of the network. `sessions` cuts a log into downloads that lasted; a log without them is
+refused.
 """
 
 from __future__ import annotations
@@ -40,8 +40,10 @@ FORMAT = Format(
     refused="trace_not_tests",
     notes=(
         "`Speed` is the vehicle's, in km/h. `State`: D = downloading, I = idle.",
-        "A session is a run of D rows with gaps of 5 s at most that lasts 5 s or longer: one test, its "
-        "mean rate, at its first position and time.",
+        (
+            "A session is a run of D rows with gaps of 5 s at most that lasts 5 s or longer: one "
+            "test, its mean rate, at its first position and time."
+        ),
     ),
     documentation="https://github.com/uccmisl/5Gdataset",
 )
@@ -62,8 +64,9 @@ def sessions(rows: pl.DataFrame) -> pl.DataFrame:
 
     `rows`: in the file's order, with `measured_at` (Datetime), `is_download` (whether the phone was
     downloading) and `download_mbps`; `upload_mbps`, `operator` and `technology` may be there. A
-    session is a run of downloading rows of one operator and technology without a row of another kind
-    in between, with gaps of at most 5 s; it lasts 5 s or longer. Adds `session_rows` and `session_s`.
+    session is a run of downloading rows of one operator and technology without a row of another
+    kind in between, with gaps of at most 5 s; it lasts 5 s or longer. Adds `session_rows` and
+    `session_s`.
     """
     c = pl.col
     if rows.is_empty():
