@@ -19,7 +19,14 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
-from pipeline.config.output_settings import CommuneTable, Installs, Publish, Report, Section, Tracker
+from pipeline.config.output_settings import (
+    CommuneTable,
+    Installs,
+    Publish,
+    Report,
+    Section,
+    Tracker,
+)
 from pipeline.schema.errors import Fault, UserFault, fault
 
 Share = Field(ge=0, le=1)

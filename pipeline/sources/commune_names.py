@@ -32,10 +32,12 @@ _DISTRICT = re.compile(
 )
 _SECTION = re.compile(r"(?:huyen dao|huyen|quan|thi xa|thanh pho|tp|tx)(?: .*)|\S.* (?:district)")
 _PROVINCE = re.compile(r"(?:tinh|thanh pho|tp|province|city) (\S.*)|(\S.*) (?:province|city)")
-_NUMBERING = re.compile(r"\s*(?:\d{1,4}(?:\.\d{1,3})*|[IVXLivxl]+|[a-zA-Z])\s*[.)/]\s+")
+# not `X.`, which is short for `xã`
+_NUMBERING = re.compile(r"\s*(?:\d{1,4}(?:\.\d{1,3})*|(?!X\b)[IVXL]+|[A-H])\s*[.)/]\s+")
 _TOTAL = re.compile(
-    r"(?:tong|tong so|tong cong|tong chung|cong|cong chung|tong so dan|toan (?:tinh|huyen|quoc|xa|thanh pho|bo)"
-    r"|ca (?:nuoc|tinh|huyen)|tong (?:toan )?(?:tinh|huyen)|tong cong .{0,20}|tong so .{0,20}"
+    r"(?:tong|tong so|tong cong|tong chung|cong|cong chung|tong so dan"
+    r"|toan (?:tinh|huyen|quoc|xa|thanh pho|bo)|ca (?:nuoc|tinh|huyen)|tong (?:toan )?(?:tinh|huyen)"
+    r"|tong cong .{0,20}|tong so .{0,20}"
     r"|(?:grand |sub ?)?totals?|sum|whole (?:province|country)|(?:province|country) total)"
 )
 

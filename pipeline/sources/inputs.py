@@ -17,6 +17,7 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
+from pipeline.config.output_settings import CommuneTable
 from pipeline.config.settings import Settings
 from pipeline.schema.columns import TABLES
 from pipeline.schema.errors import Fault, UserFault
@@ -24,6 +25,7 @@ from pipeline.schema.month import Input
 from pipeline.schema.periods import Period
 from pipeline.schema.tables import with_declared_dtypes
 from pipeline.sources import boundaries, context_layers, crosswalk, deliveries, ookla, population
+from pipeline.sources.commune_tables import Asked
 from pipeline.sources.containers import Delivery
 from pipeline.sources.deliveries import Account, Listed, Part, collect_faults
 from pipeline.sources.planning import Planned
@@ -139,7 +141,7 @@ def read_inputs(settings: Settings, *, is_profiled: bool = False) -> Delivered:
             faults, partial(_facilities, communes, settings, read, warnings)
         )
         roads = collect_faults(faults, partial(_roads, settings, read))
-        installs = collect_faults(faults, partial(_installs, communes, settings, read))
+        installs = collect_faults(faults, partial(_installs, communes, settings, read, warnings))
         communes = collect_faults(faults, partial(_with_terrain, communes, settings, read))
     if communes is not None:
         communes = collect_faults(faults, partial(_with_former_names, communes, settings, read))
@@ -208,15 +210,32 @@ def _roads(settings: Settings, read: list[Input]) -> np.ndarray | None:
     return lines
 
 
+def _asked(kind: Asked, about: CommuneTable, settings: Settings) -> Asked:
+    """What the settings say of a table by commune, as plain values."""
+    keys = ("delimiter", "encoding", "sheet", "layer", "heading_row")
+    return replace(
+        kind,
+        name=about.name_column,
+        district=about.district_column,
+        province=about.province_column,
+        unit=about.unit,
+        decimal=about.decimal,
+        code_length=about.code_length,
+        area=settings.area.name,
+        how={key: getattr(about, key) for key in keys},
+    )
+
+
 def _installs(
-    communes: gpd.GeoDataFrame, settings: Settings, read: list[Input]
+    communes: gpd.GeoDataFrame, settings: Settings, read: list[Input], warnings: list[Fault]
 ) -> pd.Series | None:
     about = settings.installs
     if about.path is None:
         return None
-    counts = population.count_per_commune(
-        communes, about.path, code_column=about.code_column, count_column=about.count_column
-    )
+    asked = _asked(population.INSTALLS, about, settings)
+    asked = replace(asked, code=about.code_column, figure=about.count_column)
+    counts, found = population.count_per_commune(communes, about.path, asked)
+    warnings += found
     read.append(Input("installs", about.path.name, _sha256(about.path), int(counts.notna().sum())))
     return counts
 
@@ -276,6 +295,7 @@ def _communes(settings: Settings, read: list[Input], warnings: list[Fault]) -> g
             code_column=people.code_column,
             people_column=people.people_column,
             total=people.total,
+            more=_asked(population.PEOPLE, people, settings),
         )
         communes = communes.assign(population=counted.to_numpy())
         warnings += found

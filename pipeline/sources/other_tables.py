@@ -42,7 +42,9 @@ class Table:
     layouts: tuple[Layout, ...]
     notes: list[Fault]
 
-    def question(self, code: str, column: str = "", *, lines: Iterable[str], **found: object) -> Fault:
+    def question(
+        self, code: str, column: str = "", *, lines: Iterable[str], **found: object
+    ) -> Fault:
         """A question with the settings lines to paste, below their section's heading."""
         pasted = (f"[{self.section}]", *lines)
         return Fault(code, self.file, None, column, {**found, "lines": pasted})
