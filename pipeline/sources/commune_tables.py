@@ -64,6 +64,7 @@ _NOTHING = r"^[\s.…·–—-]*$"  # statistical tables write `…` and `..` wh
 _OTHER_NAMES = 0.5  # of the codes meet a commune of another name: codes of another vintage
 _LIKELY = 0.5  # of a column's cells that are communes' codes or names: it is proposed
 _THOUSAND = 1000.0
+ROW_NAMES = "row_name"  # `containers` names so a first column without a heading
 
 
 @dataclass(frozen=True)
@@ -127,9 +128,9 @@ def figures_by_commune(
         raise UserFault([question])
     warnings += _said(table, columns, register, keys, meeting)
     warnings += _totals_said(table, columns, totals)
-    found = pd.Series(np.nan, index=pd.Index(communes["commune_code"]), dtype="float64")
-    places = [meeting.commune[row] for row in used]
-    found.iloc[places] = figures[used]
+    by_place = np.full(len(communes), np.nan)
+    by_place[[meeting.commune[row] for row in used]] = figures[used]
+    found = pd.Series(by_place, index=pd.Index(communes["commune_code"]))
     return found, [*table.notes, *warnings]
 
 
@@ -153,7 +154,7 @@ def _columns(table: Table, register: Register, about: Asked) -> _Columns:
     code = about.code
     if code is None and about.name is None:
         code = _code_column(table, register, has_name=name is not None)
-    figure = about.figure or _figure_column(table, about, faults, {code, name})
+    figure = about.figure or _figure_column(table, register, about, faults, {code, name})
     if code is None and name is None:
         faults.append(_no_key(table, register))
     district = about.district or _by_usual(table, DISTRICTS, "district_column", faults)
@@ -185,7 +186,7 @@ def _codes(table: Table, column: str) -> set[str]:
 
 
 def _figure_column(
-    table: Table, about: Asked, faults: list[Fault], taken: set[str | None]
+    table: Table, register: Register, about: Asked, faults: list[Fault], taken: set[str | None]
 ) -> str | None:
     found = [one for one in other_tables.usual_columns(table, about.usual) if one not in taken]
     if len(found) == 1:
@@ -193,7 +194,13 @@ def _figure_column(
     if found:
         faults.append(other_tables.several(table, found, about.figure_key))
         return None
-    likely = [name for name in table.names if name not in taken and _holds_numbers(table, name)]
+    likely = [
+        name
+        for name in table.names
+        if name not in taken
+        and _holds_numbers(table, name)
+        and commune_names.share_met(register, _codes(table, name)) < _LIKELY
+    ]
     lines = [asked(about.figure_key, name) for name in likely] or [asked(about.figure_key, "…")]
     question = table.question(
         "no_usual_heading", lines=lines, found=list(table.names), ours=about.figure_key
@@ -318,6 +325,10 @@ def _meeting_faults(
 def _nothing_met(
     table: Table, columns: _Columns, register: Register, keys: Mapping[int, Key], *, by_code: bool
 ) -> UserFault:
+    if ROW_NAMES in table.names and commune_names.share_met(register, _codes(table, ROW_NAMES)):
+        # `03388,12,345` under two headings: a thousands mark that is the delimiter
+        first = [str(table.rows[column][0]) for column in table.names]
+        return fault("too_many_fields", table.file, row=_place(table, 0)[1], found=first)
     met = [key.code if by_code else key.name for key in keys.values()]
     expected = register.codes if by_code else register.names
     column = columns.code if by_code else columns.name
@@ -453,7 +464,7 @@ def _unit_stated(table: Table, column: str) -> str | None:
 def _are_thousands(figures: np.ndarray) -> bool:
     """Whether figures are rather thousands: all below 1,000, and most with a fraction."""
     known = figures[figures > 0]
-    fractions = np.count_nonzero(known % 1)
+    fractions = int(np.count_nonzero(known % 1))
     return len(known) > 0 and float(known.max()) < _THOUSAND and 2 * fractions > len(known)
 
 
