@@ -54,7 +54,7 @@ def is_total(text: str) -> bool:
 def is_section(text: str) -> bool:
     """Whether a name is that of a district, above its communes in a table.
 
-    >>> [is_section(text) for text in ("II. Huyện Tam Đường", "TP. Lai Châu", "Xã Tam Đường")]
+    >>> [is_section(text) for text in ("II. Huyện Tam Đường", "TP. Hội An", "Xã Tam Đường")]
     [True, True, False]
     """
     return _SECTION.fullmatch(values.folded(without_numbering(text))) is not None
@@ -85,7 +85,7 @@ def parts_of(name: str) -> tuple[str, str]:
 def district_key(name: str) -> str:
     """What spellings of one district have in common.
 
-    >>> district_key("TP Lai Châu") == district_key("Thành phố Lai Châu") == "laichau"
+    >>> district_key("TP Hội An") == district_key("Thành phố Hội An") == "hoian"
     True
     """
     return _bare(name, _DISTRICT)

@@ -183,7 +183,8 @@ def features(delivery: Delivery, how: dict[str, Any]) -> tuple[gpd.GeoDataFrame,
     notes = []
     if found.of:
         values = {
-            "found": found.encoding, "count": found.count, "of": found.of, "examples": found.examples,
+            "found": found.encoding, "count": found.count, "of": found.of,
+            "examples": found.examples,
         }  # fmt: skip
         notes.append(Fault("encoding_found", delivery.name, values=values))
     right = {}
