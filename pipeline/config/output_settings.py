@@ -74,12 +74,28 @@ class Tracker(Section):
     month_end_share: float = Field(0.5, gt=0, le=1)  # of a month's tests on its last three days
 
 
-class Installs(Section):
-    """A CSV of the app's installations per commune, where the province has one."""
+class CommuneTable(Section):
+    """How a table of figures by commune is read. What is absent is found by the table itself."""
 
     path: Path | None = None
-    code_column: str = "commune_code"
-    count_column: str = "installs"
+    sheet: str | int | None = None  # name, or number from 0
+    layer: str | None = None  # of a GIS file
+    delimiter: str | None = None
+    encoding: str | None = None
+    heading_row: int | None = Field(None, ge=0)  # 0: there are no headings
+    decimal: Literal[".", ","] | None = None
+    unit: str | None = None  # 1, 1000 or 1000000
+    code_column: str | None = None
+    code_length: int | None = Field(None, ge=1)  # pads codes that lost leading zeros
+    name_column: str | None = None  # without code_column: communes are met by name
+    district_column: str | None = None  # tells communes of one name apart
+    province_column: str | None = None
+
+
+class Installs(CommuneTable):
+    """The app's installations per commune, where the province has them: a table or a raster."""
+
+    count_column: str | None = None
 
 
 class Report(Section):

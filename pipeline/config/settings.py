@@ -19,7 +19,14 @@ from zoneinfo import ZoneInfo, available_timezones
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 
-from pipeline.config.output_settings import Installs, Publish, Report, Section, Tracker
+from pipeline.config.output_settings import (
+    CommuneTable,
+    Installs,
+    Publish,
+    Report,
+    Section,
+    Tracker,
+)
 from pipeline.schema.errors import Fault, UserFault, fault
 
 Share = Field(ge=0, le=1)
@@ -90,12 +97,10 @@ class Crosswalk(Section):
     former_district_column: str | None = "old_district_name"
 
 
-class Population(Section):
-    """People per commune: a raster (GeoTIFF), or a CSV with `code_column` and `people_column`."""
+class Population(CommuneTable):
+    """People per commune: a raster (GeoTIFF), or a table with codes or names and people."""
 
-    path: Path | None = None
-    code_column: str = "commune_code"
-    people_column: str = "population"
+    people_column: str | None = None
     total: float | None = Field(
         None, gt=0
     )  # people; rescales a raster's weights to an official total
@@ -105,18 +110,32 @@ class Population(Section):
     )
 
 
-class Facilities(Section):
-    """Schools, health posts, commune offices, border posts: any vector file."""
+class Shapes(Section):
+    """How a file of shapes or positions is read. What is absent is found by the file itself."""
 
     path: Path | None = None
+    sheet: str | int | None = None  # of a workbook: name, or number from 0
+    layer: str | None = None  # of a file with several layers
+    delimiter: str | None = None
+    encoding: str | None = None
+    heading_row: int | None = Field(None, ge=0)  # 0: there are no headings
+    crs: str | None = None  # goes before what the file states
+    swap_axes: bool = False  # coordinates come as latitude, longitude (or north, east)
+
+
+class Facilities(Shapes):
+    """Schools, health posts, commune offices, border posts: a vector file, or a table of places."""
+
     kind_column: str | None = None
     kinds: tuple[str, ...] = ()  # values of kind_column that count; none: all
+    latitude_column: str | None = None  # of a table
+    longitude_column: str | None = None  # of a table; absent: both may stand in one column
+    decimal: Literal[".", ","] | None = None  # of a table's positions
 
 
-class Roads(Section):
+class Roads(Shapes):
     """Main roads: any vector file of lines."""
 
-    path: Path | None = None
     class_column: str | None = None
     classes: tuple[str, ...] = ()  # values of class_column that are main roads; none: all
 

@@ -8,6 +8,7 @@ Does not belong here: people (`population.py`), what any of it weighs (`prioriti
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import geopandas as gpd
@@ -15,23 +16,34 @@ import numpy as np
 import pandas as pd
 import shapely
 
-from pipeline.schema.errors import Fault, fault
+from pipeline.schema.errors import Fault
+from pipeline.sources import shapes as shape_files
 from pipeline.sources.rasters import zones_on
+from pipeline.sources.shapes import Asked, read_shapes
+
+FACILITIES = Asked("facilities", "kind_column", "kinds", shape_files.KINDS, takes_tables=True)
+ROADS = Asked("roads", "class_column", "classes", shape_files.CLASSES)
 
 
 def facilities_per_commune(
-    communes: gpd.GeoDataFrame, path: Path, *, kind_column: str | None, kinds: Sequence[str]
+    communes: gpd.GeoDataFrame,
+    path: Path,
+    *,
+    kind_column: str | None,
+    kinds: Sequence[str],
+    more: Asked | None = None,
 ) -> tuple[pd.Series, list[Fault]]:
     """Facilities by `commune_code` (0 where there is none), and warnings.
 
-    Warnings say how many lie outside every commune.
+    Warnings say how many lie outside every commune, and which kinds are not counted.
 
-    Any geometry; an area or line counts at its representative point. `kinds`: values of
-    `kind_column` that count; none: all. On a shared border the smaller code has it. Raises
-    `UserFault`.
+    Any geometry; an area or line counts at its representative point. A table of places counts too.
+    `kinds`: values of `kind_column` that count, without regard to case and accents; none: all. On a
+    shared border the smaller code has it. Raises `UserFault`.
     """
-    rows = _vector(path, kind_column, kinds)
-    points = shapely.point_on_surface(rows.geometry.to_numpy())
+    asked = replace(more or FACILITIES, kind=kind_column, wanted=tuple(map(str, kinds)))
+    shapes, warnings = read_shapes(path, _bounds(communes), asked)
+    points = shapely.point_on_surface(shapes)
     facility, commune = shapely.STRtree(communes.geometry.to_numpy()).query(
         points, predicate="intersects"
     )
@@ -39,20 +51,31 @@ def facilities_per_commune(
     first = pd.Series(codes).groupby(facility).min()
     counts = first.value_counts().reindex(communes["commune_code"], fill_value=0).astype("float64")
     outside = len(points) - len(first)
-    warnings = (
-        [Fault("facilities_outside", path.name, values={"found": outside, "count": len(points)})]
-        if outside
-        else []
-    )
+    if outside:
+        values: dict[str, object] = {"found": outside, "count": len(points)}
+        warnings.append(Fault("facilities_outside", path.name, values=values))
     return counts, warnings
 
 
-def main_roads(path: Path, *, class_column: str | None, classes: Sequence[str]) -> np.ndarray:
-    """Lines of the main roads, EPSG:4326.
+def _bounds(communes: gpd.GeoDataFrame) -> tuple[float, float, float, float]:
+    west, south, east, north = communes.total_bounds.tolist()
+    return west, south, east, north
 
-    `classes`: values of `class_column` that count as main; none: all.
+
+def main_roads(
+    communes: gpd.GeoDataFrame,
+    path: Path,
+    *,
+    class_column: str | None,
+    classes: Sequence[str],
+    more: Asked | None = None,
+) -> tuple[np.ndarray, list[Fault]]:
+    """(lines of the main roads, EPSG:4326; warnings).
+
+    `classes`: values of `class_column` that count as main; none: all. Raises `UserFault`.
     """
-    return np.asarray(_vector(path, class_column, classes).geometry.to_numpy())
+    asked = replace(more or ROADS, kind=class_column, wanted=tuple(map(str, classes)))
+    return read_shapes(path, _bounds(communes), asked)
 
 
 def terrain_of_communes(
@@ -89,33 +112,3 @@ def crossed_by(roads: np.ndarray, pieces: np.ndarray) -> np.ndarray:
         piece, _ = shapely.STRtree(roads).query(pieces, predicate="intersects")
         crossed[piece] = True
     return crossed
-
-
-def _vector(path: Path, column: str | None, wanted: Sequence[str]) -> gpd.GeoDataFrame:
-    if not path.exists():
-        raise fault("missing_file", path)
-    try:
-        rows = gpd.read_parquet(path) if path.suffix.lower() == ".parquet" else gpd.read_file(path)
-    except Exception as error:  # noqa: BLE001 - whatever GDAL and pyarrow raise
-        found = (str(error).strip().splitlines() or [type(error).__name__])[0][:160]
-        raise fault(
-            "unreadable_file",
-            path.name,
-            found=found,
-            expected="GeoJSON, GeoPackage, Shapefile, GeoParquet",
-        ) from None
-    if not isinstance(rows, gpd.GeoDataFrame) or not len(rows):
-        raise fault("empty_file", path.name)
-    if rows.crs is None:
-        raise fault("no_crs", path.name)
-    if column is not None and column not in rows.columns:
-        raise fault(
-            "missing_column",
-            path.name,
-            column=column,
-            found=[c for c in rows.columns if c != "geometry"],
-            ours="kind",
-        )
-    if column is not None and wanted:
-        rows = rows[rows[column].astype("str").isin([str(v) for v in wanted])]
-    return rows[rows.geometry.notna() & ~rows.geometry.is_empty].to_crs("EPSG:4326")

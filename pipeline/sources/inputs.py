@@ -18,13 +18,23 @@ import geopandas as gpd
 import numpy as np
 import pandas as pd
 
-from pipeline.config.settings import Settings
+from pipeline.config.output_settings import CommuneTable
+from pipeline.config.settings import Settings, Shapes
 from pipeline.schema.columns import TABLES
 from pipeline.schema.errors import Fault, UserFault
 from pipeline.schema.month import Input
 from pipeline.schema.periods import Period
 from pipeline.schema.tables import with_declared_dtypes
-from pipeline.sources import boundaries, context_layers, crosswalk, deliveries, ookla, population
+from pipeline.sources import (
+    boundaries,
+    context_layers,
+    crosswalk,
+    deliveries,
+    ookla,
+    population,
+    shapes,
+)
+from pipeline.sources.commune_tables import Asked
 from pipeline.sources.containers import Delivery
 from pipeline.sources.deliveries import Account, Listed, Part, collect_faults
 from pipeline.sources.planning import Planned
@@ -139,8 +149,8 @@ def read_inputs(settings: Settings, *, is_profiled: bool = False) -> Delivered:
         facility_count = collect_faults(
             faults, partial(_facilities, communes, settings, read, warnings)
         )
-        roads = collect_faults(faults, partial(_roads, settings, read))
-        installs = collect_faults(faults, partial(_installs, communes, settings, read))
+        roads = collect_faults(faults, partial(_roads, communes, settings, read, warnings))
+        installs = collect_faults(faults, partial(_installs, communes, settings, read, warnings))
         communes = collect_faults(faults, partial(_with_terrain, communes, settings, read))
     if communes is not None:
         communes = collect_faults(faults, partial(_with_former_names, communes, settings, read))
@@ -191,33 +201,73 @@ def _facilities(
     if about.path is None:
         return None
     counts, found = context_layers.facilities_per_commune(
-        communes, about.path, kind_column=about.kind_column, kinds=about.kinds
+        communes,
+        about.path,
+        kind_column=about.kind_column,
+        kinds=about.kinds,
+        more=replace(
+            _of_shapes(context_layers.FACILITIES, about),
+            latitude=about.latitude_column,
+            longitude=about.longitude_column,
+            decimal=about.decimal,
+        ),
     )
     warnings += found
     read.append(Input("facilities", about.path.name, _sha256(about.path), int(counts.sum())))
     return counts
 
 
-def _roads(settings: Settings, read: list[Input]) -> np.ndarray | None:
+def _of_shapes(kind: shapes.Asked, about: Shapes) -> shapes.Asked:
+    """What the settings say of a file of shapes, as plain values."""
+    keys = ("delimiter", "encoding", "sheet", "layer", "heading_row")
+    how = {key: getattr(about, key) for key in keys}
+    return replace(kind, crs=about.crs, swap_axes=about.swap_axes, how=how)
+
+
+def _roads(
+    communes: gpd.GeoDataFrame, settings: Settings, read: list[Input], warnings: list[Fault]
+) -> np.ndarray | None:
     about = settings.roads
     if about.path is None:
         return None
-    lines = context_layers.main_roads(
-        about.path, class_column=about.class_column, classes=about.classes
+    lines, found = context_layers.main_roads(
+        communes,
+        about.path,
+        class_column=about.class_column,
+        classes=about.classes,
+        more=_of_shapes(context_layers.ROADS, about),
     )
+    warnings += found
     read.append(Input("roads", about.path.name, _sha256(about.path), len(lines)))
     return lines
 
 
+def _asked(kind: Asked, about: CommuneTable, settings: Settings) -> Asked:
+    """What the settings say of a table by commune, as plain values."""
+    keys = ("delimiter", "encoding", "sheet", "layer", "heading_row")
+    return replace(
+        kind,
+        name=about.name_column,
+        district=about.district_column,
+        province=about.province_column,
+        unit=about.unit,
+        decimal=about.decimal,
+        code_length=about.code_length,
+        area=settings.area.name,
+        how={key: getattr(about, key) for key in keys},
+    )
+
+
 def _installs(
-    communes: gpd.GeoDataFrame, settings: Settings, read: list[Input]
+    communes: gpd.GeoDataFrame, settings: Settings, read: list[Input], warnings: list[Fault]
 ) -> pd.Series | None:
     about = settings.installs
     if about.path is None:
         return None
-    counts = population.count_per_commune(
-        communes, about.path, code_column=about.code_column, count_column=about.count_column
-    )
+    asked = _asked(population.INSTALLS, about, settings)
+    asked = replace(asked, code=about.code_column, figure=about.count_column)
+    counts, found = population.count_per_commune(communes, about.path, asked)
+    warnings += found
     read.append(Input("installs", about.path.name, _sha256(about.path), int(counts.notna().sum())))
     return counts
 
@@ -278,6 +328,7 @@ def _communes(settings: Settings, read: list[Input], warnings: list[Fault]) -> g
             code_column=people.code_column,
             people_column=people.people_column,
             total=people.total,
+            more=_asked(population.PEOPLE, people, settings),
         )
         communes = communes.assign(population=counted.to_numpy())
         warnings += found

@@ -1,10 +1,11 @@
-"""People per commune: from a raster (exact zonal sums), a CSV, or the boundary file's own column.
+"""People per commune: from a raster (exact zonal sums), a table, or the boundary file's own column.
 
 Does not belong here: what people weigh in a priority (`prioritise.py`).
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import geopandas as gpd
@@ -12,41 +13,58 @@ import numpy as np
 import pandas as pd
 
 from pipeline.hexgrid import hexes
-from pipeline.schema.errors import Fault, UserFault, fault
-from pipeline.sources import values
+from pipeline.schema.errors import Fault, fault
+from pipeline.sources import commune_tables
+from pipeline.sources.commune_tables import Asked, figures_by_commune
 from pipeline.sources.rasters import zones_on
 
 RASTERS = (".tif", ".tiff", ".vrt")
+PEOPLE = Asked("population", "people_column", commune_tables.PEOPLE)
+INSTALLS = Asked("installs", "count_column", commune_tables.INSTALLS)
 
 
 def people_per_commune(
     communes: gpd.GeoDataFrame,
     path: Path,
     *,
-    code_column: str,
-    people_column: str,
+    code_column: str | None,
+    people_column: str | None,
     total: float | None,
+    more: Asked | None = None,
 ) -> tuple[pd.Series, list[Fault]]:
     """People by `commune_code` (float, NaN where unknown) and warnings.
 
     Raster: sums of cells weighted by the part of each cell inside the commune (exactextract),
-    nodata left out; `total` rescales the weights to an official figure. CSV: `code_column`,
-    `people_column`. Raises `UserFault`.
+    nodata left out; `total` rescales the weights to an official figure. Any table: its columns of
+    codes or names and of people, found by usual headings where they are not given. Raises
+    `UserFault`.
     """
-    if not path.is_file():
-        raise fault("missing_file", path)
-    people = (
-        _from_raster(communes, path)
-        if path.suffix.lower() in RASTERS
-        else _from_table(communes, path, code_column, people_column)
-    )
+    asked = replace(more or PEOPLE, code=code_column, figure=people_column)
+    people, warnings = _figures(communes, path, asked)
     if total is not None and people.sum() > 0:
         people = people * (total / people.sum())
     unknown = people.index[people.isna()]
-    warnings = (
-        [Fault("no_population", path.name, values={"found": list(unknown)})] if len(unknown) else []
-    )
+    if len(unknown):
+        warnings.append(Fault("no_population", path.name, values={"found": list(unknown)}))
     return people, warnings
+
+
+def count_per_commune(
+    communes: gpd.GeoDataFrame, path: Path, asked: Asked
+) -> tuple[pd.Series, list[Fault]]:
+    """Any count by `commune_code`, NaN where the file has none, and warnings.
+
+    Of a raster or a table, as `people_per_commune`. Raises `UserFault`.
+    """
+    return _figures(communes, path, asked)
+
+
+def _figures(communes: gpd.GeoDataFrame, path: Path, asked: Asked) -> tuple[pd.Series, list[Fault]]:
+    if not path.is_file():
+        raise fault("missing_file", path)
+    if path.suffix.lower() in RASTERS:
+        return _from_raster(communes, path), []
+    return figures_by_commune(communes, path, asked)
 
 
 def _from_raster(communes: gpd.GeoDataFrame, path: Path) -> pd.Series:
@@ -66,75 +84,6 @@ def _from_raster(communes: gpd.GeoDataFrame, path: Path) -> pd.Series:
     if (people < 0).any():
         raise fault("bad_population", path.name, found=f"{people.min():.1f} ({people.idxmin()})")
     return people.reindex(communes["commune_code"])
-
-
-def count_per_commune(
-    communes: gpd.GeoDataFrame, path: Path, *, code_column: str, count_column: str
-) -> pd.Series:
-    """Any count by `commune_code` from a CSV, NaN where it names none. Raises `UserFault`."""
-    if not path.is_file():
-        raise fault("missing_file", path)
-    return _from_table(communes, path, code_column, count_column)
-
-
-def _from_table(
-    communes: gpd.GeoDataFrame, path: Path, code_column: str, people_column: str
-) -> pd.Series:
-    try:
-        table = pd.read_csv(path, dtype="str", encoding="utf-8-sig", skip_blank_lines=False)
-    except (UnicodeDecodeError, pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        raise fault(
-            "unreadable_file", path.name, found=str(error)[:160], expected="CSV, UTF-8"
-        ) from None
-    missing = [c for c in (code_column, people_column) if c not in table.columns]
-    if missing:
-        raise UserFault(
-            Fault(
-                "missing_column",
-                path.name,
-                1,
-                c,
-                {
-                    "found": list(table.columns),
-                    "ours": "code_column" if c == code_column else "people_column, count_column",
-                },
-            )
-            for c in missing
-        )
-    codes = table[code_column].str.strip().replace("", None)
-    is_used = codes.notna() | values.present(table[people_column])  # other rows are blank
-    table, codes = table[is_used], codes[is_used]
-    people = values.counts(table[people_column])
-    unreadable = people.isna() & values.present(table[people_column])
-    row = table.index.to_numpy() + 2
-    bad, blank, repeated = (
-        (people < 0) | unreadable,
-        codes.isna(),
-        codes.duplicated() & codes.notna(),
-    )
-    faults = [
-        Fault("bad_population", path.name, int(line), people_column, {"found": met})
-        for line, met in zip(row[bad], table.loc[bad, people_column], strict=True)
-    ]
-    faults += [Fault("blank_code", path.name, int(line), code_column) for line in row[blank]]
-    faults += [
-        Fault("repeated_code", path.name, int(line), code_column, {"found": code})
-        for line, code in zip(row[repeated], codes[repeated], strict=True)
-    ]
-    if faults:
-        raise UserFault(faults)
-    result = pd.Series(people.to_numpy(dtype="float64"), index=codes).reindex(
-        communes["commune_code"]
-    )
-    if result.isna().all():
-        raise fault(
-            "no_code_met",
-            path.name,
-            column=code_column,
-            found=list(codes[:3]),
-            expected=list(communes["commune_code"][:3]),
-        )
-    return result
 
 
 CROWDED_PER_KM2 = 50_000.0  # people; few quarters of any city are denser

@@ -4,8 +4,10 @@
 reads its rows, `stretches` cuts a large file so that parts of it are read side by side.
 """
 
-from pipeline.sources.containers.archives import SUFFIXES, Delivery, first_line, suffix_of
+from pipeline.sources.containers.archives import SUFFIXES, Delivery, content, first_line, suffix_of
+from pipeline.sources.containers.geodata import features
 from pipeline.sources.containers.head import Layout
+from pipeline.sources.containers.kinds import kind_of
 from pipeline.sources.containers.listing import (
     Survey,
     broken_links,
@@ -33,7 +35,7 @@ from pipeline.sources.containers.text import Form, Stretch
 
 __all__ = [
     "HOW", "OVERFLOW", "PSEUDO", "ROW", "SUFFIXES", "Delivery", "Form", "Layout", "Stretch",
-    "Survey", "broken_links", "deliveries", "first_line", "frames", "headings", "is_typed",
-    "layout", "named_again", "notes", "passed_over", "paths_of", "read_rows", "repeated_faults",
-    "sample", "stretches", "suffix_of", "survey", "unique_names",
+    "Survey", "broken_links", "content", "deliveries", "features", "first_line", "frames",
+    "headings", "is_typed", "kind_of", "layout", "named_again", "notes", "passed_over", "paths_of",
+    "read_rows", "repeated_faults", "sample", "stretches", "suffix_of", "survey", "unique_names",
 ]  # fmt: skip

@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from functools import lru_cache, partial
 from typing import Any
 
+import geopandas as gpd
+import pandas as pd
 import polars as pl
 import pyarrow as pa
 import pyogrio
@@ -152,3 +154,63 @@ def _positions(
         return rows
     about = points.Geometry(geometry, "wkb", crs, is_points=True)
     return points.with_positions(rows, about, layer.columns, delivery.name).drop(geometry)
+
+
+def features(delivery: Delivery, how: dict[str, Any]) -> tuple[gpd.GeoDataFrame, list[Fault]]:
+    """(features of a layer with shapes of any kind, in the CRS of the file or none; notes).
+
+    The texts of a Shapefile are bytes: their encoding is the given one, else the one in which
+    their words make sense, else the one that the file states. Raises `UserFault`.
+    """
+    layer = _layer(delivery, how)
+    given = encodings.normal_name(how["encoding"]) if how.get("encoding") else None
+    if how.get("encoding") and given is None:
+        raise fault("unknown_encoding", delivery.name, found=how["encoding"])
+    read = partial(pyogrio.read_dataframe, _place(delivery), layer=layer.name)
+    with _as_fault(delivery):
+        if suffix_of(delivery.file_name) != ".shp":
+            return _with_shapes(read(), delivery), []
+        raw = _with_shapes(read(encoding="ISO-8859-1"), delivery)  # a byte is a letter
+        texts = _texts(raw)
+        if not texts:
+            return raw, []
+        lines = b"\n".join(text.encode("latin-1", errors="replace") for text in texts)
+        found = encodings.Found(given) if given else encodings.detected(b"", [lines])
+        if not found.is_sure and found.encoding != encodings.LENIENT:
+            stated = _with_shapes(read(), delivery)
+            values: dict[str, object] = {"found": "–", "examples": _texts(stated)[:3]}
+            return stated, [Fault("names_unsure", delivery.name, values=values)]
+    notes = []
+    if found.of:
+        values = {
+            "found": found.encoding, "count": found.count, "of": found.of,
+            "examples": found.examples,
+        }  # fmt: skip
+        notes.append(Fault("encoding_found", delivery.name, values=values))
+    right = {}
+    try:
+        right = {text: _decoded(found.encoding, text) for text in texts}
+    except UnicodeDecodeError:
+        raise fault("bad_encoding", delivery.name, found=found.encoding) from None
+    columns = {name: raw[name].map(lambda cell: right.get(cell, cell)) for name in _texted(raw)}
+    return raw.assign(**columns), notes
+
+
+def _with_shapes(found: pd.DataFrame, delivery: Delivery) -> gpd.GeoDataFrame:
+    if not isinstance(found, gpd.GeoDataFrame):
+        raise fault("not_lines", delivery.name)
+    return found
+
+
+def _texted(rows: gpd.GeoDataFrame) -> list[str]:
+    return [
+        str(name)
+        for name in rows.columns
+        if name != rows.geometry.name and pd.api.types.is_string_dtype(rows[name].dropna())
+    ]
+
+
+def _texts(rows: gpd.GeoDataFrame) -> list[str]:
+    """Texts with letters beyond ASCII, each once."""
+    met = {text for name in _texted(rows) for text in rows[name].dropna().unique()}
+    return sorted(text for text in met if not text.isascii())
