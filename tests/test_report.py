@@ -267,7 +267,7 @@ def test_authorities_are_those_of_the_time_and_the_settings_have_the_last_word()
 
 def test_the_document_carries_the_periods_end(demo_outputs):
     document = report_of(demo_outputs)
-    assert document.core_properties.created.replace(tzinfo=None) == datetime(2026, 10, 31)  # noqa: DTZ001 - the period's end
+    assert document.core_properties.created.replace(tzinfo=None) == datetime(2026, 10, 31)
 
 
 def test_pictures_are_whole_and_the_summary_is_one_page(demo_outputs):
@@ -345,12 +345,12 @@ def test_no_sentence_of_the_demos_report_misses_a_figure(demo_outputs):
 
 def test_without_libreoffice_there_is_no_pdf_and_no_fault(tmp_path, monkeypatch):
     monkeypatch.setattr(office.shutil, "which", lambda _: None)
-    assert office.write_pdf(tmp_path / "a.docx", datetime(2026, 10, 31)) is False  # noqa: DTZ001
+    assert office.write_pdf(tmp_path / "a.docx", datetime(2026, 10, 31)) is False
 
 
 def test_a_libreoffice_that_fails_leaves_the_report(tmp_path, monkeypatch):
     monkeypatch.setattr(office, "libreoffice", lambda: "/bin/false")
-    assert office.write_pdf(tmp_path / "a.docx", datetime(2026, 10, 31)) is False  # noqa: DTZ001
+    assert office.write_pdf(tmp_path / "a.docx", datetime(2026, 10, 31)) is False
 
 
 def test_a_pdfs_clock_and_random_ids_are_settled_without_moving_a_byte():
@@ -360,10 +360,10 @@ def test_a_pdfs_clock_and_random_ids_are_settled_without_moving_a_byte():
         % (one, one * 32, one * 32, one * 32)
         for one in (b"6", b"9")
     ]
-    found = {office.settled(end, b"docx", datetime(2026, 10, 31)) for end in ends}  # noqa: DTZ001 - the period's end
+    found = {office.settled(end, b"docx", datetime(2026, 10, 31)) for end in ends}
     assert len(found) == 1
     assert len(found.pop()) == len(ends[0])
-    end = datetime(2026, 10, 31)  # noqa: DTZ001
+    end = datetime(2026, 10, 31)
     assert office.settled(ends[0], b"a", end) != office.settled(ends[0], b"b", end)
 
 
@@ -376,5 +376,5 @@ def test_the_pdf_is_the_report(demo_outputs, tmp_path):
     assert pdf.read_bytes().startswith(b"%PDF")
     copy = tmp_path / "monthly_report.docx"
     copy.write_bytes((demo_outputs / "report/monthly_report.docx").read_bytes())
-    assert office.write_pdf(copy, datetime(2026, 10, 31))  # noqa: DTZ001 - the period's end
+    assert office.write_pdf(copy, datetime(2026, 10, 31))
     assert copy.with_suffix(".pdf").read_bytes() == pdf.read_bytes(), "equal reports, equal bytes"

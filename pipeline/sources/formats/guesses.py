@@ -361,7 +361,7 @@ def doubts(
     None where its values do not speak against it, or no other column fits. `frame`: a sample.
     """
     known = table or operator_table()
-    fit, said = _value_fit(ours, _sampled(heading, frame[heading].head(_SAMPLE)), frame, {}, known)
+    fit, said = _value_fit(ours, _sampled(heading, frame[heading].head(_SAMPLE)), frame, known)
     if fit > 0:
         return None
     others = [
@@ -369,6 +369,6 @@ def doubts(
         for other in frame.columns
         if other != heading
         and _name_score(ours, other) >= 2
-        and _value_fit(ours, _sampled(other, frame[other].head(_SAMPLE)), frame, {}, known)[0] > 0
+        and _value_fit(ours, _sampled(other, frame[other].head(_SAMPLE)), frame, known)[0] > 0
     ]
     return Guess(None, f"{heading}: {said}", "open", tuple(others)) if others else None
