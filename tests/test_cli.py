@@ -216,8 +216,10 @@ def bad_inputs(tmp_path):
             lambda: (tmp_path / "boundaries.geojson").write_text(
                 (tmp_path / "boundaries.geojson").read_text().replace('"r0c1"', '"r0c0"')
             ),
-            "boundaries.geojson, column code: codes repeated under different names: "
-            "1 (r0c0 (1); r0c0 (2))",
+            (
+                "boundaries.geojson, column code: codes repeated under different names: "
+                "1 (r0c0 (1); r0c0 (2))"
+            ),
         ),
         "no such period": (lambda: None, "period “2026-99” is not understood"),
         "unreadable times": (
