@@ -583,8 +583,8 @@ FIELDS: dict[str, Field] = {
 TABLES: dict[str, tuple[str, ...]] = {
     "tests": (
         "source", "source_file", "source_row", "test_id", "measured_at", "latitude", "longitude",
-        "location_accuracy_m", "operator_met", "brand", "technology", "download_mbps", "upload_mbps",
-        "latency_ms", "jitter_ms", "signal_dbm", "device_id", "unreadable",
+        "location_accuracy_m", "operator_met", "brand", "technology", "download_mbps",
+        "upload_mbps", "latency_ms", "jitter_ms", "signal_dbm", "device_id", "unreadable",
     ),
     "tiles": (
         "source", "source_file", "source_row", "quadkey", "tile_period", "download_mbps",

@@ -238,8 +238,6 @@ def _value_fit(
         return _time_fit(column)
     if ours == "operator":
         return _operator_fit(column, table)
-    if ours == "technology" and len(column.distinct) > _MOST_NAMES:
-        return 0.0, f"{len(column.distinct):,} distinct values"
     if ours == "technology":
         return _technology_fit(column)
     return _id_fit(ours, column, frame)
@@ -252,6 +250,8 @@ def _time_fit(column: _Sample) -> tuple[float, str]:
 
 
 def _technology_fit(column: _Sample) -> tuple[float, str]:
+    if len(column.distinct) > _MOST_NAMES:
+        return 0.0, f"{len(column.distinct):,} distinct values"
     read = {text: technology_of(text) for text in column.distinct}
     total = sum(column.distinct.values())
     good = sum(column.distinct[text] for text, one in read.items() if one in TECHNOLOGIES)
