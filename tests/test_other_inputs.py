@@ -74,9 +74,9 @@ NAN = pytest.approx(float("nan"), nan_ok=True)
         ("code|Dân số (người)\n03388|1.012.345\n03390|8.765\n", [1012345, 8765]),
         ("code,Dân số năm 2025\n03388,12345 người\n03390,8765 người\n", [12345, 8765]),
         ("code,population\n03388,12'345\n03390,…\n", [12345, np.nan]),
-        ("code,Dân số (nghìn người)\n03388,\"12,3\"\n03390,\"8,76\"\n", [12300, 8760]),
+        ('code,Dân số (nghìn người)\n03388,"12,3"\n03390,"8,76"\n', [12300, 8760]),
         ("code,Population (thousands)\n03388,12.3\n03390,8.76\n", [12300, 8760]),
-        ("code,dân số\n03388,\"12,3 nghìn\"\n03390,\"8,76 nghìn\"\n", [12300, 8760]),
+        ('code,dân số\n03388,"12,3 nghìn"\n03390,"8,76 nghìn"\n', [12300, 8760]),
         (
             "Dân số theo xã,,\nĐơn vị tính: Nghìn người,,\nMã,Xã,Dân số\n"
             "03388,Đoàn Kết,12.3\n03390,Bình Lư,8.76\n",
