@@ -36,7 +36,8 @@ _PROVINCE = re.compile(r"(?:tinh|thanh pho|tp|province|city) (\S.*)|(\S.*) (?:pr
 _NUMBERING = re.compile(r"\s*(?:\d{1,4}(?:\.\d{1,3})*|(?!X\b)[IVXL]+|[A-H])\s*[.)/]\s+")
 _TOTAL = re.compile(
     r"(?:tong|tong so|tong cong|tong chung|cong|cong chung|tong so dan"
-    r"|toan (?:tinh|huyen|quoc|xa|thanh pho|bo)|ca (?:nuoc|tinh|huyen)|tong (?:toan )?(?:tinh|huyen)"
+    r"|toan (?:tinh|huyen|quoc|xa|thanh pho|bo)|ca (?:nuoc|tinh|huyen)"
+    r"|tong (?:toan )?(?:tinh|huyen)"
     r"|tong cong .{0,20}|tong so .{0,20}"
     r"|(?:grand |sub ?)?totals?|sum|whole (?:province|country)|(?:province|country) total)"
 )
