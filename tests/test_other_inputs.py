@@ -78,8 +78,7 @@ NAN = pytest.approx(float("nan"), nan_ok=True)
         ("code,Population (thousands)\n03388,12.3\n03390,8.76\n", [12300, 8760]),
         ('code,dân số\n03388,"12,3 nghìn"\n03390,"8,76 nghìn"\n', [12300, 8760]),
         (
-            "Dân số theo xã,,\nĐơn vị tính: Nghìn người,,\nMã,Xã,Dân số\n"
-            "03388,Đoàn Kết,12.3\n03390,Bình Lư,8.76\n",
+            "Dân số,,\nĐơn vị tính: Nghìn người,,\nMã,Xã,Dân số\n03388,Đoàn Kết,12.3\n03390,,8.76\n",
             [12300, 8760],
         ),
     ],
@@ -102,13 +101,13 @@ def test_a_unit_that_was_found_is_said(tmp_path):
 @pytest.mark.parametrize(
     ("text", "code", "line"),
     [
-        ("code,dân số (nghìn người)\n03388,12.345\n03390,8.765\n", "number_mark_open", 'decimal = "."'),
+        ("code,dân số (nghìn)\n03388,12.345\n03390,8.765\n", "number_mark_open", 'decimal = "."'),
         ("code,dân số\n03388,12.34\n03390,8.765\n", "fractions_of_people", 'unit = "1000"'),
         ("code,dân số\n03388,12.34\n03390,8.765\n", "fractions_of_people", 'unit = "1"'),
-        ('code,dân số\n03388,12.3\n03390,"8,7"\n03391,1.234\n03392,"1,234.5"\n', "number_marks_mixed", 'decimal = "."'),
+        ('code,pop\n03388,12.3\n03390,"8,7"\n03391,1.234\n', "number_marks_mixed", 'decimal = "."'),
         ("code,dân số\n03388,nhiều\n03390,ít\n", "numbers_unreadable", 'people_column = "…"'),
         ("code,dân số (người/km2)\n03388,12\n", "unit_of_another_kind", 'unit = "1"'),
-        ("code,dân số 2024,dân số 2025\n03388,1,2\n", "which_column", 'people_column = "dân số 2025"'),
+        ("code,pop 2024,pop 2025\n03388,1,2\n", "which_column", 'people_column = "pop 2025"'),
         ("code,cột một\n03388,12\n", "no_usual_heading", 'people_column = "cột một"'),
         ("A,dân số\n03388,12\n03390,3\n", "no_usual_heading", 'code_column = "A"'),
         ("A,dân số\nBình Lư,12\nĐoàn Kết,3\n", "no_usual_heading", 'name_column = "A"'),
@@ -524,7 +523,6 @@ def _cp1258(unicodedata, text: str) -> bytes:
         try:
             made += letter.encode("cp1258")
         except UnicodeEncodeError:
-            base, tone = unicodedata.normalize("NFD", letter)[0], letter
             parts = unicodedata.normalize("NFD", letter)
             tones = [p for p in parts if p in "\u0300\u0301\u0303\u0309\u0323"]
             base = unicodedata.normalize("NFC", "".join(p for p in parts if p not in tones))
