@@ -265,8 +265,8 @@ def _share(found: Iterable[bool]) -> float:
 def codes_of(column: pd.Series) -> pd.Series:
     """Codes as text, "" where there is none; numbers, and texts of numbers, lose their `.0`.
 
-    >>> codes_of(pd.Series(["03388", "3388.0", " - ", "3388,0"])).tolist()
-    ['03388', '3388', '', '3388']
+    >>> codes_of(pd.Series(["01234", "1234.0", " - ", "1234,0"])).tolist()
+    ['01234', '1234', '', '1234']
     """
     text = values.names(column).fillna("").astype("str")
     return text.str.replace(r"^['’]?(\d+)(?:[.,]0+)?$", r"\1", regex=True)

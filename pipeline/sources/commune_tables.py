@@ -326,7 +326,7 @@ def _nothing_met(
     table: Table, columns: _Columns, register: Register, keys: Mapping[int, Key], *, by_code: bool
 ) -> UserFault:
     if ROW_NAMES in table.names and commune_names.share_met(register, _codes(table, ROW_NAMES)):
-        # `03388,12,345` under two headings: a thousands mark that is the delimiter
+        # `01234,12,345` under two headings: a thousands mark that is the delimiter
         first = [str(table.rows[column][0]) for column in table.names]
         return fault("too_many_fields", table.file, row=_place(table, 0)[1], found=first)
     met = [key.code if by_code else key.name for key in keys.values()]
