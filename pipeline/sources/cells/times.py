@@ -95,6 +95,14 @@ def read_times(columns: Sequence[pl.Series], form: TimeForm) -> pl.Series:
     >>> str(read_times(cells, TimeForm("formats", "Asia/Ho_Chi_Minh", ("%d/%m/%Y %H:%M",)))[0])
     '2026-10-05 00:30:00+00:00'
     """
+    read = _read(columns, form)
+    earliest = read.min()
+    if earliest is None or earliest.year >= 1900:  # type: ignore[union-attr]
+        return read
+    return _where(read, read.dt.year() >= 1900)  # programs write the year 1 for no time
+
+
+def _read(columns: Sequence[pl.Series], form: TimeForm) -> pl.Series:
     column = _joined(columns[0], columns[1], form) if len(columns) == 2 else columns[0]
     if isinstance(column.dtype, pl.Datetime):
         if column.dtype.time_zone:
