@@ -322,7 +322,7 @@ GUESSES = [
     Case("ping_as_upload", csv(TEXTS.drop("upload"))),
     Case("signal_empty", csv(beside(signal_strength=[""], lte_rsrp=["-95", "-101"]))),
     Case("download_size", csv(beside(named(download="Download speed"), **{"Download size (MB)": ["30", "25"]}))),
-    Case("download_time", csv(beside(named(download="DL speed"), **{"Download (s)": ["10", "11"]}))),
+    Case("download_time", csv(beside(named(download="DL speed"), **{"Download (s)": ["10", "11"]})), ("proposed_column",)),
     Case("wrong_headings_of_a_table", csv(TEXTS), ("missing_column",), T + "format = 'table'\n" + COLUMNS + "download_mbps = 'Downlaod'\nmeasured_at = 'time'\nlatitude = 'latitude'\nlongitude = 'longitude'\noperator = 'operator'\ntechnology = 'technology'"),
     Case("a_table_without_columns", csv(TEXTS), ("unmapped_column",), T + "format = 'table'"),
     Case("settings_name_a_text", csv(TEXTS), ("column_doubted", "numbers_unreadable"), T + COLUMNS + "download_mbps = 'operator'"),

@@ -195,10 +195,18 @@ def _add_aliases(table: Table, result: Mapped) -> None:
         guess, alias = guesses.get(ours), aliases.get(ours)
         if guess is not None and guess.basis == "alias" and guess.column is not None:
             result.rules[ours] = Rule(guess.column)
+        elif alias is not None and (other := _other_use(ours, alias, guesses)):
+            result.rules.setdefault(other, Rule(alias.column))
         elif alias is not None and _may_be(alias, guess):
             result.rules[ours] = alias
         elif guess is not None:
             result.guesses[ours] = guess
+
+
+def _other_use(ours: str, alias: Rule, guesses: Mapping[str, Guess]) -> str | None:
+    """The column of ours that the values of a known heading speak for: a `uuid` of the phone."""
+    found = [other for other, guess in guesses.items() if guess.column == alias.column]
+    return found[0] if ours in IDS and found and found[0] in IDS and found[0] != ours else None
 
 
 def _may_be(alias: Rule, guess: Guess | None) -> bool:

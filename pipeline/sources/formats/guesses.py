@@ -35,6 +35,7 @@ _EXTREME = frozenset(
      "stdev", "std", "sd", "stddev", "p5", "p10", "p90", "p95", "median", "p50", "loss", "first", "last"]
 )  # fmt: skip
 _VEHICLE = re.compile(r"km\s*/?\s*h|kmh|kph|mph|m/s\b|van toc|vehicle|xe|gps speed|ground|bearing")
+_NO_RATE = re.compile(r"[(\[]\s*(?:s|sec|giây|ms|%|m|km)\s*[)\]]", re.IGNORECASE)
 _WORDS_OF = {
     "download_mbps": ("download", "dl", "down", "downlink", "tai xuong", "tai ve"),
     "upload_mbps": ("upload", "ul", "up", "uplink", "tai len"),
@@ -119,7 +120,8 @@ def guess_columns(
             and other not in used
             and abs(points - score) < 0.01
         ]
-        if rivals and _quantity(heading) in {_quantity(other) for other in rivals}:
+        is_same = _quantity(heading) in {_quantity(other) for other in rivals}
+        if rivals and (is_same or _are_known(ours, heading, *rivals)):
             result[ours] = Guess(
                 None, f"{said}; as likely: {', '.join(rivals)}", "open", (heading, *rivals)
             )
@@ -137,6 +139,11 @@ def guess_columns(
             said = "; ".join(f"{heading}: {why}" for heading, why in named)
             result[ours] = Guess(None, said, "open", tuple(heading for heading, _ in named))
     return {ours: result[ours] for ours in (*REQUIRED, *OPTIONAL) if ours in result}
+
+
+def _are_known(ours: str, *headings: str) -> bool:
+    """Whether all are usual headings of the speed that verdicts are made from, so none is taken."""
+    return ours == "download_mbps" and all(_name_score(ours, one) >= 3 for one in headings)
 
 
 def _heading_of(rule: object) -> object:
@@ -269,6 +276,8 @@ def _speed_fit(ours: str, column: _Sample, middle: float, said: str) -> tuple[fl
     names_direction = any(f" {word} " in words for word in _WORDS_OF[ours])
     if _VEHICLE.search(heading.casefold()) or _VEHICLE.search(words):
         return 0.0, f"{said}: a vehicle's speed"
+    if _NO_RATE.search(heading):
+        return 0.0, f"{said}: its unit is of no speed"
     if "speed" in words.split() and not names_direction and not has_unit:
         return 0.0, f"{said}: no unit and no direction: it may be a vehicle's speed"
     others = _WORDS_OF["upload_mbps" if ours == "download_mbps" else "download_mbps"]
