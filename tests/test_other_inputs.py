@@ -78,7 +78,8 @@ NAN = pytest.approx(float("nan"), nan_ok=True)
         ("code,Population (thousands)\n03388,12.3\n03390,8.76\n", [12300, 8760]),
         ('code,dân số\n03388,"12,3 nghìn"\n03390,"8,76 nghìn"\n', [12300, 8760]),
         (
-            "Dân số,,\nĐơn vị tính: Nghìn người,,\nMã,Xã,Dân số\n03388,Đoàn Kết,12.3\n03390,,8.76\n",
+            "Dân số,,\nĐơn vị tính: Nghìn người,,\nMã,Xã,Dân số\n03388,Đoàn Kết,12.3\n"
+            "03390,,8.76\n",
             [12300, 8760],
         ),
     ],

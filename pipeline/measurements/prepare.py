@@ -104,7 +104,7 @@ def chunks_of(part: Part, how: Preparation) -> Iterator[Chunk]:
             rows = rows_of(tests, how)
             days = rows["day"].drop_nulls().value_counts()
             for day, count in days.iter_rows():
-                account.months[f"{day:%Y-%m}"] += count
+                account.months[f"{day.year:04}-{day.month:02}"] += count
             account.operators.update(tests["operator_met"].drop_nulls().unique().to_list())
             _count(account, rows, how)
             streams = {"tests": rows}

@@ -417,7 +417,7 @@ def chosen_period(inputs: Inputs, settings: Settings, wanted: str | None) -> Per
     held = periods_in(inputs, settings)
     if wanted is None:
         if not held:
-            raise UserFault([Fault("no_time_at_all")])
+            raise UserFault([_without_time(inputs)])
         return Period.parse(held[-1])
     period = Period.parse(wanted)
     if len(inputs.tiles):
@@ -426,6 +426,15 @@ def chosen_period(inputs: Inputs, settings: Settings, wanted: str | None) -> Per
         if str(period) not in held:
             raise UserFault([Fault("no_such_period", values={"found": wanted, "expected": held})])
     return period
+
+
+def _without_time(inputs: Inputs) -> Fault:
+    """Why no row has a time: there is none, the settings keep none, or none can be read."""
+    account = inputs.account
+    left_out = sum(reasons["not_kept"] for reasons in account.reasons.values())
+    if left_out == account.read_count and not len(inputs.tests) and not len(inputs.tiles):
+        return Fault("no_row_left", values={"of": account.read_count, "count": left_out})
+    return Fault("no_time_at_all")
 
 
 def evidence_window(inputs: Inputs, settings: Settings, period: Period) -> list[str]:

@@ -28,6 +28,7 @@ from pipeline.sources.rules import OPTIONAL, REQUIRED, Rule
 from pipeline.sources.table import IDS, NAMES, POSITION, column, plain
 
 UTC = ZoneInfo("UTC")
+SHARED_IDS = 0.1  # share of cells without a device's own id from which it is said
 Bounds = tuple[float, float, float, float]  # west, south, east, north, degrees
 NUMBERS = (
     "download_mbps", "upload_mbps", "latency_ms", "jitter_ms", "location_accuracy_m", "signal_dbm",
@@ -192,10 +193,18 @@ def _add_aliases(table: Table, result: Mapped) -> None:
         guess, alias = guesses.get(ours), aliases.get(ours)
         if guess is not None and guess.basis == "alias" and guess.column is not None:
             result.rules[ours] = Rule(guess.column)
+        elif alias is not None and (other := _other_use(ours, alias, guesses)):
+            result.rules.setdefault(other, Rule(alias.column))
         elif alias is not None and _may_be(alias, guess):
             result.rules[ours] = alias
         elif guess is not None:
             result.guesses[ours] = guess
+
+
+def _other_use(ours: str, alias: Rule, guesses: Mapping[str, Guess]) -> str | None:
+    """The column of ours that the values of a known heading speak for: a `uuid` of the phone."""
+    found = [other for other, guess in guesses.items() if guess.column == alias.column]
+    return found[0] if ours in IDS and found and found[0] in IDS and found[0] != ours else None
 
 
 def _may_be(alias: Rule, guess: Guess | None) -> bool:
@@ -249,7 +258,8 @@ def _unmapped(table: Table, result: Mapped, ours: str) -> Fault:
 def operator_counts(table: Table, rules: Mapping[str, Rule]) -> Counter[str]:
     """Rows of the sample by operator as met."""
     counts: Counter[str] = Counter()
-    if (rule := rules.get("operator")) is not None:
+    rule = rules.get("operator")
+    if rule is not None and all(theirs in table.sample.columns for theirs in rule.headings):
         counts.update(_counted(_cells(table, "operator", rule)))
     return counts
 
@@ -301,6 +311,9 @@ def _column_plan(
     if ours in IDS:
         heading = rule.headings[0] if rule.headings else ""
         found = ids.decide_ids(cells, heading, ours=ours, one_device=mapped.about.one_device)
+        lost = sum(found.form.counts.values()) if found.form else 0
+        if ours == "device_id" and lost > SHARED_IDS * len(cells):
+            result.warnings.append(table.fault("ids_of_none", heading, found=found.evidence))
         return _of(table, ours, rule, found, result)
     return _number_plan(table, about, ours, rule, result)
 

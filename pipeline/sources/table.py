@@ -16,7 +16,7 @@ import polars as pl
 
 from pipeline.schema.columns import TABLES
 from pipeline.sources.cells.ids import IdForm, read_ids
-from pipeline.sources.cells.missing import is_missing
+from pipeline.sources.cells.missing import is_failed, is_missing
 from pipeline.sources.cells.names import NameForm, is_without_service, read_brands, read_names
 from pipeline.sources.cells.numbers import NumberForm, read_numbers
 from pipeline.sources.cells.positions import PositionForm, read_positions
@@ -146,6 +146,10 @@ def _read(rows: pl.DataFrame, about: ColumnPlan) -> tuple[pl.Series, pl.Series]:
     read = read_numbers(cells, cast("NumberForm", form))
     if about.unit is not None:
         read = about.unit.in_ours(read)
+    if about.ours == "download_mbps" and cells.dtype == pl.String:
+        rows = (read.is_null() & cells.is_not_null()).arg_true()
+        failed = rows.filter(is_failed(cells[rows]))
+        read = read.scatter(failed, 0.0) if len(failed) else read
     if about.failed:
         read = _with(read, read.is_in(list(about.failed)), 0.0)
     if about.ours in NEVER_NEGATIVE:

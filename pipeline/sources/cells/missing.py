@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import unicodedata
+
 import polars as pl
 
 MISSING = frozenset(
@@ -18,6 +20,23 @@ MISSING = frozenset(
         "không rõ",
         "unknown",
         "undefined",
+    }
+)
+# In place of a speed: a test that did not succeed, which is evidence, not an absent value
+FAILED = frozenset(
+    {
+        "failed",
+        "fail",
+        "failure",
+        "test failed",
+        "timeout",
+        "time out",
+        "timed out",
+        "no connection",
+        "thất bại",
+        "không thành công",
+        "mất kết nối",
+        "hết thời gian chờ",
     }
 )
 _LONGEST = max(len(word.encode()) for word in MISSING)
@@ -37,3 +56,14 @@ def is_missing(cells: pl.Series) -> pl.Series:
     if not len(rows):
         return found
     return found.scatter(rows, text[rows].str.to_lowercase().is_in(sorted(MISSING)))
+
+
+def is_failed(cells: pl.Series) -> pl.Series:
+    """Which text cells say in words of FAILED that a test did not succeed.
+
+    >>> is_failed(pl.Series(["Timeout", " thất bại", "0", "-", None])).to_list()
+    [True, True, False, False, False]
+    """
+    met = cells.unique().drop_nulls()
+    words = [one for one in met if unicodedata.normalize("NFC", one).strip().casefold() in FAILED]
+    return cells.is_in(words).fill_null(value=False)

@@ -299,7 +299,10 @@ def _written(orders: dict[str, str], whole: str, marks: dict[str, str]) -> dict[
 def naive_iso(text: pl.Series) -> pl.Series:
     """Local times of ISO 8601 texts without offset; null where a text is none."""
     regular = _where(text, text.str.contains(_ISO))
-    read = pl.Series(values=_arrow(regular).cast(pa.timestamp("us"))).cast(NAIVE)
+    try:
+        read = pl.Series(values=_arrow(regular).cast(pa.timestamp("us"))).cast(NAIVE)
+    except pa.ArrowInvalid:  # a day that does not exist, such as 30 February
+        read = pl.repeat(None, len(text), dtype=NAIVE, eager=True)
     return completed(read, text, _naive_rare_iso)
 
 

@@ -86,6 +86,9 @@ def form_given(form: str | None, zone: str) -> TimeForm:
 # ---------------------------------------------------------------- reading
 
 
+_OLDEST_US = -2_208_988_800_000_000  # 1900-01-01
+
+
 def read_times(columns: Sequence[pl.Series], form: TimeForm) -> pl.Series:
     """Times in UTC, µs, of one column, or of two: date and time of day. Unreadable cells are null.
 
@@ -95,6 +98,14 @@ def read_times(columns: Sequence[pl.Series], form: TimeForm) -> pl.Series:
     >>> str(read_times(cells, TimeForm("formats", "Asia/Ho_Chi_Minh", ("%d/%m/%Y %H:%M",)))[0])
     '2026-10-05 00:30:00+00:00'
     """
+    read = _read(columns, form)
+    earliest = read.to_physical().min()
+    if earliest is None or earliest >= _OLDEST_US:  # type: ignore[operator]
+        return read
+    return _where(read, read.to_physical() >= _OLDEST_US)  # programs write the year 1 for no time
+
+
+def _read(columns: Sequence[pl.Series], form: TimeForm) -> pl.Series:
     column = _joined(columns[0], columns[1], form) if len(columns) == 2 else columns[0]
     if isinstance(column.dtype, pl.Datetime):
         if column.dtype.time_zone:

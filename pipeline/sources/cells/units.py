@@ -125,6 +125,7 @@ _OTHER_WORDS = (
     "gbyte kbytes mbytes gbytes byte bytes mah mw người/km2 người/km² people/km2 persons/km2 asu"
 )
 _OTHER = frozenset(_OTHER_WORDS.split())
+_OF_HEADINGS = frozenset(("độ",))  # degrees in brackets, but Độ trễ and Độ chính xác are headings
 _RATE = re.compile(
     r"(?P<prefix>kibi|mebi|gibi|kilo|mega|giga|ki|mi|gi|k|m|g|)(?P<what>bits?|bytes?|b)"
     r"(?P<per>/(?:s|sec|second|seconds|giây|giay)|ps|)",
@@ -314,6 +315,8 @@ def _judge(
         return
     if unit is not None:
         found.append((word, unit))
+    elif not is_alone and plain in _OF_HEADINGS:
+        return
     elif plain in _OTHER or (len(plain) > 1 and _is_of_another_kind(kind, word)):
         problems.append(_Problem("unit_of_another_kind", word))
     elif kind in ("angle", "count"):

@@ -36,6 +36,7 @@ _EXTREME = frozenset(
      "last"]
 )  # fmt: skip
 _VEHICLE = re.compile(r"km\s*/?\s*h|kmh|kph|mph|m/s\b|van toc|vehicle|xe|gps speed|ground|bearing")
+_NO_RATE = re.compile(r"[(\[]\s*(?:s|sec|giây|ms|%|m|km)\s*[)\]]", re.IGNORECASE)
 _WORDS_OF = {
     "download_mbps": ("download", "dl", "down", "downlink", "tai xuong", "tai ve"),
     "upload_mbps": ("upload", "ul", "up", "uplink", "tai len"),
@@ -152,12 +153,18 @@ def _guess(best: _Candidate, fitting: Sequence[_Candidate], refused: Sequence[_C
         and one.heading != best.heading
         and abs(one.score - best.score) < 0.01
     ]
-    if _quantity(best.heading) in {_quantity(rival) for rival in rivals}:
+    is_same = _quantity(best.heading) in {_quantity(rival) for rival in rivals}
+    if rivals and (is_same or _are_known(best.ours, best.heading, *rivals)):
         said = f"{best.said}; as likely: {', '.join(rivals)}"
         return Guess(None, said, "open", (best.heading, *rivals))
     passed = [f"{one.heading}: {one.said}" for one in refused if one.ours == best.ours]
     basis: Basis = "alias" if best.by_name >= 3 else "likely"
     return Guess(best.heading, "; ".join([best.said, *passed]), basis)
+
+
+def _are_known(ours: str, *headings: str) -> bool:
+    """Whether all are usual headings of the speed that verdicts are made from, so none is taken."""
+    return ours == "download_mbps" and all(_name_score(ours, one) >= 3 for one in headings)
 
 
 def _heading_of(rule: object) -> object:
@@ -303,6 +310,8 @@ def _speed_fit(ours: str, column: _Sample, middle: float, said: str) -> tuple[fl
     names_direction = any(f" {word} " in words for word in _WORDS_OF[ours])
     if _VEHICLE.search(heading.casefold()) or _VEHICLE.search(words):
         return 0.0, f"{said}: a vehicle's speed"
+    if _NO_RATE.search(heading):
+        return 0.0, f"{said}: its unit is of no speed"
     if "speed" in words.split() and not names_direction and not has_unit:
         return 0.0, f"{said}: no unit and no direction: it may be a vehicle's speed"
     others = _WORDS_OF["upload_mbps" if ours == "download_mbps" else "download_mbps"]

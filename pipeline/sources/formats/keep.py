@@ -33,6 +33,13 @@ _OTHER_TESTS = frozenset(
      "do tre", "web", "browsing", "web browsing", "http", "video", "youtube", "streaming", "voice",
      "call", "sms", "dns", "traceroute", "iperf", "idle", "both"]
 )  # fmt: skip
+_SIDES = {"d": "download", "u": "upload"}  # in a column of directions
+_DIRECTION = ("direction", "dir", "chieu", "huong", "link", "test type", "type", "loai")
+_CANCELLED = frozenset(
+    ["aborted", "abort", "cancelled", "canceled", "cancel", "interrupted", "incomplete", "unfinished",
+     "partial", "huy", "da huy", "huy bo", "bi huy", "dung", "gian doan", "dang do", "chua xong"]
+)  # fmt: skip
+_RESULTS = ("status", "state", "result", "outcome", "trang thai", "tinh trang", "ket qua")
 _IDLE = frozenset(["i", "idle", "ranh", "roi", "inactive", "none", "stopped"])
 _BUSY = frozenset(["d", "download", "downloading", "dl", "dang tai", "active"])
 _TRUE = frozenset(["true", "t", "1", "1 0", "yes", "y", "co", "dung", "x"])
@@ -84,7 +91,8 @@ def _proposal(heading: str, column: pl.Series) -> Proposal | None:
     plain = {value: folded(spaced_key(value)) for value in met}
     condition = (
         _by_state(heading, plain)
-        or _by_test(plain)
+        or _by_test(heading, plain)
+        or _by_result(heading, plain)
         or _by_flag(heading, plain)
         or _by_connection(plain)
     )
@@ -94,15 +102,44 @@ def _proposal(heading: str, column: pl.Series) -> Proposal | None:
     return Proposal(heading, condition, evidence)
 
 
-def _by_test(plain: dict[str, str]) -> Condition | None:
-    download = [value for value, key in plain.items() if key in _DOWNLOAD]
-    other = [value for value, key in plain.items() if key in _OTHER_TESTS]
+def _by_test(heading: str, plain: dict[str, str]) -> Condition | None:
+    if _says(heading, _DIRECTION) and set(plain.values()) == set(_SIDES):
+        plain = {value: _SIDES[key] for value, key in plain.items()}
+    kinds = {value: _kind_of_test(key) for value, key in plain.items()}
+    download = [value for value, kind in kinds.items() if kind == "download"]
+    other = [value for value, kind in kinds.items() if kind == "other"]
     if not other or len(download) + len(other) < len(plain):
         return None
     if download:
         return Condition(one_of=tuple(download))
     # no download at all: the line keeps nothing, and says so
     return Condition(none_of=tuple(other)) if len(other) == len(plain) > 0 else None
+
+
+def _kind_of_test(key: str) -> str:
+    """`download`, `other` or nothing, by the whole text or by a word in it that only one has."""
+    if key in _DOWNLOAD:
+        return "download"
+    if key in _OTHER_TESTS:
+        return "other"
+    words = f" {key} "
+    has_download = any(f" {word} " in words for word in _DOWNLOAD)
+    has_other = any(f" {word} " in words for word in _OTHER_TESTS - {"http", "both", "call"})
+    if has_download == has_other:
+        return ""
+    return "download" if has_download else "other"
+
+
+def _says(heading: str, words: tuple[str, ...]) -> bool:
+    return any(f" {word} " in f" {folded(spaced_key(heading))} " for word in words)
+
+
+def _by_result(heading: str, plain: dict[str, str]) -> Condition | None:
+    """Leaves out tests that were broken off: their speed is of a part. Failed ones are evidence."""
+    broken_off = tuple(value for value, key in plain.items() if key in _CANCELLED)
+    if not broken_off or len(broken_off) == len(plain) or not _says(heading, _RESULTS):
+        return None
+    return Condition(none_of=broken_off)
 
 
 def _by_state(heading: str, plain: dict[str, str]) -> Condition | None:
