@@ -26,7 +26,7 @@ from pipeline.measurements.alarms import alarms, nothing_valid, passed, thin_mon
 from pipeline.measurements.books import books_of, copies_of, devices_of, prints_of, rejects_of
 from pipeline.measurements.evidence import Evidence, evidence_of_tests, units_over, widened
 from pipeline.measurements.prepare import Prepared, prepared_tests
-from pipeline.measurements.scope import Delivered, Question, question_of
+from pipeline.measurements.scope import Holdings, Question, question_of
 from pipeline.measurements.tile_evidence import measured_tiles
 from pipeline.schema.errors import Fault
 from pipeline.schema.month import AreaPeriod
@@ -68,7 +68,7 @@ def _measured_tests(
     settings, period, log = context.settings, context.period, context.log
     months = prepared.account.months
     held = set(periods_of(months))
-    delivered = Delivered(held, min(months, default=""), prepared.account.operators)
+    delivered = Holdings(held, min(months, default=""), prepared.account.operators)
     window = evidence_window(inputs, settings, period)
     places = indexes(known_cells(ledger, settings.hexes.finest_resolution))
     communes = prepared.how.zones.codes

@@ -18,7 +18,7 @@ from pipeline.config.settings import Evidence, Settings
 from pipeline.engine.local import Local
 from pipeline.measurements.aggregates import aggregates_in
 from pipeline.measurements.prepare import prepared_tests
-from pipeline.measurements.scope import Delivered, question_of
+from pipeline.measurements.scope import Holdings, question_of
 from pipeline.publish.about import About
 from pipeline.publish.gap_map.columns import decoded
 from pipeline.schema.periods import Period
@@ -256,7 +256,7 @@ def aggregates_of_tests(
         [Part(tests=tests)], communes, cleaning_rules_of(settings), Local(1)
     )
     months = prepared.account.months
-    delivered = Delivered(set(months), min(months, default=""), prepared.account.operators)
+    delivered = Holdings(set(months), min(months, default=""), prepared.account.operators)
     window = when.window(max(settings.evidence.window_months, when.length))
     codes, nowhere = prepared.how.zones.codes, np.zeros(0, dtype=np.uint64)
     question = question_of(codes, delivered, when, window, nowhere, scope_rules_of(settings))

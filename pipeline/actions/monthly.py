@@ -101,7 +101,7 @@ def _by_month(found: Aggregates, names: Names, dates: pd.DataFrame) -> pd.DataFr
         dates["local_date"].str[8:].astype("int64")
         > pd.to_datetime(dates["local_date"]).dt.days_in_month - 3
     )
-    months = placed(found["months"])
+    months = placed(found["commune_months"])
     cells = found["places"].group_by("zone", "month", "cell").agg(c("tests").sum())
     largest = placed(cells.group_by("zone", "month").agg(c("tests").max()))
     return pd.DataFrame(
@@ -117,7 +117,7 @@ def _by_month(found: Aggregates, names: Names, dates: pd.DataFrame) -> pd.DataFr
             .where(late, 0.0)
             .groupby([dates[key] for key in keys])
             .sum(),
-            "copied_row_count": placed(found["copies"])["copies"],
+            "copied_row_count": placed(found["repeats"])["repeats"],
         }
     )
 

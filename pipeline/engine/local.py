@@ -2,8 +2,8 @@
 
 `prepare` runs on every part of the input and gives chunks of rows (Polars frames) with an account
 of each; `gather` brings the rows of a shard together and hands whole shards to a function.
-Row-wise work belongs in `prepare`, whatever compares rows with rows in what `gather` runs. Neither
-sees an engine. Does not belong here: what rows are.
+Row-wise work belongs in `prepare`, whatever compares rows with rows in what `gather` runs. The
+functions given to them know no engine. Does not belong here: what rows are.
 """
 
 from __future__ import annotations

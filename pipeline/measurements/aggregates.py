@@ -2,12 +2,12 @@
 
 rows ─ repeats ─► samples ─► months of devices ─► devices over a window ─► values, units
                   samples ─► cells, places, dates, slow, known; months ─► area, months, spans
-rows ─► books, rejects, others, copies, present, met, signals, bursts
+rows ─► books, rejects, uncounted, repeats, present, met, phones, signals, bursts
 
 Tables are declared in `devices.py` and `counts.py`, one statement each. A shard holds all rows of
 its devices, so that whatever compares rows with rows is closed in it: aggregates of several shards
 stand one below the other, and what is counted over devices is added up where it is used.
-Does not belong here: formulas, verdicts, names (`evidence.py`).
+Does not belong here: names (`evidence.py`), formulas and verdicts (`verdicts/`).
 """
 
 from __future__ import annotations
@@ -63,8 +63,8 @@ def aggregates_of(rows: pl.DataFrame, again: pl.DataFrame, scope: Scope) -> Aggr
     others = drawn.filter(c("technology") != scope.technology)
     base = _collected(
         {
-            "months": devices.device_months(valid, scope),
-            "others": devices.other_months(others),
+            "device_months": devices.device_months(valid, scope),
+            "other_months": devices.other_months(others),
             "judged": counts.judged(marked, scope),
         }
     )
@@ -81,13 +81,13 @@ def aggregates_of(rows: pl.DataFrame, again: pl.DataFrame, scope: Scope) -> Aggr
             "places": counts.places(valid),
             "dates": counts.dates(valid),
             "slow": counts.slow_times(valid, scope),
-            "months": counts.month_counts(months, scope),
+            "commune_months": counts.month_counts(months, scope),
             "bursts": counts.bursts(marked, valid, scope),
             "books": counts.books(judged),
             "rejects": counts.rejects(judged),
-            "others": counts.other_tests(marked),
-            "copies": counts.copies(marked, scope),
-            "copied": counts.copied(marked, scope),
+            "uncounted": counts.other_tests(marked),
+            "repeats": counts.repeats_by_month(marked, scope),
+            "repeats in file": counts.repeats_in_own_file(marked, scope),
             "present": counts.present(marked, scope),
             "met": counts.met(marked, scope),
             "phones": counts.phones(marked),

@@ -48,7 +48,7 @@ def copies_of(found: Aggregates, how: Preparation) -> dict[str, int]:
 
     Files of several months may overlap; one that repeats itself has another reason.
     """
-    counts = found["copied"].group_by("source").agg(pl.col("copied").sum())
+    counts = found["repeats in file"].group_by("source").agg(pl.col("repeats").sum())
     return {how.sources[source]: count for source, count in counts.iter_rows()}
 
 

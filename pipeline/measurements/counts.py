@@ -69,16 +69,16 @@ def _month() -> pl.Expr:
     return c("day").dt.month_start()
 
 
-def copies(rows: pl.LazyFrame, scope: Scope) -> pl.LazyFrame:
+def repeats_by_month(rows: pl.LazyFrame, scope: Scope) -> pl.LazyFrame:
     """zone, month of the tracker: rows that repeat another."""
     some = rows.filter(c("is_repeat") & (c("zone") >= 0) & during(scope.tracker))
-    return some.group_by("zone", month=_month()).agg(copies=pl.len())
+    return some.group_by("zone", month=_month()).agg(repeats=pl.len())
 
 
-def copied(rows: pl.LazyFrame, scope: Scope) -> pl.LazyFrame:
+def repeats_in_own_file(rows: pl.LazyFrame, scope: Scope) -> pl.LazyFrame:
     """source: rows of the base window that repeat one of their own file."""
     some = rows.filter(c("is_copy") & during(scope.windows[0]))
-    return some.group_by("source").agg(copied=pl.len())
+    return some.group_by("source").agg(repeats=pl.len())
 
 
 def present(rows: pl.LazyFrame, scope: Scope) -> pl.LazyFrame:

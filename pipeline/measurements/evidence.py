@@ -1,7 +1,7 @@
 """What verdicts rest on: device values and counts by commune × operator over their windows.
 
 Joins of the steps' results, like `result_tables.py`; nothing is decided here. Does not belong here:
-figures (`statistics.py`).
+statistics (`verdicts/statistics.py`).
 """
 
 from __future__ import annotations
@@ -125,7 +125,7 @@ def _joined(found: Aggregates, names: Names, number: int, window: Window) -> pl.
     signals = found[f"signals {number}"].with_columns(c("operator").fill_null(names.pooled))
     slow = by_unit(found["slow"].filter(inside)).agg(c("second").unique().sort())
     kinds = c("failed", "newer", "fourth", "older")
-    others = by_unit(found["others"].filter(inside)).agg(kinds.sum())
+    others = by_unit(found["uncounted"].filter(inside)).agg(kinds.sum())
     return (
         units.lazy()
         .join(others, on=UNIT_CODES, how="full", coalesce=True)

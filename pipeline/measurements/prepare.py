@@ -1,4 +1,4 @@
-"""Parts of the deliveries → rows of tests as numbers: read ∘ locate ∘ bin ∘ judge, row by row.
+"""Parts of the deliveries → rows of tests as numbers: read, located, binned, with a reason.
 
 Every row that is read comes through, with the one reason why it does not count (METHOD §2.1).
 Does not belong here: whatever compares or adds up rows (`samples.py`, `devices.py`, `counts.py`),

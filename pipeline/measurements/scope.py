@@ -62,7 +62,7 @@ class Question:
 
 
 @dataclass(frozen=True)
-class Delivered:
+class Holdings:
     """What the deliveries hold: months that may be judged, the first of any test, operators met."""
 
     months: set[str]
@@ -72,7 +72,7 @@ class Delivered:
 
 def question_of(
     communes: npt.NDArray[np.object_],
-    delivered: Delivered,
+    delivered: Holdings,
     period: Period,
     window: list[str],
     known_cells: npt.NDArray[np.uint64],

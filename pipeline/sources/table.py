@@ -147,8 +147,8 @@ def _read(rows: pl.DataFrame, about: ColumnPlan) -> tuple[pl.Series, pl.Series]:
     if about.unit is not None:
         read = about.unit.in_ours(read)
     if about.ours == "download_mbps" and cells.dtype == pl.String:
-        rows = (read.is_null() & cells.is_not_null()).arg_true()
-        failed = rows.filter(is_failed(cells[rows]))
+        left = (read.is_null() & cells.is_not_null()).arg_true()
+        failed = left.filter(is_failed(cells.gather(left)))
         read = read.scatter(failed, 0.0) if len(failed) else read
     if about.failed:
         read = _with(read, read.is_in(list(about.failed)), 0.0)
