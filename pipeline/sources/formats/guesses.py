@@ -36,14 +36,19 @@ _EXTREME = frozenset(
 )  # fmt: skip
 _VEHICLE = re.compile(r"km\s*/?\s*h|kmh|kph|mph|m/s\b|van toc|vehicle|xe|gps speed|ground|bearing")
 _WORDS_OF = {
-    "download_mbps": ("download", "dl", "down", "downlink", "tai xuong", "tai ve"),
+    "download_mbps": ("download", "dl", "dn", "down", "downlink", "tai xuong", "tai ve"),
     "upload_mbps": ("upload", "ul", "up", "uplink", "tai len"),
 }
 _NUMBERS = frozenset(
     ["latitude", "longitude", "location_accuracy_m", "download_mbps", "upload_mbps", "latency_ms",
      "jitter_ms", "signal_dbm"]
 )  # fmt: skip
+# a date and a time of day: nothing else is written so
+_FULL_TIME = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}[ T_,]+\d{1,2}[:.h]\d{2}")
+_DATES = frozenset(["date", "ngay"])
 _TIME = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}|\d{1,2}:\d{2}|^\d{10}(?:\d{3})?$|^\d{5}\.\d+$")
+_BY_VALUES = 0.9  # share of cells that tells a column whose heading says nothing
+Bounds = tuple[float, float, float, float]  # west, south, east, north, degrees
 # Either a test's or a phone's: their values tell
 _IDS = frozenset(
     ["uuid", "guid", "client uuid", "client id", "user id", "install id", "installation uuid", "phone id",
@@ -81,12 +86,18 @@ class _Sample:
 
 
 def guess_columns(
-    frame: pl.DataFrame, known: Mapping[str, object], *, table: OperatorTable | None = None
+    frame: pl.DataFrame,
+    known: Mapping[str, object],
+    *,
+    table: OperatorTable | None = None,
+    bounds: Bounds | None = None,
 ) -> dict[str, Guess]:
     """Ours → the column that it may be read from, for all of ours that `known` lacks.
 
     `frame`: a sample of rows under the file's headings; `known`: ours → anything with `column`, or a
-    heading. Of several figures of one quantity the mean is taken, never a peak.
+    heading; `bounds`: of the communes. Of several figures of one quantity the mean is taken, never a
+    peak. Operators, technologies, times with their date and positions within the bounds are known by
+    values alone too; where several columns are so, they are asked about.
     """
     table = table or operator_table()
     taken = {_heading_of(rule) for rule in known.values()}
@@ -98,9 +109,11 @@ def guess_columns(
         if ours in known:
             continue
         for heading, column in columns.items():
-            by_name = _name_score(ours, heading)
+            by_name = _name_score(ours, heading) or _dates_score(ours, column)
             fit, said = _value_fit(ours, column, frame, known, table)
-            if by_name == 0 and not (fit >= 0.9 and ours in ("operator", "technology")):
+            if by_name == 0 and not (
+                fit >= _BY_VALUES and _is_told_by_values(ours, column, bounds)
+            ):
                 continue
             if fit <= 0:
                 refused.setdefault(ours, []).append((by_name, heading, said))
@@ -119,14 +132,18 @@ def guess_columns(
             and other not in used
             and abs(points - score) < 0.01
         ]
-        if rivals and _quantity(heading) in {_quantity(other) for other in rivals}:
+        is_unnamed = score <= 1.0  # its heading says nothing
+        if rivals and (is_unnamed or _quantity(heading) in {_quantity(one) for one in rivals}):
             result[ours] = Guess(
                 None, f"{said}; as likely: {', '.join(rivals)}", "open", (heading, *rivals)
             )
             continue
         passed = [f"{other}: {why}" for points, other, why in refused.get(ours, ()) if points >= 2]
         evidence = "; ".join([said, *passed]) if passed else said
-        basis: Basis = "alias" if _name_score(ours, heading) >= 3 else "likely"
+        known_name = score >= 3 and max(
+            _name_score(ours, heading), _dates_score(ours, columns[heading])
+        )
+        basis: Basis = "alias" if known_name >= 3 else "likely"
         result[ours] = Guess(heading, evidence, basis)
         used.add(heading)
     for ours, others in refused.items():
@@ -176,6 +193,30 @@ def _name_score(ours: str, heading: str) -> float:
     if plain in _IDS and ours in ("device_id", "test_id"):
         return 2.0
     return 1.0 if difflib.get_close_matches(plain, aliases, n=1, cutoff=0.8) else 0.0
+
+
+def _dates_score(ours: str, column: _Sample) -> float:
+    """3 for a column `Date` with times of day in it: it is the time of the tests."""
+    is_dates = ours == "measured_at" and bare(column.heading) in _DATES
+    return 3.0 if is_dates and _full_time_share(column) >= _BY_VALUES else 0.0
+
+
+def _full_time_share(column: _Sample) -> float:
+    total = sum(column.distinct.values())
+    full = sum(n for text, n in column.distinct.items() if _FULL_TIME.search(text))
+    return full / total if total else 0.0
+
+
+def _is_told_by_values(ours: str, column: _Sample, bounds: Bounds | None) -> bool:
+    if ours == "measured_at":
+        return _full_time_share(column) >= _BY_VALUES
+    if ours in ("latitude", "longitude") and bounds is not None and len(column.numbers):
+        west, south, east, north = bounds
+        low, high = (south, north) if ours == "latitude" else (west, east)
+        inside = column.numbers.is_between(low, high).mean()
+        is_fine = (column.numbers != column.numbers.round()).mean()
+        return min(float(inside or 0), float(is_fine or 0)) >= _BY_VALUES  # type: ignore[arg-type]
+    return ours in ("operator", "technology")
 
 
 def _spaced(heading: str) -> str:
