@@ -6,29 +6,39 @@ Does not belong here: what is counted (`sources/profile.py`, `measurements/prepa
 from __future__ import annotations
 
 import json
+import math
+import unicodedata
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import polars as pl
 
 from pipeline.measurements.prepare import Prepared
-from pipeline.schema.texts import Lang, line, number, short_number
+from pipeline.schema.texts import Lang, line, number, short_number, word
 from pipeline.sources.deliveries import Listed
+from pipeline.sources.formats import FORMATS
 from pipeline.sources.inputs import Delivered
 from pipeline.sources.plan import Plan
 from pipeline.sources.profile import EXAMPLES, ColumnProfile
+from pipeline.sources.rules import REQUIRED
 
-_MOST_NAMES = 12  # communes, spellings and months that a line names
+_MOST_NAMES = 12  # spellings and months that a line names
+_MOST_COMMUNES = 5
+_FEW = 3  # files
+_WIDEST = 24  # letters of a heading or cell
 c = pl.col
 
 
 def screens(delivered: Delivered, prepared: Prepared, lang: Lang) -> Iterator[str]:
-    """A block of lines for each source of tests."""
+    """A block of lines for each source of tests, a line for each of tiles."""
     for source in dict.fromkeys(one.source for one in delivered.listed):
         if any(one.parts for one in delivered.listed if one.source == source):
             yield "\n".join(_source(source, delivered, prepared, lang))
+        elif delivered.inputs is not None:
+            yield from _tiles(source, delivered.inputs.tiles, lang)
 
 
 def lines_to_paste(
@@ -57,29 +67,53 @@ def _source(source: str, delivered: Delivered, prepared: Prepared, lang: Lang) -
     tables = [one for one in delivered.listed if one.source == source]
     account, plans = prepared.account, _plans(tables)
     count = account.reasons.get(source, Counter()).total()
-    formats = ", ".join(dict.fromkeys(plan.format for plan in plans))
-    named = [one.delivery.name for one in tables[:3]] + (["…"] if len(tables) > 3 else [])
-    yield line(
-        "profile_source",
-        lang,
-        source=source,
-        count=count,
-        files=len(tables),
-        names=named,
-        format=formats,
-    )
+    about = [one for one in delivered.plans if one.source == source]
+    is_open = any(one.lines.get("columns") for one in about)  # a guess is no format
+    formats = line("profile_format_open", lang) if is_open else _formats(plans)
+    named = [one.delivery.name for one in tables[:_FEW]]
+    named += [f"… ({number(len(tables), lang)})"] if len(tables) > _FEW else []
+    yield line("profile_source", lang, source=source, count=count, names=named, format=formats)
+    if all(FORMATS[plan.format].refused for plan in plans):
+        return  # the fault says why; nothing is read from its columns
     yield from _counts("profile_months", account.source_months.get(source), lang)
     profile = account.profiles.get(source, {})
     for ours in ("operator", "technology"):
         if ours in profile:
             yield f"  {_heading(ours, lang)}: {_names(profile[ours].met, lang)}"
     yield from _columns(plans, profile, lang)
-    unused = [name for one in delivered.plans if one.source == source for name in one.unused]
+    unused = [name for one in about for name in one.unused]
     if unused:
-        yield "  " + line("profile_unused", lang, found=list(dict.fromkeys(unused)))
+        found = [_cut(name) for name in dict.fromkeys(unused)]
+        yield "  " + line("profile_unused", lang, found=found)
+    missing = [ours for ours in REQUIRED if any(ours not in plan.columns for plan in plans)]
+    if missing:  # every row would lack it: counts would say nothing of the file
+        yield "  " + line("profile_rows_open", lang, found=missing)
+        return
     yield from _rows(account.reasons.get(source), account.speeds.get(source), lang)
-    yield from _places(account.zones.get(source), prepared, lang)
+    yield from _places(account.zones.get(source), delivered, prepared, lang)
     yield from _devices(source, prepared, lang)
+
+
+def _formats(plans: Sequence[Plan]) -> str:
+    return ", ".join(dict.fromkeys(plan.format for plan in plans))
+
+
+def _tiles(source: str, tiles: pd.DataFrame, lang: Lang) -> Iterator[str]:
+    """What a source of tiles holds, where it has readable ones."""
+    if not len(tiles):
+        return
+    own = tiles[(tiles["source"] == source) & (tiles["unreadable"] == "")]
+    if len(own):
+        yield line(
+            "profile_tiles",
+            lang,
+            source=source,
+            count=len(own),
+            tests=int(own["test_count"].sum()),
+            devices=int(own["device_count"].sum()),
+            mean=float(np.average(own["download_mbps"], weights=own["device_count"])),
+            found=sorted(own["tile_period"].unique())[-_MOST_NAMES:],
+        )
 
 
 def _plans(tables: Sequence[Listed]) -> list[Plan]:
@@ -117,28 +151,49 @@ def _names(met: Counter[tuple[str, str]], lang: Lang) -> str:
 def _columns(
     plans: Sequence[Plan], profile: Mapping[str, ColumnProfile], lang: Lang
 ) -> Iterator[str]:
-    """One line for each column: heading, ours, unit and how it is known, figures, examples."""
-    keys = ("theirs", "ours", "unit", "values", "readable", "examples")
-    rows = [tuple(line(f"profile_head_{key}", lang) for key in keys)]
+    """One line for each column: heading, ours, unit and how it is known, figures.
+
+    Below it examples of what could not be read. Lines fit a terminal of 100 columns.
+    """
+    keys = ("theirs", "ours", "unit", "values", "readable")
+    rows = [(*(line(f"profile_head_{key}", lang) for key in keys), "")]
     for plan in plans:
         for ours, about in plan.columns.items():
             one = profile.get(ours, ColumnProfile())
             theirs = " + ".join(about.columns) or f"= {about.value}"
             unit = about.unit.name if about.unit is not None else ""
             known = line(f"basis_{about.basis}", lang)
-            cells = (theirs, ours, f"{unit} ({known})".strip(), _range(one, lang))
+            cells = (_cut(theirs), ours, f"{unit} ({known})".strip(), _range(one, lang))
             rows.append((*cells, _share(one, lang), _examples(one)))
-    widths = [min(34, max(len(row[n]) for row in rows)) for n in range(len(keys))]
-    for row in dict.fromkeys(rows):
+    if len(rows) == 1:
+        return
+    widths = [max(len(row[n]) for row in rows) for n in range(len(keys))]
+    for *row, examples in dict.fromkeys(rows):
         padded = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
         yield f"  {'  '.join(padded)}".rstrip()
+        if examples:
+            yield "    " + line("profile_head_examples", lang, found=examples)
+
+
+def _cut(text: str) -> str:
+    """A text on one line, its end cut off where it is long; letters are in one form."""
+    plain = unicodedata.normalize("NFC", " ".join(text.split()))
+    return plain if len(plain) <= _WIDEST else plain[: _WIDEST - 1] + "…"
 
 
 def _range(one: ColumnProfile, lang: Lang) -> str:
     if one.median is None or one.low is None or one.high is None:
         return ""
-    low, middle, high = (short_number(value, lang) for value in (one.low, one.median, one.high))
+    low, middle, high = (_figure(value, lang) for value in (one.low, one.median, one.high))
     return f"{middle} ({low} – {high})"
+
+
+def _figure(value: float, lang: Lang) -> str:
+    """A number with four digits, or more where it is larger."""
+    if not math.isfinite(value):
+        return str(value)
+    digits = 3 - math.floor(math.log10(abs(value))) if value else 0
+    return short_number(round(value, max(0, digits)), lang)
 
 
 def _share(one: ColumnProfile, lang: Lang) -> str:
@@ -147,25 +202,32 @@ def _share(one: ColumnProfile, lang: Lang) -> str:
     share = 100 * one.readable / one.filled
     digits = 1 if one.readable < one.filled else 0
     shown = number(np.floor(share * 10) / 10, lang, digits)
-    return f"{shown} % / {number(one.filled, lang)}"
+    return line("profile_readable", lang, share=shown, count=one.filled)
 
 
 def _examples(one: ColumnProfile) -> str:
-    return ", ".join(f"“{text[:24]}”" for text, _ in one.unreadable.most_common(EXAMPLES))
+    return ", ".join(f"“{_cut(text)}”" for text, _ in one.unreadable.most_common(EXAMPLES))
 
 
 def _rows(reasons: Counter[Any] | None, speeds: Counter[Any] | None, lang: Lang) -> Iterator[str]:
     counts = Counter(reasons or {})
     sound, valid = counts.pop(None, 0), (speeds or Counter()).total()
-    aside = [f"{reason} {number(n, lang)}" for reason, n in counts.most_common()]
+    named = [(word(f"reject_{reason}", lang), n) for reason, n in counts.most_common()]
+    aside = [f"{name} {number(n, lang)}" for name, n in named]
     yield "  " + line("profile_rows", lang, valid=valid, failed=sound - valid, aside=aside or ["0"])
 
 
-def _places(zones: Counter[Any] | None, prepared: Prepared, lang: Lang) -> Iterator[str]:
-    counts = Counter(zones or {})
-    codes = prepared.how.zones.codes
-    named = [f"{codes[zone]} {number(n, lang)}" for zone, n in counts.most_common(_MOST_NAMES)]
-    named += ["…"] if len(counts) > _MOST_NAMES else []
+def _places(
+    zones: Counter[Any] | None, delivered: Delivered, prepared: Prepared, lang: Lang
+) -> Iterator[str]:
+    counts, codes = Counter(zones or {}), prepared.how.zones.codes
+    if not len(codes):
+        return  # the boundaries could not be read
+    communes = None if delivered.inputs is None else delivered.inputs.communes
+    names = {} if communes is None else communes.set_index("commune_code")["commune_name"].to_dict()
+    most = [(str(codes[zone]), n) for zone, n in counts.most_common(_MOST_COMMUNES)]
+    named = [f"{code} {names.get(code, '')}".strip() + f": {number(n, lang)}" for code, n in most]
+    named = (named or ["–"]) + (["…"] if len(counts) > _MOST_COMMUNES else [])
     yield "  " + line("profile_places", lang, count=len(counts), of=len(codes), named=named)
 
 

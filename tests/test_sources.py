@@ -475,12 +475,7 @@ def test_every_fault_of_a_column_map_at_once():
     with pytest.raises(UserFault) as caught:
         read_tests("s", "x.csv", rows, rules, format="table")
     codes = [f.code for f in caught.value.faults]
-    assert codes == [
-        "missing_column",
-        "unknown_our_column",
-        *["unmapped_column"] * 4,
-        "unit_not_known",
-    ]
+    assert codes == ["missing_column", "unknown_our_column", "unmapped_column", "unit_not_known"]
 
 
 @pytest.mark.parametrize(

@@ -69,8 +69,7 @@ def test_every_text_is_used_and_every_used_one_is_there():
     undecided = {f"explain_{key}" for key in tables.FIELDS["devices_to_decide_reason"].among}
     assert gates | undecided <= set(catalogue["log"])
     basis = {f"basis_{basis}" for basis in get_args(Basis)}
-    heads = {f"profile_head_{key}" for key in ("theirs", "ours", "unit", "values", "readable",
-                                               "examples")}  # fmt: skip
+    heads = {f"profile_head_{key}" for key in ("theirs", "ours", "unit", "values", "readable")}
     screen = basis | heads | {"profile_operator", "profile_technology"}
     assert screen <= set(catalogue["log"])
     assert set(catalogue["log"]) <= named(CODE) | gates | undecided | screen | {"near"}
@@ -82,8 +81,9 @@ def test_every_text_is_used_and_every_used_one_is_there():
     layers = {f"layer_{name}" for name in ("gap_areas", "hexes", "priorities", "measure_first",
                                            "communes")}  # fmt: skip
     verdicts = {"meets_confirmed", "meets_probable"}
+    rejects = {f"reject_{reason}" for reason in tables.REJECT_REASONS}
     empty = {f"missing_{field.missing}" for field in tables.FIELDS.values()}
-    assert set(catalogue["words"]) <= named(CODE) | layers | verdicts | empty
+    assert set(catalogue["words"]) <= named(CODE) | layers | verdicts | empty | rejects
     assert set(HOLES.findall(" ".join(catalogue["method"].values()))) <= {
         *Settings().evidence.model_dump(), "technology", "shown_min_devices", "borrowed",
     }  # fmt: skip

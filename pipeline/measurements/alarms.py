@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 import pandas as pd
@@ -16,6 +17,7 @@ import pandas as pd
 from pipeline.measurements.prepare import SPEED_CLASSES
 from pipeline.schema.errors import Fault, UserFault
 from pipeline.schema.periods import Period
+from pipeline.sources.formats.declaration import quoted
 
 FEWEST_ROWS = 100  # of a source, before shares of its rows are looked at
 MOST_REJECTS = 0.2  # share of the rows that may go to one reason
@@ -70,12 +72,25 @@ def passed(found: list[Fault], accepted: Mapping[str, tuple[str, ...]]) -> list[
         return fault.file not in accepted or fault.code in accepted[fault.file]
 
     if stopping := [fault for fault in found if not may_pass(fault)]:
-        raise UserFault(stopping)
+        codes = {source: sorted({one.code for one in stopping if one.file == source})
+                 for source in {one.file for one in stopping}}  # fmt: skip
+        lines = {
+            source: _line(sorted({*accepted.get(source, ()), *mine}))
+            for source, mine in codes.items()
+        }
+        raise UserFault(
+            replace(one, values={**one.values, "line": lines[one.file]}) for one in stopping
+        )
     return found
 
 
+def _line(accepted: list[str]) -> str:
+    """The settings line that accepts findings: a source has one such line."""
+    return f"accept = [{', '.join(quoted(one) for one in accepted)}]"
+
+
 def _fault(source: str, alarm: str, **values: object) -> Fault:
-    return Fault(alarm, source, values=values | {"line": f'accept = ["{alarm}"]'})
+    return Fault(alarm, source, values=values | {"line": _line([alarm])})
 
 
 def _of_rejects(

@@ -26,6 +26,7 @@ from pipeline.sources.formats.keep import Proposal, proposed_keep
 from pipeline.sources.plan import ColumnPlan, Form, Plan
 from pipeline.sources.rules import OPTIONAL, REQUIRED, Rule
 from pipeline.sources.table import IDS, NAMES, POSITION, column, plain
+from pipeline.sources.values import folded
 
 UTC = ZoneInfo("UTC")
 SHARED_IDS = 0.1  # share of cells without a device's own id from which it is said
@@ -70,6 +71,9 @@ class Table:
         return Fault(code, self.file, None, column, values)
 
 
+_MOST_OTHERS = 3  # columns that are offered for one of ours
+
+
 @dataclass
 class Mapped:
     """What a table's headings mean, and what is to be asked about them."""
@@ -80,16 +84,23 @@ class Mapped:
     guesses: dict[str, Guess] = field(default_factory=dict)  # for columns of ours that are missing
     proposals: list[Proposal] = field(default_factory=list)
     questions: list[Fault] = field(default_factory=list)
+    units: dict[str, str] = field(default_factory=dict)  # ours → line of a guess with its unit
+    speeds: list[str] = field(default_factory=list)  # headings that may be the download
 
     def lines(self) -> dict[str, list[str]]:
         """Settings lines to paste by section: guesses filled in, the others left to be named."""
-        columns = []
+        columns: list[str] = []
+        if self.about.refused:
+            return {}
         for ours in (*REQUIRED, *OPTIONAL):
             guess = self.guesses.get(ours)
             if guess is not None and guess.column is not None:
-                columns.append(f"{ours} = {quoted(guess.column)}")
+                columns.append(self.units.get(ours) or f"{ours} = {quoted(guess.column)}")
             elif ours in REQUIRED and ours not in self.rules:
-                columns.append(f'# {ours} = "…"   # ?')
+                others = guess.others if guess is not None else ()
+                others = others or (tuple(self.speeds) if ours == "download_mbps" else ())
+                columns += [f"# {ours} = {quoted(one)}   # ?" for one in others[:_MOST_OTHERS]]
+                columns += [] if others else [f'# {ours} = "…"   # ?']
         is_open = any(ours not in self.rules for ours in REQUIRED)
         return {"columns": columns if is_open else [], "keep": [one.line for one in self.proposals]}
 
@@ -127,7 +138,7 @@ def mapped(table: Table, about: About) -> Mapped:
         lines = [f'format = "{one}"' for one in fits]
         result.questions.append(table.fault("which_format", found=fits, lines=lines))
     if result.about.refused:
-        result.questions.append(table.fault(result.about.refused, found=headings))
+        result.questions.append(table.fault(result.about.refused))
         return result
     result.questions += _given_faults(table, about.rules)
     result.rules = {ours: rule for ours, rule in about.rules.items() if ours in _OURS}
@@ -135,11 +146,9 @@ def mapped(table: Table, about: About) -> Mapped:
         rule = Rule(one.column, one.value, one.unit, one.format, zone=one.zone)
         result.rules.setdefault(ours, rule)
     if result.about.has_aliases:
-        _add_aliases(table, result)
+        _add_aliases(table, about, result)
     _add_conditions(table, about, result)
-    result.questions += [
-        _unmapped(table, result, ours) for ours in REQUIRED if ours not in result.rules
-    ]
+    result.questions += _unmapped(table, result)
     return result
 
 
@@ -179,13 +188,13 @@ def _doubted(table: Table, ours: str, rule: Rule) -> list[Fault]:
     return [table.fault("column_doubted", theirs, found=doubt.evidence, lines=lines)]
 
 
-def _add_aliases(table: Table, result: Mapped) -> None:
+def _add_aliases(table: Table, about: About, result: Mapped) -> None:
     """Columns whose headings are known and whose values agree; guesses for the others."""
     for ours in (*REQUIRED, *OPTIONAL):  # our own name says enough
         if ours in table.layout.names:
             result.rules.setdefault(ours, Rule(ours))
     own = table.sample.select(list(table.layout.names))
-    guesses = guess_columns(own, result.rules)
+    guesses = guess_columns(own, result.rules, bounds=about.bounds)
     aliases = ispeed.column_map(table.layout.names, result.rules)
     for ours in (*REQUIRED, *OPTIONAL):
         if ours in result.rules:
@@ -199,6 +208,36 @@ def _add_aliases(table: Table, result: Mapped) -> None:
             result.rules[ours] = alias
         elif guess is not None:
             result.guesses[ours] = guess
+            if ours in NUMBERS and guess.column is not None:
+                result.units[ours] = _with_unit(ours, guess.column, own[guess.column])
+    if "download_mbps" not in {*result.rules, *result.guesses}:
+        result.speeds = _may_be_speeds(own, result)
+
+
+def _with_unit(ours: str, heading: str, cells: pl.Series) -> str:
+    """The settings line of a guess, with the unit that its size speaks for where none is stated."""
+    decided = units.decide_unit(ours, heading, cells)
+    if decided.question is None and decided.form is not None:
+        form = numbers.decide_numbers(cells.alias(heading), ours, None, unit=decided.form)
+        if form.form is not None:
+            read = numbers.read_numbers(cells, form.form).alias(heading)
+            doubt = units.contradiction(ours, decided.form, read)
+            if doubt is not None:
+                lines: list[str] = list(doubt.values["lines"])  # type: ignore[call-overload]
+                return lines[0]
+    return f"{ours} = {quoted(heading)}"
+
+
+def _may_be_speeds(own: pl.DataFrame, result: Mapped) -> list[str]:
+    """Headings whose values may be speeds: positive numbers that nothing else is read from."""
+    found = []
+    for heading in unmapped(own, result.guesses, result.rules):
+        cells = own[heading].cast(pl.String).str.replace(",", ".", literal=True)
+        read = cells.cast(pl.Float64, strict=False).drop_nulls()
+        is_whole = (read == read.round()).all()
+        if len(read) > own.height / 2 and (read >= 0).all() and not is_whole:
+            found.append(heading)
+    return found
 
 
 def _other_use(ours: str, alias: Rule, guesses: Mapping[str, Guess]) -> str | None:
@@ -225,7 +264,12 @@ def _add_conditions(table: Table, about: About, result: Mapped) -> None:
         Fault("missing_column", table.file, table.layout.heading_row, theirs, values)
         for theirs in missing
     ]
+    # a column that the format documents needs no condition beyond the format's own
+    declared = {
+        folded(one.column) for c in result.about.columns.values() for one in c if one.column
+    }
     settled = {*about.keep, *about.kept_whole}
+    settled |= {name for name in table.layout.names if folded(name) in declared}
     result.keep = {theirs: one for theirs, one in about.keep.items() if theirs not in missing}
     for theirs, one in result.about.kept_by(list(table.layout.names)).items():
         if theirs not in settled:
@@ -243,13 +287,26 @@ def _add_conditions(table: Table, about: About, result: Mapped) -> None:
         )
 
 
-def _unmapped(table: Table, result: Mapped, ours: str) -> Fault:
-    headings = list(table.layout.names)
-    guess = result.guesses.get(ours)
-    if guess is None:
-        return Fault("unmapped_column", table.file, 1, ours, {"found": headings})
-    lines = [f'{ours} = "{one}"' for one in ([guess.column] if guess.column else guess.others)]
-    return Fault("proposed_column", table.file, 1, ours, {"found": guess.evidence, "lines": lines})
+def _unmapped(table: Table, result: Mapped) -> list[Fault]:
+    """Questions about columns that a test must have: one about all of which nothing is known."""
+    headings, row = list(table.layout.names), table.layout.heading_row
+    missing = [ours for ours in REQUIRED if ours not in result.rules]
+    if result.about.lacking and missing:
+        return [table.fault(result.about.lacking, ours=missing)]
+    faults = []
+    for ours in missing:
+        guess = result.guesses.get(ours)
+        if guess is not None:
+            columns = [guess.column] if guess.column else guess.others
+            lines = [f"{ours} = {quoted(one)}" for one in columns]
+            if ours in result.units:
+                lines = [result.units[ours]]
+            values: dict[str, object] = {"found": guess.evidence, "lines": lines}
+            faults.append(Fault("proposed_column", table.file, row, ours, values))
+    if unknown := [ours for ours in missing if ours not in result.guesses]:
+        values = {"ours": unknown, "found": headings}
+        faults.append(Fault("unmapped_column", table.file, row, "", values))
+    return faults
 
 
 # ── how the columns are written ──────────────────────────────────────────────────────────────────
@@ -323,7 +380,7 @@ def _times(
 ) -> Decision[times.TimeForm]:
     columns = [plain(table.sample[name]) for name in rule.headings]
     columns = columns or [_cells(table, "measured_at", rule)]
-    return times.decide_times(
+    decided = times.decide_times(
         columns,
         rule.headings[0] if rule.headings else "",
         about.timezone,
@@ -332,6 +389,8 @@ def _times(
         format_zone=rule.zone or source_format.zone,
         latest=about.latest,
     )
+    is_documented = decided.basis == "settings" and not rule.is_given
+    return replace(decided, basis="format") if is_documented else decided
 
 
 def _number_plan(

@@ -88,7 +88,8 @@ class Format:
     `keep`: source column → which of its values keep a row, where the file has the column.
     `has_aliases`: columns that stay open are met by the aliases of `ispeed`. `one_device`: a file
     is of one phone. `refused`: code of the fault that says why rows are never tests of communes;
-    empty: they are.
+    empty: they are. `lacking`: code of the fault that says why columns that a test must have are
+    usually missing.
     """
 
     name: str
@@ -102,6 +103,7 @@ class Format:
     has_aliases: bool = False
     one_device: bool = False
     refused: str = ""
+    lacking: str = ""
     notes: tuple[str, ...] = ()
     documentation: str = ""
 

@@ -38,14 +38,19 @@ _EXTREME = frozenset(
 _VEHICLE = re.compile(r"km\s*/?\s*h|kmh|kph|mph|m/s\b|van toc|vehicle|xe|gps speed|ground|bearing")
 _NO_RATE = re.compile(r"[(\[]\s*(?:s|sec|giây|ms|%|m|km)\s*[)\]]", re.IGNORECASE)
 _WORDS_OF = {
-    "download_mbps": ("download", "dl", "down", "downlink", "tai xuong", "tai ve"),
+    "download_mbps": ("download", "dl", "dn", "down", "downlink", "tai xuong", "tai ve"),
     "upload_mbps": ("upload", "ul", "up", "uplink", "tai len"),
 }
 _NUMBERS = frozenset(
     ["latitude", "longitude", "location_accuracy_m", "download_mbps", "upload_mbps", "latency_ms",
      "jitter_ms", "signal_dbm"]
 )  # fmt: skip
+# a date and a time of day: nothing else is written so
+_FULL_TIME = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}[ T_,]+\d{1,2}[:.h]\d{2}")
+_DATES = frozenset(["date", "ngay"])
 _TIME = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}|\d{1,2}:\d{2}|^\d{10}(?:\d{3})?$|^\d{5}\.\d+$")
+_BY_VALUES = 0.9  # share of cells that tells a column whose heading says nothing
+Bounds = tuple[float, float, float, float]  # west, south, east, north, degrees
 # Either a test's or a phone's: their values tell
 _IDS = frozenset(
     ["uuid", "guid", "client uuid", "client id", "user id", "install id", "installation uuid",
@@ -99,14 +104,20 @@ class _Candidate:
 
 
 def guess_columns(
-    frame: pl.DataFrame, known: Mapping[str, object], *, table: OperatorTable | None = None
+    frame: pl.DataFrame,
+    known: Mapping[str, object],
+    *,
+    table: OperatorTable | None = None,
+    bounds: Bounds | None = None,
 ) -> dict[str, Guess]:
     """Ours → the column that it may be read from, for all of ours that `known` lacks.
 
     `frame`: a sample of rows under the file's headings; `known`: ours → anything with `column`, or
-    a heading. Of several figures of one quantity the mean is taken, never a peak.
+    a heading; `bounds`: of the communes. Of several figures of one quantity the mean is taken,
+    never a peak. Operators, technologies, times with their date and positions within the bounds
+    are known by values alone too; where several columns are so, they are asked about.
     """
-    candidates = _candidates(frame, known, table or operator_table())
+    candidates = _candidates(frame, known, table or operator_table(), bounds)
     fitting = [one for one in candidates if one.by_values > 0]
     refused = [one for one in candidates if one.by_values <= 0 and one.by_name >= 2]
     order = {heading: n for n, heading in enumerate(frame.columns)}
@@ -128,7 +139,7 @@ def guess_columns(
 
 
 def _candidates(
-    frame: pl.DataFrame, known: Mapping[str, object], table: OperatorTable
+    frame: pl.DataFrame, known: Mapping[str, object], table: OperatorTable, bounds: Bounds | None
 ) -> list[_Candidate]:
     """All that may be one of ours by name, and what their values say of it."""
     taken = {_heading_of(rule) for rule in known.values()}
@@ -136,10 +147,10 @@ def _candidates(
     result = []
     for ours in (*REQUIRED, *OPTIONAL):
         for heading, column in columns.items() if ours not in known else ():
-            by_name = _name_score(ours, heading)
+            by_name = _name_score(ours, heading) or _dates_score(ours, column)
             by_values, said = _value_fit(ours, column, frame, table)
-            # operators and technologies are known by their values, whatever the heading
-            if by_name or (by_values >= 0.9 and ours in ("operator", "technology")):
+            is_told = by_values >= _BY_VALUES and _is_told_by_values(ours, column, bounds)
+            if by_name or is_told:
                 result.append(_Candidate(ours, heading, by_name, by_values, said))
     return result
 
@@ -154,7 +165,8 @@ def _guess(best: _Candidate, fitting: Sequence[_Candidate], refused: Sequence[_C
         and abs(one.score - best.score) < 0.01
     ]
     is_same = _quantity(best.heading) in {_quantity(rival) for rival in rivals}
-    if rivals and (is_same or _are_known(best.ours, best.heading, *rivals)):
+    is_unnamed = best.score <= 1.0  # its heading says nothing
+    if rivals and (is_same or is_unnamed or _are_known(best.ours, best.heading, *rivals)):
         said = f"{best.said}; as likely: {', '.join(rivals)}"
         return Guess(None, said, "open", (best.heading, *rivals))
     passed = [f"{one.heading}: {one.said}" for one in refused if one.ours == best.ours]
@@ -204,6 +216,30 @@ def _name_score(ours: str, heading: str) -> float:
     if plain in _IDS and ours in ("device_id", "test_id"):
         return 2.0
     return 1.0 if difflib.get_close_matches(plain, aliases, n=1, cutoff=0.8) else 0.0
+
+
+def _dates_score(ours: str, column: _Sample) -> float:
+    """3 for a column `Date` with times of day in it: it is the time of the tests."""
+    is_dates = ours == "measured_at" and bare(column.heading) in _DATES
+    return 3.0 if is_dates and _full_time_share(column) >= _BY_VALUES else 0.0
+
+
+def _full_time_share(column: _Sample) -> float:
+    total = sum(column.distinct.values())
+    full = sum(n for text, n in column.distinct.items() if _FULL_TIME.search(text))
+    return full / total if total else 0.0
+
+
+def _is_told_by_values(ours: str, column: _Sample, bounds: Bounds | None) -> bool:
+    if ours == "measured_at":
+        return _full_time_share(column) >= _BY_VALUES
+    if ours in ("latitude", "longitude") and bounds is not None and len(column.numbers):
+        west, south, east, north = bounds
+        low, high = (south, north) if ours == "latitude" else (west, east)
+        inside = column.numbers.is_between(low, high).mean()
+        is_fine = (column.numbers != column.numbers.round()).mean()
+        return min(float(inside or 0), float(is_fine or 0)) >= _BY_VALUES  # type: ignore[arg-type]
+    return ours in ("operator", "technology")
 
 
 def _spaced(heading: str) -> str:

@@ -29,6 +29,7 @@ FORMAT = Format(
         "Download_Upload": Condition(one_of=("download",)),
     },
     has_aliases=True,
+    lacking="no_time_or_place",
     notes=(
         "`na` is missing. `LSA`, `Service_Area`: the licence area, larger than a commune.",
         "The published months have neither time nor position: they cannot be placed in communes.",
