@@ -31,7 +31,8 @@ def zones_on(communes: gpd.GeoDataFrame, path: Path) -> gpd.GeoDataFrame:
             "unreadable_file", path.name, found=str(error)[:160], expected="GeoTIFF"
         ) from None
     if crs is None:
-        raise fault("no_crs", path.name)
+        found = [round(one, 3) for one in bounds]
+        raise fault("raster_without_crs", path.name, found=found)
     zones = communes[["commune_code", "geometry"]].to_crs(crs)
     if not zones.geometry.intersects(shapely.box(*bounds)).any():
         raise fault(
