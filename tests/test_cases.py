@@ -27,10 +27,8 @@ from pipeline.config.settings import read_settings
 from pipeline.engine.local import Local
 from pipeline.measure import measure
 from pipeline.schema.errors import UserFault
-from pipeline.schema.month import AreaPeriod
 from pipeline.sources.inputs import chosen_period
 from pipeline.sources.previous_runs import NOTHING
-from pipeline.verdicts import result_tables
 from tests.builders import centre, squares, write_boundaries
 from tests.test_containers import written
 
@@ -110,13 +108,14 @@ def outcome(folder: Path, case: Case) -> tuple[set[str], dict, dict[str, int], l
             period = chosen_period(inputs, settings, None)
             context = RunContext(settings, period, silent, silent, Timer())
             measured = measure(inputs, context, NOTHING.ledger)
-            area = AreaPeriod(inputs.communes, period)
-            status = result_tables.verdicts(measured.evidence, area, context.rules).status
+            evidence = measured.evidence
             warnings = [one.code for one in [*inputs.warnings, *measured.warnings]]
     except UserFault as error:
         return {fault.code for fault in error.faults}, {}, {}, [str(error)]
-    one = status[status["operator"].ne("all") & status["mean_mbps"].notna()]
-    means = {(c, o): m for c, o, m in one[["commune_code", "operator", "mean_mbps"]].to_numpy()}
+    unit = ["commune_code", "operator"]
+    devices = evidence.devices[evidence.devices["operator"].isin(list(evidence.operators))]
+    means = devices.groupby(unit, observed=True)["download_mbps"].mean().to_dict()
+    one = evidence.counts[evidence.counts["operator"].isin(list(evidence.operators))]
     counts = {
         "valid": int(measured.books["valid_count"].sum()),
         "failed": int(one["failed_test_count"].sum()),
@@ -216,69 +215,258 @@ def always(value: str) -> Callable[[str], str]:
 UNITS = [
     Case("kbit_in_square_brackets", csv(speed("Download speed [kbit/s]", 1000))),
     Case("kb_with_a_vietnamese_heading", csv(speed("Tốc độ tải xuống (Kb/giây)", 1000))),
-    Case("suffix_kilobytes", csv(speed("dl_kBps", 125)), settings=T + COLUMNS + "download_mbps = 'dl_kBps'"),
+    Case(
+        "suffix_kilobytes",
+        csv(speed("dl_kBps", 125)),
+        settings=T + COLUMNS + "download_mbps = 'dl_kBps'",
+    ),
     Case("megabytes", csv(speed("Download (MB/s)", 1 / 8, 6))),
     Case("suffix_bps", csv(speed("download_bps", 1e6, 0))),
     Case("in_capitals", csv(speed("DOWNLOAD (MBPS)"))),
     Case("bits_alone", csv(speed("Download (Mbit)"))),
     Case("in_the_cells", csv(speed("Download", 1, 3, " Mbps"))),
-    Case("two_units_in_the_cells", csv(mapped(download=lambda c: f"{c} Mbps" if float(c) > 40 else f"{1000 * float(c):.0f} Kbps"))),
-    Case("some_cells_with_a_unit", csv(mapped(download=every(3, lambda c: f"{c} Mbps"))), ("unit_in_some_cells",)),
+    Case(
+        "two_units_in_the_cells",
+        csv(
+            mapped(
+                download=lambda c: f"{c} Mbps" if float(c) > 40 else f"{1000 * float(c):.0f} Kbps"
+            )
+        ),
+    ),
+    Case(
+        "some_cells_with_a_unit",
+        csv(mapped(download=every(3, lambda c: f"{c} Mbps"))),
+        ("unit_in_some_cells",),
+    ),
     Case("kbit_unsaid", csv(speed("Download", 1000)), ("magnitude_contradicts",)),
     Case("gbit_unsaid", csv(speed("Download", 0.001, 6)), ("magnitude_contradicts",)),
     Case("of_a_vehicle", csv(speed("Download (km/h)")), ("proposed_column",)),
     Case("in_french", csv(speed("Download (Mo/s)", 1 / 8, 6)), ("proposed_column",)),
-    Case("in_french_named", csv(speed("Download (Mo/s)", 1 / 8, 6)), ("unit_not_known",), T + COLUMNS + "download_mbps = 'Download (Mo/s)'"),
-    Case("row_of_units", raw(with_row_below(mapped(download=times(1000)), download="Kbit/s", latency="ms", accuracy="m"))),
-    Case("row_against_heading", raw(with_row_below(speed("Download (Mbps)", 1000), **{"Download (Mbps)": "kbps"})), ("units_contradict",)),
+    Case(
+        "in_french_named",
+        csv(speed("Download (Mo/s)", 1 / 8, 6)),
+        ("unit_not_known",),
+        T + COLUMNS + "download_mbps = 'Download (Mo/s)'",
+    ),
+    Case(
+        "row_of_units",
+        raw(
+            with_row_below(
+                mapped(download=times(1000)), download="Kbit/s", latency="ms", accuracy="m"
+            )
+        ),
+    ),
+    Case(
+        "row_against_heading",
+        raw(with_row_below(speed("Download (Mbps)", 1000), **{"Download (Mbps)": "kbps"})),
+        ("units_contradict",),
+    ),
     Case("kbit_said_to_be_mbit", csv(speed("Download (Mbps)", 1000)), ("magnitude_contradicts",)),
-    Case("camel_case", csv(speed("downloadKbps", 1000)), settings=T + COLUMNS + "download_mbps = 'downloadKbps'"),
+    Case(
+        "camel_case",
+        csv(speed("downloadKbps", 1000)),
+        settings=T + COLUMNS + "download_mbps = 'downloadKbps'",
+    ),
     Case("camel_case_found", csv(speed("downloadSpeedKbps", 1000))),
     Case("percent_in_cells", csv(mapped(download=lambda c: f"{c}%")), ("unit_of_another_kind",)),
     Case("latency_in_seconds", csv(named(mapped(latency=times(0.001, 4)), latency="Latency (s)"))),
 ]
 KINDS_OF_ROWS = [
     Case("direction", csv(doubled("Direction", "D", "U", download=times(0.2))), ("which_rows",)),
-    Case("direction_in_vietnamese", csv(doubled("Chiều", "Tải xuống", "Tải lên", download=times(0.2))), ("which_rows",)),
-    Case("direction_settled", csv(doubled("Chiều", "Tải xuống", "Tải lên", download=times(0.2))), settings=T + "[sources.t.keep]\n'Chiều' = 'Tải xuống'"),
-    Case("direction_left_out", csv(doubled("kind", "DL", "UL", download=times(0.2))), settings=T + "[sources.t.keep]\nkind = { not = 'UL' }"),
-    Case("direction_all", csv(doubled("kind", "DL", "UL")), settings=T + "[sources.t.keep]\nkind = '*'", valid=288),
-    Case("range", csv(doubled("attempt", "1", "7", download=times(0.2))), settings=T + "[sources.t.keep]\nattempt = { max = 1 }"),
-    Case("web", csv(doubled("Test type", "HTTP download", "Web browsing", download=times(0.1))), ("which_rows",)),
-    Case("status", csv(doubled("Status", "Completed", "Aborted", download=times(0.1))), ("which_rows",)),
-    Case("result", csv(doubled("Kết quả", "Thành công", "Hủy", download=times(0.1))), ("which_rows",)),
+    Case(
+        "direction_in_vietnamese",
+        csv(doubled("Chiều", "Tải xuống", "Tải lên", download=times(0.2))),
+        ("which_rows",),
+    ),
+    Case(
+        "direction_settled",
+        csv(doubled("Chiều", "Tải xuống", "Tải lên", download=times(0.2))),
+        settings=T + "[sources.t.keep]\n'Chiều' = 'Tải xuống'",
+    ),
+    Case(
+        "direction_left_out",
+        csv(doubled("kind", "DL", "UL", download=times(0.2))),
+        settings=T + "[sources.t.keep]\nkind = { not = 'UL' }",
+    ),
+    Case(
+        "direction_all",
+        csv(doubled("kind", "DL", "UL")),
+        settings=T + "[sources.t.keep]\nkind = '*'",
+        valid=288,
+    ),
+    Case(
+        "range",
+        csv(doubled("attempt", "1", "7", download=times(0.2))),
+        settings=T + "[sources.t.keep]\nattempt = { max = 1 }",
+    ),
+    Case(
+        "web",
+        csv(doubled("Test type", "HTTP download", "Web browsing", download=times(0.1))),
+        ("which_rows",),
+    ),
+    Case(
+        "status",
+        csv(doubled("Status", "Completed", "Aborted", download=times(0.1))),
+        ("which_rows",),
+    ),
+    Case(
+        "result", csv(doubled("Kết quả", "Thành công", "Hủy", download=times(0.1))), ("which_rows",)
+    ),
     Case("is_valid", csv(doubled("is_valid", "true", "false", download=times(9))), ("which_rows",)),
     Case("outlier_flag", csv(doubled("Outlier", "0", "1", download=times(9))), ("which_rows",)),
     Case("wifi", csv(doubled("Connection", "Mobile", "WiFi", download=times(4))), ("which_rows",)),
-    Case("home_wifi_in_technology", csv(pl.concat([TEXTS, mapped(test_id=lambda c: c + "x", technology=always("Wi-Fi"), download=times(4))]))),
-    Case("keep_keeps_nothing", csv(doubled("kind", "DL", "UL")), ("no_row_left",), T + "[sources.t.keep]\nkind = 'Download'"),
-    Case("keep_of_a_missing_column", csv(TEXTS), ("missing_column",), T + "[sources.t.keep]\nkind = 'D'"),
+    Case(
+        "home_wifi_in_technology",
+        csv(
+            pl.concat(
+                [
+                    TEXTS,
+                    mapped(
+                        test_id=lambda c: c + "x", technology=always("Wi-Fi"), download=times(4)
+                    ),
+                ]
+            )
+        ),
+    ),
+    Case(
+        "keep_keeps_nothing",
+        csv(doubled("kind", "DL", "UL")),
+        ("no_row_left",),
+        T + "[sources.t.keep]\nkind = 'Download'",
+    ),
+    Case(
+        "keep_of_a_missing_column",
+        csv(TEXTS),
+        ("missing_column",),
+        T + "[sources.t.keep]\nkind = 'D'",
+    ),
     Case("idle_seconds", csv(doubled("State", "D", "I", download=always("0"))), ("which_rows",)),
-    Case("direction_word_in_a_name", csv(doubled("Service", "FTP DL", "FTP UL", download=times(0.2))), ("which_rows",)),
+    Case(
+        "direction_word_in_a_name",
+        csv(doubled("Service", "FTP DL", "FTP UL", download=times(0.2))),
+        ("which_rows",),
+    ),
 ]
 EARLY = TEXTS.filter(pl.col("time").str.slice(8, 2).cast(pl.Int32) <= 12)
 BY_COLUMN = [
     Case("month_first_by_hour", csv(mapped(time=clock("%m/%d/%Y %I:%M:%S %p")))),
     Case("day_first_two_digit_years", csv(mapped(time=clock("%d-%m-%y %H:%M")))),
-    Case("only_days_up_to_12", csv(mapped(EARLY, time=clock("%m/%d/%Y %H:%M:%S"))), ("time_order_likely",)),
+    Case(
+        "only_days_up_to_12",
+        csv(mapped(EARLY, time=clock("%m/%d/%Y %H:%M:%S"))),
+        ("time_order_likely",),
+    ),
     Case("kbit_without_mark", csv(speed("Download (kbps)", 1000, 0), mark=";")),
-    Case("thousands_comma", csv(named(mapped(download=lambda c: f"{float(c) * 1000:,.0f}"), download="Download kbps")), ("number_mark_open",)),
-    Case("thousands_dot", csv(named(mapped(download=lambda c: f"{float(c) * 1000:,.0f}".replace(",", ".")), download="Download kbps")), ("number_mark_open",)),
-    Case("thousands_space", csv(named(mapped(download=lambda c: f"{float(c) * 1000:,.0f}".replace(",", "\u202f")), download="Download kbps"))),
-    Case("thousands_apostrophe", csv(named(mapped(download=lambda c: f"{float(c) * 1000:,.1f}".replace(",", "’")), download="Download kbps"))),
-    Case("decimal_comma", csv(mapped(download=lambda c: c.replace(".", ","), latitude=lambda c: c.replace(".", ","), longitude=lambda c: c.replace(".", ",")), mark=";")),
-    Case("three_digits_behind_a_comma", csv(mapped(download=lambda c: f"{float(c):.3f}".replace(".", ",")), mark=";")),
+    Case(
+        "thousands_comma",
+        csv(named(mapped(download=lambda c: f"{float(c) * 1000:,.0f}"), download="Download kbps")),
+        ("number_mark_open",),
+    ),
+    Case(
+        "thousands_dot",
+        csv(
+            named(
+                mapped(download=lambda c: f"{float(c) * 1000:,.0f}".replace(",", ".")),
+                download="Download kbps",
+            )
+        ),
+        ("number_mark_open",),
+    ),
+    Case(
+        "thousands_space",
+        csv(
+            named(
+                mapped(download=lambda c: f"{float(c) * 1000:,.0f}".replace(",", "\u202f")),
+                download="Download kbps",
+            )
+        ),
+    ),
+    Case(
+        "thousands_apostrophe",
+        csv(
+            named(
+                mapped(download=lambda c: f"{float(c) * 1000:,.1f}".replace(",", "’")),
+                download="Download kbps",
+            )
+        ),
+    ),
+    Case(
+        "decimal_comma",
+        csv(
+            mapped(
+                download=lambda c: c.replace(".", ","),
+                latitude=lambda c: c.replace(".", ","),
+                longitude=lambda c: c.replace(".", ","),
+            ),
+            mark=";",
+        ),
+    ),
+    Case(
+        "three_digits_behind_a_comma",
+        csv(mapped(download=lambda c: f"{float(c):.3f}".replace(".", ",")), mark=";"),
+    ),
     Case("three_digits_behind_a_point", csv(mapped(download=lambda c: f"{float(c):.3f}"))),
-    Case("both_marks", csv(named(mapped(download=lambda c: f"{float(c) * 1000:,.2f}".replace(",", "x").replace(".", ",").replace("x", ".")), download="Download kbps"), mark=";")),
-    Case("decimal_by_column", csv(named(mapped(latitude=lambda c: c.replace(".", ","), download=lambda c: f"{float(c) * 1000:,.1f}"), download="Download kbps"), mark=";")),
-    Case("scientific", csv(named(mapped(download=lambda c: f"{float(c) * 1e6:.6E}"), download="Download (bit/s)"))),
-    Case("unix_milliseconds", csv(mapped(time=lambda c: str(int(dt.datetime.fromisoformat(c + "+07:00").timestamp() * 1000))))),
-    Case("unix_seconds_in_text", csv(mapped(time=lambda c: str(int(dt.datetime.fromisoformat(c + "+07:00").timestamp()))))),
-    Case("excel_serials", csv(mapped(time=lambda c: f"{(dt.datetime.fromisoformat(c) - dt.datetime(1899, 12, 30)) / dt.timedelta(days=1):.6f}"))),
+    Case(
+        "both_marks",
+        csv(
+            named(
+                mapped(
+                    download=lambda c: (
+                        f"{float(c) * 1000:,.2f}".replace(",", "x")
+                        .replace(".", ",")
+                        .replace("x", ".")
+                    )
+                ),
+                download="Download kbps",
+            ),
+            mark=";",
+        ),
+    ),
+    Case(
+        "decimal_by_column",
+        csv(
+            named(
+                mapped(
+                    latitude=lambda c: c.replace(".", ","),
+                    download=lambda c: f"{float(c) * 1000:,.1f}",
+                ),
+                download="Download kbps",
+            ),
+            mark=";",
+        ),
+    ),
+    Case(
+        "scientific",
+        csv(named(mapped(download=lambda c: f"{float(c) * 1e6:.6E}"), download="Download (bit/s)")),
+    ),
+    Case(
+        "unix_milliseconds",
+        csv(
+            mapped(
+                time=lambda c: str(int(dt.datetime.fromisoformat(c + "+07:00").timestamp() * 1000))
+            )
+        ),
+    ),
+    Case(
+        "unix_seconds_in_text",
+        csv(mapped(time=lambda c: str(int(dt.datetime.fromisoformat(c + "+07:00").timestamp())))),
+    ),
+    Case(
+        "excel_serials",
+        csv(
+            mapped(
+                time=lambda c: (
+                    f"{(dt.datetime.fromisoformat(c) - dt.datetime(1899, 12, 30)) / dt.timedelta(days=1):.6f}"
+                )
+            )
+        ),
+    ),
 ]
 
 
-def book(*sheets: tuple[str, list[list[object]]], name: str = "data.xlsx", change=None) -> Callable[[Path], object]:
+def book(
+    *sheets: tuple[str, list[list[object]]], name: str = "data.xlsx", change=None
+) -> Callable[[Path], object]:
     def write(folder: Path) -> None:
         made = openpyxl.Workbook()
         made.remove(made.active)
@@ -303,29 +491,112 @@ def of(operator: str, frame: Frame = VALUES) -> Frame:
 
 COVER = ("Bìa", [["Báo cáo đo kiểm"], ["Tháng 10/2026"]])
 SILENT = [
-    Case("sheet_per_operator_without_its_column", book(*[(o, cells(of(o).drop("operator"))) for o in SPEEDS]), ("unmapped_column",)),
+    Case(
+        "sheet_per_operator_without_its_column",
+        book(*[(o, cells(of(o).drop("operator"))) for o in SPEEDS]),
+        ("unmapped_column",),
+    ),
     Case("three_sheets", book(COVER, *[(o, cells(of(o))) for o in SPEEDS])),
-    Case("sheet_of_other_columns", book(("a", cells()), ("b", cells(named(VALUES, download="Upload speed", upload="x")))), ("unmapped_column",)),
-    Case("max_and_mean", csv(beside(named(download="Download avg (Mbps)"), **{"Download max (Mbps)": ["200", "300", "250"]})), ("proposed_column",)),
-    Case("min_and_max", csv(beside(named(download="Download min (Mbps)"), **{"Download max (Mbps)": ["200", "300", "250"]})), ("proposed_column",)),
-    Case("stray_clock", csv(pl.concat([TEXTS] + [mapped(TEXTS[n : n + 1], test_id=always(f"s{n}"), time=always(f"2036-01-0{n + 1} 08:00:00")) for n in range(2)]))),
-    Case("next_month_has_one_row", csv(pl.concat([TEXTS, mapped(TEXTS[:1], test_id=always("s"), time=always("2026-11-01 00:10:00"))]))),
+    Case(
+        "sheet_of_other_columns",
+        book(("a", cells()), ("b", cells(named(VALUES, download="Upload speed", upload="x")))),
+        ("unmapped_column",),
+    ),
+    Case(
+        "max_and_mean",
+        csv(
+            beside(
+                named(download="Download avg (Mbps)"),
+                **{"Download max (Mbps)": ["200", "300", "250"]},
+            )
+        ),
+        ("proposed_column",),
+    ),
+    Case(
+        "min_and_max",
+        csv(
+            beside(
+                named(download="Download min (Mbps)"),
+                **{"Download max (Mbps)": ["200", "300", "250"]},
+            )
+        ),
+        ("proposed_column",),
+    ),
+    Case(
+        "stray_clock",
+        csv(
+            pl.concat(
+                [TEXTS]
+                + [
+                    mapped(
+                        TEXTS[n : n + 1],
+                        test_id=always(f"s{n}"),
+                        time=always(f"2036-01-0{n + 1} 08:00:00"),
+                    )
+                    for n in range(2)
+                ]
+            )
+        ),
+    ),
+    Case(
+        "next_month_has_one_row",
+        csv(
+            pl.concat(
+                [TEXTS, mapped(TEXTS[:1], test_id=always("s"), time=always("2026-11-01 00:10:00"))]
+            )
+        ),
+    ),
     Case("two_downloads", csv(beside(download_speed=["1", "2", "3"])), ("proposed_column",)),
 ]
 GUESSES = [
-    Case("vehicle", csv(beside(named(download="DL throughput"), **{"Speed (km/h)": ["31", "45", "52"]})), ("proposed_column",)),
-    Case("location_provider", csv(beside(named(operator="carrier"), provider=["gps", "network", "fused"]))),
-    Case("network_is_the_technology", csv(beside(named(technology="Network"), x=["1"])), ("proposed_column",)),
-    Case("axes_swapped", csv(named(latitude="longitude", longitude="latitude")), ("position_swapped",)),
+    Case(
+        "vehicle",
+        csv(beside(named(download="DL throughput"), **{"Speed (km/h)": ["31", "45", "52"]})),
+        ("proposed_column",),
+    ),
+    Case(
+        "location_provider",
+        csv(beside(named(operator="carrier"), provider=["gps", "network", "fused"])),
+    ),
+    Case(
+        "network_is_the_technology",
+        csv(beside(named(technology="Network"), x=["1"])),
+        ("proposed_column",),
+    ),
+    Case(
+        "axes_swapped",
+        csv(named(latitude="longitude", longitude="latitude")),
+        ("position_swapped",),
+    ),
     Case("uuid_of_the_phone", csv(named(TEXTS.drop("test_id"), device_id="uuid"))),
     Case("id_that_counts_rows", csv(beside(named(test_id="stt"), x=["1"]))),
     Case("ping_as_upload", csv(TEXTS.drop("upload"))),
     Case("signal_empty", csv(beside(signal_strength=[""], lte_rsrp=["-95", "-101"]))),
-    Case("download_size", csv(beside(named(download="Download speed"), **{"Download size (MB)": ["30", "25"]}))),
-    Case("download_time", csv(beside(named(download="DL speed"), **{"Download (s)": ["10", "11"]})), ("proposed_column",)),
-    Case("wrong_headings_of_a_table", csv(TEXTS), ("missing_column",), T + "format = 'table'\n" + COLUMNS + "download_mbps = 'Downlaod'\nmeasured_at = 'time'\nlatitude = 'latitude'\nlongitude = 'longitude'\noperator = 'operator'\ntechnology = 'technology'"),
+    Case(
+        "download_size",
+        csv(beside(named(download="Download speed"), **{"Download size (MB)": ["30", "25"]})),
+    ),
+    Case(
+        "download_time",
+        csv(beside(named(download="DL speed"), **{"Download (s)": ["10", "11"]})),
+        ("proposed_column",),
+    ),
+    Case(
+        "wrong_headings_of_a_table",
+        csv(TEXTS),
+        ("missing_column",),
+        T
+        + "format = 'table'\n"
+        + COLUMNS
+        + "download_mbps = 'Downlaod'\nmeasured_at = 'time'\nlatitude = 'latitude'\nlongitude = 'longitude'\noperator = 'operator'\ntechnology = 'technology'",
+    ),
     Case("a_table_without_columns", csv(TEXTS), ("unmapped_column",), T + "format = 'table'"),
-    Case("settings_name_a_text", csv(TEXTS), ("column_doubted", "numbers_unreadable"), T + COLUMNS + "download_mbps = 'operator'"),
+    Case(
+        "settings_name_a_text",
+        csv(TEXTS),
+        ("column_doubted", "numbers_unreadable"),
+        T + COLUMNS + "download_mbps = 'operator'",
+    ),
 ]
 far = lambda cell: f"{float(cell) + 5:.6f}"
 EMPTY = [
@@ -337,8 +608,16 @@ EMPTY = [
     Case("no_byte", raw(b""), ("empty_file",)),
     Case("no_speed", csv(mapped(download=always(""))), ("no_valid_test",)),
     Case("all_failed", csv(mapped(download=always("0"))), ("no_valid_test",)),
-    Case("a_third_elsewhere", csv(pl.concat([TEXTS, mapped(TEXTS[:72], test_id=lambda c: c + "x", longitude=far)])), ("mostly_outside",)),
-    Case("a_third_elsewhere_accepted", csv(pl.concat([TEXTS, mapped(TEXTS[:72], test_id=lambda c: c + "x", longitude=far)])), settings=T + "accept = ['mostly_outside']"),
+    Case(
+        "a_third_elsewhere",
+        csv(pl.concat([TEXTS, mapped(TEXTS[:72], test_id=lambda c: c + "x", longitude=far)])),
+        ("mostly_outside",),
+    ),
+    Case(
+        "a_third_elsewhere_accepted",
+        csv(pl.concat([TEXTS, mapped(TEXTS[:72], test_id=lambda c: c + "x", longitude=far)])),
+        settings=T + "accept = ['mostly_outside']",
+    ),
     Case("no_file", lambda folder: None, ("empty_glob",)),
 ]
 
@@ -349,54 +628,186 @@ def in_turn(*spellings: str) -> Callable[[str], str]:
 
 
 IDENTITY = [
-    Case("case_and_spaces", csv(mapped(operator=in_turn("VIETTEL", " viettel ", "Viettel\u00a0", "Vi\u200bettel", "Viettel")))),
-    Case("normal_forms_met", csv(mapped(operator=in_turn("Viễn thông Quân đội", unicodedata.normalize("NFD", "Viễn thông Quân đội")))), head="[operators]\nViettel = ['Viễn thông Quân đội']\nVinaPhone = []"),
+    Case(
+        "case_and_spaces",
+        csv(
+            mapped(
+                operator=in_turn(
+                    "VIETTEL", " viettel ", "Viettel\u00a0", "Vi\u200bettel", "Viettel"
+                )
+            )
+        ),
+    ),
+    Case(
+        "normal_forms_met",
+        csv(
+            mapped(
+                operator=in_turn(
+                    "Viễn thông Quân đội", unicodedata.normalize("NFD", "Viễn thông Quân đội")
+                )
+            )
+        ),
+        head="[operators]\nViettel = ['Viễn thông Quân đội']\nVinaPhone = []",
+    ),
     Case("operators_in_part", csv(TEXTS), ("ask_operators",), head="[operators]\nViettel = []"),
-    Case("network_codes", csv(mapped(operator=lambda c: {"Viettel": "45204", "VinaPhone": "452-02"}[c]))),
-    Case("network_codes_as_numbers", csv(mapped(operator=lambda c: {"Viettel": "452.04", "VinaPhone": "452.02"}[c]))),
-    Case("network_codes_float", csv(mapped(operator=lambda c: {"Viettel": "45204.0", "VinaPhone": "45202.0"}[c]))),
-    Case("brands", csv(mapped(operator=in_turn("Viettel Mobile", "VIETTEL TELECOM", "Viettel 4G", "VN VIETTEL")))),
-    Case("vinaphone_spelled", csv(mapped(operator=lambda c: {"Viettel": c, "VinaPhone": "VN VINAPHONE"}[c]))),
-    Case("zero_phones", csv(mapped(device_id=every(2, always("00000000-0000-0000-0000-000000000000")))), said=("ids_of_none",), within=0.5),
+    Case(
+        "network_codes",
+        csv(mapped(operator=lambda c: {"Viettel": "45204", "VinaPhone": "452-02"}[c])),
+    ),
+    Case(
+        "network_codes_as_numbers",
+        csv(mapped(operator=lambda c: {"Viettel": "452.04", "VinaPhone": "452.02"}[c])),
+    ),
+    Case(
+        "network_codes_float",
+        csv(mapped(operator=lambda c: {"Viettel": "45204.0", "VinaPhone": "45202.0"}[c])),
+    ),
+    Case(
+        "brands",
+        csv(
+            mapped(
+                operator=in_turn("Viettel Mobile", "VIETTEL TELECOM", "Viettel 4G", "VN VIETTEL")
+            )
+        ),
+    ),
+    Case(
+        "vinaphone_spelled",
+        csv(mapped(operator=lambda c: {"Viettel": c, "VinaPhone": "VN VINAPHONE"}[c])),
+    ),
+    Case(
+        "zero_phones",
+        csv(mapped(device_id=every(2, always("00000000-0000-0000-0000-000000000000")))),
+        said=("ids_of_none",),
+        within=0.5,
+    ),
     Case("rounded_phones", csv(mapped(device_id=always("8.65E+14"))), ("ask_rounded_ids",)),
     Case("one_phone", csv(mapped(device_id=always("phone"))), said=("ids_of_none",), within=0.5),
     Case("unknown_phones", csv(mapped(device_id=every(5, always("unknown")))), within=0.5),
-    Case("test_id_is_the_phone", csv(TEXTS.with_columns(test_id=pl.col("device_id")).drop("device_id")), ("many_duplicates",)),
+    Case(
+        "test_id_is_the_phone",
+        csv(TEXTS.with_columns(test_id=pl.col("device_id")).drop("device_id")),
+        ("many_duplicates",),
+    ),
     Case("technologies", csv(mapped(technology=every(2, always("LTE-A"))))),
     Case("technologies_spelled", csv(mapped(technology=every(2, always("4G (LTE)"))))),
 ]
 FAILED = [
     Case("minus_one", csv(more(download=always("-1"))), failed=48),
-    Case("minus_one_settled", csv(more(download=always("-99"))), settings=T + COLUMNS + "download_mbps = { column = 'download', failed = [-99] }", failed=48),
+    Case(
+        "minus_one_settled",
+        csv(more(download=always("-99"))),
+        settings=T + COLUMNS + "download_mbps = { column = 'download', failed = [-99] }",
+        failed=48,
+    ),
     Case("minus_999", csv(more(download=always("-999"))), ("failed_mark_open",)),
     Case("zero", csv(more(download=always("0"))), failed=48),
     Case("absent", csv(more(download=always(""))), failed=48),
     Case("words_of_failure", csv(more(download=always("timeout"))), failed=48),
     Case("failed_in_vietnamese", csv(more(download=always("Thất bại"))), failed=48),
     Case("errors_of_a_sheet", csv(more(download=always("#DIV/0!"))), ("many_rejects",)),
-    Case("few_errors", csv(pl.concat([TEXTS, mapped(TEXTS[:9], test_id=lambda c: c + "x", download=always("#N/A"))]))),
+    Case(
+        "few_errors",
+        csv(
+            pl.concat(
+                [TEXTS, mapped(TEXTS[:9], test_id=lambda c: c + "x", download=always("#N/A"))]
+            )
+        ),
+    ),
     Case("nan", csv(more(download=always("NaN"))), failed=48),
-    Case("infinite", csv(pl.concat([TEXTS, mapped(TEXTS[:9], test_id=lambda c: c + "x", download=always("inf"))]))),
+    Case(
+        "infinite",
+        csv(
+            pl.concat([TEXTS, mapped(TEXTS[:9], test_id=lambda c: c + "x", download=always("inf"))])
+        ),
+    ),
     Case("no_service", csv(more(operator=always("No service"), download=always("0")))),
 ]
 offset = lambda zone: lambda cell: cell + zone
 BREAKS = [
-    *[Case(f"offset_{zone}", csv(mapped(time=offset(zone)))) for zone in ("+07", "+0700", "+07:00", " +07:00", ".123456+07", " ICT", " GMT+7", " Asia/Ho_Chi_Minh")],
+    *[
+        Case(f"offset_{zone}", csv(mapped(time=offset(zone))))
+        for zone in (
+            "+07",
+            "+0700",
+            "+07:00",
+            " +07:00",
+            ".123456+07",
+            " ICT",
+            " GMT+7",
+            " Asia/Ho_Chi_Minh",
+        )
+    ],
     Case("mixed_offsets", csv(mapped(time=every(2, offset("+07:00"))))),
-    Case("utc", csv(mapped(time=lambda c: (dt.datetime.fromisoformat(c) - dt.timedelta(hours=7)).strftime("%Y-%m-%dT%H:%M:%SZ")))),
-    *[Case(f"odd_cell_{column}_{n}", csv(pl.concat([TEXTS, mapped(TEXTS[:1], test_id=always("x"), **{column: always(cell)})]))) for column, odd in {
-        "latitude": ("91", "-1e400", "nan", "inf", "1.2.3", "N/A"), "longitude": ("181", "east"),
-        "time": ("9999-12-31 23:59:59", "0001-01-01 00:00:00", "2026-02-30 08:00:00", "24:00", "1e400"),
-        "download": ("1e400", "-5", "1.2.3,4", "😀"),
-        "technology": ("😀",)}.items() for n, cell in enumerate(odd)],
-    *[Case(f"odd_cell_that_counts_{column}", csv(pl.concat([TEXTS, mapped(TEXTS[:1], test_id=always("x"), **{column: always(cell)})])), valid=145) for column, cell in (("accuracy", "-1"), ("accuracy", "x"), ("latency", "1e300"), ("upload", "-1e308"))],
+    Case(
+        "utc",
+        csv(
+            mapped(
+                time=lambda c: (dt.datetime.fromisoformat(c) - dt.timedelta(hours=7)).strftime(
+                    "%Y-%m-%dT%H:%M:%SZ"
+                )
+            )
+        ),
+    ),
+    *[
+        Case(
+            f"odd_cell_{column}_{n}",
+            csv(
+                pl.concat([TEXTS, mapped(TEXTS[:1], test_id=always("x"), **{column: always(cell)})])
+            ),
+        )
+        for column, odd in {
+            "latitude": ("91", "-1e400", "nan", "inf", "1.2.3", "N/A"),
+            "longitude": ("181", "east"),
+            "time": (
+                "9999-12-31 23:59:59",
+                "0001-01-01 00:00:00",
+                "2026-02-30 08:00:00",
+                "24:00",
+                "1e400",
+            ),
+            "download": ("1e400", "-5", "1.2.3,4", "😀"),
+            "technology": ("😀",),
+        }.items()
+        for n, cell in enumerate(odd)
+    ],
+    *[
+        Case(
+            f"odd_cell_that_counts_{column}",
+            csv(
+                pl.concat([TEXTS, mapped(TEXTS[:1], test_id=always("x"), **{column: always(cell)})])
+            ),
+            valid=145,
+        )
+        for column, cell in (
+            ("accuracy", "-1"),
+            ("accuracy", "x"),
+            ("latency", "1e300"),
+            ("upload", "-1e308"),
+        )
+    ],
     Case("a_null_byte", raw(text(TEXTS).replace("T00007", "T0\0007").encode())),
-    Case("repeated_heading", raw(text(TEXTS).replace("upload", "download", 1)), ("repeated_heading",)),
-    Case("not_a_table", raw(b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 9, "data.csv"), ("bad_encoding",)),
+    Case(
+        "repeated_heading", raw(text(TEXTS).replace("upload", "download", 1)), ("repeated_heading",)
+    ),
+    Case(
+        "not_a_table",
+        raw(b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 9, "data.csv"),
+        ("bad_encoding",),
+    ),
     Case("a_broken_zip", raw(b"PK\x03\x04" + bytes(200), "data.xlsx"), ("unreadable_file",)),
-    Case("a_broken_gzip", raw(gzip.compress(text(TEXTS).encode())[:-200], "data.csv.gz"), ("unreadable_file",)),
+    Case(
+        "a_broken_gzip",
+        raw(gzip.compress(text(TEXTS).encode())[:-200], "data.csv.gz"),
+        ("unreadable_file",),
+    ),
     Case("html", raw("<html><body>Đăng nhập</body></html>", "data.csv"), ("unmapped_column",)),
-    Case("json", raw(json.dumps(VALUES.with_columns(pl.col("time").cast(pl.String)).to_dicts()), "data.json"), ("unreadable_file",)),
+    Case(
+        "json",
+        raw(
+            json.dumps(VALUES.with_columns(pl.col("time").cast(pl.String)).to_dicts()), "data.json"
+        ),
+        ("unreadable_file",),
+    ),
 ]
 
 
@@ -410,31 +821,88 @@ def projected(epsg: int) -> Frame:
     change = pyproj.Transformer.from_crs(4326, epsg, always_xy=True)
     x, y = change.transform(VALUES["longitude"].to_list(), VALUES["latitude"].to_list())
     return TEXTS.with_columns(
-        longitude=pl.Series([f"{one:.2f}" for one in x]), latitude=pl.Series([f"{one:.2f}" for one in y])
+        longitude=pl.Series([f"{one:.2f}" for one in x]),
+        latitude=pl.Series([f"{one:.2f}" for one in y]),
     )
 
 
-PARTS = TEXTS.with_columns(day=pl.col("time").str.slice(0, 10), hour=pl.col("time").str.slice(11)).drop("time")
+PARTS = TEXTS.with_columns(
+    day=pl.col("time").str.slice(0, 10), hour=pl.col("time").str.slice(11)
+).drop("time")
 HALVES = mapped(time=clock("%d/%m/%Y %I:%M:%S {half}"))
-JOINED = TEXTS.with_columns(place=pl.col("latitude") + ", " + pl.col("longitude")).drop("latitude", "longitude")
+JOINED = TEXTS.with_columns(place=pl.col("latitude") + ", " + pl.col("longitude")).drop(
+    "latitude", "longitude"
+)
 SETTINGS = [
     Case("date_and_hour", csv(PARTS), settings=T + COLUMNS + "measured_at = ['day', 'hour']"),
     Case("date_and_hour_found", csv(named(PARTS, day="Ngày", hour="Giờ")), ("unmapped_column",)),
     Case("halves_of_the_day", csv(HALVES)),
     Case("halves_before", csv(mapped(time=clock("{half} %I:%M:%S %d/%m/%Y")))),
-    Case("degrees_minutes", csv(mapped(latitude=lambda c: degrees(c) + "N", longitude=lambda c: degrees(c) + "E"))),
+    Case(
+        "degrees_minutes",
+        csv(mapped(latitude=lambda c: degrees(c) + "N", longitude=lambda c: degrees(c) + "E")),
+    ),
     Case("microdegrees", csv(mapped(latitude=times(1e6, 0), longitude=times(1e6, 0)))),
-    Case("joined_place", csv(JOINED), settings=T + COLUMNS + "latitude = 'place'\nlongitude = 'place'"),
+    Case(
+        "joined_place",
+        csv(JOINED),
+        settings=T + COLUMNS + "latitude = 'place'\nlongitude = 'place'",
+    ),
     Case("joined_place_found", csv(JOINED), ("unmapped_column",)),
     Case("utm", csv(projected(32648)), settings=T + "crs = 'EPSG:32648'"),
     Case("utm_unsaid", csv(projected(32648)), ("position_crs",)),
     Case("vn2000", csv(projected(9210)), settings=T + "crs = 'EPSG:9210'"),
-    Case("decimal_by_column_given", csv(named(mapped(download=lambda c: f"{float(c) * 1000:,.0f}".replace(",", ".")), download="Download"), mark=";"), settings=T + COLUMNS + "download_mbps = { column = 'Download', unit = 'kbit/s', decimal = ',' }"),
+    Case(
+        "decimal_by_column_given",
+        csv(
+            named(
+                mapped(download=lambda c: f"{float(c) * 1000:,.0f}".replace(",", ".")),
+                download="Download",
+            ),
+            mark=";",
+        ),
+        settings=T
+        + COLUMNS
+        + "download_mbps = { column = 'Download', unit = 'kbit/s', decimal = ',' }",
+    ),
     Case("no_headings", raw(text(TEXTS).split("\n", 1)[1]), ("proposed_column", "unmapped_column")),
-    Case("no_headings_named", raw(text(TEXTS).split("\n", 1)[1]), settings=T + "heading_row = 0\n" + COLUMNS + "".join(f"{ours} = 'column_{n}'\n" for n, ours in enumerate(("test_id", "measured_at", "latitude", "longitude", "location_accuracy_m", "operator", "technology", "download_mbps", "upload_mbps", "latency_ms", "device_id"), 1))),
-    Case("a_constant_technology", csv(TEXTS.drop("technology")), settings=T + COLUMNS + "technology = { value = '4G' }"),
+    Case(
+        "no_headings_named",
+        raw(text(TEXTS).split("\n", 1)[1]),
+        settings=T
+        + "heading_row = 0\n"
+        + COLUMNS
+        + "".join(
+            f"{ours} = 'column_{n}'\n"
+            for n, ours in enumerate(
+                (
+                    "test_id",
+                    "measured_at",
+                    "latitude",
+                    "longitude",
+                    "location_accuracy_m",
+                    "operator",
+                    "technology",
+                    "download_mbps",
+                    "upload_mbps",
+                    "latency_ms",
+                    "device_id",
+                ),
+                1,
+            )
+        ),
+    ),
+    Case(
+        "a_constant_technology",
+        csv(TEXTS.drop("technology")),
+        settings=T + COLUMNS + "technology = { value = '4G' }",
+    ),
     Case("no_technology", csv(TEXTS.drop("technology")), ("unmapped_column",)),
-    Case("zone_named", csv(mapped(time=lambda c: str(dt.datetime.fromisoformat(c) - dt.timedelta(hours=7)))), settings=T + "timezone = 'UTC'"),
+    Case(
+        "zone_named",
+        csv(mapped(time=lambda c: str(dt.datetime.fromisoformat(c) - dt.timedelta(hours=7)))),
+        settings=T + "timezone = 'UTC'",
+    ),
 ]
 
 
@@ -463,7 +931,19 @@ def shapes(name: str, crs: int = 4326, **how: str) -> Callable[[Path], object]:
 
 def two_headings() -> list[list[object]]:
     first = ["", "", "Vị trí", "", "", "", "", "Tốc độ (Mbps)", "", "", ""]
-    second = ["Mã phép đo", "Thời gian", "Vĩ độ", "Kinh độ", "Độ chính xác", "Nhà mạng", "Công nghệ", "Tải xuống", "Tải lên", "Độ trễ (ms)", "Mã thiết bị"]
+    second = [
+        "Mã phép đo",
+        "Thời gian",
+        "Vĩ độ",
+        "Kinh độ",
+        "Độ chính xác",
+        "Nhà mạng",
+        "Công nghệ",
+        "Tải xuống",
+        "Tải lên",
+        "Độ trễ (ms)",
+        "Mã thiết bị",
+    ]
     return [["BÁO CÁO ĐO KIỂM"], ["Tháng 10/2026"], [], first, second, *cells(headings=False)]
 
 
@@ -471,16 +951,57 @@ HEADINGS_VI = dict(zip(TEXTS.columns, two_headings()[4], strict=True))
 VIETNAMESE = named(mapped(operator=lambda c: c), **HEADINGS_VI)
 CONTAINERS = [
     Case("xlsx_with_titles", book(("Dữ liệu", [["BÁO CÁO"], [], *cells()]))),
-    Case("xlsx_headings_on_two_levels", book(("Dữ liệu", two_headings()), change=lambda s: s.merge_cells("H4:I4")), ("proposed_column",)),
+    Case(
+        "xlsx_headings_on_two_levels",
+        book(("Dữ liệu", two_headings()), change=lambda s: s.merge_cells("H4:I4")),
+        ("proposed_column",),
+    ),
     Case("xlsx_times_as_texts", book(("a", cells(TEXTS)))),
-    Case("xlsx_footer", book(("a", [*cells(), ["Tổng số", None, None, None, None, None, None, 40.0]]))),
+    Case(
+        "xlsx_footer",
+        book(("a", [*cells(), ["Tổng số", None, None, None, None, None, None, 40.0]])),
+    ),
     Case("gzip", lambda f: (f / "data.csv.gz").write_bytes(gzip.compress(text(TEXTS).encode()))),
-    Case("zip_of_two", packed("data.zip", a__csv=text(of("Viettel", TEXTS)).encode(), b__csv=text(of("VinaPhone", TEXTS)).encode())),
-    Case("zip_with_a_note", packed("data.zip", a__csv=text(TEXTS).encode(), readme__txt=b"Notes on the data.\n"), ("unmapped_column",)),
+    Case(
+        "zip_of_two",
+        packed(
+            "data.zip",
+            a__csv=text(of("Viettel", TEXTS)).encode(),
+            b__csv=text(of("VinaPhone", TEXTS)).encode(),
+        ),
+    ),
+    Case(
+        "zip_with_a_note",
+        packed("data.zip", a__csv=text(TEXTS).encode(), readme__txt=b"Notes on the data.\n"),
+        ("unmapped_column",),
+    ),
     Case("parquet", parquet(VALUES)),
-    Case("parquet_decimals", parquet(VALUES.with_columns(pl.col("download").cast(pl.Decimal(12, 3)), pl.col("latitude").cast(pl.Decimal(12, 6))))),
-    Case("parquet_dictionaries", parquet(VALUES.with_columns(pl.col("operator", "technology", "device_id").cast(pl.Categorical)))),
-    Case("parquet_nanoseconds_in_utc", parquet(VALUES.with_columns(pl.col("time").dt.replace_time_zone("Asia/Ho_Chi_Minh").dt.convert_time_zone("UTC").cast(pl.Datetime("ns", "UTC"))))),
+    Case(
+        "parquet_decimals",
+        parquet(
+            VALUES.with_columns(
+                pl.col("download").cast(pl.Decimal(12, 3)),
+                pl.col("latitude").cast(pl.Decimal(12, 6)),
+            )
+        ),
+    ),
+    Case(
+        "parquet_dictionaries",
+        parquet(
+            VALUES.with_columns(pl.col("operator", "technology", "device_id").cast(pl.Categorical))
+        ),
+    ),
+    Case(
+        "parquet_nanoseconds_in_utc",
+        parquet(
+            VALUES.with_columns(
+                pl.col("time")
+                .dt.replace_time_zone("Asia/Ho_Chi_Minh")
+                .dt.convert_time_zone("UTC")
+                .cast(pl.Datetime("ns", "UTC"))
+            )
+        ),
+    ),
     Case("parquet_of_texts", parquet(TEXTS)),
     Case("geojson", shapes("data.geojson", driver="GeoJSON")),
     Case("geopackage_in_metres", shapes("data.gpkg", 32648, driver="GPKG")),
@@ -497,13 +1018,174 @@ CONTAINERS = [
 ]
 
 
+def files(**tables: tuple[Frame, str]) -> Callable[[Path], object]:
+    def write(folder: Path) -> None:
+        for name, (frame, mark) in tables.items():
+            (folder / f"{name.replace('_', '.')}.csv").write_text(text(frame, mark), "utf-8")
+
+    return write
+
+
+def copies(count: int, **changes: Callable[[str], str]) -> Frame:
+    """Tests and devices `count` times."""
+    return pl.concat(
+        [mapped(**{**changes, "test_id": suffix(n), "device_id": suffix(n)}) for n in range(count)]
+    )
+
+
+def suffix(n: int) -> Callable[[str], str]:
+    return lambda cell: f"{cell}-{n}"
+
+
+VIETTEL, VINAPHONE = of("Viettel", TEXTS), of("VinaPhone", TEXTS)
+COMMA = {name: lambda c: c.replace(".", ",") for name in ("latitude", "longitude", "download")}
+SWAPPED = TEXTS.with_columns(latitude=pl.col("longitude"), longitude=pl.col("latitude"))
+DAY_FIRST, MONTH_FIRST = clock("%d/%m/%Y %H:%M:%S"), clock("%m/%d/%Y %H:%M:%S")
+AB = "[sources.a]\npath = 'a.csv'\n[sources.b]\npath = 'b.csv'\n"
+HALF_SHARED = mapped(device_id=every(2, always("9a8b7c6d5e4f")))
+SEVERAL = [
+    Case(
+        "of_two_units_by_heading",
+        files(
+            data_1=(VIETTEL, ","),
+            data_2=(
+                named(mapped(VINAPHONE, download=times(1000)), download="Download (kbps)"),
+                ",",
+            ),
+        ),
+    ),
+    Case(
+        "of_two_units_unsaid",
+        files(data_1=(VIETTEL, ","), data_2=(mapped(VINAPHONE, download=times(1000)), ",")),
+        ("magnitude_contradicts",),
+    ),
+    Case(
+        "columns_in_another_order",
+        files(data_1=(VIETTEL, ","), data_2=(VINAPHONE.select(VINAPHONE.columns[::-1]), ",")),
+    ),
+    Case(
+        "in_two_languages",
+        files(
+            data_1=(VIETTEL, ","),
+            data_2=(named(mapped(VINAPHONE, download=COMMA["download"]), **HEADINGS_VI), ";"),
+        ),
+    ),
+    Case(
+        "decimal_comma_in_one",
+        files(data_1=(VIETTEL, ","), data_2=(mapped(VINAPHONE, **COMMA), ";")),
+    ),
+    Case(
+        "month_first_in_one",
+        files(
+            data_1=(mapped(VIETTEL, time=DAY_FIRST), ","),
+            data_2=(mapped(VINAPHONE, time=MONTH_FIRST), ","),
+        ),
+        ("time_order_mixed",),
+    ),
+    Case(
+        "month_first_in_one_of_other_headings",
+        files(
+            data_1=(mapped(VIETTEL, time=DAY_FIRST), ","),
+            data_2=(named(mapped(VINAPHONE, time=MONTH_FIRST), time="timestamp"), ","),
+        ),
+    ),
+    Case(
+        "one_of_eight_in_kbit",
+        files(
+            data_1=(copies(7), ","), data_2=(mapped(test_id=suffix(9), download=times(1000)), ",")
+        ),
+        ("lost_file",),
+    ),
+    Case(
+        "one_of_eight_swapped",
+        files(
+            data_1=(copies(7), ","),
+            data_2=(SWAPPED.with_columns(test_id=pl.col("test_id") + "s"), ","),
+        ),
+        ("lost_file",),
+    ),
+    Case(
+        "one_of_eight_accepted",
+        files(
+            data_1=(copies(7), ","), data_2=(mapped(test_id=suffix(9), download=times(1000)), ",")
+        ),
+        settings=T + "accept = ['lost_file']",
+        valid=1008,
+    ),
+    Case("overlapping", files(data_1=(TEXTS[:100], ","), data_2=(TEXTS[50:], ","))),
+    Case("the_same_twice", files(data_1=(TEXTS, ","), data_2=(TEXTS, ",")), said=("same_content",)),
+    Case("the_same_in_two_sources", files(a=(TEXTS, ","), b=(TEXTS, ",")), ("read_twice",), AB),
+    Case(
+        "two_sources_of_two_units",
+        files(a=(VIETTEL, ","), b=(mapped(VINAPHONE, download=times(1000)), ",")),
+        ("magnitude_contradicts",),
+        AB,
+    ),
+    Case(
+        "operators_spelled_in_two_sources",
+        files(
+            a=(mapped(TEXTS[::2], operator=str.upper), ","),
+            b=(mapped(TEXTS[1::2], operator=str.lower), ","),
+        ),
+        settings=AB,
+        within=0.5,
+    ),
+]
+ALARMS = [
+    Case("many_rejects", csv(more(accuracy=always("9999"))), ("many_rejects",)),
+    Case(
+        "many_rejects_accepted",
+        csv(more(accuracy=always("9999"))),
+        settings=T + "accept = ['many_rejects']",
+    ),
+    Case("many_duplicates", csv(pl.concat([TEXTS] * 2)), ("many_duplicates",)),
+    Case(
+        "many_duplicates_accepted",
+        csv(pl.concat([TEXTS] * 2)),
+        settings=T + "accept = ['many_duplicates']",
+    ),
+    Case("shared_devices", csv(HALF_SHARED), ("shared_devices",)),
+    Case(
+        "shared_devices_accepted",
+        csv(HALF_SHARED),
+        settings=T + "accept = ['shared_devices']",
+        within=1,
+    ),
+    Case(
+        "unit_stated_but_odd",
+        csv(speed("Download", 1000)),
+        ("many_rejects", "no_valid_test"),
+        T + COLUMNS + "download_mbps = { column = 'Download', unit = 'Mbit/s' }",
+    ),
+    Case(
+        "unit_stated_but_slow",
+        csv(mapped(download=times(0.01, 5))),
+        ("odd_speeds",),
+        T + COLUMNS + "download_mbps = { column = 'download', unit = 'Mbit/s' }",
+    ),
+]
+
 ALL = {
-    "units": UNITS, "rows": KINDS_OF_ROWS, "by_column": BY_COLUMN, "silent": SILENT, "guesses": GUESSES, "empty": EMPTY,
-    "identity": IDENTITY, "failed": FAILED, "breaks": BREAKS, "settings": SETTINGS, "containers": CONTAINERS,
+    "several": SEVERAL,
+    "alarms": ALARMS,
+    "units": UNITS,
+    "rows": KINDS_OF_ROWS,
+    "by_column": BY_COLUMN,
+    "silent": SILENT,
+    "guesses": GUESSES,
+    "empty": EMPTY,
+    "identity": IDENTITY,
+    "failed": FAILED,
+    "breaks": BREAKS,
+    "settings": SETTINGS,
+    "containers": CONTAINERS,
 }
 
 
-@pytest.mark.parametrize("case", [pytest.param(one, id=f"{kind}-{one.name}") for kind, listed in ALL.items() for one in listed])
+@pytest.mark.parametrize(
+    "case",
+    [pytest.param(one, id=f"{kind}-{one.name}") for kind, listed in ALL.items() for one in listed],
+)
 def test_a_case_is_read_rightly_or_asked(tmp_path, case):
     faults, means, counts, warnings = outcome(tmp_path, case)
     assert faults == set(case.asked)

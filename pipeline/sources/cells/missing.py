@@ -65,7 +65,5 @@ def is_failed(cells: pl.Series) -> pl.Series:
     [True, True, False, False, False]
     """
     met = cells.unique().drop_nulls()
-    words = [
-        one for one in met if unicodedata.normalize("NFC", one).strip().casefold() in FAILED
-    ]
+    words = [one for one in met if unicodedata.normalize("NFC", one).strip().casefold() in FAILED]
     return cells.is_in(words).fill_null(value=False)
