@@ -1,4 +1,4 @@
-"""Invented files of every kind that was once read wrongly: the true figures come out, or a question.
+"""Invented files of every kind that was once read wrongly: true figures come out, or a question.
 
 The truth of all: 2 communes × 2 operators, each with 12 devices × 3 tests in October 2026, Viettel
 20.00 Mbit/s and VinaPhone 60.00 in both communes. Each case writes it in another way.
@@ -115,7 +115,8 @@ def outcome(folder: Path, case: Case) -> tuple[set[str], dict, dict[str, int], l
     unit = ["commune_code", "operator"]
     devices = evidence.devices[evidence.devices["operator"].isin(list(evidence.operators))]
     means = devices.groupby(unit, observed=True)["download_mbps"].mean().to_dict()
-    one = evidence.counts[evidence.counts["operator"].isin(list(evidence.operators))]
+    counted = evidence.counts.reset_index()
+    one = counted[counted["operator"].isin(list(evidence.operators))]
     counts = {
         "valid": int(measured.books["valid_count"].sum()),
         "failed": int(one["failed_test_count"].sum()),
@@ -137,6 +138,14 @@ def csv(
 def raw(content: str | bytes, name: str = "data.csv") -> Callable[[Path], object]:
     data = content.encode() if isinstance(content, str) else content
     return lambda folder: (folder / name).write_bytes(data)
+
+
+def files(**tables: tuple[Frame, str]) -> Callable[[Path], object]:
+    def write(folder: Path) -> None:
+        for name, (frame, mark) in tables.items():
+            (folder / f"{name.replace('_', '.')}.csv").write_text(text(frame, mark), "utf-8")
+
+    return write
 
 
 def named(frame: Frame = TEXTS, /, **headings: str) -> Frame:
@@ -481,7 +490,7 @@ def book(
     return write
 
 
-def cells(frame: Frame = VALUES, headings: bool = True) -> list[list[object]]:
+def cells(frame: Frame = VALUES, *, headings: bool = True) -> list[list[object]]:
     return [*([list(frame.columns)] if headings else []), *(list(row) for row in frame.iter_rows())]
 
 
@@ -598,7 +607,12 @@ GUESSES = [
         T + COLUMNS + "download_mbps = 'operator'",
     ),
 ]
-far = lambda cell: f"{float(cell) + 5:.6f}"
+
+
+def far(cell: str) -> str:
+    return f"{float(cell) + 5:.6f}"
+
+
 EMPTY = [
     Case("all_elsewhere", csv(mapped(longitude=far)), ("mostly_outside", "no_valid_test")),
     Case("all_wifi", csv(mapped(technology=always("WIFI"))), ("no_valid_test",)),
@@ -618,7 +632,7 @@ EMPTY = [
         csv(pl.concat([TEXTS, mapped(TEXTS[:72], test_id=lambda c: c + "x", longitude=far)])),
         settings=T + "accept = ['mostly_outside']",
     ),
-    Case("no_file", lambda folder: None, ("empty_glob",)),
+    Case("no_file", files(), ("empty_glob",)),
 ]
 
 
@@ -722,7 +736,12 @@ FAILED = [
     ),
     Case("no_service", csv(more(operator=always("No service"), download=always("0")))),
 ]
-offset = lambda zone: lambda cell: cell + zone
+
+
+def offset(zone: str) -> Callable[[str], str]:
+    return lambda cell: cell + zone
+
+
 BREAKS = [
     *[
         Case(f"offset_{zone}", csv(mapped(time=offset(zone))))
@@ -1016,14 +1035,6 @@ CONTAINERS = [
     Case("tabs", csv(TEXTS, "data.tsv", "\t")),
     Case("pipes", csv(TEXTS, "data.txt", "|")),
 ]
-
-
-def files(**tables: tuple[Frame, str]) -> Callable[[Path], object]:
-    def write(folder: Path) -> None:
-        for name, (frame, mark) in tables.items():
-            (folder / f"{name.replace('_', '.')}.csv").write_text(text(frame, mark), "utf-8")
-
-    return write
 
 
 def copies(count: int, **changes: Callable[[str], str]) -> Frame:
