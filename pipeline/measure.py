@@ -22,7 +22,7 @@ from pipeline.config.settings import Settings
 from pipeline.engine.local import Local
 from pipeline.hexgrid.hexes import indexes
 from pipeline.measurements.aggregates import Aggregates, aggregates_in
-from pipeline.measurements.alarms import alarms, nothing_valid, passed, thin_month
+from pipeline.measurements.alarms import alarms, lost_files, nothing_valid, passed, thin_month
 from pipeline.measurements.books import books_of, copies_of, devices_of, prints_of, rejects_of
 from pipeline.measurements.evidence import Evidence, evidence_of_tests, units_over, widened
 from pipeline.measurements.prepare import Prepared, prepared_tests
@@ -78,7 +78,8 @@ def _measured_tests(
     devices = devices_of(found, prepared.how)
     copies = copies_of(found, prepared.how)
     findings = alarms(rejects, books, copies, prepared.account.speeds, devices)
-    findings += thin_month(months, period)
+    files = {(one.role, one.name): one.row_count for one in inputs.read if one.is_delivery}
+    findings += [*lost_files(rejects, files), *thin_month(months, period)]
     warnings = passed(findings, {name: one.accept for name, one in settings.sources.items()})
     least = settings.privacy.min_devices
     evidence = evidence_of_tests(found, question, len(window), least)

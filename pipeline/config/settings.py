@@ -189,7 +189,7 @@ class Kept(Section):
 # Findings that stop `run` until the settings accept them, by source.
 Alarm = Literal[
     "many_rejects", "many_duplicates", "mostly_outside", "odd_speeds", "no_valid_test",
-    "shared_devices", "thin_month",
+    "shared_devices", "thin_month", "lost_file",
 ]  # fmt: skip
 
 

@@ -22,6 +22,7 @@ from pipeline.sources.formats.declaration import quoted
 FEWEST_ROWS = 100  # of a source, before shares of its rows are looked at
 MOST_REJECTS = 0.2  # share of the rows that may go to one reason
 PLAUSIBLE_MBPS = (0.5, 300.0)  # of the median of sound tests of 4G
+MOST_OF_FILE = 0.5  # share of a file's rows that may go to one reason, beside other files
 LARGEST_DEVICE = 0.4  # share of the rows with a device id that one id may have
 THIN_MONTH = 0.01  # share of a year's rows
 # reasons that say what a row is, not that reading it may have gone wrong
@@ -47,6 +48,27 @@ def alarms(
         *_of_speeds(speeds),
         *_of_devices(devices),
         *nothing_valid(books),
+    ]
+
+
+def lost_files(rejects: pd.DataFrame, files: Mapping[tuple[str, str], int]) -> list[Fault]:
+    """A finding for each file, of several in its source, whose rows mostly go to one reason.
+
+    It may be in another unit or order than the others, which hide it. `rejects`: source,
+    source_file, reject_reason. `files`: rows by source and file.
+    """
+    of_source = Counter(source for source, _ in files)
+    several = rejects[
+        rejects["source"].map(of_source).gt(1)
+        & ~rejects["reject_reason"].isin([*UNDERSTOOD, "duplicate"])
+    ]
+    counts = several.groupby(["source", "source_file", "reject_reason"], observed=True).size()
+    return [
+        _fault(source, "lost_file", name=name, reason=reason, count=count, of=files[source, name])
+        for (source, name, reason), count in counts.items()
+        if (source, name) in files
+        and files[source, name] >= FEWEST_ROWS
+        and count > MOST_OF_FILE * files[source, name]
     ]
 
 
