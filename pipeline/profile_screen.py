@@ -68,7 +68,9 @@ def _source(source: str, delivered: Delivered, prepared: Prepared, lang: Lang) -
     account, plans = prepared.account, _plans(tables)
     count = account.reasons.get(source, Counter()).total()
     about = [one for one in delivered.plans if one.source == source]
-    is_open = any(one.lines.get("columns") for one in about)  # a guess is no format
+    # a table that is known by nothing is read by the aliases
+    is_open = all(FORMATS[plan.format].has_aliases for plan in plans)
+    is_open &= any(one.lines.get("columns") for one in about)
     formats = line("profile_format_open", lang) if is_open else _formats(plans)
     named = [one.delivery.name for one in tables[:_FEW]]
     named += [f"… ({number(len(tables), lang)})"] if len(tables) > _FEW else []

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from zoneinfo import ZoneInfo
 
+import numpy as np
 import polars as pl
 
 from pipeline.schema.errors import Fault
@@ -85,12 +86,11 @@ class Mapped:
     proposals: list[Proposal] = field(default_factory=list)
     questions: list[Fault] = field(default_factory=list)
     units: dict[str, str] = field(default_factory=dict)  # ours → line of a guess with its unit
-    speeds: list[str] = field(default_factory=list)  # headings that may be the download
 
     def lines(self) -> dict[str, list[str]]:
         """Settings lines to paste by section: guesses filled in, the others left to be named."""
         columns: list[str] = []
-        if self.about.refused:
+        if self.about.refused or self.about.lacking:  # nothing to paste would help
             return {}
         for ours in (*REQUIRED, *OPTIONAL):
             guess = self.guesses.get(ours)
@@ -98,7 +98,6 @@ class Mapped:
                 columns.append(self.units.get(ours) or f"{ours} = {quoted(guess.column)}")
             elif ours in REQUIRED and ours not in self.rules:
                 others = guess.others if guess is not None else ()
-                others = others or (tuple(self.speeds) if ours == "download_mbps" else ())
                 columns += [f"# {ours} = {quoted(one)}   # ?" for one in others[:_MOST_OTHERS]]
                 columns += [] if others else [f'# {ours} = "…"   # ?']
         is_open = any(ours not in self.rules for ours in REQUIRED)
@@ -211,33 +210,40 @@ def _add_aliases(table: Table, about: About, result: Mapped) -> None:
             if ours in NUMBERS and guess.column is not None:
                 result.units[ours] = _with_unit(ours, guess.column, own[guess.column])
     if "download_mbps" not in {*result.rules, *result.guesses}:
-        result.speeds = _may_be_speeds(own, result)
+        result.guesses |= _may_be_speeds(own, result)
 
 
 def _with_unit(ours: str, heading: str, cells: pl.Series) -> str:
-    """The settings line of a guess, with the unit that its size speaks for where none is stated."""
+    """The settings line of a guess; where the file states no unit, with the one of a usual size."""
+    plain_line = f"{ours} = {quoted(heading)}"
     decided = units.decide_unit(ours, heading, cells)
-    if decided.question is None and decided.form is not None:
-        form = numbers.decide_numbers(cells.alias(heading), ours, None, unit=decided.form)
-        if form.form is not None:
-            read = numbers.read_numbers(cells, form.form).alias(heading)
-            doubt = units.contradiction(ours, decided.form, read)
-            if doubt is not None:
-                lines: list[str] = list(doubt.values["lines"])  # type: ignore[call-overload]
-                return lines[0]
-    return f"{ours} = {quoted(heading)}"
+    is_stated = decided.form is not None and decided.question is None
+    names = [decided.form.name] if is_stated and decided.form else []
+    for name in dict.fromkeys([*names, *units.names_of(ours)]):
+        unit = units.unit_of(ours, name)
+        form = numbers.decide_numbers(cells.alias(heading), ours, None, unit=unit)
+        if unit is None or form.form is None:
+            continue
+        read = numbers.read_numbers(cells, form.form).alias(heading)
+        if units.contradiction(ours, unit, read) is None:
+            return plain_line if name in names else units.settings_line(ours, heading, unit=name)
+    return plain_line
 
 
-def _may_be_speeds(own: pl.DataFrame, result: Mapped) -> list[str]:
-    """Headings whose values may be speeds: positive numbers that nothing else is read from."""
-    found = []
+def _may_be_speeds(own: pl.DataFrame, result: Mapped) -> dict[str, Guess]:
+    """The question which column is the download: numbers that nothing else is read from."""
+    found: dict[str, str] = {}
     for heading in unmapped(own, result.guesses, result.rules):
         cells = own[heading].cast(pl.String).str.replace(",", ".", literal=True)
         read = cells.cast(pl.Float64, strict=False).drop_nulls()
         is_whole = (read == read.round()).all()
         if len(read) > own.height / 2 and (read >= 0).all() and not is_whole:
-            found.append(heading)
-    return found
+            middle = float(np.median(read))
+            found[heading] = f"{heading}: median {middle:,.6g}"
+    if not found:
+        return {}
+    evidence = "; ".join(list(found.values())[:_MOST_OTHERS])
+    return {"download_mbps": Guess(None, evidence, "open", tuple(found)[:_MOST_OTHERS])}
 
 
 def _other_use(ours: str, alias: Rule, guesses: Mapping[str, Guess]) -> str | None:
