@@ -632,11 +632,7 @@ EMPTY = [
         csv(pl.concat([TEXTS, mapped(TEXTS[:72], test_id=lambda c: c + "x", longitude=far)])),
         settings=T + "accept = ['mostly_outside']",
     ),
-<<<<<<< HEAD
-    Case("no_file", lambda folder: None, ("empty_glob",)),
-=======
     Case("no_file", files(), ("empty_glob",)),
->>>>>>> w/cases
 ]
 
 
@@ -1181,11 +1177,8 @@ ALARMS = [
 ]
 
 ALL = {
-<<<<<<< HEAD
-=======
     "several": SEVERAL,
     "alarms": ALARMS,
->>>>>>> w/cases
     "units": UNITS,
     "rows": KINDS_OF_ROWS,
     "by_column": BY_COLUMN,

@@ -62,10 +62,11 @@ def lost_files(rejects: pd.DataFrame, files: Mapping[tuple[str, str], int]) -> l
         rejects["source"].map(of_source).gt(1)
         & ~rejects["reject_reason"].isin([*UNDERSTOOD, "duplicate"])
     ]
-    counts = several.groupby(["source", "source_file", "reject_reason"], observed=True).size()
+    keys = ["source", "source_file", "reject_reason"]
+    counts = several.groupby(keys, observed=True).size().rename("count").reset_index()
     return [
         _fault(source, "lost_file", name=name, reason=reason, count=count, of=files[source, name])
-        for (source, name, reason), count in counts.items()
+        for source, name, reason, count in counts.itertuples(index=False)
         if (source, name) in files
         and files[source, name] >= FEWEST_ROWS
         and count > MOST_OF_FILE * files[source, name]

@@ -189,9 +189,8 @@ def _doubted(table: Table, ours: str, rule: Rule) -> list[Fault]:
 
 def _add_aliases(table: Table, about: About, result: Mapped) -> None:
     """Columns whose headings are known and whose values agree; guesses for the others."""
-    for ours in (*REQUIRED, *OPTIONAL):  # our own name says enough
-        if ours in table.layout.names:
-            result.rules.setdefault(ours, Rule(ours))
+    own_names = [ours for ours in (*REQUIRED, *OPTIONAL) if ours in table.layout.names]
+    result.rules = {ours: Rule(ours) for ours in own_names} | result.rules  # they say enough
     own = table.sample.select(list(table.layout.names))
     guesses = guess_columns(own, result.rules, bounds=about.bounds)
     aliases = ispeed.column_map(table.layout.names, result.rules)
