@@ -90,8 +90,8 @@ def read_pairs(
 def padded(codes: pd.Series, length: int | None) -> pd.Series:
     """Codes of digits with the leading zeros that spreadsheets take away.
 
-    >>> padded(pd.Series(["3388", "03390", None, "A1"], dtype="str"), 5).tolist()
-    ['03388', '03390', nan, 'A1']
+    >>> padded(pd.Series(["107", "00108", None, "A1"], dtype="str"), 5).tolist()
+    ['00107', '00108', nan, 'A1']
     """
     if length is None:
         return codes
