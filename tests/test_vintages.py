@@ -9,11 +9,21 @@ import pandas as pd
 import pytest
 
 from pipeline.config.settings import Settings, read_settings
+from pipeline.publish.report.content import Content
+from pipeline.schema.columns import TABLES as TABLES_OF
 from pipeline.schema.errors import UserFault
 from pipeline.schema.periods import Period
 from pipeline.sources.population import count_per_commune, people_per_commune
+from pipeline.sources.previous_runs import previous_runs
 from pipeline.sources.vintages import Stated
-from tests.builders import month_of_tests, run_lomsong, squares, write_boundaries, write_world
+from tests.builders import (
+    about,
+    month_of_tests,
+    run_lomsong,
+    squares,
+    write_boundaries,
+    write_world,
+)
 
 OLD, NEW = "2024", "2025-07-01"
 # the new communes are four times as large, and take over codes of old communes elsewhere
@@ -167,10 +177,10 @@ def test_gaps_go_on_by_their_cells_in_the_communes_of_today(both):
 
 def test_a_gap_is_never_given_to_the_commune_that_took_over_its_code(tmp_path, lomsong):
     """The old r1c1 lies in the new r0c0; the new r1c1 lies elsewhere."""
-    PLAN_HERE = {("r1c1", "V"): SLOW, ("r2c2", "V"): SLOW}
+    plan = {("r1c1", "V"): SLOW, ("r2c2", "V"): SLOW}
     settings = two_vintages(tmp_path)
     for month in ("2025-06", "2025-07"):
-        text = month_of_tests(month, PLAN_HERE)
+        text = month_of_tests(month, plan)
         (tmp_path / f"raw/{month}/tests.csv").write_text(text, encoding="utf-8")
     assert lomsong("run", "--settings", settings, "--period", "all")[0] == 0
     areas = pd.read_csv(tmp_path / "outputs/2025-07/tables/gap_areas.csv")
@@ -205,16 +215,22 @@ def test_runs_of_which_one_states_no_vintage_are_compared_with_a_note(tmp_path, 
     assert "0 of 32 commune × operator verdicts changed" in text
 
 
-def test_a_month_after_one_without_a_vintage_begins_its_series(tmp_path, lomsong):
-    months = {month: month_of_tests(month, PLAN) for month in ("2025-06", "2025-07")}
-    settings = write_world(tmp_path, months)
-    assert lomsong("run", "--settings", settings, "--period", "2025-06")[0] == 0
-    text = settings.read_text(encoding="utf-8")
-    settings.write_text(text.replace("[boundaries]\n", f'[boundaries]\nvintage = "{NEW}"\n'))
-    code, text = lomsong("run", "--settings", settings, "--period", "2025-07", "--lang", "en")
-    assert code == 0
-    assert f"2025-06 was run on boundaries of vintage unstated, this period on {NEW}" in text
-    assert not (tmp_path / "outputs/2025-07/tables/changes.csv").exists()
+def test_a_month_after_one_without_a_vintage_begins_its_series(tmp_path):
+    folder = tmp_path / "2025-06/tables"
+    folder.mkdir(parents=True)
+    table = {name: pd.Series(dtype="str") for name in TABLES_OF["commune_status"]}
+    row = pd.DataFrame(table).reindex([0]).assign(boundary_vintage="unstated", operator="V")
+    row.to_parquet(folder / "commune_status.parquet")
+    july = Period.parse("2025-07")
+    found = previous_runs(tmp_path, july, NEW)
+    assert (found.status, found.inputs) == (None, [])
+    assert [one.code for one in found.warnings] == ["series_broken"]
+    assert found.warnings[0].values["found"] == "unstated"
+    same = previous_runs(tmp_path, july, "unstated")
+    assert (len(same.status), same.warnings) == (1, [])
+    # a later month is not compared with June, but its ledger would go on from it
+    later = previous_runs(tmp_path, Period.parse("2025-09"), NEW)
+    assert [one.code for one in later.warnings] == ["series_broken"]
 
 
 def test_a_period_run_again_on_another_vintage_counts_no_changed_verdicts(tmp_path, lomsong):
@@ -232,18 +248,13 @@ def test_a_period_run_again_on_another_vintage_counts_no_changed_verdicts(tmp_pa
     assert "boundaries.vintage" in entry["differs"]["boundary"]
 
 
-def test_the_report_says_that_the_series_is_broken(tmp_path):
-    from docx import Document
-
-    settings = two_vintages(tmp_path, '[report]\npdf = false\n[publish]\nlang = "en"\n')
-    code, text = run_lomsong(
-        "run", "--settings", settings, "--period", "all", "--publish", "tables,report",
-        "--out", tmp_path / "out",
-    )  # fmt: skip
-    assert code == 0, text
-    document = Document(str(tmp_path / "out/2025-07/report/monthly_report.docx"))
-    said = "\n".join(paragraph.text for paragraph in document.paragraphs)
+def test_the_report_says_that_the_series_is_broken():
+    named = {"former": "2025-06", "found": OLD, "expected": NEW}
+    broken = about("2025-07", lang="en", results={"series_broken": named})
+    said = Content({}, ["V"], broken).changes()[1].text
     assert "The results of 2025-06 were made on boundaries of vintage 2024" in said
+    none = Content({}, ["V"], about("2025-07", lang="en")).changes()[1].text
+    assert "no results of the period before" in none
 
 
 # tables of communes that other people make
@@ -332,7 +343,7 @@ def test_a_column_of_vintages_that_is_not_there_is_a_fault(tmp_path):
 TABLES = '[population]\npath = "p.csv"\n[installs]\npath = "i.csv"\n'
 
 
-def write_tables(folder: Path, vintages: bool) -> None:
+def write_tables(folder: Path, *, vintages: bool) -> None:
     for name, column in (("p", "population"), ("i", "installs")):
         head, old, new = (",boundary_vintage", f",{OLD}", f",{NEW}") if vintages else ("", "", "")
         rows = [f"{code},400{new}" for code in LARGE["commune_code"]]
