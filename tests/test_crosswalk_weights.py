@@ -13,7 +13,7 @@ import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pipeline.config.settings import Crosswalk
+from pipeline.config.settings import Crosswalk, read_settings
 from pipeline.schema.errors import UserFault
 from pipeline.sources.crosswalk import (
     PairColumns,
@@ -27,6 +27,7 @@ from pipeline.sources.crosswalk import (
     weighted,
 )
 from pipeline.sources.former_communes import named_communes
+from pipeline.sources.inputs import read_inputs
 from tests.builders import about, month_of_tests, squares, write_boundaries, write_world
 
 COLUMNS = PairColumns("new", "old_name", "old", "district", "people_share", "area_share")
@@ -299,25 +300,38 @@ def test_people_of_old_communes_are_moved_by_the_given_weights(tmp_path, lomsong
     assert found.notna().sum() == 2
 
 
-def test_people_are_not_moved_by_weights_that_nobody_knows(tmp_path, lomsong):
-    code, text = lomsong("check", "--settings", world(tmp_path), "--lang", "en")
-    assert code == 2
-    assert "1 old communes were split over several new ones" in text
-    assert "population_weight_column" in text
+def test_people_are_not_moved_by_weights_that_nobody_knows(tmp_path):
+    found = read_inputs(read_settings(world(tmp_path)))
+    assert [(one.code, one.file) for one in found.faults] == [("weights_unknown", "c.csv")]
+    assert found.faults[0].values == {"found": ["1"], "count": 1}
 
 
-def test_old_outlines_give_the_weights_by_intersection(tmp_path, lomsong):
+def test_old_outlines_give_the_weights_by_intersection(tmp_path):
     former = '[former_boundaries]\npath = "old.geojson"\nvintage = "2024"\nvalid_to = 2025-06-30\n'
     settings = world(tmp_path, former)
     old = squares(2, 1).assign(commune_code=["1", "2"])
     shapes = [shapely.box(103.05, 22, 103.2, 22.1), shapely.box(103.1, 22, 103.2, 22.1)]
     write_boundaries(tmp_path / "old.geojson", old.set_geometry(shapes, crs=4326))
-    code, text = lomsong("run", "--settings", settings, "--lang", "en")
-    assert code == 0, text
-    assert "by area of intersection 1" in text
-    summary = pd.read_csv(tmp_path / "outputs/2025-07/tables/commune_summary.csv")
-    found = summary.set_index("commune_code")["population"]
-    assert found[["r0c0", "r0c1"]].tolist() == pytest.approx([400 / 3, 800 / 3 + 100], rel=1e-3)
+    found = read_inputs(read_settings(settings))
+    assert found.faults == []
+    people = found.inputs.communes.set_index("commune_code")["population"]
+    assert people[["r0c0", "r0c1"]].tolist() == pytest.approx([400 / 3, 800 / 3 + 100], rel=1e-3)
+    told = next(one.values for one in found.inputs.warnings if one.code == "people_moved")
+    assert told == {"whole": 1, "population": 0, "area": 0, "intersection": 1, "found": 500}
+
+
+def test_an_official_total_rescales_what_was_moved(tmp_path):
+    settings = world(tmp_path, 'population_weight_column = "people_share"')
+    with settings.open("a", encoding="utf-8") as file:
+        file.write("total = 1000\n")
+    people = read_inputs(read_settings(settings)).inputs.communes["population"]
+    assert people.dropna().tolist() == [200.0, 800.0]
+
+
+def test_people_of_no_old_commune_of_the_area_are_a_fault(tmp_path):
+    settings = world(tmp_path, 'population_weight_column = "people_share"', "77,1\n78,2\n")
+    found = read_inputs(read_settings(settings))
+    assert [(one.code, one.file) for one in found.faults] == [("no_code_met", "p.csv")]
 
 
 def test_the_resolution_stands_among_the_sources():

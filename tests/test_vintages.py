@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -13,6 +14,7 @@ from pipeline.publish.report.content import Content
 from pipeline.schema.columns import TABLES as TABLES_OF
 from pipeline.schema.errors import UserFault
 from pipeline.schema.periods import Period
+from pipeline.sources.inputs import read_inputs
 from pipeline.sources.population import count_per_commune, people_per_commune
 from pipeline.sources.previous_runs import previous_runs
 from pipeline.sources.vintages import Stated
@@ -203,16 +205,15 @@ def test_two_runs_on_two_vintages_are_not_compared_by_code(both, lomsong):
     assert code == 0, text
 
 
-def test_runs_of_which_one_states_no_vintage_are_compared_with_a_note(tmp_path, lomsong):
-    settings = write_world(tmp_path, {"2025-07": month_of_tests("2025-07", PLAN)})
-    assert lomsong("run", "--settings", settings, "--out", "a")[0] == 0
-    text = settings.read_text(encoding="utf-8")
-    settings.write_text(text.replace("[boundaries]\n", f'[boundaries]\nvintage = "{NEW}"\n'))
-    assert lomsong("run", "--settings", settings, "--out", "b")[0] == 0
-    code, text = lomsong("diff", "a/2025-07", "b/2025-07", "--lang", "en")
+def test_runs_of_which_one_states_no_vintage_are_compared_with_a_note(both, tmp_path, lomsong):
+    july = both / "out/2025-07"
+    shutil.copytree(july, tmp_path / "a")
+    path = tmp_path / "a/tables/commune_status.parquet"
+    pd.read_parquet(path).assign(boundary_vintage="unstated").to_parquet(path)
+    code, text = lomsong("diff", "a", july, "--lang", "en")
     assert code == 0, text
     assert f"one run states no boundary vintage (unstated → {NEW})" in text
-    assert "0 of 32 commune × operator verdicts changed" in text
+    assert "0 of 8 commune × operator verdicts changed" in text
 
 
 def test_a_month_after_one_without_a_vintage_begins_its_series(tmp_path):
@@ -352,36 +353,43 @@ def write_tables(folder: Path, *, vintages: bool) -> None:
         (folder / f"{name}.csv").write_text(text, encoding="utf-8")
 
 
-def test_tables_of_today_are_left_out_of_periods_before(tmp_path, lomsong):
+def inputs_of(settings: Path, period: str):
+    """What is read for a period, but for the tests."""
+    found = read_inputs(read_settings(settings).as_of(Period.parse(period)))
+    assert found.faults == []
+    return found.inputs
+
+
+def test_tables_of_today_are_left_out_of_periods_before(tmp_path):
     write_tables(tmp_path, vintages=False)
     settings = two_vintages(tmp_path, TABLES)
-    code, text = lomsong("run", "--settings", settings, "--period", "all", "--lang", "en")
-    assert code == 0, text
-    for name in ("p.csv", "i.csv"):
-        assert text.count(f"{name}: left out of periods on the former boundaries") == 1
-    june = pd.read_csv(tmp_path / "outputs/2025-06/tables/participation.csv")
-    assert june[["population", "install_count"]].isna().all(axis=None)
-    july = pd.read_csv(tmp_path / "outputs/2025-07/tables/participation.csv")
-    assert (july[["population", "install_count"]] == 400).all(axis=None)
+    june, july = inputs_of(settings, "2025-06"), inputs_of(settings, "2025-07")
+    left_out = [one.file for one in june.warnings if one.code == "left_out_before"]
+    assert left_out == ["p.csv", "i.csv"]
+    assert june.communes["population"].isna().all()
+    assert june.installs is None
+    assert {"population", "installs"}.isdisjoint(one.role for one in june.read)
+    assert [one for one in july.warnings if one.code == "left_out_before"] == []
+    assert july.communes["population"].tolist() == july.installs.tolist() == [400.0] * 4
 
 
-def test_a_table_with_both_vintages_serves_both_periods(tmp_path, lomsong):
+def test_a_table_with_both_vintages_serves_both_periods(tmp_path):
     write_tables(tmp_path, vintages=True)
     settings = two_vintages(tmp_path, TABLES)
-    code, text = lomsong("run", "--settings", settings, "--period", "all", "--lang", "en")
-    assert code == 0, text
-    assert "left out of periods" not in text
-    for period, each, count in (("2025-06", 100, 16), ("2025-07", 400, 4)):
-        table = pd.read_csv(tmp_path / f"outputs/{period}/tables/participation.csv")
-        assert table["population"].tolist() == table["install_count"].tolist() == [each] * count
+    for period, each, count, rest in (("2025-06", 100, 16, 4), ("2025-07", 400, 4, 16)):
+        found = inputs_of(settings, period)
+        assert found.communes["population"].tolist() == [each] * count
+        assert found.installs.tolist() == [each] * count
+        counted = [one for one in found.warnings if one.code == "rows_of_other_vintage"]
+        assert [one.values["count"] for one in counted] == [rest, rest]
 
 
-def test_the_latest_boundaries_take_no_table_of_before(tmp_path, lomsong):
+def test_the_latest_boundaries_take_no_table_of_before(tmp_path):
     write_tables(tmp_path, vintages=False)
     settings = two_vintages(tmp_path, TABLES.replace('"p.csv"', f'"p.csv"\nvintage = "{OLD}"'))
-    code, text = lomsong("run", "--settings", settings, "--period", "2025-07", "--lang", "en")
-    assert code == 2
-    assert "p.csv: the commune codes are of vintage 2024, the boundaries of 2025-07-01" in text
+    found = read_inputs(read_settings(settings).as_of(Period.parse("2025-07")))
+    assert [(one.code, one.file) for one in found.faults] == [("other_vintage", "p.csv")]
+    assert found.faults[0].values == {"found": OLD, "expected": NEW}
 
 
 def test_check_reads_a_period_of_before_on_its_communes(tmp_path, lomsong):
