@@ -53,10 +53,8 @@ def previous_runs(out: Path, period: Period, vintage: str) -> Previous:
     its cells. Raises `UserFault` for a file of another kind.
     """
     ledger, ledger_file = read_ledger(out, period)
-    status, status_file = read_former_status(out, period)
     broken = _series_broken(out, period, vintage)
-    if broken:
-        status, status_file = None, []
+    status, status_file = (None, []) if broken else read_former_status(out, period)
     return Previous(ledger, status, [*ledger_file, *status_file], broken)
 
 
