@@ -41,7 +41,7 @@ commune = st.tuples(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=25, deadline=None)
 @given(st.lists(commune, min_size=1, max_size=12))
 def test_the_rows_of_an_operator_add_up_to_all_communes(communes):
     communes = [("Huyện A", 10, communes[0][2]), *communes]

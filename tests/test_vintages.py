@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 
 import pandas as pd
@@ -15,7 +16,7 @@ from pipeline.schema.columns import TABLES as TABLES_OF
 from pipeline.schema.errors import UserFault
 from pipeline.schema.periods import Period
 from pipeline.sources.inputs import read_inputs
-from pipeline.sources.population import count_per_commune, people_per_commune
+from pipeline.sources.population import INSTALLS, PEOPLE, count_per_commune, people_per_commune
 from pipeline.sources.previous_runs import previous_runs
 from pipeline.sources.vintages import Stated
 from tests.builders import (
@@ -266,15 +267,17 @@ ROWS = "commune_code,population{head}\nr0c0,100{a}\nr0c1,200{b}\n"
 def people(folder: Path, text: str, stated: Stated, communes=HERE):
     path = folder / "p.csv"
     path.write_text(text, encoding="utf-8")
-    columns = {"code_column": "commune_code", "people_column": "population", "total": None}
-    return people_per_commune(communes, path, **columns, stated=stated)
+    asked = replace(PEOPLE, stated=stated)
+    return people_per_commune(
+        communes, path, code_column=None, people_column=None, total=None, more=asked
+    )
 
 
 def installs(folder: Path, text: str, stated: Stated, communes=HERE):
     path = folder / "i.csv"
     path.write_text(text, encoding="utf-8")
-    columns = {"code_column": "commune_code", "count_column": "population"}
-    return count_per_commune(communes, path, **columns, stated=stated)
+    asked = replace(INSTALLS, figure="population", stated=stated)
+    return count_per_commune(communes, path, asked)
 
 
 @pytest.mark.parametrize("read", [people, installs])
