@@ -291,6 +291,11 @@ def diff(
         from pipeline.verdicts import compare
 
         before, after = read_run(run_a), read_run(run_b)
+        one, other = compare.vintages(before.status, after.status)
+        if not compare.is_comparable(before.status, after.status):
+            raise fault("vintages_apart", run_b, found=one, expected=other)
+        if compare.is_vintage_open(before.status, after.status):
+            typer.echo(texts.line("diff_vintage_open", language, found=one, expected=other))
         why = compare.causes(before.manifest, after.manifest)
         for cause, found in why.items():
             if found:

@@ -25,6 +25,8 @@ from pipeline.measurements.evidence import Evidence
 from pipeline.measurements.prepare import Prepared, prepared_tests
 from pipeline.publish import Outputs, publish_month
 from pipeline.schema.month import AreaPeriod, Month
+from pipeline.schema.periods import Period
+from pipeline.schema.vintages import vintage_of
 from pipeline.sources.inputs import (
     Delivered,
     Inputs,
@@ -38,6 +40,7 @@ from pipeline.sources.population import people_of_hexes
 from pipeline.sources.previous_runs import NOTHING, Previous, previous_runs
 from pipeline.verdicts import hex_tables, result_tables
 from pipeline.verdicts.changes import changes
+from pipeline.verdicts.former_districts import former_districts
 
 
 def run(
@@ -55,16 +58,32 @@ def run(
     machine's cores if None. Raises `UserFault`.
     """
     timer = Timer()
-    with timer.step("read"):
-        inputs = read(settings, progress, engine)
-    with inputs:
+
+    def read_timed(chosen: Settings) -> Inputs:
+        with timer.step("read"):
+            return read(chosen, progress, engine)
+
+    def published(inputs: Inputs, one: Period) -> Path:
+        context = RunContext(settings.as_of(one), one, log, progress, Timer(timer))
+        vintage = vintage_of(inputs.communes)
+        month = judge_month(inputs, context, previous_runs(outputs.folder, one, vintage))
+        return publish_month(month, context, outputs)
+
+    first, folders = _settings_of(settings, period), []
+    with read_timed(first) as inputs:
         wanted = periods_in(inputs, settings) if period == "all" else [period]
-        folders = []
-        for one in [chosen_period(inputs, settings, text) for text in wanted]:
-            context = RunContext(settings, one, log, progress, Timer(timer))
-            month = judge_month(inputs, context, previous_runs(outputs.folder, one))
-            folders.append(publish_month(month, context, outputs))
+        periods = [chosen_period(inputs, settings, text) for text in wanted]
+        before = [one for one in periods if first is settings and settings.as_of(one) is not first]
+        if before:  # they come first: the ledger goes on from them
+            with read_timed(settings.as_of(before[0])) as former:
+                folders += [published(former, one) for one in before]
+        folders += [published(inputs, one) for one in periods if one not in before]
     return folders
+
+
+def _settings_of(settings: Settings, period: str | None) -> Settings:
+    """The settings to read by; of an open choice of periods those of the latest boundaries."""
+    return settings if period in {None, "all"} else settings.as_of(Period.parse(str(period)))
 
 
 def read(
@@ -107,11 +126,15 @@ def check(
 
     Raises `UserFault`.
     """
-    with read(settings, progress, look=look) as inputs:
-        context = RunContext(
-            settings, chosen_period(inputs, settings, period), log, progress, Timer()
-        )
-        window = evidence_window(inputs, settings, context.period)
+    first = _settings_of(settings, period)
+    with read(first, progress, look=look) as inputs:
+        one = chosen_period(inputs, settings, period)
+        if first is settings and settings.as_of(one) is not settings:
+            again = str(one)  # the latest period is one of the former boundaries
+            check(settings, period=again, log=log, progress=progress, look=lambda *_: None)
+            return
+        context = RunContext(settings.as_of(one), one, log, progress, Timer())
+        window = evidence_window(inputs, settings, one)
         run_log.inputs_checked(log, inputs, periods_in(inputs, settings), context.period, window)
         found = period_warnings(inputs, settings, context.period, window)
         run_log.warnings(log, [*inputs.warnings, *found])
@@ -141,6 +164,7 @@ def judge_month(inputs: Inputs, context: RunContext, previous: Previous = NOTHIN
             verdicts, gaps, evidence, surroundings, context.priority_rules
         )
     since = changes(verdicts.status, previous.status)
+    districts = former_districts(verdicts.status, verdicts.summary)
     tables = {
         "commune_status": verdicts.status,
         "commune_summary": verdicts.summary,
@@ -152,13 +176,17 @@ def judge_month(inputs: Inputs, context: RunContext, previous: Previous = NOTHIN
         **measured.months,
         **result_tables.rejects_tables(measured.rejects),
         **({"changes": since} if len(since) else {}),  # nothing without a previous period
+        **({"former_districts": districts} if len(districts) else {}),
     }
     results = result_tables.results(verdicts, hex_status, measured.books, evidence.last_date)
+    for one in previous.warnings:
+        results[one.code] = dict(one.values)  # the report says it too
     run_log.results_found(context.log, results, tables, gaps.states(context.period))
     warnings = [
         *inputs.warnings,
         *period_warnings(inputs, context.settings, context.period, window),
         *measured.warnings,
+        *previous.warnings,
     ]
     run_log.warnings(context.log, warnings)
     return Month(

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from pipeline.config.settings import Crosswalk
 from pipeline.schema.errors import UserFault
-from pipeline.sources.crosswalk import named
+from pipeline.sources.former_communes import named_communes
 from tests.builders import read_page, squares, write_world
 from tests.test_cli import ONE_MONTH
 
@@ -16,16 +17,15 @@ r0c1,Xã Cũ Hai,Huyện B
 r0c0,Xã Cũ Một,Huyện A
 elsewhere,Xã Xa,Huyện Z
 """
-USUAL = {
-    "code_column": "new_ward_code",
-    "former_commune_column": "old_ward_name",
-    "former_district_column": "old_district_name",
-}
+
+
+def named(communes, path):
+    return named_communes(communes, Crosswalk(path=path))[0]
 
 
 def test_names_are_joined_each_once_in_order(tmp_path):
     (tmp_path / "c.csv").write_text(TEXT, encoding="utf-8-sig")
-    found = named(squares(), tmp_path / "c.csv", **USUAL).set_index("commune_code")
+    found = named(squares(), tmp_path / "c.csv").set_index("commune_code")
     assert found.loc["r0c0", ["former_communes", "former_district"]].tolist() == [
         "Xã Cũ Hai; Xã Cũ Một",
         "Huyện A; Huyện B",
@@ -36,7 +36,7 @@ def test_names_are_joined_each_once_in_order(tmp_path):
 
 def test_the_boundaries_own_districts_stand(tmp_path):
     (tmp_path / "c.csv").write_text(TEXT, encoding="utf-8")
-    found = named(squares().assign(former_district="Huyện thật"), tmp_path / "c.csv", **USUAL)
+    found = named(squares().assign(former_district="Huyện thật"), tmp_path / "c.csv")
     assert set(found["former_district"]) == {"Huyện thật"}
 
 
@@ -53,7 +53,7 @@ def test_a_file_that_is_no_crosswalk_is_an_error_message(tmp_path, text, code):
     if text is not None:
         (tmp_path / "c.csv").write_text(text, encoding="utf-8")
     with pytest.raises(UserFault) as raised:
-        named(squares(), tmp_path / "c.csv", **USUAL)
+        named(squares(), tmp_path / "c.csv")
     assert {fault.code for fault in raised.value.faults} == {code}
 
 

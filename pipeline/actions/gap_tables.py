@@ -23,6 +23,7 @@ from pipeline.schema.fields import ALL, GAP_STATES
 from pipeline.schema.month import AreaPeriod
 from pipeline.schema.periods import Period
 from pipeline.schema.tables import validated, with_declared_dtypes
+from pipeline.schema.vintages import vintage_of
 from pipeline.verdicts import judge, statistics
 
 Priors = Mapping[str, statistics.Prior | None]
@@ -85,15 +86,42 @@ def gap_tables(
     table = areas.merge(
         history[["gap_id", "commune_code", "boundary_vintage", "state", "first_seen"]], on="gap_id"
     )
+    table = _in_communes_of_today(table, of_cells, drawn, communes, finest)
     table = table.merge(communes[["commune_code", "commune_name"]], how="left", on="commune_code")
     table = table.assign(
         period=str(period),
         window_months=float(evidence.window_months),
         population=np.nan,
-        # a gap of older boundaries is in no commune of today
+        # a code that the boundaries no longer have
         commune_name=table["commune_name"].fillna(table["commune_code"]),
     ).sort_values("gap_id", ignore_index=True)
     return Gaps(of_cells, validated("gap_areas", with_declared_dtypes("gap_areas", table)), ledger)
+
+
+def _in_communes_of_today(
+    areas: pd.DataFrame,
+    of_cells: pd.DataFrame,
+    drawn: pd.DataFrame,
+    communes: gpd.GeoDataFrame,
+    finest: int,
+) -> pd.DataFrame:
+    """The areas of gaps that older boundaries named, with the commune that they lie in today.
+
+    Its code in the ledger may belong to another place now. The commune is the one that holds most
+    of the area's devices.
+    """
+    vintage = vintage_of(communes)
+    is_older = areas["boundary_vintage"].ne(vintage)
+    if not is_older.any():
+        return areas
+    cells = of_cells[of_cells["gap_id"].isin(areas.loc[is_older, "gap_id"])]
+    fine = hexes.descendants(cells, finest).rename(columns={"gap_id": "area"})
+    homes = _homes(drawn.merge(fine, on=["hex9_id", "operator"])).set_index("area")["commune_code"]
+    today = areas["gap_id"].map(homes)
+    return areas.assign(
+        commune_code=areas["commune_code"].mask(is_older, today).astype("str"),
+        boundary_vintage=areas["boundary_vintage"].mask(is_older, vintage),
+    )
 
 
 def with_people(gaps: Gaps, people: pd.Series) -> Gaps:
@@ -133,7 +161,7 @@ def _identified(
     An area keeps the id of the known gap that it continues, else it gets a new one. The register
     has what each gap_id consists of, and `part_of`: the gap that has absorbed it.
     """
-    vintage = str(communes["boundary_vintage"].iloc[0])
+    vintage = vintage_of(communes)
     register = known[["gap_id", *GAP_KEY]]
     taken = register.groupby(GAP_KEY[:3])["gap_number"].max().to_dict()
     found, added = [], []

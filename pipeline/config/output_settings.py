@@ -13,6 +13,7 @@ from typing import Literal
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from pipeline.schema import texts
+from pipeline.schema.vintages import UNSTATED
 
 
 class Section(BaseModel):
@@ -90,6 +91,8 @@ class CommuneTable(Section):
     name_column: str | None = None  # without code_column: communes are met by name
     district_column: str | None = None  # tells communes of one name apart
     province_column: str | None = None
+    vintage: str = UNSTATED  # of all rows, where no column states it
+    vintage_column: str | None = None  # absent: `boundary_vintage`, where the table has it
 
 
 class Installs(CommuneTable):

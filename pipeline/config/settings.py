@@ -28,6 +28,8 @@ from pipeline.config.output_settings import (
     Tracker,
 )
 from pipeline.schema.errors import Fault, UserFault, fault
+from pipeline.schema.periods import Period
+from pipeline.schema.vintages import UNSTATED
 
 Share = Field(ge=0, le=1)
 ENGINES = ("local", "dask")
@@ -80,21 +82,40 @@ class Boundaries(Section):
     province_column: str | None = None  # a nation's map is then written by province too
     population_column: str | None = None
     terrain_column: str | None = None  # flat | hilly | mountainous
-    vintage: str = "unstated"  # part of the key: codes were re-used in July 2025
+    vintage: str = UNSTATED  # part of the key: codes were re-used in July 2025
     crs: str | None = None  # goes before what the files state
     expected_count: int | None = Field(None, ge=1)  # communes
 
 
-class Crosswalk(Section):
-    """A CSV of old communes and the new ones they went into (n to n).
+class FormerBoundaries(Boundaries):
+    """The communes of before, for reports of periods that end while they were valid."""
 
-    The map's search finds the old names.
+    valid_to: date | None = None  # their last day; the first day of the new ones will do too
+
+    @model_validator(mode="after")
+    def _dated(self) -> FormerBoundaries:
+        if self.path is not None and (self.valid_to is None or self.vintage == UNSTATED):
+            raise ValueError("give `vintage` and `valid_to`, such as 2025-06-30")
+        return self
+
+
+class Crosswalk(Section):
+    """Old communes and the new ones they went into, n to n: CSV or JSON (`docs/vintages.md`).
+
+    The map's search finds the old names; people of old communes are moved to the new ones.
     """
 
     path: Path | None = None
     code_column: str = "new_ward_code"
+    former_code_column: str = "old_ward_code"  # a CSV may lack it; nothing can be moved then
     former_commune_column: str = "old_ward_name"
     former_district_column: str | None = "old_district_name"
+    population_weight_column: str | None = None  # share of the old commune's people, 0–1
+    area_weight_column: str | None = None  # share of its area, 0–1; where people are not known
+    code_length: int | None = Field(None, ge=1)  # pads codes that lost leading zeros
+    vintage: str = UNSTATED  # of the new codes
+    former_vintage: str = UNSTATED  # of the old codes
+    citation: str = ""  # the resolution that it follows; stands among the sources
 
 
 class Population(CommuneTable):
@@ -385,6 +406,7 @@ class Settings(Section):
     area: Area = Area()
     target: Target = Target()
     boundaries: Boundaries = Boundaries()
+    former_boundaries: FormerBoundaries = FormerBoundaries()
     crosswalk: Crosswalk = Crosswalk()
     population: Population = Population()
     facilities: Facilities = Facilities()
@@ -413,6 +435,38 @@ class Settings(Section):
                 "`all` is the name of all operators together; name the operator otherwise"
             )
         return value
+
+    @model_validator(mode="after")
+    def _two_vintages(self) -> Settings:
+        if (
+            self.former_boundaries.path
+            and self.former_boundaries.vintage == self.boundaries.vintage
+        ):
+            raise ValueError("[boundaries] and [former_boundaries] need different vintages")
+        return self
+
+    @property
+    def is_former(self) -> bool:
+        """Whether these settings are about the communes of before (`as_of`)."""
+        about = self.former_boundaries
+        return about.path is not None and about.vintage == self.boundaries.vintage
+
+    def as_of(self, period: Period) -> Settings:
+        """The settings for a period: on the former boundaries where it ends while they are valid.
+
+        Tables of communes that state no vintage are then of the later boundaries, as before; the
+        crosswalk is not needed on the communes that it begins with.
+        """
+        about = self.former_boundaries
+        if about.path is None or about.valid_to is None or period.end.date() > about.valid_to:
+            return self
+        tables = {
+            name: table.model_copy(update={"vintage": self.boundaries.vintage})
+            for name, table in (("population", self.population), ("installs", self.installs))
+            if table.vintage == UNSTATED
+        }
+        former = Boundaries(**about.model_dump(exclude={"valid_to"}))
+        return self.model_copy(update={"boundaries": former, "crosswalk": Crosswalk(), **tables})
 
     @property
     def timezone(self) -> ZoneInfo:
@@ -452,9 +506,14 @@ def _absolute(settings: Settings, folder: Path) -> Settings:
         name: source.model_copy(update={"path": tuple(str(folder / p) for p in source.path)})
         for name, source in settings.sources.items()
     }
-    listed = settings.boundaries.path
-    outlines = tuple(folder / p for p in listed) if isinstance(listed, tuple) else join(listed)
-    boundaries = settings.boundaries.model_copy(update={"path": outlines})
+
+    def outlines(path: Path | tuple[Path, ...] | None) -> Path | tuple[Path, ...] | None:
+        return tuple(folder / p for p in path) if isinstance(path, tuple) else join(path)
+
+    boundaries, former = (
+        about.model_copy(update={"path": outlines(about.path)})
+        for about in (settings.boundaries, settings.former_boundaries)
+    )
     people = settings.population
     population = people.model_copy(update={"path": join(people.path), "grid": join(people.grid)})
     moved = {
@@ -470,6 +529,7 @@ def _absolute(settings: Settings, folder: Path) -> Settings:
         update={
             "sources": sources,
             "boundaries": boundaries,
+            "former_boundaries": former,
             "population": population,
             "names": table,
             **moved,

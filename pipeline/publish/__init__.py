@@ -67,8 +67,15 @@ def publish_month(month: Month, context: RunContext, outputs: Outputs) -> Path:
         revision = revision_of(target, rules, month.tables["commune_status"])
         if revision["revision"] > 1:
             last = revision["revisions"][-1]
-            causes, count = list(last["differs"]), last["changed_count"] or 0
-            log("revision", number=revision["revision"], causes=causes, count=count)
+            number, causes, count = (
+                revision["revision"],
+                list(last["differs"]),
+                last["changed_count"],
+            )
+            if count is None:
+                log("revision_uncompared", number=number, causes=causes)
+            else:
+                log("revision", number=number, causes=causes, count=count)
         about = about_of(month, settings, revision)
         for writer in WRITERS:
             if writer.needs <= set(outputs.parts):

@@ -58,6 +58,7 @@ class About:
     revisions: Sequence[Mapping[str, Any]]
     start: str = ALL  # operator that the map opens on
     province_code: str = ""
+    crosswalk: str = ""  # the resolution that the crosswalk of old communes follows
     index: str = ""  # page that links a nation's provinces, from the map's folder
 
     @property
@@ -80,6 +81,11 @@ class About:
         """Boundaries, target, licences and version, a line each."""
         return [
             f"{texts.word('boundaries', self.lang)}: {self.vintage}",
+            *(
+                [f"{texts.word('crosswalk', self.lang)}: {self.crosswalk}"]
+                if self.crosswalk
+                else []
+            ),
             f"{texts.word('sheet_target', self.lang)}: {self.target_source}",
             *self.licences,
             f"lomsong {__version__}",
@@ -128,6 +134,7 @@ def about_of(month: Month, settings: Settings, revision: Mapping[str, Any]) -> A
         window=month.window,
         area=settings.area.name,
         province_code=settings.area.province_code,
+        crosswalk=settings.crosswalk.citation,
         technology=settings.target.technology if month.operators else "mobile",
         target_mbps=settings.target.download_mbps,
         target_source=settings.target.source,

@@ -14,7 +14,7 @@ from typing import Any
 import pandas as pd
 
 from pipeline.schema.columns import TABLES
-from pipeline.verdicts.compare import VERDICT, causes, changed_rows
+from pipeline.verdicts.compare import VERDICT, causes, changed_rows, is_comparable
 
 MOST_ROWS = 200  # changed verdicts that the manifest lists
 
@@ -24,7 +24,8 @@ def revision_of(former: Path, account: Mapping[str, Any], status: pd.DataFrame) 
 
     `former`: the folder that will be replaced; one that is absent or no finished run counts as
     none. `account`: the new manifest's lomsong, rules_sha256, period, window_months, inputs,
-    settings. `status`: the new `commune_status`.
+    settings. `status`: the new `commune_status`. `changed_count` is None where the verdicts cannot
+    be compared: another version or boundaries of another vintage made them.
     """
     try:
         before = json.loads((former / "manifest.json").read_text(encoding="utf-8"))
@@ -42,7 +43,7 @@ def revision_of(former: Path, account: Mapping[str, Any], status: pd.DataFrame) 
         "changed": [],
     }
     old = _status_of(former)
-    if old is not None:
+    if old is not None and is_comparable(old, status):
         changed = changed_rows(old, status, why)
         lines = [
             f"{row['commune_code']} {row['commune_name']} · {row['operator']}: "

@@ -17,12 +17,14 @@ import pandas as pd
 import polars as pl
 
 from pipeline.schema.errors import Fault, UserFault, fault
+from pipeline.schema.vintages import vintage_of
 from pipeline.sources import commune_names, other_tables
 from pipeline.sources.cells import numbers, units
 from pipeline.sources.cells.missing import is_missing
 from pipeline.sources.commune_names import Key, Meeting, Register
 from pipeline.sources.containers import ROW
 from pipeline.sources.other_tables import FILE, Table, asked
+from pipeline.sources.vintages import NOTHING_STATED, Stated, rows_of_vintage
 
 CODES = (
     "communecode", "code", "maxa", "maphuongxa", "maxaphuong", "madvhc", "madonvi", "maso",
@@ -86,6 +88,7 @@ class Asked:
     unit: str | None = None
     decimal: str | None = None
     code_length: int | None = None
+    stated: Stated = NOTHING_STATED
     area: str = ""
     how: Mapping[str, object] | None = None
 
@@ -109,6 +112,7 @@ def figures_by_commune(
     numbers that are open, codes of another vintage, two rows for one commune, bad figures.
     """
     table = other_tables.read_table(path, about.section, about.how or {})
+    table, others = rows_of_vintage(table, about.stated, vintage_of(communes))
     register = Register(communes, about.area)
     columns = _columns(table, register, about)
     keys, totals = _keys(table, columns)
@@ -131,7 +135,7 @@ def figures_by_commune(
     by_place = np.full(len(communes), np.nan)
     by_place[[meeting.commune[row] for row in used]] = figures[used]
     found = pd.Series(by_place, index=pd.Index(communes["commune_code"]))
-    return found, [*table.notes, *warnings]
+    return found, [*table.notes, *others, *warnings]
 
 
 def _by_row(one: Fault) -> int:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -28,8 +28,8 @@ from pipeline.schema.tables import with_declared_dtypes
 from pipeline.sources import (
     boundaries,
     context_layers,
-    crosswalk,
     deliveries,
+    former_communes,
     ookla,
     population,
     shapes,
@@ -38,6 +38,7 @@ from pipeline.sources.commune_tables import Asked
 from pipeline.sources.containers import Delivery
 from pipeline.sources.deliveries import Account, Listed, Part, collect_faults
 from pipeline.sources.planning import Planned
+from pipeline.sources.vintages import Stated
 
 # A month with a smaller share of the rows is never chosen by itself, unless months of this size are
 # usual: in ten years of rows every month has less than a hundredth.
@@ -153,7 +154,9 @@ def read_inputs(settings: Settings, *, is_profiled: bool = False) -> Delivered:
         installs = collect_faults(faults, partial(_installs, communes, settings, read, warnings))
         communes = collect_faults(faults, partial(_with_terrain, communes, settings, read))
     if communes is not None:
-        communes = collect_faults(faults, partial(_with_former_names, communes, settings, read))
+        communes = collect_faults(
+            faults, partial(_with_former_names, communes, settings, read, warnings)
+        )
     listed = deliveries.listed(settings, warnings, faults)
     bounds = None if communes is None else _bounds(communes)
     plans = deliveries.planned(listed, settings, bounds, warnings)
@@ -253,6 +256,7 @@ def _asked(kind: Asked, about: CommuneTable, settings: Settings) -> Asked:
         unit=about.unit,
         decimal=about.decimal,
         code_length=about.code_length,
+        stated=Stated(about.vintage, about.vintage_column),
         area=settings.area.name,
         how={key: getattr(about, key) for key in keys},
     )
@@ -266,10 +270,33 @@ def _installs(
         return None
     asked = _asked(population.INSTALLS, about, settings)
     asked = replace(asked, code=about.code_column, figure=about.count_column)
-    counts, found = population.count_per_commune(communes, about.path, asked)
+    read_counts = partial(population.count_per_commune, communes, about.path, asked)
+    counted = _unless_later(settings, warnings, read_counts)
+    if counted is None:
+        return None
+    counts, found = counted
     warnings += found
     read.append(Input("installs", about.path.name, _sha256(about.path), int(counts.notna().sum())))
     return counts
+
+
+Counted = tuple[pd.Series, list[Fault]]  # by commune_code, and warnings
+
+
+def _unless_later(
+    settings: Settings, warnings: list[Fault], read_table: Callable[[], Counted]
+) -> Counted | None:
+    """A table of communes; None, with a warning, where a period before lacks one of its vintage.
+
+    A report on the former boundaries is made without the tables of the later ones.
+    """
+    try:
+        return read_table()
+    except UserFault as error:
+        if not settings.is_former or {one.code for one in error.faults} != {"other_vintage"}:
+            raise
+        warnings += [replace(one, code="left_out_before") for one in error.faults]
+        return None
 
 
 def _with_terrain(
@@ -289,12 +316,13 @@ def _with_terrain(
 
 
 def _with_former_names(
-    communes: gpd.GeoDataFrame, settings: Settings, read: list[Input]
+    communes: gpd.GeoDataFrame, settings: Settings, read: list[Input], warnings: list[Fault]
 ) -> gpd.GeoDataFrame:
     about = settings.crosswalk
     if about.path is None:
         return communes
-    listed = crosswalk.named(communes, **about.model_dump())
+    listed, found = former_communes.named_communes(communes, about)
+    warnings += found
     read.append(
         Input(
             "crosswalk",
@@ -321,15 +349,24 @@ def _communes(settings: Settings, read: list[Input], warnings: list[Fault]) -> g
     warnings += found
     names, sha256 = _boundary_files(about.path)
     read.append(Input("boundaries", names, sha256, len(communes)))
-    if people.path is not None:
-        counted, found = population.people_per_commune(
-            communes,
-            people.path,
-            code_column=people.code_column,
-            people_column=people.people_column,
-            total=people.total,
-            more=_asked(population.PEOPLE, people, settings),
-        )
+    if people.path is None:
+        return communes
+    more = _asked(population.PEOPLE, people, settings)
+    read_people = partial(
+        population.people_per_commune,
+        communes,
+        people.path,
+        code_column=people.code_column,
+        people_column=people.people_column,
+        total=people.total,
+        more=more,
+    )
+    if former_communes.is_moved(settings):
+        asked = replace(more, code=people.code_column, figure=people.people_column)
+        read_people = partial(former_communes.moved_people, communes, settings, asked)
+    answer = _unless_later(settings, warnings, read_people)
+    if answer is not None:
+        counted, found = answer
         communes = communes.assign(population=counted.to_numpy())
         warnings += found
         read.append(Input("population", people.path.name, _sha256(people.path), len(counted)))

@@ -9,17 +9,18 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
 
 from pipeline.schema.columns import TABLES
-from pipeline.schema.errors import UserFault, fault
+from pipeline.schema.errors import Fault, UserFault, fault
 from pipeline.schema.month import Input
 from pipeline.schema.periods import Period
 from pipeline.schema.tables import validated, with_declared_dtypes
+from pipeline.schema.vintages import vintage_of
 
 LEDGER, STATUS = "tables/gap_ledger.parquet", "tables/commune_status.parquet"
 
@@ -38,19 +39,39 @@ class Previous:
     ledger: pd.DataFrame  # gap_ledger
     status: pd.DataFrame | None  # commune_status of the period just before
     inputs: list[Input]
+    warnings: list[Fault] = field(default_factory=list)
 
 
 NOTHING = Previous(no_ledger(), None, [])
 
 
-def previous_runs(out: Path, period: Period) -> Previous:
-    """What the runs under `out` left for a period.
+def previous_runs(out: Path, period: Period, vintage: str) -> Previous:
+    """What the runs under `out` left for a period on boundaries of a vintage.
 
-    Raises `UserFault` for a file of another kind.
+    Where the run before was made on boundaries of another vintage, its status is left out and a
+    warning says so: equal codes may be two communes. The ledger goes on, since a gap is known by
+    its cells. Raises `UserFault` for a file of another kind.
     """
     ledger, ledger_file = read_ledger(out, period)
-    status, status_file = read_former_status(out, period)
-    return Previous(ledger, status, [*ledger_file, *status_file])
+    broken = _series_broken(out, period, vintage)
+    status, status_file = (None, []) if broken else read_former_status(out, period)
+    return Previous(ledger, status, [*ledger_file, *status_file], broken)
+
+
+def _series_broken(out: Path, period: Period, vintage: str) -> list[Fault]:
+    """A warning where the latest earlier run was made on boundaries of another vintage.
+
+    Of a vintage that is not stated nobody knows whether it is the same: it counts as another.
+    """
+    path = _latest_before(out, period, STATUS)
+    if path is None:
+        return []
+    try:
+        former = vintage_of(pd.read_parquet(path, columns=["boundary_vintage"]))
+    except (OSError, ValueError, KeyError):
+        return []  # of another kind: said where its rows are needed
+    name, found = path.parents[1].name, {"found": former, "expected": vintage}
+    return [] if former == vintage else [Fault("series_broken", values={"former": name, **found})]
 
 
 def read_ledger(out: Path, period: Period) -> tuple[pd.DataFrame, list[Input]]:

@@ -10,6 +10,8 @@ from typing import Any
 
 import pandas as pd
 
+from pipeline.schema.vintages import UNSTATED, are_apart, vintage_of
+
 KEY = ["commune_code", "operator"]
 # a row's own evidence: if it is equal in both runs, the verdict changed by what it is judged by
 OWN = [
@@ -77,16 +79,36 @@ def _differing(before: object, after: object, path: str = "") -> list[str]:
     return [] if before == after else [path]
 
 
+def vintages(before: pd.DataFrame, after: pd.DataFrame) -> tuple[str, str]:
+    """The boundary vintages of two `commune_status`."""
+    return vintage_of(before), vintage_of(after)
+
+
+def is_comparable(before: pd.DataFrame, after: pd.DataFrame) -> bool:
+    """Whether the rows of two `commune_status` may be joined by code."""
+    return not are_apart(*vintages(before, after))
+
+
+def is_vintage_open(before: pd.DataFrame, after: pd.DataFrame) -> bool:
+    """Whether one of two `commune_status` states its vintage and the other does not."""
+    one, other = vintages(before, after)
+    return one != other and UNSTATED in (one, other)
+
+
 def changed_rows(
     before: pd.DataFrame, after: pd.DataFrame, why: Mapping[str, list[str]]
 ) -> pd.DataFrame:
     """Rows of two `commune_status` whose verdict differs: KEY, commune_name, before, after, cause.
+
+    Rows are joined by code, so both must be of one boundary vintage (`is_comparable`): an
+    `AssertionError` otherwise.
 
     `why`: of `causes`. A row whose own evidence is equal changed by settings or rule, or else
     through the data of others (prior, q-values: `others`). A row whose evidence differs changed by
     its data, its boundary, or the settings that choose tests. Several possible causes are joined by
     `+`. `appeared`, `gone`: the commune or operator is in one of the runs only.
     """
+    assert is_comparable(before, after), "codes of two vintages are never joined"
     both = before.merge(after, how="outer", on=KEY, suffixes=("_before", "_after"), indicator=True)
     by_evidence, by_rules = _possible_causes(why)
     cause = pd.Series(by_evidence, index=both.index, dtype="str")

@@ -71,8 +71,12 @@ class Content:
         if about.revision > 1:
             newest = about.revisions[-1]
             named = ", ".join(texts.word(cause, lang) for cause in newest["differs"])
-            count = newest["changed_count"] or 0
-            blocks.append(self.say("revision", number=about.revision, causes=named, count=count))
+            count, number = newest["changed_count"], about.revision
+            blocks.append(
+                self.say("revision_uncompared", number=number, causes=named)
+                if count is None
+                else self.say("revision", number=number, causes=named, count=count)
+            )
         spans = self._whole()
         if spans.empty:
             blocks.append(self.say("no_tests", technology=about.technology))
@@ -306,7 +310,11 @@ class Content:
         lang, table = self.lang, self.tables.get("changes")
         blocks: list[Block] = [Heading(said("h_changes", lang))]
         if table is None:
-            return [*blocks, self.say("no_former")]
+            broken = self.about.results.get("series_broken")
+            return [
+                *blocks,
+                self.say("series_broken", **broken) if broken else self.say("no_former"),
+            ]
         table = table[table["operator"] != ALL] if self.operators else table
         counts = table["change"].value_counts()
         found = {name: int(counts.get(name, 0)) for name in CHANGES}
