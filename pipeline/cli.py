@@ -153,8 +153,9 @@ def run(  # noqa: PLR0913, PLR0917 - options of a command
 
 
 @app.command(
-    epilog="Example: [bold]lomsong check --measurements export.xlsx "
-    "--boundaries communes.gpkg[/bold]"
+    epilog="Examples: [bold]lomsong check --measurements export.xlsx "
+    "--boundaries communes.gpkg[/bold] needs no settings file; "
+    "[bold]lomsong check --period 2026-09[/bold] looks at one month of settings.toml."
 )
 def check(  # noqa: PLR0913, PLR0917 - options of a command
     settings: SettingsFile = None,

@@ -6,7 +6,10 @@ Files are of the formats' genuine shape, rows invented.
 from __future__ import annotations
 
 import io
+import itertools
+import re
 from collections import Counter
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -18,10 +21,11 @@ from pipeline.sources import ispeed as thin
 from pipeline.sources.cells.operators import operator_table
 from pipeline.sources.formats import FORMATS, fitting, found_out, guesses, trace
 from pipeline.sources.formats import ispeed as aliases
-from pipeline.sources.formats.declaration import Condition, Format
+from pipeline.sources.formats.declaration import Column, Condition, Format
 from pipeline.sources.formats.keep import proposed_keep
 from pipeline.sources.rules import OPTIONAL, REQUIRED, Rule
 from pipeline.sources.values import unit_factor
+from tests.builders import write_world
 
 RTR = (
     "open_uuid,open_test_uuid,time_utc,cat_technology,network_type,lat,long,loc_src,loc_accuracy,gkz,"
@@ -427,3 +431,95 @@ def test_values_that_call_for_a_line(heading, values, line):
 )  # fmt: skip
 def test_values_that_call_for_none(heading, values):
     assert proposed_keep(pl.DataFrame({heading: values * 20})) == []
+
+
+# --- docs/sources.md says what the declarations say
+
+ROOT = Path(__file__).resolve().parents[1]
+CELLS = {
+    "time": ("measured_at", "tile_period"),
+    "place": ("latitude", "longitude", "location_accuracy_m", "quadkey"),
+    "operator, technology": ("operator", "technology"),
+    "download, upload": ("download_mbps", "upload_mbps"),
+    "latency, signal": ("latency_ms", "signal_dbm"),
+    "device, test id": ("device_id", "test_id", "device_count", "test_count"),
+}  # fmt: skip
+
+
+def page_rows() -> dict[str, dict[str, str]]:
+    """Format → heading of the page's first table → cell."""
+    lines = (ROOT / "docs/sources.md").read_text(encoding="utf-8").splitlines()
+    start = next(n for n, line in enumerate(lines) if line.startswith("| format |"))
+    table = itertools.takewhile(lambda line: line.startswith("|"), lines[start:])
+    head, _, *rows = ([cell.strip() for cell in line.strip("|").split("|")] for line in table)
+    return {row[0].strip("`"): dict(zip(head, row, strict=True)) for row in rows}
+
+
+def test_the_page_has_a_row_for_every_format():
+    assert sorted(page_rows()) == sorted(FORMATS)
+
+
+@pytest.mark.parametrize("cell", CELLS)
+@pytest.mark.parametrize("name", FORMATS)
+def test_a_cell_of_the_page_names_what_the_format_reads(name, cell):
+    form, said = FORMATS[name], page_rows()[name][cell]
+    named = set(re.findall(r"`([^`]+)`", said))
+    read = [one for ours in CELLS[cell] for one in form.columns.get(ours, ())]
+    if form.refused:  # nothing is read from its columns
+        assert said == "–"
+        return
+    if name == "table":
+        assert said == "as set"
+        return
+    forms = {one.format for one in read if one.format}
+    assert named - {"avg_lat_ms"} <= {one.column for one in read} | forms
+    assert {one.column for one in read} | forms <= named
+    assert {one.unit for one in read if one.unit} <= set(re.split(r"[ ,;]+", said))
+    assert all(one.zone in said for one in read if one.zone)
+
+
+@pytest.mark.parametrize("name", FORMATS)
+def test_the_page_names_the_headings_that_tell_a_format_and_the_rows_that_count(name):
+    form, row = FORMATS[name], page_rows()[name]
+    named = set(re.findall(r"`([^`]+)`", row["recognised by"])) - {"[sources.NAME.columns]"}
+    telling = {heading for all_of in form.distinctive for heading in all_of}
+    assert named <= telling | set(form.never)
+    assert telling <= named or "and the like" in row["recognised by"]
+    assert set(form.never) <= named
+    kept = set(re.findall(r"`([^`]+)`", row["rows that count"]))
+    assert kept == (set() if form.refused else set(form.keep))
+    assert ("refused" in row["rows that count"]) == bool(form.refused) or name == "ookla"
+
+
+# --- a new format, as CONTRIBUTING.md says: a declaration, its line in FORMATS, a file
+
+
+def test_a_new_format_is_a_declaration_and_a_line(monkeypatch, lomsong, tmp_path):
+    own = Format(
+        "netz",
+        "An invented program",
+        distinctive=(("when", "what_net", "kbit_down"),),
+        columns={
+            "measured_at": (Column("when", format="%Y%m%d %H%M", zone="UTC"),),
+            "latitude": (Column("lat"),),
+            "longitude": (Column("lon"),),
+            "operator": (Column("who"),),
+            "technology": (Column("what_net"),),
+            "download_mbps": (Column("kbit_down", unit="kbit/s"),),
+        },
+        keep={"direction": Condition(one_of=("down",))},
+    )
+    monkeypatch.setitem(FORMATS, "netz", own)
+    rows = [
+        f"202610{day:02d} 0{hour}30,22.05,103.05,Viettel,4G,{speed},{direction}"
+        for day in range(1, 29)
+        for hour, speed, direction in ((1, 40000, "down"), (2, 400, "up"))
+    ]
+    text = "\n".join(["when,lat,lon,who,what_net,kbit_down,direction", *rows]) + "\n"
+    settings = write_world(tmp_path, {"2026-10": text})
+    code, said = lomsong("check", "--settings", settings, "--lang", "en")
+    assert code == 0, said
+    assert "56 rows; format netz" in said
+    assert "28 valid tests and 0 failed ones" in said
+    assert "another kind of row 28" in said
+    assert re.search(r"kbit_down +download_mbps +kbit/s \((format|heading)\) +40 \(40 – 40\)", said)

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import re
 import tomllib
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
-from pipeline.config.settings import Settings, read_settings
+from pipeline.config.settings import Alarm, ColumnRule, Kept, Settings, Source, read_settings
 from pipeline.schema.errors import UserFault
 from pipeline.schema.periods import Period
 from pipeline.schema.texts import error_message
+from pipeline.sources.formats import FORMATS
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -72,6 +75,38 @@ def test_the_commented_example_states_the_defaults():
         assert getattr(read, section) == getattr(defaults, section), section
         declared = set(type(getattr(defaults, section)).model_fields)
         assert declared - set(example[section]) <= {"valid_from", "valid_to"}, section
+
+
+def commented_source() -> str:
+    """The example's source with its commented lines in force."""
+    text = (ROOT / "settings.toml").read_text(encoding="utf-8")
+    block = text[text.index("[sources.ispeed]") : text.index("[operators]")]
+    return "\n".join(line.removeprefix("# ") for line in block.splitlines())
+
+
+def test_the_commented_example_names_every_key_of_a_source_with_its_meaning():
+    block = commented_source()
+    for model in (Source, ColumnRule, Kept):
+        for field in model.model_fields:
+            key = {"excludes": "not"}.get(field, field)
+            assert re.search(
+                rf"(^|[{{,] *){key} = |^.sources.ispeed.{key}\]", block, re.MULTILINE
+            ), key
+    for line in block.splitlines():
+        assert "#" in line or not line or line.startswith(("[", "operator = ")), line
+    for alarm in get_args(Alarm):
+        assert alarm in block
+
+
+def test_the_commented_lines_of_a_source_are_valid():
+    lines = commented_source().splitlines()
+    first = next(n for n, line in enumerate(lines) if line.startswith("measured_at"))
+    for left_out in (first, first + 1):  # two ways to say one thing
+        text = "\n".join(line for n, line in enumerate(lines) if n != left_out)
+        source = Settings.model_validate(tomllib.loads(text)).sources["ispeed"]
+        assert source.keep["implausible"].excludes == ("true",)
+        assert source.columns["download_mbps"].failed == (-1.0,)
+        assert source.format in FORMATS
 
 
 def test_relative_paths_start_at_the_settings_file(tmp_path):
