@@ -509,7 +509,7 @@ SILENT = [
     Case(
         "sheet_of_other_columns",
         book(("a", cells()), ("b", cells(named(VALUES, download="Upload speed", upload="x")))),
-        ("unmapped_column",),
+        ("proposed_column",),
     ),
     Case(
         "max_and_mean",

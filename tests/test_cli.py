@@ -204,7 +204,8 @@ def bad_inputs(tmp_path):
         "wrong columns": (
             lambda: (tmp_path / "raw/2026-10/tests.csv").write_text("a,b\n1,2\n"),
             (
-                "tests.csv, row 1: no column was found for measured_at, latitude, longitude, operator, "
+                "tests.csv, row 1: no column was found for measured_at, latitude, longitude, "
+                "operator, "
                 "technology, download_mbps; the file has: a, b"
             ),
         ),

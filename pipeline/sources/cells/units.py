@@ -443,7 +443,8 @@ def _named(ours: str, text: str) -> Unit:
 def _in_cells(ours: str, cells: pl.Series) -> tuple[dict[Unit, int], int]:
     """The units behind the numbers of a column with their counts, and how many numbers have none.
 
-    Raises `_Problem` where a word that is no unit stands behind at least 1 % of the numbers.
+    Raises `_Problem` where a word that is no unit stands behind at least 5 % of the numbers; behind
+    fewer, their cells cannot be read.
     """
     if cells.dtype in (pl.Categorical, pl.Enum):
         cells = cells.cast(pl.String)
@@ -456,7 +457,7 @@ def _in_cells(ours: str, cells: pl.Series) -> tuple[dict[Unit, int], int]:
         try:
             unit = _named(ours, str(word))
         except _Problem:
-            if count >= 0.01 * len(cells):
+            if count >= max(3, 0.05 * len(cells)):
                 raise
             continue
         counted[unit] = counted.get(unit, 0) + int(count)

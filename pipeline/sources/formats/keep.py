@@ -37,7 +37,8 @@ _SIDES = {"d": "download", "u": "upload"}  # in a column of directions
 _DIRECTION = ("direction", "dir", "chieu", "huong", "link", "test type", "type", "loai")
 _CANCELLED = frozenset(
     ["aborted", "abort", "cancelled", "canceled", "cancel", "interrupted", "incomplete",
-     "unfinished", "partial", "huy", "da huy", "huy bo", "bi huy", "dung", "gian doan", "dang do", "chua xong"]
+     "unfinished", "partial", "huy", "da huy", "huy bo", "bi huy", "dung", "gian doan",
+     "dang do", "chua xong"]
 )  # fmt: skip
 _RESULTS = ("status", "state", "result", "outcome", "trang thai", "tinh trang", "ket qua")
 _IDLE = frozenset(["i", "idle", "ranh", "roi", "inactive", "none", "stopped"])
