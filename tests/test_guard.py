@@ -355,3 +355,19 @@ def test_the_manifest_is_looked_at_before_outputs_are_swapped_in(tmp_path, lomso
     with pytest.raises(PrivacyBreach, match=rf"manifest\.json: id '{ID}"):
         lomsong("run", "--settings", settings, "--publish", "gis")
     assert not (tmp_path / "outputs/2026-10").exists()
+
+
+def test_a_device_id_that_slipped_among_the_names_is_masked_in_the_manifest(tmp_path, lomsong):
+    latitude, longitude = centre("r0c0")
+    rows = [
+        f"2026-10-{day:02d} 08:00:00,{latitude},{longitude},10,V,4G,20,9,40,{ID}"
+        for day in range(1, 15)
+    ]
+    slipped = f"2026-10-20 08:00:00,{latitude},{longitude},10,{ID},4G,20,9,40,other-device-77"
+    settings = write_world(tmp_path, {"2026-10": "\n".join([HEADINGS, *rows, slipped, ""])})
+    settings.write_text(settings.read_text() + "[operators]\nV = []\n", encoding="utf-8")
+    code, text = lomsong("run", "--settings", settings, "--publish", "gis", "--lang", "en")
+    assert code == 0, text
+    written = (tmp_path / "outputs/2026-10/manifest.json").read_text(encoding="utf-8")
+    assert "operators that are not understood: … (1)" in written
+    assert ID not in written

@@ -94,7 +94,8 @@ def publish_month(month: Month, context: RunContext, outputs: Outputs) -> Path:
         with timer.step("privacy check"):
             examined = examine()
         log("guard", files=examined)
-        warnings = [texts.error_message(warning, about.lang) for warning in month.warnings]
+        said = [texts.error_message(warning, about.lang) for warning in month.warnings]
+        warnings = [guard.masked(text, month.device_prints) for text in said]
         write_manifest(folder, month, about, timer, {**account, "warnings": warnings})
         examine(pattern=COMPLETE)
     return target

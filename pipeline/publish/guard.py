@@ -95,6 +95,13 @@ def examine(
     return len(paths)
 
 
+def masked(text: str, device_prints: npt.NDArray[np.uint64]) -> str:
+    """A sentence about the data without device ids: a slipped row may put one where names stand."""
+    for word in sorted(_leaked(_parted(text.encode()), device_prints), key=len, reverse=True):
+        text = text.replace(word, "…")
+    return text
+
+
 def own_texts(month: Month, settings: Mapping[str, Any]) -> Iterator[str]:
     """Texts of the boundaries, the period and the settings: they do not come from rows of tests."""
     yield from (str(month.period), *month.window)
