@@ -49,6 +49,7 @@ _NUMBERS = frozenset(
 _FULL_TIME = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}[ T_,]+\d{1,2}[:.h]\d{2}")
 _DATES = frozenset(["date", "ngay"])
 _TIME = re.compile(r"\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}|\d{1,2}:\d{2}|^\d{10}(?:\d{3})?$|^\d{5}\.\d+$")
+_TOLD_BY_VALUES = frozenset(["measured_at", "latitude", "longitude", "operator", "technology"])
 _BY_VALUES = 0.9  # share of cells that tells a column whose heading says nothing
 Bounds = tuple[float, float, float, float]  # west, south, east, north, degrees
 # Either a test's or a phone's: their values tell
@@ -148,6 +149,8 @@ def _candidates(
     for ours in (*REQUIRED, *OPTIONAL):
         for heading, column in columns.items() if ours not in known else ():
             by_name = _name_score(ours, heading) or _dates_score(ours, column)
+            if not by_name and ours not in _TOLD_BY_VALUES:
+                continue  # thousands of columns are looked at by their headings only
             by_values, said = _value_fit(ours, column, frame, table)
             is_told = by_values >= _BY_VALUES and _is_told_by_values(ours, column, bounds)
             if by_name or is_told:
@@ -239,7 +242,7 @@ def _is_told_by_values(ours: str, column: _Sample, bounds: Bounds | None) -> boo
         inside = column.numbers.is_between(low, high).mean()
         is_fine = (column.numbers != column.numbers.round()).mean()
         return min(float(inside or 0), float(is_fine or 0)) >= _BY_VALUES  # type: ignore[arg-type]
-    return ours in ("operator", "technology")
+    return ours in _TOLD_BY_VALUES - {"measured_at", "latitude", "longitude"}
 
 
 def _spaced(heading: str) -> str:
