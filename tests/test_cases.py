@@ -884,7 +884,7 @@ SETTINGS = [
         + COLUMNS
         + "download_mbps = { column = 'Download', unit = 'kbit/s', decimal = ',' }",
     ),
-    Case("no_headings", raw(text(TEXTS).split("\n", 1)[1]), ("proposed_column", "unmapped_column")),
+    Case("no_headings", raw(text(TEXTS).split("\n", 1)[1]), ("proposed_column",)),
     Case(
         "no_headings_named",
         raw(text(TEXTS).split("\n", 1)[1]),
