@@ -178,7 +178,8 @@ def test_a_changes_cause_is_data_settings_boundary_or_rule(base, lomsong, tmp_pa
 
 
 def test_a_row_that_changed_through_others_data_has_a_cause_of_its_own():
-    columns = {"commune_name": "x", "evidence": "none", "evidence_basis": "direct",
+    columns = {"commune_name": "x", "boundary_vintage": "v", "evidence": "none",
+               "evidence_basis": "direct",
                "window_months": 3.0, "test_count": 9.0, "sample_count": 9.0,
                "device_count": 5.0, "date_count": 3.0, "failed_test_count": 0.0,
                "mean_mbps": 30.0}  # fmt: skip

@@ -21,7 +21,7 @@ from pipeline.publish.gap_map import palette
 from pipeline.publish.report import office
 from pipeline.publish.report.letterhead import area_title, letterhead
 from pipeline.schema import texts
-from tests.builders import about, month_of_tests, squares, write_boundaries, write_world
+from tests.builders import about, accept, month_of_tests, squares, write_boundaries, write_world
 from tests.test_cli import ONE_MONTH
 
 
@@ -317,7 +317,7 @@ def test_two_hundred_communes_give_a_report(tmp_path, lomsong):
 def test_no_usable_test_at_all_gives_a_report(tmp_path, lomsong):
     tests = month_of_tests("2026-10", {("r0c0", "V"): [10.0] * 3}, technology="3G")
     more = "[operators]\nV = []\n[report]\npdf = false\n"
-    file = write_world(tmp_path, {"2026-10": tests}, more)
+    file = accept(write_world(tmp_path, {"2026-10": tests}, more), "no_valid_test")
     code, text = lomsong("run", "--settings", file, "--publish", "report")
     assert code == 0, text
     document = report_of(tmp_path / "outputs/2026-10")

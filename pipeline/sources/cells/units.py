@@ -457,7 +457,7 @@ def _in_cells(ours: str, cells: pl.Series) -> tuple[dict[Unit, int], int]:
         try:
             unit = _named(ours, str(word))
         except _Problem:
-            if count >= max(3, 0.05 * len(cells)):
+            if count >= max(min(3, 0.1 * len(cells)), 0.05 * len(cells)):
                 raise
             continue
         counted[unit] = counted.get(unit, 0) + int(count)
