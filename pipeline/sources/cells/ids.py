@@ -39,6 +39,7 @@ _ROUNDED = r"^\d(?:[.,]\d+)?[eE]\+?\d{1,2}$"
 _STARTS = ("00", "{0", "ff", "FF", "{f", "{F")  # of ids that are all zeros or all ones
 _STARTS_OF_ROUNDED = tuple(f"{digit}{mark}" for digit in range(10) for mark in ".,")
 _LONG = 8  # characters of an id
+FEW_ROUNDED = 0.05  # share of the ids below which rounded ones are taken for none, not asked about
 _SUSPECT_LENGTH = 24  # bytes of the longest word for nothing, and of a rounded number
 _SCIENTIFIC = re.compile(r"(\d)(?:[.,](\d+))?[eE]\+?(\d{1,2})")
 
@@ -58,7 +59,7 @@ def decide_ids(
 
     One id in all of 20 rows or more is none either, unless the format says that a file is of
     `one_device`. Ids that a spreadsheet rounded (`8.94E+14`), so that several phones share one, are
-    a question; those with all of their digits are read.
+    a question, fewer than 5 % of the ids are none; those with all of their digits are read.
 
     >>> decide_ids(pl.Series(["00000000-0000-0000-0000-000000000000", "a1"])).evidence
     '1 of 2 cells hold no id (00000000-0000-0000-0000-000000000000 1)'
@@ -85,6 +86,11 @@ def decide_ids(
         constant = str(left[0]).lower()
         by_id[constant] = len(left)
         missing.add(constant)
+    if 0 < len(rounded) < FEW_ROUNDED * len(texts):  # a few rounded ids are none
+        few = rounded.str.to_lowercase().alias("id").value_counts(name="count").sort("id")
+        by_id |= dict(few.iter_rows())
+        missing |= set(few["id"])
+        rounded = rounded.clear()
     lost = {name: count for name, count in by_id.items() if name not in MISSING}
     form = IdForm(frozenset(missing), lost)
     shown = ", ".join(f"{name} {count:,}" for name, count in list(lost.items())[:3])
