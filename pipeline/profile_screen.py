@@ -28,7 +28,7 @@ from pipeline.sources.rules import REQUIRED
 _MOST_NAMES = 12  # spellings and months that a line names
 _MOST_COMMUNES = 5
 _FEW = 3  # files
-_WIDEST = 24  # letters of a heading or cell
+_WIDEST = 24  # characters of a heading or cell
 c = pl.col
 
 
@@ -178,7 +178,7 @@ def _columns(
 
 
 def _cut(text: str) -> str:
-    """A text on one line, its end cut off where it is long; letters are in one form."""
+    """A text on one line in Unicode form NFC, cut off at its end where it is long."""
     plain = unicodedata.normalize("NFC", " ".join(text.split()))
     return plain if len(plain) <= _WIDEST else plain[: _WIDEST - 1] + "…"
 

@@ -48,7 +48,7 @@ def four(names=NAMES, codes=("01111", "02222", "03333", "04444")) -> gpd.GeoData
     )
 
 
-def told(warnings) -> list[str]:
+def codes_of_warnings(warnings) -> list[str]:
     return [one.code for one in warnings]
 
 
@@ -107,9 +107,9 @@ def test_archives_that_cannot_serve_are_faults(tmp_path):
         archive.write(tmp_path / "b.geojson", "a.kml")
     with zipfile.ZipFile(tmp_path / "none.zip", "w") as archive:
         archive.writestr("readme.txt", "nothing")
-    assert told(asked(tmp_path / "broken.zip")) == ["unreadable_file"]
-    assert told(asked(tmp_path / "two.zip")) == ["archive_formats"]
-    assert told(asked(tmp_path / "none.zip")) == ["unreadable_file"]
+    assert codes_of_warnings(asked(tmp_path / "broken.zip")) == ["unreadable_file"]
+    assert codes_of_warnings(asked(tmp_path / "two.zip")) == ["archive_formats"]
+    assert codes_of_warnings(asked(tmp_path / "none.zip")) == ["unreadable_file"]
 
 
 # --- several files
@@ -141,12 +141,12 @@ def test_a_folder_a_glob_and_a_list_of_files_are_one_province(tmp_path):
 def test_a_folder_that_holds_nothing_two_formats_or_a_glob_that_meets_nothing(tmp_path):
     folder = one_file_each(tmp_path / "wards")
     (tmp_path / "empty").mkdir()
-    assert told(asked(tmp_path / "empty")) == ["empty_boundary_folder"]
-    assert told(asked(folder / "*.gpkg")) == ["empty_glob"]
-    assert told(asked([folder, tmp_path / "absent.gpkg"])) == ["missing_file"]
+    assert codes_of_warnings(asked(tmp_path / "empty")) == ["empty_boundary_folder"]
+    assert codes_of_warnings(asked(folder / "*.gpkg")) == ["empty_glob"]
+    assert codes_of_warnings(asked([folder, tmp_path / "absent.gpkg"])) == ["missing_file"]
     four().to_file(folder / "all.gpkg")
     found = asked(folder)
-    assert told(found) == ["boundary_formats"]
+    assert codes_of_warnings(found) == ["boundary_formats"]
     assert 'path = "wards/**/*.geojson"' in texts.error_message(found[0], "en")
 
 
@@ -157,7 +157,7 @@ def test_the_outline_of_the_province_among_its_wards_is_of_another_level(tmp_pat
     )
     whole.to_file(folder / "12.geojson")
     found = asked(folder, code_length=2)
-    assert told(found) == ["another_level"]
+    assert codes_of_warnings(found) == ["another_level"]
     assert found[0].values["found"] == "12"
 
 
@@ -167,7 +167,7 @@ def test_files_in_several_crs_are_brought_together_and_one_without_is_named(tmp_
     frame.iloc[:2].to_file(tmp_path / "w" / "a.gpkg")
     frame.iloc[2:].to_crs("EPSG:9205").to_file(tmp_path / "w" / "b.gpkg")
     communes, warnings = read(tmp_path / "w")
-    assert "several_crs" in told(warnings)
+    assert "several_crs" in codes_of_warnings(warnings)
     assert np.allclose(communes.total_bounds, [103.0, 22.0, 103.2, 22.2], atol=1e-6)
 
 
@@ -203,14 +203,14 @@ def test_the_only_layer_with_polygons_is_used_and_the_others_are_told(tmp_path):
     four().to_file(path, layer="communes")
     communes, warnings = read(path)
     assert len(communes) == 4
-    assert told(warnings) == ["other_layers"]
+    assert codes_of_warnings(warnings) == ["other_layers"]
     assert warnings[0].values["found"] == ["offices (4 × Point)"]
 
 
 def test_a_layer_of_no_polygons_at_all_is_a_fault(tmp_path):
     points = four().set_geometry(four().geometry.to_crs(9205).centroid.to_crs(4326))
     points.to_file(tmp_path / "p.gpkg")
-    assert told(asked(tmp_path / "p.gpkg")) == ["no_polygons"]
+    assert codes_of_warnings(asked(tmp_path / "p.gpkg")) == ["no_polygons"]
 
 
 @pytest.mark.parametrize("suffix", [".gpkg", ".mif", ".tab", ".dbf", ".csv", ".parquet"])
@@ -224,7 +224,11 @@ def test_a_table_without_shapes_is_a_fault(tmp_path, suffix):
     else:
         driver = {".gpkg": "GPKG", ".dbf": "ESRI Shapefile"}.get(suffix, "MapInfo File")
         pyogrio.write_dataframe(table, path, driver=driver)
-    assert told(asked(path)) in (["no_shapes"], ["unreadable_file"], ["no_crs", "no_polygons"])
+    assert codes_of_warnings(asked(path)) in (
+        ["no_shapes"],
+        ["unreadable_file"],
+        ["no_crs", "no_polygons"],
+    )
 
 
 # --- encodings
@@ -310,7 +314,7 @@ def test_names_of_another_language_stay_as_stated_and_are_shown(tmp_path):
     path = write_dbf(tmp_path / "b.shp", [name.encode("cp1252") for name in names], "1252")
     communes, warnings = read(path)
     assert communes["commune_name"].tolist() == names
-    assert told(warnings) == ["encoding_unproven"]
+    assert codes_of_warnings(warnings) == ["encoding_unproven"]
 
 
 @pytest.mark.parametrize(
@@ -331,7 +335,7 @@ def test_names_misread_before_they_were_written_to_geojson_are_read_again(tmp_pa
     frame.to_file(tmp_path / "b.geojson")
     communes, warnings = read(tmp_path / "b.geojson")
     assert communes["commune_name"].tolist() == names
-    assert told(warnings) == ["names_encoding_found"]
+    assert codes_of_warnings(warnings) == ["names_encoding_found"]
 
 
 def test_geojson_that_is_not_utf8_is_read_by_its_words(tmp_path):
@@ -339,13 +343,13 @@ def test_geojson_that_is_not_utf8_is_read_by_its_words(tmp_path):
     (tmp_path / "b.geojson").write_bytes(in_cp1258(text))
     communes, warnings = read(tmp_path / "b.geojson")
     assert communes["commune_name"].tolist() == NAMES
-    assert told(warnings) == ["names_encoding_found"]
+    assert codes_of_warnings(warnings) == ["names_encoding_found"]
 
 
 def test_an_unknown_encoding_and_one_that_cannot_read_the_bytes(tmp_path):
     path = write_dbf(tmp_path / "b.shp", [in_cp1258(name) for name in NAMES])
-    assert told(asked(path, encoding="klingon")) == ["bad_boundary_encoding"]
-    assert told(asked(path, encoding="utf-8")) == ["bad_boundary_encoding"]
+    assert codes_of_warnings(asked(path, encoding="klingon")) == ["bad_boundary_encoding"]
+    assert codes_of_warnings(asked(path, encoding="utf-8")) == ["bad_boundary_encoding"]
 
 
 @given(
@@ -415,7 +419,7 @@ def test_the_line_that_a_fault_proposes_reads_the_file(tmp_path):
     renamed_crs(four(), 9205).to_file(tmp_path / "b.gpkg")
     communes, warnings = read(tmp_path / "b.gpkg", crs="EPSG:4326")
     assert np.allclose(communes.total_bounds, [103, 22, 103.2, 22.2])
-    assert told(warnings) == ["crs_instead"]
+    assert codes_of_warnings(warnings) == ["crs_instead"]
 
 
 def official_squares(count=8):
@@ -465,7 +469,7 @@ def test_absurd_areas_are_never_published(tmp_path, scale):
     shapes = [shapely.box(3 + i * side, 2, 3 + (i + 1) * side, 2 + side) for i in range(2)]
     frame = gpd.GeoDataFrame({"code": ["a", "b"], "name": ["a", "b"]}, geometry=shapes, crs=4326)
     frame.to_file(tmp_path / "b.gpkg")
-    assert told(asked(tmp_path / "b.gpkg")) == ["absurd_area"]
+    assert codes_of_warnings(asked(tmp_path / "b.gpkg")) == ["absurd_area"]
 
 
 # --- antimeridian
@@ -490,7 +494,7 @@ def test_a_commune_across_180_degrees_is_split_there(tmp_path, shape):
     )
     frame.to_file(tmp_path / "b.gpkg")
     communes, warnings = read(tmp_path / "b.gpkg")
-    assert told(warnings) == ["antimeridian"]
+    assert codes_of_warnings(warnings) == ["antimeridian"]
     taveuni, other = communes.geometry
     assert shapely.equals(
         taveuni,
@@ -533,7 +537,7 @@ def test_repairs_are_reported_in_square_metres_with_their_place(tmp_path):
     )
     frame.to_file(tmp_path / "b.gpkg")
     communes, warnings = read(tmp_path / "b.gpkg")
-    assert told(warnings) == ["repaired_outline"]
+    assert codes_of_warnings(warnings) == ["repaired_outline"]
     places = str(warnings[0].values["places"])
     assert warnings[0].values["count"] == 2
     assert places.startswith("a (")  # the larger change first
@@ -555,7 +559,7 @@ def test_collections_keep_their_polygons_and_heights_are_dropped(tmp_path):
         feature["geometry"] = json.loads(shapely.to_geojson(shape))
     (tmp_path / "b.geojson").write_text(json.dumps(document))
     communes, warnings = read(tmp_path / "b.geojson")
-    assert told(warnings) == ["collections"]
+    assert codes_of_warnings(warnings) == ["collections"]
     assert set(communes.geom_type) <= {"Polygon", "MultiPolygon"}
     assert not communes.has_z.any()
 
@@ -575,14 +579,14 @@ def test_a_hole_between_communes_is_a_gap_with_its_neighbours(tmp_path):
     grid = squares(3, 3)
     write_boundaries(tmp_path / "b.geojson", grid.drop(index=4).reset_index(drop=True))
     _, warnings = read(tmp_path / "b.geojson")
-    assert told(warnings) == ["boundary_gaps"]
+    assert codes_of_warnings(warnings) == ["boundary_gaps"]
     assert warnings[0].values["count"] == 1
 
 
 def test_gaps_of_very_many_vertices_are_left_to_lint_and_that_is_told(tmp_path, monkeypatch):
     monkeypatch.setattr(repair, "_MAX_POINTS_OF_GAPS", 20)
     write_boundaries(tmp_path / "b.geojson", squares(3, 3))
-    assert told(read(tmp_path / "b.geojson")[1]) == ["gaps_not_sought"]
+    assert codes_of_warnings(read(tmp_path / "b.geojson")[1]) == ["gaps_not_sought"]
 
 
 # --- codes and parts
@@ -601,7 +605,7 @@ def test_lost_zeros_are_given_back_where_the_other_codes_show_them(tmp_path, cod
     four(codes=codes).to_file(tmp_path / "b.gpkg")
     communes, warnings = read(tmp_path / "b.gpkg")
     assert sorted(communes["commune_code"]) == sorted(right)
-    assert told(warnings) == ["codes_padded"]
+    assert codes_of_warnings(warnings) == ["codes_padded"]
 
 
 def test_official_names_prove_lost_zeros_and_unknown_ones_are_asked(tmp_path):
@@ -652,7 +656,7 @@ def test_parts_of_one_code_are_asked_and_dissolved_when_told(tmp_path):
     assert communes["commune_code"].tolist() == ["01111", "03333", "04444"]
     assert communes["population"].tolist() == [100, 200, 300]
     assert communes["area_km2"].iloc[0] == pytest.approx(2 * communes["area_km2"].iloc[1], rel=0.01)
-    assert told(warnings) == ["dissolved"]
+    assert codes_of_warnings(warnings) == ["dissolved"]
 
 
 def test_parts_that_differ_are_not_merged(tmp_path):
@@ -663,8 +667,8 @@ def test_parts_that_differ_are_not_merged(tmp_path):
     assert (found.code, found.values["found"]) == ("parts_unlike", "population")
     frame["name"] = ["Xã A", "Xã Z", "Xã B", "Xã C"]
     frame.to_file(tmp_path / "b.gpkg")
-    assert told(asked(tmp_path / "b.gpkg", dissolve=True)) == ["parts_unlike"]
-    assert told(asked(tmp_path / "b.gpkg")) == ["repeated_codes"]
+    assert codes_of_warnings(asked(tmp_path / "b.gpkg", dissolve=True)) == ["parts_unlike"]
+    assert codes_of_warnings(asked(tmp_path / "b.gpkg")) == ["repeated_codes"]
 
 
 def test_names_that_repeat_are_told_in_one_line(tmp_path):

@@ -17,13 +17,13 @@ from pipeline.config.settings import Crosswalk, read_settings
 from pipeline.schema.errors import UserFault
 from pipeline.sources.crosswalk import (
     PairColumns,
+    distinguished,
     moved,
     named,
     of_communes,
     overlaps_of,
     read_pairs,
     split_communes,
-    told_apart,
     weighted,
 )
 from pipeline.sources.former_communes import named_communes
@@ -224,7 +224,7 @@ def test_another_json_is_an_error_message(tmp_path, text):
     assert faults_of(read_pairs, path, COLUMNS) == ["unreadable_file"]
 
 
-def test_communes_of_one_name_are_told_apart(tmp_path):
+def test_communes_of_one_name_are_distinguished(tmp_path):
     """By district; by code where the district is the same or not known."""
     text = HEAD + (
         "1,Xã Một,Huyện A,r0c0,,\n2,Xã Một,Huyện B,r0c0,,\n"
@@ -367,5 +367,5 @@ def test_a_whole_nation(shared):
     assert np.allclose(weights.groupby("former_code")["weight"].sum(), 1.0, atol=1e-12)
     people = pd.Series(5000.0, index=pairs["former_code"].unique())
     assert moved(people, weights).sum() == pytest.approx(people.sum())
-    names = told_apart(pairs).groupby(pairs["former_code"]).first()
+    names = distinguished(pairs).groupby(pairs["former_code"]).first()
     assert names.duplicated().sum() == 0

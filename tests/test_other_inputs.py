@@ -205,7 +205,7 @@ def test_every_fuzzy_match_is_named_however_many_there_are(tmp_path):
     assert all(f"({code})" in text for code in many["commune_code"])
 
 
-def test_communes_of_one_name_are_told_apart_by_kind_district_or_heading_row(tmp_path):
+def test_communes_of_one_name_are_distinguished_by_kind_district_or_heading_row(tmp_path):
     by_kind = "xã;dân số\nXã Tân Phong;3\nP. Tân Phong;4\n"
     by_column = "xã;huyện;dân số\nTân Phong;tam duong;3\nTân Phong;TP Lai Châu;4\n"
     by_rows = "xã;dân số\nHuyện Tam Đường;3\n1. Tân Phong;3\nTP. Lai Châu;4\n2. Tân Phong;4\n"

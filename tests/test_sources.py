@@ -303,7 +303,7 @@ def test_links_to_nothing_are_named_whichever_way_a_source_is_given(tmp_path):
         ]
 
 
-def test_files_of_one_name_are_told_apart(tmp_path, lomsong):
+def test_files_of_one_name_are_distinguished(tmp_path, lomsong):
     head, first, *rows = ONE_MONTH["2026-10"].splitlines()
     wrong = first.replace(",22.05", ",99.05")
     settings = write_world(

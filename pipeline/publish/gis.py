@@ -198,7 +198,7 @@ def _write_kml(path: Path, areas: gpd.GeoDataFrame, lang: texts.Lang) -> None:
         "notice",
     )
 
-    def told(row: Mapping[Hashable, Any]) -> str:
+    def description(row: Mapping[Hashable, Any]) -> str:
         return "\n".join(
             f"{heading(name, lang)}: {escape(_plain(name, row[name], lang), quote=False)}"
             for name in shown
@@ -210,7 +210,7 @@ def _write_kml(path: Path, areas: gpd.GeoDataFrame, lang: texts.Lang) -> None:
             "Name": [
                 f"{row['commune_name']} · {row['gap_id']}" for row in areas.to_dict("records")
             ],
-            "Description": [told(row) for row in areas.to_dict("records")],
+            "Description": [description(row) for row in areas.to_dict("records")],
         },
         geometry=areas.geometry.to_numpy(),
         crs="EPSG:4326",

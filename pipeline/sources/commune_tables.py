@@ -381,7 +381,7 @@ def _differing(register: Register, key: Key, place: int) -> str:
 def _said(
     table: Table, columns: _Columns, register: Register, keys: Mapping[int, Key], meeting: Meeting
 ) -> list[Fault]:
-    """What was met otherwise than letter by letter, each one; and what was not met."""
+    """A warning for each name that was not matched exactly, and for those not matched at all."""
     found: list[Fault] = []
     code, name = columns.code or "", columns.name or ""
     if meeting.zeros:

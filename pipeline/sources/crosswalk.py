@@ -125,9 +125,9 @@ def of_communes(
 def named(communes: gpd.GeoDataFrame, pairs: pd.DataFrame) -> gpd.GeoDataFrame:
     """`communes` with `former_communes`, and `former_district` where the boundaries name none.
 
-    Old communes of one name are told apart by their district, or else by their code.
+    Old communes that share a name are distinguished by district, or else by code.
     """
-    listed = communes.assign(former_communes=_joined(told_apart(pairs), pairs["code"], communes))
+    listed = communes.assign(former_communes=_joined(distinguished(pairs), pairs["code"], communes))
     districts = pairs["former_district"]
     if districts.notna().any() and communes["former_district"].isna().all():
         listed = listed.assign(former_district=_joined(districts, pairs["code"], communes))
@@ -312,7 +312,7 @@ def _weights_read(
     return found
 
 
-def told_apart(pairs: pd.DataFrame) -> pd.Series:
+def distinguished(pairs: pd.DataFrame) -> pd.Series:
     """Names of old communes; those of several communes with their district, or else their code."""
     name, district = pairs["former_name"], pairs["former_district"]
     is_shared = pairs["former_code"].groupby(name).transform("nunique").gt(1)

@@ -16,7 +16,7 @@ from functools import cache
 
 from pipeline.schema.errors import Fault, fault
 
-_SURE_SHARE = 0.8  # of words that must be well spelt
+_SURE_SHARE = 0.8  # of words that must be spelled correctly
 _SURE_WORDS = 3  # fewer words prove nothing
 _LIKELY_SHARE = 0.5
 _MORE_MISSPELT = 2  # words that every other reading must misspell beyond the right one
@@ -98,7 +98,7 @@ def is_syllable(word: str) -> bool:
 
 
 def spelling(texts: Iterable[str]) -> tuple[int, int]:
-    """(words with a letter beyond ASCII, how many of them are well spelt).
+    """(words with a letter beyond ASCII, how many of them are spelled correctly).
 
     >>> spelling(["Phường Đoàn Kết", "Tam Son"])
     (3, 3)
@@ -197,9 +197,9 @@ def decide(
 
     `raw`: their bytes. `stated`: the same texts as the file's own statement reads them; None where
     that fails. UTF-8 that decodes is right, since other encodings do not decode as UTF-8 by chance.
-    Another reading must show by its words: sure where 80 % of at least three words are well spelt
-    and every other reading misspells at least two words (and a fifth of all) more; otherwise asked,
-    with both readings. Of official names, 0.4 % of the words look misspelt to `is_syllable`.
+    Another reading must show by its words: sure where 80 % of at least three words are spelled
+    correctly and every other reading misspells at least two words (and a fifth of all) more;
+    otherwise asked, with both readings. Of official names, 0.4 % of the words look misspelt to `is_syllable`.
     """
     readings = _readings(raw, stated)
     as_stated = readings.get("stated")
