@@ -199,7 +199,8 @@ def decide(
     that fails. UTF-8 that decodes is right, since other encodings do not decode as UTF-8 by chance.
     Another reading must show by its words: sure where 80 % of at least three words are spelled
     correctly and every other reading misspells at least two words (and a fifth of all) more;
-    otherwise asked, with both readings. Of official names, 0.4 % of the words look misspelt to `is_syllable`.
+    otherwise asked, with both readings. Of official names, 0.4 % of the words look misspelt to
+    `is_syllable`.
     """
     readings = _readings(raw, stated)
     as_stated = readings.get("stated")
