@@ -17,7 +17,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from pipeline.schema.texts import catalogue
-from pipeline.sources import ispeed as thin
 from pipeline.sources.cells.operators import operator_table
 from pipeline.sources.formats import FORMATS, fitting, found_out, guesses, trace
 from pipeline.sources.formats import ispeed as aliases
@@ -212,8 +211,7 @@ def test_conditions(condition, kept, toml):
     assert condition.toml() == toml
 
 
-def test_the_thin_name_of_the_aliases_and_their_units():
-    assert thin.column_map is aliases.column_map
+def test_aliases_carry_the_unit_that_their_program_writes():
     rules = aliases.column_map(["TESTDOWNLINK", "DL_bitrate (Mbps)"], {})
     assert (rules["download_mbps"].column, rules["download_mbps"].unit) == (
         "TESTDOWNLINK",

@@ -17,9 +17,10 @@ import shapely
 
 from pipeline.schema.columns import INNER, TABLES
 from pipeline.schema.errors import UserFault
-from pipeline.sources import containers, ispeed, ookla, planning, table, values
+from pipeline.sources import containers, ookla, planning, table, values
 from pipeline.sources.cells.names import decide_operators
 from pipeline.sources.cells.operators import operator_table
+from pipeline.sources.formats import ispeed
 from pipeline.sources.plan import Plan
 from pipeline.sources.rules import Rule
 from tests.builders import month_of_tests, write_world
@@ -516,30 +517,6 @@ def test_a_small_b_is_a_bit_a_large_one_a_byte_and_capitals_are_asked_about(unit
 @pytest.mark.parametrize("unit", ["MB", "Mb", "b", "bogus", "Mbps/s", "m/s", "kmbps"])
 def test_a_unit_that_is_none_of_speed(unit):
     assert values.unit_factor("download_mbps", unit) is None
-
-
-def test_guesses_and_the_lines_to_paste():
-    headings = [
-        "Ngay gio thuc hien do kiem",
-        "vi do",
-        "kinh do",
-        "Ten nha mang di dong",
-        "cong nghe",
-        "Toc do download binh quan",
-    ]
-    rules = ispeed.column_map(headings, {})
-    guessed = ispeed.guesses(headings, rules)
-    assert guessed["vi do"] == "latitude"
-    assert guessed["Ten nha mang di dong"] == "operator"
-    assert guessed["Toc do download binh quan"] == "download_mbps"
-    lines = ispeed.settings_lines(
-        "ispeed",
-        {h: g for h, g in guessed.items() if h not in {r.column for r in rules.values()}},
-        rules,
-    )
-    assert lines[0] == "[sources.ispeed.columns]"
-    assert 'operator = "Ten nha mang di dong"' in lines
-    assert 'download_mbps = "Toc do download binh quan"' in lines
 
 
 def test_operators_as_met_without_settings_and_ours_with_them():

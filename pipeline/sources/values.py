@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from zoneinfo import ZoneInfo
 
@@ -26,17 +26,6 @@ from pipeline.sources.cells import units
 from pipeline.sources.cells.missing import MISSING
 from pipeline.sources.cells.times import form_given, read_times
 
-# As met in i-Speed, RTR-NetTest, G-NetTrack and Android's own names.
-TECHNOLOGY_NAMES: Mapping[str, tuple[str, ...]] = {
-    "2G": ("2g", "gsm", "gprs", "edge", "cdma", "1xrtt"),
-    "3G": ("3g", "umts", "wcdma", "hspa", "hspa+", "hspap", "hsdpa", "hsupa", "dc-hspa+",
-           "td-scdma", "evdo"),
-    "4G": ("4g", "lte", "lte-a", "lte a", "lte ca", "lte_ca", "lte-ca", "lte+", "4g+", "4g lte",
-           "4g/lte", "lte/4g", "lte advanced"),
-    "5G": ("5g", "nr", "5g nr", "5g sa", "5g nsa", "nr sa", "nr nsa", "nrnsa", "nrsa", "lte+nr",
-           "endc", "en-dc", "5g+"),
-    "wifi": ("wifi", "wi-fi", "wlan", "wireless", "ethernet", "lan", "fttx", "fixed"),
-}  # fmt: skip
 # Tried in turn on what ISO 8601 does not read. Day before month: month-first files must say so in
 # the settings.
 TIME_FORMATS = ("%d/%m/%Y %H:%M:%S", "%d/%m/%Y %H:%M", "%H:%M:%S %d/%m/%Y", "%H:%M %d/%m/%Y",
@@ -220,23 +209,3 @@ def names(column: pd.Series) -> pd.Series:
     is_said = _says_something(trimmed)
     found = trimmed if is_said.all() else pc.if_else(pa.array(is_said), trimmed, None)
     return pd.Series(found, dtype="str").set_axis(column.index)
-
-
-def renamed(column: pd.Series, names: Mapping[str, tuple[str, ...]]) -> pd.Series:
-    """Names as met → ours, by `name_key`; a name that is not listed gives null.
-
-    Ours is always understood as itself.
-
-    >>> renamed(pd.Series(["VIETTEL ", "452-04", "Digi"]), {"Viettel": ("452-04",)}).tolist()
-    ['Viettel', 'Viettel', nan]
-    """
-    known = {name_key(met): ours for ours, all_met in names.items() for met in (ours, *all_met)}
-    return by_distinct(
-        column, lambda text: None if text.strip().lower() in MISSING else known.get(name_key(text))
-    )
-
-
-def technologies(column: pd.Series, more: Mapping[str, tuple[str, ...]]) -> pd.Series:
-    """Names of radio technologies → 2G, 3G, 4G, 5G, wifi; null where the name is not known."""
-    names = {ours: (*met, *more.get(ours, ())) for ours, met in TECHNOLOGY_NAMES.items()}
-    return renamed(column, names)

@@ -7,7 +7,6 @@ No public export format exists. The first real file needs a few lines of setting
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Mapping, Sequence
 
 from pipeline.sources.formats.declaration import Format
@@ -128,47 +127,3 @@ def column_map(headings: Sequence[str], given: Mapping[str, Rule]) -> dict[str, 
                 rules[ours] = Rule(column=heading, unit=unit)
                 break
     return rules
-
-
-def guesses(headings: Sequence[str], rules: Mapping[str, Rule]) -> dict[str, str | None]:
-    """Heading → what it is taken for: by the rule that uses it, else the nearest alias, or None."""
-    used = {rule.column: ours for ours, rule in rules.items()}
-    flat = {alias: ours for ours, aliases in ALIASES.items() for alias in (folded(ours), *aliases)}
-    result: dict[str, str | None] = {}
-    for heading in headings:
-        if heading in used:
-            result[heading] = used[heading]
-            continue
-        plain = bare(heading)
-        near = difflib.get_close_matches(plain, flat, n=3, cutoff=0.6)
-        inside = [
-            a for a in flat if len(a) > 3 and (f" {a} " in f" {plain} " or f" {plain} " in f" {a} ")
-        ]
-        open_ones = [flat[a] for a in (*inside, *near) if flat[a] not in rules]
-        result[heading] = open_ones[0] if open_ones else None
-    return result
-
-
-def settings_lines(
-    source: str, guessed: Mapping[str, str | None], rules: Mapping[str, Rule]
-) -> list[str]:
-    """The lines to paste into the settings.
-
-    Guesses are filled in; required columns without a guess are left to be named.
-
-    >>> lines = settings_lines("ispeed", {"Mạng của tôi": "operator"}, {})
-    >>> [line for line in lines if not line.startswith("#")]
-    ['[sources.ispeed.columns]', 'operator = "Mạng của tôi"']
-    """
-    lines = [f"[sources.{source}.columns]"]
-    proposed = {
-        ours: heading for heading, ours in reversed(list(guessed.items())) if ours is not None
-    }
-    for ours in (*REQUIRED, *OPTIONAL):
-        if ours in rules:
-            continue
-        if ours in proposed:
-            lines.append(f'{ours} = "{proposed[ours]}"')
-        elif ours in REQUIRED:
-            lines.append(f'# {ours} = "…"   # ?')
-    return lines
