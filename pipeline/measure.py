@@ -22,7 +22,14 @@ from pipeline.config.settings import Settings
 from pipeline.engine.local import Local
 from pipeline.hexgrid.hexes import indexes
 from pipeline.measurements.aggregates import Aggregates, aggregates_in
-from pipeline.measurements.alarms import alarms, lost_files, nothing_valid, passed, thin_month
+from pipeline.measurements.alarms import (
+    alarms,
+    lost_files,
+    nothing_valid,
+    passed,
+    same_tests,
+    thin_month,
+)
 from pipeline.measurements.books import books_of, copies_of, devices_of, prints_of, rejects_of
 from pipeline.measurements.evidence import Evidence, evidence_of_tests, units_over, widened
 from pipeline.measurements.prepare import Prepared, prepared_tests
@@ -32,6 +39,7 @@ from pipeline.schema.errors import Fault
 from pipeline.schema.month import AreaPeriod
 from pipeline.sources.deliveries import Part
 from pipeline.sources.inputs import Inputs, evidence_window, periods_of
+from pipeline.sources.overlap import overlaps
 from pipeline.verdicts import result_tables
 
 
@@ -80,6 +88,7 @@ def _measured_tests(
     findings = alarms(rejects, books, copies, prepared.account.speeds, devices)
     files = {(one.role, one.name): one.row_count for one in inputs.read if one.is_delivery}
     findings += [*lost_files(rejects, files), *thin_month(months, period)]
+    findings += same_tests(overlaps(prepared.account.sketches))
     warnings = passed(findings, {name: one.accept for name, one in settings.sources.items()})
     least = settings.privacy.min_devices
     evidence = evidence_of_tests(found, question, len(window), least)

@@ -56,7 +56,7 @@ def lines_to_paste(
         if source in sources:
             found.append(f"[sources.{source}]")
             found += [f"{key} = {json.dumps(v)}" for key, v in sources[source].items() if v]
-        for section in ("columns", "keep"):
+        for section in ("columns", "keep", "failed"):
             lines = dict.fromkeys(text for one in plans for text in one.lines.get(section, ()))
             if lines:
                 found += [f"[sources.{source}.{section}]", *lines]

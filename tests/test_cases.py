@@ -283,6 +283,26 @@ UNITS = [
     Case("percent_in_cells", csv(mapped(download=lambda c: f"{c}%")), ("unit_of_another_kind",)),
     Case("latency_in_seconds", csv(named(mapped(latency=times(0.001, 4)), latency="Latency (s)"))),
 ]
+
+
+def by_second(rows: int) -> Frame:
+    """A log of one phone: a row a second, 12 m apart."""
+    start, (latitude, longitude) = dt.datetime(2026, 10, 5, 8), centre(CODES[0])
+    frame = pl.concat([TEXTS] * (rows // TEXTS.height + 1))[:rows].with_row_index("n")
+    return mapped(
+        frame.cast({"n": pl.String}).with_columns(
+            latitude=pl.col("n"), longitude=pl.col("n"), time=pl.col("n")
+        ),
+        time=lambda n: str(start + dt.timedelta(seconds=int(n))),
+        latitude=lambda n: f"{latitude + int(n) * 1e-4:.6f}",
+        longitude=always(f"{longitude:.6f}"),
+        test_id=always(""),
+        device_id=always("phone"),
+        operator=always("Viettel"),
+    ).drop("n")
+
+
+SECONDS = by_second(300)
 KINDS_OF_ROWS = [
     Case("direction", csv(doubled("Direction", "D", "U", download=times(0.2))), ("which_rows",)),
     Case(
@@ -644,6 +664,16 @@ def in_turn(*spellings: str) -> Callable[[str], str]:
     return lambda cell: spellings[next(count) % len(spellings)] if cell == "Viettel" else cell
 
 
+PHONE = mapped(device_id=always("phone"))
+
+
+def phone_by_phone(folder: Path) -> None:
+    """A file for each phone, without its id."""
+    for number, ((phone,), rows) in enumerate(TEXTS.group_by("device_id", maintain_order=True)):
+        assert isinstance(phone, str)
+        rows.drop("device_id").write_csv(folder / f"data.{number}.csv")
+
+
 IDENTITY = [
     Case(
         "case_and_spaces",
@@ -698,7 +728,26 @@ IDENTITY = [
         within=0.5,
     ),
     Case("rounded_phones", csv(mapped(device_id=always("8.65E+14"))), ("ask_rounded_ids",)),
-    Case("one_phone", csv(mapped(device_id=always("phone"))), said=("ids_of_none",), within=0.5),
+    Case("one_phone", csv(mapped(device_id=always("phone"))), ("ask_one_id",)),
+    Case("one_id_by_another_name", csv(named(PHONE, device_id="Mã thiết bị")), ("ask_one_id",)),
+    Case("one_id_beside_none", csv(mapped(PHONE, device_id=every(9, always("")))), ("ask_one_id",)),
+    Case(
+        "one_id_of_no_phone",
+        csv(PHONE),
+        settings=T + COLUMNS + "device_id = { value = '' }",
+        within=0.5,
+    ),
+    Case(
+        "one_phone_settled",
+        csv(PHONE),
+        settings=T + COLUMNS + "device_id = { value = 'phone' }",
+        within=0.5,
+    ),
+    Case(
+        "each_file_a_phone",
+        phone_by_phone,
+        settings=T + COLUMNS + "device_id = { value = '{file}' }",
+    ),
     Case("unknown_phones", csv(mapped(device_id=every(5, always("unknown")))), within=0.5),
     Case(
         "test_id_is_the_phone",
@@ -708,6 +757,19 @@ IDENTITY = [
     Case("technologies", csv(mapped(technology=every(2, always("LTE-A"))))),
     Case("technologies_spelled", csv(mapped(technology=every(2, always("4G (LTE)"))))),
 ]
+
+
+def outcomes(
+    heading: str, good: str, bad: str, download: Callable[[str], str] = lambda cell: cell[:1]
+) -> Frame:
+    """The truth, and 48 tests that failed, whatever their download says; `heading` says which."""
+    rows = more(download=download, time=lambda cell: cell[:-2] + "59")
+    is_bad = pl.col("test_id").str.ends_with("x")
+    return rows.with_columns(
+        pl.when(is_bad).then(pl.lit(bad)).otherwise(pl.lit(good)).alias(heading)
+    )
+
+
 FAILED = [
     Case("minus_one", csv(more(download=always("-1"))), failed=48),
     Case(
@@ -736,6 +798,42 @@ FAILED = [
         csv(
             pl.concat([TEXTS, mapped(TEXTS[:9], test_id=lambda c: c + "x", download=always("inf"))])
         ),
+    ),
+    Case("failed_with_speed", csv(outcomes("Status", "Success", "Failed")), ("failed_with_speed",)),
+    Case(
+        "failed_with_speed_in_vietnamese",
+        csv(outcomes("Kết quả", "Thành công", "Không thành công")),
+        ("failed_with_speed",),
+    ),
+    Case("success_flag", csv(outcomes("is_success", "true", "false")), ("failed_with_speed",)),
+    Case(
+        "failed_without_speed",
+        csv(outcomes("Status", "Success", "Failed", download=always(""))),
+        failed=48,
+    ),
+    Case(
+        "failed_with_speed_settled",
+        csv(outcomes("Status", "Success", "Failed")),
+        settings=T + "[sources.t.failed]\nStatus = 'failed'",
+        failed=48,
+    ),
+    Case(
+        "failed_beside_text",
+        csv(outcomes("Status", "OK", "Timeout", download=always("n.v."))),
+        settings=T + "[sources.t.failed]\nStatus = ['timeout']",
+        failed=48,
+    ),
+    Case(
+        "failed_with_speed_taken_as_it_is",
+        csv(outcomes("Status", "Success", "Failed", download=lambda cell: cell)),
+        settings=T + "[sources.t.keep]\nStatus = '*'",
+        valid=192,
+    ),
+    Case(
+        "failed_of_a_missing_column",
+        csv(TEXTS),
+        ("missing_column",),
+        T + "[sources.t.failed]\nStatus = 'failed'",
     ),
     Case("no_service", csv(more(operator=always("No service"), download=always("0")))),
 ]
@@ -1055,6 +1153,13 @@ VIETTEL, VINAPHONE = of("Viettel", TEXTS), of("VinaPhone", TEXTS)
 COMMA = {name: lambda c: c.replace(".", ",") for name in ("latitude", "longitude", "download")}
 SWAPPED = TEXTS.with_columns(latitude=pl.col("longitude"), longitude=pl.col("latitude"))
 DAY_FIRST, MONTH_FIRST = clock("%d/%m/%Y %H:%M:%S"), clock("%m/%d/%Y %H:%M:%S")
+# the same tests as another program exports them: own ids, whole minutes, one decimal
+EXPORT = mapped(
+    test_id=lambda cell: f"E{cell}",
+    device_id=lambda cell: f"other-{cell}",
+    time=lambda cell: cell[:-2] + "00",
+    download=times(1, 1),
+)
 AB = "[sources.a]\npath = 'a.csv'\n[sources.b]\npath = 'b.csv'\n"
 HALF_SHARED = mapped(device_id=every(2, always("9a8b7c6d5e4f")))
 SEVERAL = [
@@ -1129,6 +1234,31 @@ SEVERAL = [
     Case("overlapping", files(data_1=(TEXTS[:100], ","), data_2=(TEXTS[50:], ","))),
     Case("the_same_twice", files(data_1=(TEXTS, ","), data_2=(TEXTS, ",")), said=("same_content",)),
     Case("the_same_in_two_sources", files(a=(TEXTS, ","), b=(TEXTS, ",")), ("read_twice",), AB),
+    Case("two_exports", files(a=(TEXTS, ","), b=(EXPORT, ";")), ("same_tests",), AB),
+    Case(
+        "half_in_another_export", files(a=(TEXTS, ","), b=(EXPORT[::2], ",")), ("same_tests",), AB
+    ),
+    Case(
+        "a_few_in_another_export",
+        files(a=(TEXTS[:80], ","), b=(EXPORT[72:], ",")),
+        settings=AB,
+        valid=152,
+        within=0.5,
+    ),
+    Case(
+        "two_exports_accepted",
+        files(a=(TEXTS, ","), b=(EXPORT, ",")),
+        settings=AB.replace("[sources.b]", "accept = ['same_tests']\n[sources.b]"),
+        valid=288,
+        within=0.5,
+    ),
+    Case(
+        "other_tests_at_the_same_minute",
+        files(a=(TEXTS, ","), b=(mapped(EXPORT, download=times(1.15)), ",")),
+        settings=AB,
+        valid=288,
+        within=5,
+    ),
     Case(
         "two_sources_of_two_units",
         files(a=(VIETTEL, ","), b=(mapped(VINAPHONE, download=times(1000)), ",")),
@@ -1144,6 +1274,17 @@ SEVERAL = [
         settings=AB,
         within=0.5,
     ),
+]
+BY_SECOND = [
+    Case("seconds_of_a_drive", csv(SECONDS), ("rows_by_second", "ask_one_id")),
+    Case("seconds_without_phones", csv(SECONDS.drop("device_id")), ("rows_by_second",)),
+    Case(
+        "seconds_standing",
+        csv(mapped(SECONDS, latitude=always("22.05"))),
+        ("rows_by_second", "ask_one_id"),
+    ),
+    Case("two_seconds", csv(SECONDS[::2]), ("rows_by_second", "ask_one_id")),
+    Case("seconds_confirmed", csv(SECONDS), ("ask_one_id",), T + "format = 'ispeed'"),
 ]
 ALARMS = [
     Case("many_rejects", csv(more(accuracy=always("9999"))), ("many_rejects",)),
@@ -1181,6 +1322,7 @@ ALARMS = [
 
 ALL = {
     "several": SEVERAL,
+    "by_second": BY_SECOND,
     "alarms": ALARMS,
     "units": UNITS,
     "rows": KINDS_OF_ROWS,

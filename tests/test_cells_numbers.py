@@ -278,14 +278,6 @@ def test_failed_marks():
         assert error_message(question, "vi")
 
 
-def test_ids_that_a_spreadsheet_rounded():
-    fault = numbers.scientific_ids(pl.Series("imei", ["8.94E+14", "8,94E+14", "x", None]))
-    assert fault.values["found"] == "“8.94E+14”, “8,94E+14” (2 / 3)"
-    assert error_message(fault, "en")
-    assert numbers.scientific_ids(pl.Series(["12E4", "a", "894000000000000"])) is None
-    assert numbers.scientific_ids(pl.Series([894000000000000])) is None
-
-
 def written(value: Decimal, decimal: str, grouping: str) -> str:
     text = f"{value:,}"
     return text.replace(",", "G").replace(".", decimal).replace("G", grouping)

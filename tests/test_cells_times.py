@@ -16,7 +16,7 @@ from pipeline.schema import texts
 from pipeline.sources import inputs
 from pipeline.sources.cells import times
 from pipeline.sources.cells.time_texts import formats_of, offset_in, plain
-from pipeline.sources.cells.times import TimeForm, decide_times, implausible_times, read_times
+from pipeline.sources.cells.times import TimeForm, decide_times, read_times
 
 HANOI = ZoneInfo("Asia/Ho_Chi_Minh")
 LATEST = datetime(2026, 11, 26, tzinfo=UTC)
@@ -481,15 +481,6 @@ def test_plain_spelling_and_formats():
 
 
 # ---------------------------------------------------------------- clocks that lie
-
-
-def test_implausible_times():
-    clocks = series(*[datetime(2026, 10, day, tzinfo=UTC) for day in range(1, 32)] * 10)
-    lying = series(datetime(2036, 1, 1, tzinfo=UTC), datetime(1970, 1, 1, tzinfo=UTC))
-    assert implausible_times(clocks, LATEST) == 0
-    assert implausible_times(pl.concat([clocks, lying]), LATEST) == pytest.approx(2 / 312)
-    assert implausible_times(pl.concat([clocks, lying])) == pytest.approx(2 / 312)
-    assert implausible_times(clocks.clear()) == 0
 
 
 @pytest.mark.parametrize(

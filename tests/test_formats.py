@@ -13,15 +13,13 @@ from pathlib import Path
 
 import polars as pl
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from pipeline.schema.texts import catalogue
 from pipeline.sources.cells.operators import operator_table
 from pipeline.sources.formats import FORMATS, fitting, found_out, guesses, trace
 from pipeline.sources.formats import ispeed as aliases
 from pipeline.sources.formats.declaration import Column, Condition, Format
-from pipeline.sources.formats.keep import proposed_keep
+from pipeline.sources.formats.keep import proposed_conditions
 from pipeline.sources.rules import OPTIONAL, REQUIRED, Rule
 from pipeline.sources.values import unit_factor
 from tests.builders import write_world
@@ -158,7 +156,7 @@ def test_gnettrack_is_kbit_local_and_its_zero_is_a_failed_test():
     assert tests["latency_ms"].to_list() == [32.0, None]
     assert tests["signal_dbm"].to_list() == [-98.0, -118.0]
     assert str(tests["measured_at"][0]) == "2025-07-18 15:12:09+00:00"
-    assert FORMATS["gnettrack"].one_device
+    assert tests["device_id"].to_list() == ["phone", "phone"]
 
 
 @pytest.mark.parametrize("text", [TRAI, TRAI_2020])
@@ -224,64 +222,31 @@ def test_aliases_carry_the_unit_that_their_program_writes():
 # --- sessions of a trace
 
 
-def log(states: str, step=1.0, start=0.0, rate=8.0, **more) -> pl.DataFrame:
-    """A log with a row per letter: D downloading, I idle."""
-    seconds = [start + n * step for n in range(len(states))]
-    return pl.DataFrame(
-        {
-            "measured_at": (pl.Series(seconds, dtype=pl.Float64) * 1000)
-            .cast(pl.Int64)
-            .cast(pl.Datetime("ms")),
-            "is_download": pl.Series([letter == "D" for letter in states], dtype=pl.Boolean),
-            "download_mbps": pl.Series([rate + n for n in range(len(states))], dtype=pl.Float64),
-            "latitude": [22 + 0.001 * n for n in range(len(states))],
-            **more,
-        }
-    )
+def steps(seconds: float, metres: float, rows: int = 30, *, skipped=()) -> trace.Steps:
+    """Steps of rows that go on by so many seconds and metres north."""
+    numbers = [n for n in range(rows) if n not in skipped]
+    times = pl.Series([round(1000 * seconds * n) for n in numbers], dtype=pl.Int64)
+    north = pl.Series([22 + metres * n / 111_195 for n in numbers])
+    return trace.steps_of(times.cast(pl.Datetime("ms")), north, north * 0 + 103)
 
 
 @pytest.mark.parametrize(
-    ("states", "rows"),
+    ("seconds", "metres", "is_trace"),
     [
-        ("DDDDDD", [6]), ("DDDDD", []), ("DDDDDDIDDDDDD", [6, 6]), ("DDDIDDDIDDD", []),
-        ("IIIIIIII", []), ("IDDDDDDDI", [7]), ("", []),
+        (1, 15, True), (2, 15, True), (0.1, 3, True), (1, 0, True), (2.1, 15, False),
+        (1, 300, False), (0, 0, False), (300, 0, False), (-1, 15, True),
     ],
 )  # fmt: skip
-def test_a_session_is_a_run_of_downloading_rows_of_five_seconds(states, rows):
-    assert trace.sessions(log(states))["session_rows"].to_list() == rows
+def test_a_log_by_the_second_is_known_by_its_steps(seconds, metres, is_trace):
+    assert steps(seconds, metres).is_trace is is_trace
 
 
-def test_a_session_is_one_test_at_its_first_time_and_place_with_its_mean_rate():
-    found = trace.sessions(log("IDDDDDDI")).to_dicts()
-    assert len(found) == 1
-    assert found[0]["latitude"] == pytest.approx(22.001)
-    assert found[0]["download_mbps"] == pytest.approx(11.5)  # of 9 to 14
-    assert (found[0]["session_rows"], found[0]["session_s"]) == (6, 5.0)
-
-
-def test_gaps_and_changes_of_the_network_end_a_session():
-    assert trace.sessions(log("DDDD", step=5.0))["session_rows"].to_list() == [4]
-    assert trace.sessions(log("DDDD", step=5.1)).height == 0
-    assert trace.sessions(log("D" * 12, operator=["A"] * 6 + ["B"] * 6))["operator"].to_list() == [
-        "A",
-        "B",
-    ]
-    changing = log("D" * 12, technology=(["4G"] * 3 + ["5G"] * 3) * 2)
-    assert trace.sessions(changing).height == 0
-    again = pl.concat([log("D" * 6), log("D" * 6)])  # the clock goes back
-    assert trace.sessions(again).height == 2
-
-
-@given(st.text(st.sampled_from("DI"), max_size=60))
-def test_law_sessions_hold_only_downloading_rows_and_lose_only_short_runs(states):
-    found = trace.sessions(log(states))["session_rows"].to_list()
-    assert found == [len(run) for run in states.split("I") if len(run) >= 6]
-
-
-def test_a_log_by_the_second_is_told_from_tests():
-    assert trace.is_trace(log("D" * 30)["measured_at"])
-    assert not trace.is_trace(log("D" * 30, step=300)["measured_at"])
-    assert not trace.is_trace(log("D" * 5)["measured_at"])
+def test_medians_of_steps_bear_gaps_and_need_ten():
+    assert steps(1, 15, skipped=(3, 4, 20)).is_trace
+    assert steps(1, 15, rows=11).is_trace
+    assert not steps(1, 15, rows=10).is_trace
+    found = steps(1, 15)
+    assert (found.seconds, round(found.metres, 6)) == (1, 15)
 
 
 # --- guesses by names and values
@@ -410,7 +375,7 @@ def test_columns_that_the_settings_name_are_not_guessed_again():
     ],
 )
 def test_values_that_call_for_a_line(heading, values, line):
-    found = proposed_keep(
+    found = proposed_conditions(
         pl.DataFrame({heading: values * 20, "note": [str(n) for n in range(20 * len(values))]})
     )
     assert [one.line for one in found] == [line]
@@ -428,7 +393,7 @@ def test_values_that_call_for_a_line(heading, values, line):
     ],
 )  # fmt: skip
 def test_values_that_call_for_none(heading, values):
-    assert proposed_keep(pl.DataFrame({heading: values * 20})) == []
+    assert proposed_conditions(pl.DataFrame({heading: values * 20})) == []
 
 
 # --- docs/sources.md says what the declarations say

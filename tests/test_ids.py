@@ -59,8 +59,11 @@ def test_ids_that_only_look_empty_stay(cells, found):
     assert read(cells) == found
 
 
-def test_one_id_in_all_rows_is_none_unless_the_file_is_of_one_phone():
-    assert read(["phone"] * 30) == [None] * 30
+def test_one_id_in_all_rows_is_asked_about_unless_the_rows_are_of_one_phone():
+    question = ids.decide_ids(pl.Series(["phone"] * 30), "IMEI").question
+    assert (question.code, question.column) == ("ask_one_id", "IMEI")
+    assert question.values["found"] == "30 / 30: phone"
+    assert read(["T1"] * 30, ours="test_id") == [None] * 30
     assert read(["phone"] * 30, one_device=True) == ["phone"] * 30
     assert read(["phone"] * 5) == ["phone"] * 5
 

@@ -210,7 +210,7 @@ class Kept(Section):
 # Findings that stop `run` until the settings accept them, by source.
 Alarm = Literal[
     "many_rejects", "many_duplicates", "mostly_outside", "odd_speeds", "no_valid_test",
-    "shared_devices", "thin_month", "lost_file",
+    "shared_devices", "thin_month", "lost_file", "same_tests",
 ]  # fmt: skip
 
 
@@ -224,6 +224,8 @@ class Source(Section):
     crs: str | None = None  # of the positions; absent: degrees of WGS 84 (EPSG:4326)
     # by a column of theirs; absent: every row is a test
     keep: dict[str, Kept] = Field(default_factory=dict)
+    # by a column of theirs: rows of tests that failed, whatever speed stands beside
+    failed: dict[str, Kept] = Field(default_factory=dict)
     accept: tuple[Alarm, ...] = ()  # findings that were looked at and may pass
     timezone: str | None = None  # of times without an offset; absent: the area's
     delimiter: str | None = None
@@ -254,7 +256,7 @@ class Source(Section):
             for ours, rule in value.items()
         }
 
-    @field_validator("keep", mode="before")
+    @field_validator("keep", "failed", mode="before")
     @classmethod
     def _short_conditions(cls, value: object) -> object:
         if not isinstance(value, dict):

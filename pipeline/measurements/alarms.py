@@ -18,12 +18,15 @@ from pipeline.measurements.prepare import SPEED_CLASSES
 from pipeline.schema.errors import Fault, UserFault
 from pipeline.schema.periods import Period
 from pipeline.sources.formats.declaration import quoted
+from pipeline.sources.overlap import Overlap
 
 FEWEST_ROWS = 100  # of a source, before shares of its rows are looked at
 MOST_REJECTS = 0.2  # share of the rows that may go to one reason
 PLAUSIBLE_MBPS = (0.5, 300.0)  # of the median of sound tests of 4G
 MOST_OF_FILE = 0.5  # share of a file's rows that may go to one reason, beside other files
 LARGEST_DEVICE = 0.4  # share of the rows with a device id that one id may have
+FEWEST_SHARED = 10  # tests that two sources share by chance in one minute, place and Mbit/s
+MOST_SHARED = 0.2  # share of a source's tests that may stand in another one
 THIN_MONTH = 0.01  # share of a year's rows
 # reasons that say what a row is, not that reading it may have gone wrong
 UNDERSTOOD = ("outside_window", "other_technology", "not_kept", "no_service")
@@ -71,6 +74,18 @@ def lost_files(rejects: pd.DataFrame, files: Mapping[tuple[str, str], int]) -> l
         and files[source, name] >= FEWEST_ROWS
         and count > MOST_OF_FILE * files[source, name]
     ]
+
+
+def same_tests(pairs: Iterable[Overlap]) -> list[Fault]:
+    """A finding for each source of which a fifth of the tests or more stand in a larger one too."""
+    return [
+        _fault(
+            one.smaller, "same_tests", other=one.larger, count=one.shared, of=one.of,
+            share=round(100 * one.shared / one.of),
+        )
+        for one in pairs
+        if one.shared >= FEWEST_SHARED and one.shared >= MOST_SHARED * one.of
+    ]  # fmt: skip
 
 
 def thin_month(months: Counter[str], period: Period) -> list[Fault]:
@@ -160,7 +175,8 @@ def median_mbps(classes: Counter[Any]) -> float:
 def _of_devices(devices: pd.DataFrame) -> Iterable[Fault]:
     for source, rows in devices.groupby("source", observed=True)["rows"]:
         total, largest = int(rows.sum()), int(rows.max())
-        if total >= FEWEST_ROWS and largest > LARGEST_DEVICE * total:
+        is_asked = len(rows) == 1  # one id in all rows is asked about before they are read
+        if not is_asked and total >= FEWEST_ROWS and largest > LARGEST_DEVICE * total:
             share = round(100 * largest / total)
             yield _fault(
                 str(source), "shared_devices", count=len(rows), rows=largest, of=total, share=share

@@ -25,6 +25,7 @@ from pipeline.hexgrid import hexes
 from pipeline.measurements import fingerprints, locate
 from pipeline.schema.errors import UserFault
 from pipeline.schema.tables import REJECT_REASONS, TECHNOLOGIES
+from pipeline.sources import overlap
 from pipeline.sources.deliveries import Account, Part, read_part
 
 REASON = pl.Enum(REJECT_REASONS)
@@ -107,6 +108,8 @@ def chunks_of(part: Part, how: Preparation) -> Iterator[Chunk]:
                 account.months[f"{day.year:04}-{day.month:02}"] += count
             account.operators.update(tests["operator_met"].drop_nulls().unique().to_list())
             _count(account, rows, how)
+            if len(how.sources) > 1:
+                account.sketches = _sketches(tests, rows, how)
             streams = {"tests": rows}
             if how.shard_count > 1:
                 device = pl.Series(fingerprints.mixed(rows["device"].to_numpy()))
@@ -134,6 +137,19 @@ def _count(account: Account, rows: pl.DataFrame, how: Preparation) -> None:
         by_source: dict[str, Counter[Any]] = getattr(account, name)
         for source, key, count in table.iter_rows():
             by_source.setdefault(how.sources[source], Counter())[key] += count
+
+
+def _sketches(
+    tests: pl.DataFrame, rows: pl.DataFrame, how: Preparation
+) -> dict[str, overlap.Sketch]:
+    """Sketches of the rows, by source."""
+    placed = rows.select(
+        "source", "time", "operator", "bits", tests["latitude"], tests["longitude"]
+    )
+    return {
+        how.sources[number]: overlap.sketch(part)
+        for (number,), part in placed.group_by("source", maintain_order=True)
+    }
 
 
 def speed_class(bits: pl.Expr) -> pl.Expr:

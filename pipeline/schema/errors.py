@@ -1,4 +1,4 @@
-"""What is the user's to mend. Ours stays an ordinary exception with its traceback.
+"""Faults that the user can fix. A fault of this program stays an exception with its traceback.
 
 Does not belong here: the words of a fault (`texts.py` has them in Vietnamese and English),
 printing, exit codes (`cli.py`).
@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class Fault:
-    """One thing that a user can mend: where it stands, what was found, what was expected.
+    """One thing that a user can fix: where it stands, what was found, what was expected.
 
     `code` names the sentence in the catalogues' `faults`; `values` fill that sentence in. `file` is
     a name or path as the user wrote it; `row` counts as a spreadsheet does (the heading is row 1).
@@ -26,7 +26,7 @@ class Fault:
 
 
 class UserFault(Exception):
-    """Raised once with every fault that was found, so that the user mends them in one go."""
+    """Raised once with every fault that was found, so that the user fixes them in one go."""
 
     def __init__(self, faults: Iterable[Fault]) -> None:
         self.faults = tuple(faults)

@@ -32,7 +32,7 @@ class Period:
 
     @classmethod
     def parse(cls, text: str) -> Period:
-        """Read `YYYY-MM` or `YYYYQn`; anything else is the user's to mend."""
+        """Read `YYYY-MM` or `YYYYQn`; anything else is a fault."""
         if month := _MONTH.match(text.strip()):
             return cls(int(month[1]) * 12 + int(month[2]) - 1, 1)
         if quarter := _QUARTER.match(text.strip()):

@@ -17,7 +17,7 @@ import polars as pl
 
 from pipeline.config.settings import Kept, Settings, Source
 from pipeline.schema.errors import Fault, UserFault
-from pipeline.sources import containers, ookla, planning, table
+from pipeline.sources import containers, ookla, overlap, planning, table
 from pipeline.sources.cells import names
 from pipeline.sources.cells.operators import operator_table
 from pipeline.sources.formats import FORMATS
@@ -79,6 +79,8 @@ class Account:
     speeds: dict[str, Counter[Any]] = field(default_factory=dict)
     source_months: dict[str, Counter[Any]] = field(default_factory=dict)
     profiles: dict[str, Profile] = field(default_factory=dict)  # by source, for `check`
+    # by source, where there are several
+    sketches: dict[str, overlap.Sketch] = field(default_factory=dict)
 
     @staticmethod
     def sum(accounts: Iterable[Account]) -> Account:
@@ -103,6 +105,9 @@ class Account:
                 mine.setdefault(name, Counter()).update(counts)
         for name, profile in other.profiles.items():
             self.profiles[name] = merged([self.profiles.get(name, {}), profile])
+        for name, marks in other.sketches.items():
+            held = self.sketches.get(name)
+            self.sketches[name] = marks if held is None else overlap.joined(held, marks)
         self.columns |= other.columns
         self.months.update(other.months)
         self.operators |= other.operators
@@ -256,11 +261,13 @@ def _about(
     }
     every = frozenset(theirs for theirs, kept in source.keep.items() if kept.equals == ("*",))
     keep = {theirs: _condition(kept) for theirs, kept in source.keep.items() if theirs not in every}
+    failed = {theirs: _condition(kept) for theirs, kept in source.failed.items()}
     return planning.About(
         name,
         source.format,
         rules,
         keep,
+        failed,
         every,
         source.crs,
         source.decimal,

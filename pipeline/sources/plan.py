@@ -42,13 +42,18 @@ class ColumnPlan:
 
 @dataclass(frozen=True)
 class Plan:
-    """How a table is read. `keep`: heading → which of its values a row of a test has."""
+    """How a table is read.
+
+    `keep`: heading → which of its values a row of a test has. `failed`: heading → which of its
+    values a test has that failed.
+    """
 
     format: str
     columns: Mapping[str, ColumnPlan] = field(default_factory=dict)
     keep: Mapping[str, Condition] = field(default_factory=dict)
+    failed: Mapping[str, Condition] = field(default_factory=dict)
 
     def headings(self) -> list[str]:
         """The headings that are read, ascending."""
         read = {name for one in self.columns.values() for name in one.columns}
-        return sorted(read | set(self.keep))
+        return sorted(read.union(self.keep, self.failed))

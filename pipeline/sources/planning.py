@@ -19,17 +19,18 @@ import polars as pl
 from pipeline.schema.errors import Fault
 from pipeline.sources.cells import ids, names, numbers, positions, times, units
 from pipeline.sources.cells.decision import Decision
-from pipeline.sources.containers import Layout
-from pipeline.sources.formats import FORMATS, fitting, found_out, ispeed
+from pipeline.sources.containers import ROW, Layout
+from pipeline.sources.formats import FORMATS, fitting, found_out, ispeed, trace
 from pipeline.sources.formats.declaration import Condition, Format, quoted
 from pipeline.sources.formats.guesses import Guess, doubts, guess_columns, unmapped
-from pipeline.sources.formats.keep import Proposal, proposed_keep
+from pipeline.sources.formats.keep import Proposal, proposed_conditions
 from pipeline.sources.plan import ColumnPlan, Form, Plan
 from pipeline.sources.rules import OPTIONAL, REQUIRED, Rule
-from pipeline.sources.table import IDS, NAMES, POSITION, column, plain
+from pipeline.sources.table import IDS, NAMES, POSITION, column, plain, read_tests
 from pipeline.sources.values import folded
 
 UTC = ZoneInfo("UTC")
+_BY_FILE = 'device_id = { value = "{file}" }'
 SHARED_IDS = 0.1  # share of cells without a device's own id from which it is said
 Bounds = tuple[float, float, float, float]  # west, south, east, north, degrees
 NUMBERS = (
@@ -48,6 +49,7 @@ class About:
     format: str | None = None
     rules: Mapping[str, Rule] = field(default_factory=dict)
     keep: Mapping[str, Condition] = field(default_factory=dict)
+    failed: Mapping[str, Condition] = field(default_factory=dict)
     kept_whole: frozenset[str] = frozenset()  # columns of which every value is kept
     crs: str | None = None
     decimal: str | None = None
@@ -72,6 +74,7 @@ class Table:
         return Fault(code, self.file, None, column, values)
 
 
+_ROWS_OF_TRACE = 5_000  # that are looked at
 _MOST_OTHERS = 3  # columns that are offered for one of ours
 
 
@@ -82,6 +85,7 @@ class Mapped:
     format: str
     rules: dict[str, Rule] = field(default_factory=dict)
     keep: dict[str, Condition] = field(default_factory=dict)
+    failed: dict[str, Condition] = field(default_factory=dict)
     guesses: dict[str, Guess] = field(default_factory=dict)  # for columns of ours that are missing
     proposals: list[Proposal] = field(default_factory=list)
     questions: list[Fault] = field(default_factory=list)
@@ -101,7 +105,11 @@ class Mapped:
                 columns += [f"# {ours} = {quoted(one)}   # ?" for one in others[:_MOST_OTHERS]]
                 columns += [] if others else [f'# {ours} = "…"   # ?']
         is_open = any(ours not in self.rules for ours in REQUIRED)
-        return {"columns": columns if is_open else [], "keep": [one.line for one in self.proposals]}
+        proposed = {
+            section: [one.line for one in self.proposals if one.section == section]
+            for section in ("keep", "failed")
+        }
+        return {"columns": columns if is_open else [], **proposed}
 
     @property
     def about(self) -> Format:
@@ -263,19 +271,22 @@ def _may_be(alias: Rule, guess: Guess | None) -> bool:
 
 def _add_conditions(table: Table, about: About, result: Mapped) -> None:
     """The conditions on rows, and proposals for columns that call for some."""
-    missing = [theirs for theirs in about.keep if theirs not in table.sample.columns]
-    values: dict[str, object] = {"found": list(table.layout.names), "ours": "keep"}
-    result.questions += [
-        Fault("missing_column", table.file, table.layout.heading_row, theirs, values)
-        for theirs in missing
-    ]
+    missing = [one for one in (*about.keep, *about.failed) if one not in table.sample.columns]
+    for section, conditions in (("keep", about.keep), ("failed", about.failed)):
+        values: dict[str, object] = {"found": list(table.layout.names), "ours": section}
+        result.questions += [
+            Fault("missing_column", table.file, table.layout.heading_row, theirs, values)
+            for theirs in conditions
+            if theirs in missing
+        ]
     # a column that the format documents needs no condition beyond the format's own
     declared = {
         folded(one.column) for c in result.about.columns.values() for one in c if one.column
     }
-    settled = {*about.keep, *about.kept_whole}
+    settled = {*about.keep, *about.failed, *about.kept_whole}
     settled |= {name for name in table.layout.names if folded(name) in declared}
     result.keep = {theirs: one for theirs, one in about.keep.items() if theirs not in missing}
+    result.failed = {theirs: one for theirs, one in about.failed.items() if theirs not in missing}
     for theirs, one in result.about.kept_by(list(table.layout.names)).items():
         if theirs not in settled:
             result.keep[theirs] = one
@@ -283,13 +294,27 @@ def _add_conditions(table: Table, about: About, result: Mapped) -> None:
     used = {theirs for rule in result.rules.values() for theirs in rule.headings}
     left = unmapped(table.sample.select(own), result.guesses, result.rules)
     open_ones = [name for name in left if name not in {*settled, *result.keep, *used}]
-    result.proposals = proposed_keep(table.sample.select(open_ones))
+    has_speed = _has_speed(table, result.rules.get("download_mbps"))
+    result.proposals = proposed_conditions(table.sample.select(open_ones), has_speed)
     for proposal in result.proposals:
         every = f'{proposal.line.split(" = ")[0]} = "*"'
-        lines = [f"[sources.{about.name}.keep]", proposal.line, f"# {every}"]
+        where = f"[sources.{about.name}.{proposal.section}]"
+        is_keep = proposal.section == "keep"
+        other = f"# {every}" if is_keep else f"# [sources.{about.name}.keep] {every}"
+        code = "which_rows" if is_keep else "failed_with_speed"
+        lines = [where, proposal.line, other]
         result.questions.append(
-            table.fault("which_rows", proposal.heading, found=proposal.evidence, lines=lines)
+            table.fault(code, proposal.heading, found=proposal.evidence, lines=lines)
         )
+
+
+def _has_speed(table: Table, rule: Rule | None) -> pl.Series | None:
+    """Which rows of the sample have a download above zero; None where its column is not known."""
+    if rule is None or rule.column is None or rule.column not in table.sample.columns:
+        return None
+    texts = plain(table.sample[rule.column]).cast(pl.String).str.strip_chars()
+    first = texts.str.extract(r"^(\d+(?:[.,]\d+)?)").str.replace(",", ".", literal=True)
+    return (first.cast(pl.Float64, strict=False) > 0).fill_null(value=False)
 
 
 def _unmapped(table: Table, result: Mapped) -> list[Fault]:
@@ -333,7 +358,8 @@ def planned(
 
     `operators`: decided over all tables of a run, so that an operator has one name.
     """
-    result = Planned(Plan(mapped.format, {}, mapped.keep), list(mapped.questions))
+    empty = Plan(mapped.format, {}, mapped.keep, mapped.failed)
+    result = Planned(empty, list(mapped.questions))
     result.source, result.lines = about.name, mapped.lines()
     columns: dict[str, ColumnPlan] = {}
     for ours, rule in mapped.rules.items():
@@ -344,9 +370,30 @@ def planned(
             columns[ours] = made
     _add_positions(table, about, mapped, columns, result)
     result.plan = replace(result.plan, columns=columns)
+    result.questions += _of_trace(table, about, result.plan)
     used = result.plan.headings()
     result.unused = tuple(name for name in table.layout.names if name not in used)
     return result
+
+
+def _of_trace(table: Table, about: About, plan: Plan) -> list[Fault]:
+    """The question whether rows that follow one phone second by second are tests at all.
+
+    Naming the format in the settings confirms that they are.
+    """
+    wanted = [plan.columns[ours] for ours in ("measured_at", *POSITION) if ours in plan.columns]
+    if about.format is not None or len(wanted) < len(("measured_at", *POSITION)):
+        return []
+    headings = [name for one in wanted for name in one.columns]
+    rows = table.sample.head(_ROWS_OF_TRACE).select([*dict.fromkeys(headings), ROW])
+    of_these = {one.ours: one for one in wanted}
+    tests = read_tests("", "", rows, replace(plan, columns=of_these, keep={}, failed={}))
+    steps = trace.steps_of(tests["measured_at"], tests["latitude"], tests["longitude"])
+    if not steps.is_trace:
+        return []
+    lines = [f'format = "{plan.format}"']
+    found = f"{steps.seconds:.2g} s, {steps.metres:,.0f} m"
+    return [table.fault("rows_by_second", wanted[0].columns[0], found=found, lines=lines)]
 
 
 def _column_plan(
@@ -372,7 +419,9 @@ def _column_plan(
         return _of(table, ours, rule, decided, result)
     if ours in IDS:
         heading = rule.headings[0] if rule.headings else ""
-        found = ids.decide_ids(cells, heading, ours=ours, one_device=mapped.about.one_device)
+        found = ids.decide_ids(cells, heading, ours=ours, one_device=bool(rule.value))
+        if ours == "device_id" and rule.value and not rule.is_given:
+            result.warnings.append(table.fault("one_phone", found=mapped.format, line=_BY_FILE))
         lost = sum(found.form.counts.values()) if found.form else 0
         if ours == "device_id" and lost > SHARED_IDS * len(cells):
             result.warnings.append(table.fault("ids_of_none", heading, found=found.evidence))

@@ -7,8 +7,9 @@ cells are written (`planning.py`), deciding whether a row counts (`prepare.py`).
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import reduce
-from operator import and_
+from operator import and_, or_
 from typing import cast
 
 import pandas as pd
@@ -60,6 +61,7 @@ def read_tests(source: str, file: str, rows: pl.DataFrame, plan: Plan) -> pl.Dat
         "source": pl.lit(source), "source_file": pl.lit(file), "source_row": rows[ROW],
     }  # fmt: skip
     lost: dict[str, pl.Series] = {"row": _is_broken(rows)}
+    plan = _of_file(plan, file)
     if (kept := is_kept(rows, plan)) is not None:
         lost["not_kept"] = ~kept
     if "operator" in plan.columns:
@@ -82,8 +84,24 @@ def read_tests(source: str, file: str, rows: pl.DataFrame, plan: Plan) -> pl.Dat
         if ours not in NAMES and read.null_count() > len(is_held) - int(is_held.sum()):
             lost[ours] = read.is_null() & is_held
         found[target] = read
+    if (failed := is_failed_test(rows, plan)) is not None:
+        found["download_mbps"] = pl.select(
+            pl.when(failed).then(0.0).otherwise(found["download_mbps"])
+        ).to_series()
+        if "download_mbps" in lost:
+            lost["download_mbps"] &= ~failed
     found["unreadable"] = _listed(lost)
     return rows.select(**{name: found[name] for name in TABLES["tests"] if name in TESTS})
+
+
+def _of_file(plan: Plan, file: str) -> Plan:
+    """The plan with the file's name in constants that ask for it: `{file}`, each file a phone."""
+    asking = {
+        ours: replace(about, value=about.value.replace("{file}", file))
+        for ours, about in plan.columns.items()
+        if about.value is not None and "{file}" in about.value
+    }
+    return replace(plan, columns={**plan.columns, **asking}) if asking else plan
 
 
 def tests_in_memory(tests: pd.DataFrame) -> pl.DataFrame:
@@ -128,6 +146,13 @@ def is_kept(rows: pl.DataFrame, plan: Plan) -> pl.Series | None:
     if not plan.keep:
         return None
     return reduce(and_, [one.holds(rows[theirs]) for theirs, one in plan.keep.items()])
+
+
+def is_failed_test(rows: pl.DataFrame, plan: Plan) -> pl.Series | None:
+    """Whether a column says of each row that its test failed; None where no column does."""
+    if not plan.failed:
+        return None
+    return reduce(or_, [one.holds(rows[theirs]) for theirs, one in plan.failed.items()])
 
 
 def _read(rows: pl.DataFrame, about: ColumnPlan) -> tuple[pl.Series, pl.Series]:

@@ -112,10 +112,10 @@ def _repaired(
 ) -> tuple[np.ndarray, Fault]:
     before = areas_km2(outlines[faulty])
     reasons = shapely.is_valid_reason(outlines[faulty])
-    mended = polygonal(shapely.make_valid(outlines[faulty]))
+    repaired = polygonal(shapely.make_valid(outlines[faulty]))
     outlines = outlines.copy()
-    outlines[faulty] = mended
-    change = np.abs(areas_km2(mended) - before)
+    outlines[faulty] = repaired
+    change = np.abs(areas_km2(repaired) - before)
     order = np.argsort(-change, kind="stable")
     items = [f"{names[faulty][i]} ({_m2(change[i])}, {_place(reasons[i])})" for i in order.tolist()]
     values = {"count": int(faulty.sum()), "total": _m2(change.sum()), "places": first_of(items)}

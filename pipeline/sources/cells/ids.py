@@ -57,9 +57,10 @@ def decide_ids(
 ) -> Decision[IdForm]:
     """Which ids of a column are none: zeros, words for nothing, addresses that phones hide.
 
-    One id in all of 20 rows or more is none either, unless the format says that a file is of
-    `one_device`. Ids that a spreadsheet rounded (`8.94E+14`), so that several phones share one, are
-    a question, fewer than 5 % of the ids are none; those with all of their digits are read.
+    One device id in all of 20 rows or more is a question, unless the settings or the format say
+    that the rows are of `one_device`. Ids that a spreadsheet rounded (`8.94E+14`), so that several
+    phones share one, are a question, fewer than 5 % of the ids are none; those with all of their
+    digits are read.
 
     >>> decide_ids(pl.Series(["00000000-0000-0000-0000-000000000000", "a1"])).evidence
     '1 of 2 cells hold no id (00000000-0000-0000-0000-000000000000 1)'
@@ -82,8 +83,11 @@ def decide_ids(
         if isinstance(shortest, int) and shortest >= _LONG:  # beside long ids a lone 0 is none
             by_id["0"] = zeros["count"].item()
             missing.add("0")
-    if not one_device and len(left) >= CONSTANT_FROM and left.n_unique() == 1:
-        constant = str(left[0]).lower()
+    is_constant = len(left) >= CONSTANT_FROM and left.n_unique() == 1
+    if is_constant and not one_device and not len(rounded):
+        if ours == "device_id":
+            return _one_id(heading, f"{len(left):,} / {len(cells):,}: {left[0]}")
+        constant = str(left[0]).lower()  # repeats of tests are found by what they hold
         by_id[constant] = len(left)
         missing.add(constant)
     if 0 < len(rounded) < FEW_ROUNDED * len(texts):  # a few rounded ids are none
@@ -102,6 +106,13 @@ def decide_ids(
         question = Fault("ask_rounded_ids", "", None, heading, {"found": found, "lines": lines})
         return Decision(None, "cells", found, question)
     return Decision(form, "values" if lost else "default", said)
+
+
+def _one_id(heading: str, found: str) -> Decision[IdForm]:
+    """The question what one id in all rows is: of one phone, or of none."""
+    lines = tuple(f'device_id = {{ value = "{one}" }}' for one in ("phone", ""))
+    question = Fault("ask_one_id", "", None, heading, {"found": found, "lines": lines})
+    return Decision(None, "cells", found, question)
 
 
 def read_ids(column: pl.Series, form: IdForm) -> pl.Series:

@@ -545,20 +545,3 @@ def decide_failed_marks(
         "failed_mark_open", column=values.name, values={"found": evidence, "lines": (line,)}
     )
     return Decision(None, "default", evidence, fault)
-
-
-def scientific_ids(cells: pl.Series) -> Fault | None:
-    """The fault of a column of ids that a spreadsheet rounded (`8.94E+14`); None of any other.
-
-    Digits of such ids are lost, and different ids became one.
-
-    >>> scientific_ids(pl.Series(["8.94E+14", "8.94E+14"])).values["found"]
-    '“8.94E+14” (2 / 2)'
-    """
-    if cells.dtype != pl.String:
-        return None
-    found = cells.filter(cells.str.contains(r"^\s*\d[.,]\d+[eE]\+?\d{2,3}\s*$").fill_null(False))
-    if not len(found):
-        return None
-    shown = _examples(found, len(cells) - cells.null_count())
-    return Fault("ids_scientific", column=cells.name, values={"found": shown})

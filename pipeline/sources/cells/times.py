@@ -11,7 +11,7 @@ import json
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Literal
 from zoneinfo import ZoneInfo
 
@@ -39,7 +39,6 @@ _ORDERS = ("dmy", "mdy", "ymd")
 _EARLIEST = datetime(2000, 1, 1)  # noqa: DTZ001 - local time, as the cells are
 _EARLIEST_EXCEL = datetime(2010, 1, 1)  # noqa: DTZ001
 _LATEST = datetime(2100, 1, 1)  # noqa: DTZ001
-_FIRST_LTE = datetime(2009, 12, 1, tzinfo=UTC)  # the first 4G network opened in December 2009
 _TYPOS = 0.001  # a share of cells that may contradict an order that fits all others
 _SHAPES = 400  # spellings of one column that are looked at, the most frequent first
 _CLEARLY_SPREAD = 4  # months; a reading of so many more months than the other is unlikely
@@ -756,26 +755,6 @@ def zone_question(
 def _histogram(hours: Sequence[int]) -> str:
     spans = ((0, 5), (5, 7), (7, 12), (12, 17), (17, 23), (23, 24))
     return ", ".join(f"{a}–{b} h: {sum(hours[a:b])}" for a, b in spans)
-
-
-def implausible_times(times: pl.Series, latest: datetime | None = None) -> float:
-    """The share of times that a lying clock must have made.
-
-    Those before 4G began (December 2009), after `latest` by more than a day, or, where that is not
-    known, years after almost all others.
-    `times`: UTC, as `read_times` gives them. A column without times gives 0.
-    """
-    held = times.drop_nulls()
-    if not len(held):
-        return 0.0
-    if latest is None:
-        usual = held.sort()[int(0.99 * (len(held) - 1))]
-        bound = usual + timedelta(days=2 * 366)
-    else:
-        aware = latest if latest.tzinfo else latest.replace(tzinfo=UTC)
-        bound = aware + timedelta(days=1)
-    strays = (held < _FIRST_LTE) | (held > bound)
-    return float(strays.sum()) / len(held)
 
 
 def _nothing(length: int, dtype: pl.DataType) -> pl.Series:

@@ -86,8 +86,8 @@ class Format:
     `distinctive`: sets of headings; a file is of this format where all of one set are there and
     none of `never`. `columns`: ours → what it may be read from, the first that the file has.
     `keep`: source column → which of its values keep a row, where the file has the column.
-    `has_aliases`: columns that stay open are met by the aliases of `ispeed`. `one_device`: a file
-    is of one phone. `refused`: code of the fault that says why rows are never tests of communes;
+    `has_aliases`: columns that stay open are met by the aliases of `ispeed`.
+    `refused`: code of the fault that says why rows are never tests of communes;
     empty: they are. `lacking`: code of the fault that says why columns that a test must have are
     usually missing.
     """
@@ -101,7 +101,6 @@ class Format:
     keep: Mapping[str, Condition] = field(default_factory=dict)
     zone: str | None = None
     has_aliases: bool = False
-    one_device: bool = False
     refused: str = ""
     lacking: str = ""
     notes: tuple[str, ...] = ()

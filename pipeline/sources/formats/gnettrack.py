@@ -20,12 +20,15 @@ FORMAT = Format(
         "upload_mbps": (Column("TESTUPLINK", unit="kbit/s"),),
         "latency_ms": (Column("PINGAVG", unit="ms"),),
         "signal_dbm": (Column("Level", unit="dBm"),),
+        "device_id": (Column(value="phone"),),
     },
-    one_device=True,
     notes=(
         "Tab-separated text; times are local. `-` is missing; 0 in TESTDOWNLINK is a failed test.",
         "TESTDOWNLINKMAX and TESTUPLINKMAX are peaks and are not read.",
-        "A file is of one phone: one device, one vote.",
+        (
+            "The log does not name its phone: a source counts as one phone, one vote. Where each "
+            'file is of another phone, write `device_id = { value = "{file}" }`.'
+        ),
     ),
     documentation="https://gyokovsolutions.com/manual-g-nettrack/",
 )

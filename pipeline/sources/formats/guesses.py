@@ -395,7 +395,7 @@ def _id_fit(ours: str, column: _Sample, frame: pl.DataFrame) -> tuple[float, str
 def unmapped(
     frame: pl.DataFrame, guessed: Mapping[str, Guess], known: Mapping[str, object]
 ) -> list[str]:
-    """Headings that nothing is read from: what `proposed_keep` looks at."""
+    """Headings that nothing is read from: what `proposed_conditions` looks at."""
     used: set[object] = {guess.column for guess in guessed.values()}
     used |= {_heading_of(rule) for rule in known.values()}
     return [heading for heading in frame.columns if heading not in used]

@@ -6,6 +6,7 @@ Does not belong here: keeping rows (`Condition.holds`), columns that a format do
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 import polars as pl
 
@@ -40,6 +41,13 @@ _CANCELLED = frozenset(
      "unfinished", "partial", "huy", "da huy", "huy bo", "bi huy", "dung", "gian doan",
      "dang do", "chua xong"]
 )  # fmt: skip
+_FAILED = frozenset(
+    ["failed", "fail", "failure", "test failed", "error", "err", "ko", "nok", "not ok",
+     "unsuccessful", "timeout", "time out", "timed out", "no connection", "that bai",
+     "khong thanh cong", "loi",
+     "bi loi", "mat ket noi", "hong", "khong dat", "het thoi gian cho"]
+)  # fmt: skip
+_SUCCESS = ("success", "succeeded", "successful", "thanh cong", "ok")
 _RESULTS = ("status", "state", "result", "outcome", "trang thai", "tinh trang", "ket qua")
 _IDLE = frozenset(["i", "idle", "ranh", "roi", "inactive", "none", "stopped"])
 _BUSY = frozenset(["d", "download", "downloading", "dl", "dang tai", "active"])
@@ -56,11 +64,12 @@ _STATES = ("state", "status", "trang thai", "activity")
 
 @dataclass(frozen=True)
 class Proposal:
-    """A line for `[sources.NAME.keep]`, what it does, and the values that call for it."""
+    """A line for `[sources.NAME.keep]`, or `.failed`, and the values that call for it."""
 
     heading: str
     condition: Condition
     evidence: str
+    section: Literal["keep", "failed"] = "keep"
 
     @property
     def line(self) -> str:
@@ -68,20 +77,22 @@ class Proposal:
         return f"{bare_key(self.heading)} = {self.condition.toml()}"
 
 
-def proposed_keep(frame: pl.DataFrame) -> list[Proposal]:
-    """Lines that would keep only rows of downloads over a mobile network.
+def proposed_conditions(frame: pl.DataFrame, has_speed: pl.Series | None = None) -> list[Proposal]:
+    """Lines that would keep only rows of downloads over a mobile network, and name failed tests.
 
     `frame`: a sample of the columns that are not read for anything else, under the file's headings.
-    A column whose values all say the same calls for no line, unless they say that no row counts.
+    `has_speed`: which of its rows have a speed above zero. A column whose values all say the same
+    calls for no line, unless they say that no row counts. A test that failed is named where a speed
+    stands beside: without one it is known to have failed.
 
-    >>> [p.line for p in proposed_keep(pl.DataFrame({"Test_type": ["download", "upload"]}))]
+    >>> [p.line for p in proposed_conditions(pl.DataFrame({"Test_type": ["download", "upload"]}))]
     ['Test_type = "download"']
     """
-    found = [_proposal(heading, frame[heading]) for heading in frame.columns]
+    found = [_proposal(heading, frame[heading], has_speed) for heading in frame.columns]
     return [one for one in found if one is not None]
 
 
-def _proposal(heading: str, column: pl.Series) -> Proposal | None:
+def _proposal(heading: str, column: pl.Series, has_speed: pl.Series | None) -> Proposal | None:
     if column.dtype.is_float() or column.dtype.is_temporal() or column.dtype.is_nested():
         return None
     counts = column.cast(pl.String).alias("value").drop_nulls().value_counts()
@@ -90,6 +101,11 @@ def _proposal(heading: str, column: pl.Series) -> Proposal | None:
     ordered = counts.sort("count", "value", descending=[True, False]).iter_rows()
     met = {str(value): int(count) for value, count in ordered if not is_missing(str(value))}
     plain = {value: folded(spaced_key(value)) for value in met}
+    if has_speed is not None and (failed := _failed_values(heading, plain)):
+        beside = Condition(one_of=failed)
+        if count := int((beside.holds(column) & has_speed).sum()):
+            evidence = ", ".join(f"{value} {met[value]:,}" for value in failed)
+            return Proposal(heading, beside, f"{evidence}; {count:,} > 0", "failed")
     condition = (
         _by_state(heading, plain)
         or _by_test(heading, plain)
@@ -141,6 +157,15 @@ def _by_result(heading: str, plain: dict[str, str]) -> Condition | None:
     if not broken_off or len(broken_off) == len(plain) or not _says(heading, _RESULTS):
         return None
     return Condition(none_of=broken_off)
+
+
+def _failed_values(heading: str, plain: dict[str, str]) -> tuple[str, ...]:
+    """The values that say that a test failed, of a column of results or of a flag of success."""
+    if _says(heading, _SUCCESS) and set(plain.values()) <= _TRUE | _FALSE:
+        return tuple(value for value, key in plain.items() if key in _FALSE)
+    if not _says(heading, _RESULTS):
+        return ()
+    return tuple(value for value, key in plain.items() if key in _FAILED)
 
 
 def _by_state(heading: str, plain: dict[str, str]) -> Condition | None:

@@ -1,19 +1,22 @@
 """Logs of one phone's traffic by the second: seconds are not tests.
 
 G-NetTrack and the 5G data set of UCC write such logs. In a second without a download the rate says
-nothing of the network. `sessions` cuts a log into downloads that lasted; a log without them is
-refused.
+nothing of the network, and the seconds of one download are no tests of their own, so that such
+logs are refused; rows of unknown tables that look like one are asked about.
 """
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import polars as pl
 
 from pipeline.sources.formats.declaration import Column, Condition, Format
 
-LONGEST_GAP_S = 5.0  # between two rows of one session
-SHORTEST_S = 5.0  # from the first to the last row of a session
-_STEP_S = 2.0  # median distance of rows of a log by the second
+_STEP_S = 2.0  # a test of a speed takes 10 s and more
+_STEP_M = 200.0  # 2 s at 360 km/h
+_FEWEST_STEPS = 10
+_METRES_PER_DEGREE = 111_195.0  # of latitude
 
 FORMAT = Format(
     "trace",
@@ -36,59 +39,32 @@ FORMAT = Format(
         "signal_dbm": (Column("RSRP", unit="dBm"), Column("Level", unit="dBm")),
     },
     keep={"State": Condition(one_of=("D",))},
-    one_device=True,
     refused="trace_not_tests",
-    notes=(
-        "`Speed` is the vehicle's, in km/h. `State`: D = downloading, I = idle.",
-        (
-            "A session is a run of D rows with gaps of 5 s at most that lasts 5 s or longer: one "
-            "test, its mean rate, at its first position and time."
-        ),
-    ),
+    notes=("`Speed` is the vehicle's, in km/h. `State`: D = downloading, I = idle.",),
     documentation="https://github.com/uccmisl/5Gdataset",
 )
 
 
-def is_trace(times: pl.Series) -> bool:
-    """Whether rows follow each other by the second: half of the steps are 2 s or less.
+@dataclass(frozen=True)
+class Steps:
+    """Medians of what lies between neighbouring rows; NaN of fewer than 10 steps."""
 
-    `times`: Datetime, in the file's order. Tests of many phones, sorted or not, lie further apart.
-    """
-    steps = times.drop_nulls().diff().drop_nulls().dt.total_milliseconds().abs()
-    median = steps.median()
-    return len(steps) >= 10 and isinstance(median, (int, float)) and median <= _STEP_S * 1000
+    seconds: float
+    metres: float
+
+    @property
+    def is_trace(self) -> bool:
+        """Whether the rows follow one phone: a test takes longer, other phones are elsewhere."""
+        return 0 < self.seconds <= _STEP_S and self.metres <= _STEP_M
 
 
-def sessions(rows: pl.DataFrame) -> pl.DataFrame:
-    """One row per download session: columns of `rows`, rates as means, the rest of the first row.
-
-    `rows`: in the file's order, with `measured_at` (Datetime), `is_download` (whether the phone was
-    downloading) and `download_mbps`; `upload_mbps`, `operator` and `technology` may be there. A
-    session is a run of downloading rows of one operator and technology without a row of another
-    kind in between, with gaps of at most 5 s; it lasts 5 s or longer. Adds `session_rows` and
-    `session_s`.
-    """
-    c = pl.col
-    if rows.is_empty():
-        return rows.with_columns(session_rows=pl.lit(0, pl.UInt32), session_s=pl.lit(0.0))
-    changed = [
-        c(name).ne_missing(c(name).shift())
-        for name in ("operator", "technology")
-        if name in rows.columns
-    ]
-    took = c("measured_at").diff().dt.total_milliseconds() / 1000
-    downloading = c("is_download").fill_null(False)
-    starts = pl.any_horizontal(
-        downloading != downloading.shift(), took.is_null(), took > LONGEST_GAP_S, took < 0, *changed
-    )
-    cut = rows.with_columns(session=starts.fill_null(True).cum_sum())
-    kept = cut.filter(downloading & c("download_mbps").is_not_null())
-    rates = [name for name in ("download_mbps", "upload_mbps") if name in rows.columns]
-    others = [c(name).first() for name in rows.columns if name not in rates]
-    lasted = (c("measured_at").last() - c("measured_at").first()).dt.total_milliseconds() / 1000
-    found = kept.group_by("session", maintain_order=True).agg(
-        *others, *[c(name).mean() for name in rates], session_rows=pl.len(), session_s=lasted
-    )
-    return found.filter(c("session_s") >= SHORTEST_S).select(
-        *rows.columns, "session_rows", "session_s"
-    )
+def steps_of(times: pl.Series, latitudes: pl.Series, longitudes: pl.Series) -> Steps:
+    """Medians of the steps from row to row. Times as Datetime, positions in degrees, file order."""
+    east = latitudes.radians().cos()
+    rows = pl.DataFrame({"t": times, "y": latitudes, "x": longitudes, "east": east}).drop_nulls()
+    if rows.height <= _FEWEST_STEPS:
+        return Steps(float("nan"), float("nan"))
+    seconds = rows["t"].diff().dt.total_milliseconds().abs().median()
+    north, across = rows["y"].diff(), rows["x"].diff() * rows["east"]
+    metres = ((north**2 + across**2).sqrt() * _METRES_PER_DEGREE).median()
+    return Steps(float(seconds) / 1000, float(metres))  # type: ignore[arg-type]
