@@ -953,9 +953,54 @@ HALVES = mapped(time=clock("%d/%m/%Y %I:%M:%S {half}"))
 JOINED = TEXTS.with_columns(place=pl.col("latitude") + ", " + pl.col("longitude")).drop(
     "latitude", "longitude"
 )
+
+
+def apart(day: str, hour: str, date: str = "%d/%m/%Y", time: str = "%H:%M:%S") -> Frame:
+    """The truth, its dates and times of day in two columns."""
+    both = mapped(
+        TEXTS.with_columns(time_of_day=pl.col("time")), time=clock(date), time_of_day=clock(time)
+    )
+    return named(both, time=day, time_of_day=hour)
+
+
+def wkt(cell: str) -> str:
+    latitude, longitude = cell.split()
+    return f"POINT ({longitude} {latitude})"
+
+
+def joined_place(heading: str, mark: str = ", ") -> Frame:
+    place = pl.col("latitude") + mark + pl.col("longitude")
+    return TEXTS.with_columns(place.alias(heading)).drop("latitude", "longitude")
+
+
+TOGETHER = [
+    Case("day_and_hour_in_vietnamese", csv(apart("Ngày đo", "Giờ đo"))),
+    Case("day_and_hour_of_a_test", csv(apart("Test date", "Test time", "%Y-%m-%d"))),
+    Case("day_and_halves_of_it", csv(apart("Ngày", "Thời gian", time="%I:%M:%S {half}"))),
+    Case("day_and_whole_hours", csv(apart("NGAY_THUC_HIEN", "GIO_THUC_HIEN", time="%H"))),
+    Case("compact_day", csv(apart("date", "hour", "%Y%m%d", "%H:%M"))),
+    Case("day_and_hour_without_words", csv(apart("A", "B")), ("proposed_column",)),
+    Case(
+        "two_hours",
+        csv(beside(apart("Ngày", "Giờ đến"), **{"Giờ đi": ["07:00"]})),
+        ("proposed_column",),
+    ),
+    Case("time_beside_day_and_hour", csv(beside(Ngày=["01/10/2026"], Giờ=["03:00"]))),
+    Case("place_in_vietnamese", csv(joined_place("Tọa độ"))),
+    Case("place_with_a_semicolon", csv(joined_place("Vị trí", "; "))),
+    Case("place_as_wkt", csv(mapped(joined_place("geometry", " "), geometry=wkt))),
+    Case("place_in_brackets", csv(mapped(joined_place("latlng"), latlng="({})".format))),
+    Case("place_without_a_word", csv(joined_place("where")), ("proposed_column",)),
+    Case("two_places", csv(joined_place("Location").with_columns(Server=pl.lit("21.02, 105.85")))),
+    Case(
+        "two_places_without_words",
+        csv(joined_place("from").with_columns(to=pl.lit("21.02, 105.85"))),
+        ("proposed_column",),
+    ),
+]
 SETTINGS = [
     Case("date_and_hour", csv(PARTS), settings=T + COLUMNS + "measured_at = ['day', 'hour']"),
-    Case("date_and_hour_found", csv(named(PARTS, day="Ngày", hour="Giờ")), ("unmapped_column",)),
+    Case("date_and_hour_found", csv(named(PARTS, day="Ngày", hour="Giờ"))),
     Case("halves_of_the_day", csv(HALVES)),
     Case("halves_before", csv(mapped(time=clock("{half} %I:%M:%S %d/%m/%Y")))),
     Case(
@@ -1049,8 +1094,8 @@ def shapes(name: str, crs: int = 4326, **how: str) -> Callable[[Path], object]:
     return write
 
 
-def two_headings() -> list[list[object]]:
-    first = ["", "", "Vị trí", "", "", "", "", "Tốc độ (Mbps)", "", "", ""]
+def two_headings(speeds: str = "Tốc độ (Mbps)") -> list[list[object]]:
+    first = ["", "", "Vị trí", "", "", "", "", speeds, "", "", ""]
     second = [
         "Mã phép đo",
         "Thời gian",
@@ -1074,6 +1119,10 @@ CONTAINERS = [
     Case(
         "xlsx_headings_on_two_levels",
         book(("Dữ liệu", two_headings()), change=lambda s: s.merge_cells("H4:I4")),
+    ),
+    Case(
+        "xlsx_latency_on_two_levels",
+        book(("Dữ liệu", two_headings("Độ trễ (ms)")), change=lambda s: s.merge_cells("H4:I4")),
         ("proposed_column",),
     ),
     Case("xlsx_times_as_texts", book(("a", cells(TEXTS)))),
@@ -1093,6 +1142,16 @@ CONTAINERS = [
     Case(
         "zip_with_a_note",
         packed("data.zip", a__csv=text(TEXTS).encode(), readme__txt=b"Notes on the data.\n"),
+        said=("passed_over",),
+    ),
+    Case(
+        "zip_with_a_licence",
+        packed("data.zip", a__csv=text(TEXTS).encode(), LICENSE__txt=b"CC BY 4.0\nAll\n"),
+        said=("passed_over",),
+    ),
+    Case(
+        "zip_with_another_text",
+        packed("data.zip", a__csv=text(TEXTS).encode(), results__txt=b"Notes on the data.\n"),
         ("unmapped_column",),
     ),
     Case("parquet", parquet(VALUES)),
@@ -1322,6 +1381,7 @@ ALARMS = [
 
 ALL = {
     "several": SEVERAL,
+    "together": TOGETHER,
     "by_second": BY_SECOND,
     "alarms": ALARMS,
     "units": UNITS,

@@ -20,7 +20,7 @@ from pipeline.schema.errors import Fault
 from pipeline.sources.cells import ids, names, numbers, positions, times, units
 from pipeline.sources.cells.decision import Decision
 from pipeline.sources.containers import ROW, Layout
-from pipeline.sources.formats import FORMATS, fitting, found_out, ispeed, trace
+from pipeline.sources.formats import FORMATS, fitting, found_out, ispeed, pairs, trace
 from pipeline.sources.formats.declaration import Condition, Format, quoted
 from pipeline.sources.formats.guesses import Guess, doubts, guess_columns, unmapped
 from pipeline.sources.formats.keep import Proposal, proposed_conditions
@@ -90,6 +90,8 @@ class Mapped:
     proposals: list[Proposal] = field(default_factory=list)
     questions: list[Fault] = field(default_factory=list)
     units: dict[str, str] = field(default_factory=dict)  # ours → line of a guess with its unit
+    # ours → columns that are one of ours only together, for columns of ours that are missing
+    together: dict[str, pairs.Together] = field(default_factory=dict)
 
     def lines(self) -> dict[str, list[str]]:
         """Settings lines to paste by section: guesses filled in, the others left to be named."""
@@ -98,7 +100,9 @@ class Mapped:
             return {}
         for ours in (*REQUIRED, *OPTIONAL):
             guess = self.guesses.get(ours)
-            if guess is not None and guess.column is not None:
+            if ours in self.together and ours not in self.rules:
+                columns += self.lines_together(ours)
+            elif guess is not None and guess.column is not None:
                 columns.append(self.units.get(ours) or f"{ours} = {quoted(guess.column)}")
             elif ours in REQUIRED and ours not in self.rules:
                 others = guess.others if guess is not None else ()
@@ -110,6 +114,12 @@ class Mapped:
             for section in ("keep", "failed")
         }
         return {"columns": columns if is_open else [], **proposed}
+
+    def lines_together(self, ours: str) -> list[str]:
+        """The lines that would take columns together; commented out where several fit."""
+        found = self.together[ours]
+        lines = [f"{ours} = {_listed(one)}" for one in (found.headings, *found.others)]
+        return [f"# {line}" for line in lines] if found.others else lines
 
     @property
     def about(self) -> Format:
@@ -159,6 +169,12 @@ def mapped(table: Table, about: About) -> Mapped:
     return result
 
 
+def _listed(headings: tuple[str, ...]) -> str:
+    """One heading, or several, as TOML."""
+    texts = [quoted(one) for one in headings]
+    return texts[0] if len(texts) == 1 else f"[{', '.join(texts)}]"
+
+
 _OURS = frozenset((*REQUIRED, *OPTIONAL))
 
 
@@ -200,6 +216,7 @@ def _add_aliases(table: Table, about: About, result: Mapped) -> None:
     own_names = [ours for ours in (*REQUIRED, *OPTIONAL) if ours in table.layout.names]
     result.rules = {ours: Rule(ours) for ours in own_names} | result.rules  # they say enough
     own = table.sample.select(list(table.layout.names))
+    _add_pairs(own, result)
     guesses = guess_columns(own, result.rules, bounds=about.bounds)
     aliases = ispeed.column_map(table.layout.names, result.rules)
     for ours in (*REQUIRED, *OPTIONAL):
@@ -218,6 +235,25 @@ def _add_aliases(table: Table, about: About, result: Mapped) -> None:
                 result.units[ours] = _with_unit(ours, guess.column, own[guess.column])
     if "download_mbps" not in {*result.rules, *result.guesses}:
         result.guesses |= _may_be_speeds(own, result)
+
+
+def _add_pairs(own: pl.DataFrame, result: Mapped) -> None:
+    """Dates beside times of day, and positions in one column: as rules or as guesses."""
+    free = own.select(unmapped(own, {}, result.rules))
+    named = ispeed.column_map(own.columns, result.rules).get("measured_at")
+    found = None if "measured_at" in result.rules else pairs.date_and_hour(free)
+    if found is not None and (named is None or named.column in found.headings):
+        day, hour = found.headings
+        if found.is_sure:
+            result.rules["measured_at"] = Rule(columns=(day, hour))
+        else:
+            result.together["measured_at"] = found
+    if not {*POSITION} & set(result.rules) and (place := pairs.place_in_one(free)) is not None:
+        for ours in POSITION:
+            if place.is_sure:
+                result.rules[ours] = Rule(place.headings[0])
+            else:
+                result.together[ours] = place
 
 
 def _with_unit(ours: str, heading: str, cells: pl.Series) -> str:
@@ -326,14 +362,20 @@ def _unmapped(table: Table, result: Mapped) -> list[Fault]:
     faults = []
     for ours in missing:
         guess = result.guesses.get(ours)
+        if ours in result.together:
+            found, lines = result.together[ours].evidence, result.lines_together(ours)
+            values: dict[str, object] = {"found": found, "lines": lines}
+            faults.append(Fault("proposed_column", table.file, row, ours, values))
+            continue
         if guess is not None:
             columns = [guess.column] if guess.column else guess.others
             lines = [f"{ours} = {quoted(one)}" for one in columns]
             if ours in result.units:
                 lines = [result.units[ours]]
-            values: dict[str, object] = {"found": guess.evidence, "lines": lines}
+            values = {"found": guess.evidence, "lines": lines}
             faults.append(Fault("proposed_column", table.file, row, ours, values))
-    if unknown := [ours for ours in missing if ours not in result.guesses]:
+    known = {*result.guesses, *result.together}
+    if unknown := [ours for ours in missing if ours not in known]:
         values = {"ours": unknown, "found": headings}
         faults.append(Fault("unmapped_column", table.file, row, "", values))
     return faults

@@ -7,14 +7,14 @@ Does not belong here: opening files (`reading.py`).
 
 from __future__ import annotations
 
-import codecs
 import re
 import unicodedata
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import partial
 
 from pipeline.schema.errors import Fault, fault
+from pipeline.sources.containers import encodings
 
 _SURE_SHARE = 0.8  # of words that must be spelled correctly
 _SURE_WORDS = 3  # fewer words prove nothing
@@ -38,27 +38,6 @@ _RIMES = frozenset(
 )
 _TONES = dict.fromkeys(map(ord, "\u0300\u0301\u0303\u0309\u0323"))
 _BETWEEN_WORDS = re.compile(r"[\s\d!-/:-@\[-`{-~\u2013\u2014\u2018\u2019\u201c\u201d]+")
-_UNICODE = "àáảãạăằắẳẵặâầấẩẫậđèéẻẽẹêềếểễệìíỉĩịòóỏõọôồốổỗộơờớởỡợùúủũụưừứửữựỳýỷỹỵĂÂĐÊÔƠƯ"
-# TCVN 5712:1993, third table (ABC fonts): one byte a letter
-_TCVN3 = "µ¸¶·¹¨»¾¼½Æ©ÇÊÈÉË®ÌÐÎÏÑªÒÕÓÔÖ×ÝØÜÞßãáâä«åèæçé¬êíëìîïóñòô\xadõøö÷ùúýûüþ¡¢§£¤¥¦"  # noqa: RUF001 - a letter's byte
-# VNI for Windows: a letter, then a byte for its mark; a few letters of one byte
-_VNI_MARKS = {
-    "ø": "\u0300", "ù": "\u0301", "û": "\u0309", "õ": "\u0303", "ï": "\u0323",
-    "â": "\u0302", "à": "\u0302\u0300", "á": "\u0302\u0301", "å": "\u0302\u0309",
-    "ã": "\u0302\u0303", "ä": "\u0302\u0323", "ê": "\u0306", "è": "\u0306\u0300",
-    "é": "\u0306\u0301", "ú": "\u0306\u0309", "ü": "\u0306\u0303", "ë": "\u0306\u0323",
-}  # fmt: skip
-_VNI_LETTERS = {
-    "ñ": "đ",
-    "ô": "ơ",
-    "ö": "ư",
-    "æ": "ỉ",
-    "ó": "ĩ",
-    "ò": "ị",
-    "î": "ỵ",
-    "ì": "ì",
-    "í": "í",
-}
 
 
 @dataclass(frozen=True)
@@ -128,18 +107,10 @@ def decoded(raw: Sequence[bytes], encoding: str) -> list[str]:
 
 
 def _decoder(encoding: str) -> Callable[[bytes], str]:
-    name = encoding.strip().lower().replace("-", "").replace("_", "")
-    if name in ("tcvn3", "abc", "tcvn"):
-        return lambda raw: raw.decode("latin-1").translate(_tcvn3())
-    if name == "vni":
-        return _vni
-    if name in ("utf8", "utf8sig"):
-        return _utf8
-    try:
-        codec = codecs.lookup(encoding)
-    except LookupError:
-        raise fault("bad_boundary_encoding", found=encoding, expected=names()) from None
-    return lambda raw: codec.decode(raw)[0]
+    name = encodings.normal_name(encoding)
+    if name is None:
+        raise fault("bad_boundary_encoding", found=encoding, expected=names())
+    return _utf8 if name == "utf-8" else partial(encodings.decode, encoding=name)
 
 
 def _utf8(raw: bytes) -> str:
@@ -149,28 +120,6 @@ def _utf8(raw: bytes) -> str:
         if error.reason == "unexpected end of data" and error.start >= len(raw) - 3 > 0:
             return raw[: error.start].decode("utf-8")
         raise
-
-
-@cache
-def _tcvn3() -> dict[int, str]:
-    return {ord(old): new for old, new in zip(_TCVN3, _UNICODE, strict=True)}
-
-
-def _vni(raw: bytes) -> str:
-    made: list[str] = []
-    for character in raw.decode("latin-1"):
-        lower = character.lower()
-        before = made[-1] if made else ""
-        bare = before.lower()
-        takes_mark = bare in ("a", "e", "o", "u", "y") or bare in ("ơ", "ư")
-        if lower in _VNI_MARKS and takes_mark:
-            made[-1] = unicodedata.normalize("NFC", before + _VNI_MARKS[lower])
-        elif lower in _VNI_LETTERS:
-            letter = _VNI_LETTERS[lower]
-            made.append(letter.upper() if character.isupper() else letter)
-        else:
-            made.append(character)
-    return "".join(made)
 
 
 def bytes_of(text: str) -> bytes | None:

@@ -11,6 +11,7 @@ import gzip
 import hashlib
 import io
 import lzma
+import re
 import zipfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -33,6 +34,11 @@ SUFFIXES = (*TEXT, *WORKBOOKS, *PARQUET, *GEO, *ARCHIVES)
 SIDECARS = (
     ".dbf", ".shx", ".prj", ".cpg", ".qpj", ".qmd", ".sbn", ".sbx", ".qix", ".xml", ".gpkg-wal",
     ".gpkg-shm",
+)  # fmt: skip
+_NOTES = frozenset(
+    ["readme", "read me", "readme first", "license", "licence", "copying", "copyright", "changelog",
+     "notes", "note", "about", "terms", "attribution", "citation", "documentation", "metadata",
+     "data dictionary", "ghi chú", "ghi chu", "hướng dẫn", "huong dan", "đọc tôi", "mô tả", "mo ta"]
 )  # fmt: skip
 OTHER_ARCHIVES = (".zip", ".7z", ".rar", ".tar", ".tgz")
 WITHIN = " › "  # between a file, its member, its sheet
@@ -96,6 +102,17 @@ def suffix_of(name: str | Path) -> str:
 def is_scratch(name: str) -> bool:
     """Lock files of Excel and LibreOffice, hidden files."""
     return PurePosixPath(name).name.startswith(("~$", ".", ".~lock"))
+
+
+def is_note(name: str | Path) -> bool:
+    """Whether a text file is, by its name, a note on the data and no table.
+
+    >>> [is_note(name) for name in ("a/README.txt", "LICENSE.txt", "readings.csv", "readme.xlsx")]
+    [True, True, False, False]
+    """
+    path = PurePosixPath(str(name).replace("\\", "/"))
+    words = " ".join(re.split(r"[\s_.-]+", path.stem.casefold()))
+    return suffix_of(path.name) == ".txt" and words in _NOTES
 
 
 def is_plain(delivery: Delivery) -> bool:
@@ -209,10 +226,9 @@ def members(path: Path, name: str) -> tuple[list[str], list[str]]:
             raise fault("unsafe_archive", name, found=info.filename)
         if info.flag_bits & 1:
             raise fault("locked_file", name, found=info.filename)
-    known = sorted(i.filename for i in infos if suffix_of(i.filename) in SUFFIXES)
-    ignored = (*SIDECARS, ".md")
-    others = sorted(i.filename for i in infos if suffix_of(i.filename) not in (*SUFFIXES, *ignored))
-    return known, others
+    named = sorted(i.filename for i in infos if suffix_of(i.filename) not in (*SIDECARS, ".md"))
+    known = [one for one in named if suffix_of(one) in SUFFIXES and not is_note(one)]
+    return known, [one for one in named if one not in set(known)]
 
 
 def first_line(error: BaseException) -> str:

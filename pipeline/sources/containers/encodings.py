@@ -74,7 +74,14 @@ _VNI_PATTERN = re.compile(
     )
     + r"|[^\x00-\x7f]"
 )
-OWN = {"tcvn3": "tcvn3", "tcvn-3": "tcvn3", "abc": "tcvn3", "vni": "vni", "vni-windows": "vni"}
+OWN = {
+    "tcvn3": "tcvn3",
+    "tcvn-3": "tcvn3",
+    "tcvn": "tcvn3",
+    "abc": "tcvn3",
+    "vni": "vni",
+    "vni-windows": "vni",
+}
 LENIENT = "utf-8 replace"  # UTF-8 with a few damaged bytes
 
 

@@ -19,6 +19,7 @@ from pipeline.sources.containers.archives import (
     SUFFIXES,
     WITHIN,
     Delivery,
+    is_note,
     is_scratch,
     suffix_of,
 )
@@ -107,7 +108,9 @@ def passed_over(patterns: Sequence[str]) -> list[str]:
     """Names of files in a source's folders that are of no readable type, to be reported."""
     known = (*SUFFIXES, *SIDECARS, ".md")
     return sorted(
-        p.name for p in _in_folders(patterns) if p.is_file() and suffix_of(p) not in known
+        path.name
+        for path in _in_folders(patterns)
+        if path.is_file() and (suffix_of(path) not in known or is_note(path.name))
     )
 
 
@@ -144,6 +147,7 @@ def _expand(pattern: str) -> list[Path]:
         return [path]
     if path.is_dir():
         found = [p for p in path.rglob("*") if p.is_file() and suffix_of(p) in SUFFIXES]
+        found = [p for p in found if not is_note(p.name)]
     else:
         met = glob.glob(pattern, recursive=True)  # noqa: PTH207 – a pattern may be absolute
         found = [p for p in map(Path, met) if p.is_file()]

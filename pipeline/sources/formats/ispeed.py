@@ -7,6 +7,7 @@ No public export format exists. The first real file needs a few lines of setting
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 
 from pipeline.sources.formats.declaration import Format
@@ -99,6 +100,20 @@ def bare(heading: str) -> str:
     return " ".join(words)
 
 
+def _lower_levels(headings: Sequence[str]) -> dict[str, str]:
+    """The lower of two levels of headings, where only one column has it: `Vị trí / Vĩ độ`.
+
+    `Độ trễ / Tải xuống` is a latency: an upper level that is itself one of our columns decides.
+    """
+    known = {bare(alias) for aliases in ALIASES.values() for alias in aliases}
+    split = [(heading, heading.rpartition(" / ")) for heading in headings]
+    pairs = [(heading, bare(upper), bare(lower)) for heading, (upper, _, lower) in split if upper]
+    met = Counter(lower for _, _, lower in pairs)
+    return {
+        lower: heading for heading, upper, lower in pairs if met[lower] == 1 and upper not in known
+    }
+
+
 def understands(headings: Sequence[str]) -> bool:
     """Whether the aliases find every column that a test must have."""
     found = column_map(headings, {})
@@ -115,7 +130,8 @@ def column_map(headings: Sequence[str], given: Mapping[str, Rule]) -> dict[str, 
     """
     rules = dict(given)
     taken = {rule.column for rule in given.values()}
-    free = {bare(heading): heading for heading in reversed(headings) if heading not in taken}
+    left = [heading for heading in headings if heading not in taken]
+    free = _lower_levels(left) | {bare(heading): heading for heading in reversed(left)}
     for ours in (*REQUIRED, *OPTIONAL):
         if ours in rules:
             continue
