@@ -20,6 +20,7 @@ import openpyxl
 import polars as pl
 import pyproj
 import pytest
+import shapely
 
 from pipeline import journey
 from pipeline.actions import monthly
@@ -372,6 +373,37 @@ KINDS_OF_ROWS = [
         ("missing_column",),
         T + "[sources.t.keep]\nkind = 'D'",
     ),
+    Case("arrows", csv(doubled("Hướng", "↓", "↑", download=times(0.2))), ("which_rows",)),
+    Case(
+        "numbers_of_kinds",
+        csv(doubled("Test_type", "1", "2", download=times(0.2))),
+        ("which_rows",),
+    ),
+    Case(
+        "numbers_of_kinds_settled",
+        csv(doubled("Test_type", "1", "2", download=times(0.2))),
+        settings=T + "[sources.t.keep]\nTest_type = '1'",
+    ),
+    Case("methods", csv(doubled("method", "GET", "PUT", download=times(0.2))), ("which_rows",)),
+    Case(
+        "ping_without_speed",
+        csv(doubled("Test", "Speed test", "Ping test", download=always(""))),
+        ("which_rows",),
+    ),
+    Case("valid_or_nothing", csv(doubled("Hợp lệ", "x", "", download=times(9))), ("which_rows",)),
+    Case(
+        "valid_or_nothing_settled",
+        csv(doubled("Hợp lệ", "x", "", download=times(9))),
+        settings=T + "[sources.t.keep]\n'Hợp lệ' = 'x'",
+    ),
+    Case("deleted", csv(doubled("is_deleted", "0", "1", download=times(9))), ("which_rows",)),
+    Case(
+        "completed",
+        csv(doubled("completed", "TRUE", "FALSE", download=times(0.1))),
+        ("which_rows",),
+    ),
+    Case("sides_of_a_phone", csv(beside(orientation=["1", "2"], loai_may=["1", "2"]))),
+    Case("errors_in_metres", csv(beside(gps_error=["5", "10", "0"]))),
     Case("idle_seconds", csv(doubled("State", "D", "I", download=always("0"))), ("which_rows",)),
     Case(
         "direction_word_in_a_name",
@@ -706,6 +738,10 @@ IDENTITY = [
         csv(mapped(operator=lambda c: {"Viettel": "452.04", "VinaPhone": "452.02"}[c])),
     ),
     Case(
+        "network_codes_short",
+        csv(mapped(operator=lambda c: {"Viettel": "4524", "VinaPhone": "4522"}[c])),
+    ),
+    Case(
         "network_codes_float",
         csv(mapped(operator=lambda c: {"Viettel": "45204.0", "VinaPhone": "45202.0"}[c])),
     ),
@@ -783,6 +819,21 @@ FAILED = [
     Case("absent", csv(more(download=always(""))), failed=48),
     Case("words_of_failure", csv(more(download=always("timeout"))), failed=48),
     Case("failed_in_vietnamese", csv(more(download=always("Thất bại"))), failed=48),
+    *[
+        Case(f"word_{number}", csv(more(download=always(word))), failed=48)
+        for number, word in enumerate(("Lỗi", "error", "mất sóng", "Không đo được", "No signal"))
+    ],
+    *[
+        Case(f"failed_by_{heading}", csv(outcomes(heading, good, bad)), ("failed_with_speed",))
+        for heading, good, bad in (
+            ("error_code", "0", "408"),
+            ("fail_reason", "", "timeout"),
+            ("Mã lỗi", "", "E12"),
+            ("http_status", "200", "503"),
+            ("has_error", "false", "true"),
+        )
+    ],
+    Case("http_all_well", csv(beside(http_status=["200", "204"], error_code=["0", ""]))),
     Case("errors_of_a_sheet", csv(more(download=always("#DIV/0!"))), ("many_rejects",)),
     Case(
         "few_errors",
@@ -973,6 +1024,12 @@ def joined_place(heading: str, mark: str = ", ") -> Frame:
     return TEXTS.with_columns(place.alias(heading)).drop("latitude", "longitude")
 
 
+def points_as(form: str) -> Frame:
+    """The truth, its positions as WKT in a column `geom`."""
+    place = pl.format(form, "longitude", "latitude").alias("geom")
+    return TEXTS.with_columns(place).drop("latitude", "longitude")
+
+
 TOGETHER = [
     Case("day_and_hour_in_vietnamese", csv(apart("Ngày đo", "Giờ đo"))),
     Case("day_and_hour_of_a_test", csv(apart("Test date", "Test time", "%Y-%m-%d"))),
@@ -989,6 +1046,13 @@ TOGETHER = [
     Case("place_in_vietnamese", csv(joined_place("Tọa độ"))),
     Case("place_with_a_semicolon", csv(joined_place("Vị trí", "; "))),
     Case("place_as_wkt", csv(mapped(joined_place("geometry", " "), geometry=wkt))),
+    *[
+        Case(f"place_as_{name}", csv(points_as(form)))
+        for name, form in (
+            ("wkt_with_height", "POINT Z ({} {} 520)"),
+            ("wkt_with_its_crs", "SRID=4326;POINT({} {})"),
+        )
+    ],
     Case("place_in_brackets", csv(mapped(joined_place("latlng"), latlng="({})".format))),
     Case("place_without_a_word", csv(joined_place("where")), ("proposed_column",)),
     Case("two_places", csv(joined_place("Location").with_columns(Server=pl.lit("21.02, 105.85")))),
@@ -1013,7 +1077,7 @@ SETTINGS = [
         csv(JOINED),
         settings=T + COLUMNS + "latitude = 'place'\nlongitude = 'place'",
     ),
-    Case("joined_place_found", csv(JOINED), ("unmapped_column",)),
+    Case("joined_place_found", csv(JOINED)),
     Case("utm", csv(projected(32648)), settings=T + "crs = 'EPSG:32648'"),
     Case("utm_unsaid", csv(projected(32648)), ("position_crs",)),
     Case("vn2000", csv(projected(9210)), settings=T + "crs = 'EPSG:9210'"),
@@ -1090,6 +1154,15 @@ def shapes(name: str, crs: int = 4326, **how: str) -> Callable[[Path], object]:
         where = gpd.points_from_xy(frame["longitude"], frame["latitude"], crs=4326)
         found = gpd.GeoDataFrame(frame.drop(columns=["latitude", "longitude"]), geometry=where)
         found.to_crs(crs).to_file(folder / name, **how)
+
+    return write
+
+
+def geoparquet(crs: int = 4326) -> Callable[[Path], object]:
+    def write(folder: Path) -> None:
+        where = gpd.points_from_xy(VALUES["longitude"], VALUES["latitude"], crs=4326)
+        plain = VALUES.drop("latitude", "longitude").to_pandas()
+        gpd.GeoDataFrame(plain, geometry=where).to_crs(crs).to_parquet(folder / "data.parquet")
 
     return write
 
@@ -1182,6 +1255,38 @@ CONTAINERS = [
         ),
     ),
     Case("parquet_of_texts", parquet(TEXTS)),
+    Case("geoparquet", geoparquet()),
+    Case("geoparquet_in_metres", geoparquet(32648)),
+    Case(
+        "parquet_with_points_as_bytes",
+        parquet(
+            VALUES.with_columns(
+                geometry=pl.Series(
+                    shapely.to_wkb(shapely.points(VALUES["longitude"], VALUES["latitude"]))
+                )
+            ).drop("latitude", "longitude")
+        ),
+    ),
+    Case(
+        "parquet_with_lists_beside",
+        parquet(
+            VALUES.with_columns(
+                cells=pl.concat_list("download", "upload"),
+                about=pl.struct("technology", "operator"),
+                raw=pl.lit(b"\xff\x00"),
+            )
+        ),
+        said=("nested_columns",),
+    ),
+    Case(
+        "parquet_of_places_in_a_struct",
+        parquet(
+            VALUES.with_columns(location=pl.struct("latitude", "longitude")).drop(
+                "latitude", "longitude"
+            )
+        ),
+        ("unmapped_column",),
+    ),
     Case("geojson", shapes("data.geojson", driver="GeoJSON")),
     Case("geopackage_in_metres", shapes("data.gpkg", 32648, driver="GPKG")),
     Case("tcvn3", raw(written(text(VIETNAMESE), "tcvn3"))),
@@ -1191,6 +1296,24 @@ CONTAINERS = [
     Case("line_breaks_in_quotes", csv(beside(note=["một\nhai", "ba, bốn", 'năm "sáu"']))),
     Case("sep_line", raw("sep=;\n" + text(TEXTS, ";"))),
     Case("title_lines", raw("Báo cáo đo kiểm\nTháng 10/2026\n\n" + text(TEXTS))),
+    Case(
+        "signature_with_a_date",
+        raw(text(TEXTS) + "\nGhi chú:\n- Người lập: A, ngày 01/11/2026\n"),
+        said=("footer_rows",),
+    ),
+    Case("nul_in_cells", raw(text(TEXTS).replace("Viettel", "Viet\0tel", 5))),
+    Case("nul_behind", raw(text(TEXTS).encode() + b"\0" * 512)),
+    Case("utf_16_without_mark", csv(VIETNAMESE, encoding="utf-16-le")),
+    Case("carets", csv(TEXTS, mark="^")),
+    Case("tildes", csv(TEXTS, mark="~")),
+    Case(
+        "numbers_kept_as_texts",
+        csv(
+            mapped(
+                download=lambda c: f"'{c}", latitude=lambda c: f"'{c}", longitude=lambda c: f"'{c}"
+            )
+        ),
+    ),
     Case("total_line", raw(text(TEXTS) + "Tổng cộng: 144 phép đo\n")),
     Case("tabs", csv(TEXTS, "data.tsv", "\t")),
     Case("pipes", csv(TEXTS, "data.txt", "|")),

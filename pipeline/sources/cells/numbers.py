@@ -136,6 +136,7 @@ def _tidied(cells: pl.Series) -> pl.Series:
     if odd.any():
         plain = text.str.replace_many(list(_PLAIN_CHARACTERS), list(_PLAIN_CHARACTERS.values()))
         text = plain.str.strip_chars()
+    text = text.str.replace(r"^'(.*?)'?$", "$1")  # how Excel marks a number kept as text
     text = text.str.replace(r"^([+-])\s+", "$1")
     spaced = text.str.contains(_SPACED).fill_null(False)
     if spaced.any():

@@ -20,8 +20,8 @@ from pipeline.sources.values import folded
 SHIPPED = Path(__file__).parents[1] / "operators.toml"
 Code = tuple[int, int]  # mobile country code, mobile network code
 
-# `452-04`, `452.04`, `452 04`, `452/04`, `45204`, `452004`, `45204.0`
-_CODE = re.compile(r"(\d{3})(?: ?[-./_,:;|\s] ?(\d{1,3})|(\d{2,3}))(?:[.,]0+)?")
+# `452-04`, `452.04`, `452 04`, `452/04`, `45204`, `4524`, `452004`, `45204.0`
+_CODE = re.compile(r"(\d{3})(?: ?[-./_,:;|\s] ?(\d{1,3})|(\d{1,3}))(?:[.,]0+)?")
 _GROUPED = re.compile(r"(\d{2,3})[.,](\d{3})")  # 45204 with a mark before its thousands
 _AROUND_CODE = re.compile(r"(?:m[cn]c|plmn|hni) ?[:=]?|[='\"(){}\[\]]")
 _NAME_AND_CODE = re.compile(r"(.*?\S)[\s([,;/|-]+(\d{3}[-./ ]?\d{2,3})[)\]]?")

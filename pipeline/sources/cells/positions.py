@@ -178,7 +178,7 @@ def _numbers(cells: pl.Series, decimal: str | None, *, is_spaced: bool = False) 
         read = read.scatter(rows, with_comma.cast(pl.Float64, strict=False))
         rows = rows.filter(read[rows].is_null())
     if len(rows):
-        text = cells[rows].str.strip_chars()
+        text = cells[rows].str.strip_chars().str.replace(r"^['’](.*?)['’]?$", "$1")
         if is_spaced:
             text = text.str.replace_all(r"[\s\u00a0\u202f'’]", "")
         if decimal is not None:

@@ -148,6 +148,7 @@ _SYLLABLE = re.compile(
 )
 _TONES = frozenset("\u0300\u0301\u0303\u0309\u0323")
 _WORD = re.compile(r"[^\W\d_]+(?:[^\w\s,;|\t\"'().:/\-–]+[^\W\d_]*)*")
+_CONTROL = re.compile(rb"[\x01-\x08\x0b\x0c\x0e-\x1f]")
 _LEGACY = ("cp1258", "tcvn3", "vni", "cp1252")
 
 
@@ -159,7 +160,9 @@ def detected(head: bytes, samples: Iterable[bytes]) -> Found:
         return Found("utf-16")
     if b"\x00" in head[:400]:
         evens, odds = head[:400:2].count(0), head[1:400:2].count(0)
-        return Found("utf-16-be" if evens > odds else "utf-16-le")
+        is_wide = max(evens, odds) > 3 * min(evens, odds) + len(head[:400]) // 10
+        if is_wide or _CONTROL.search(head[:400]):  # else stray NULs
+            return Found("utf-16-be" if evens > odds else "utf-16-le")
     lines = [line for sample in samples for line in sample.splitlines() if not line.isascii()]
     broken = [line for line in lines if not _is_utf8(line)]
     if not broken:

@@ -19,6 +19,7 @@ from pipeline.sources.containers.head import Layout
 from pipeline.sources.containers.rows import OVERFLOW, PSEUDO, ROW
 from pipeline.sources.containers.text import Stretch
 
+_SINGLE = (pl.String, pl.Boolean, pl.Categorical, pl.Enum, pl.Null)
 _ROW_BYTES = 120  # of a usual row of text
 Setting = Any
 
@@ -91,14 +92,14 @@ def frames(
 def sample(
     delivery: Delivery, parts: Sequence[Stretch] | None, how: dict[str, Any] | None, rows: int
 ) -> pl.DataFrame:
-    """Some `rows` of a table, spread over it; all rows of a smaller one.
+    """Some `rows` of a table that are data, spread over it; all rows of a smaller one.
 
     `parts`: its `stretches`. Of a table that is read from its start, rows of its first frames.
     Raises `UserFault`.
     """
     if parts is None:
         first = next(frames(delivery, None, how, list(PSEUDO)))
-        return _thinned(first, rows)
+        return _legible(_thinned(_sound(first), rows), layout(delivery, how))
     share = max(1, rows // max(1, len(parts)))
     found = []
     for one in parts:
@@ -108,7 +109,34 @@ def sample(
         else:
             found.append(text.first_rows(delivery, one, share * _ROW_BYTES))
     table = pl.concat(found, how="diagonal_relaxed")
-    return _with_places(table, delivery, list(PSEUDO))
+    if is_typed(delivery):
+        table = _legible(table, layout(delivery, how))
+    return _with_places(_sound(table), delivery, list(PSEUDO))
+
+
+def _sound(rows: pl.DataFrame) -> pl.DataFrame:
+    """The rows that are data: a date in a signature below the table decides nothing."""
+    beyond = [name for name in rows.columns if name.startswith(OVERFLOW)]
+    return rows.filter(pl.all_horizontal(pl.col(beyond).is_null())) if beyond else rows
+
+
+def _legible(rows: pl.DataFrame, about: Layout) -> pl.DataFrame:
+    """The rows with all columns of the layout; those that hold lists or bytes are empty texts."""
+    held = {name: _as_text(rows[name]) for name in rows.columns}
+    nothing = pl.repeat(None, rows.height, dtype=pl.String(), eager=True)
+    held |= {name: nothing for name in about.names if name not in held}
+    return pl.DataFrame(held)
+
+
+def _as_text(column: pl.Series) -> pl.Series:
+    """A column of bytes as text where it is text; columns of single values as they are."""
+    kind = column.dtype
+    if kind.is_numeric() or kind.is_temporal() or kind in _SINGLE:
+        return column
+    try:
+        return column.cast(pl.Binary).cast(pl.String)
+    except pl.exceptions.PolarsError:
+        return pl.repeat(None, len(column), dtype=pl.String(), eager=True)
 
 
 def _thinned(rows: pl.DataFrame, count: int) -> pl.DataFrame:

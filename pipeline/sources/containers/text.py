@@ -40,7 +40,7 @@ _HEAD = 1 << 20  # bytes in which the headings are looked for
 _TAIL = 1 << 14  # bytes in which footers are looked for
 _SAMPLES = 16  # places of a file at which its encoding is looked at
 _LONGEST_CELL = 16 << 20  # a quote that is open for longer was not meant
-_DELIMITERS = (",", ";", "\t", "|")
+_DELIMITERS = (",", ";", "\t", "|", "^", "~")
 _SEP = re.compile(r"sep=(.)\r?\n?", re.IGNORECASE)
 
 

@@ -5,6 +5,7 @@ Does not belong here: keeping rows (`Condition.holds`), columns that a format do
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import Literal
 
@@ -27,14 +28,26 @@ _DOWNLOAD = frozenset(
         "download test",
         "d l",
         "downloads",
+        "get",
     ]
 )
 _OTHER_TESTS = frozenset(
     ["upload", "ul", "up", "uplink", "tai len", "upload test", "u l", "uploads", "ping", "latency",
      "do tre", "web", "browsing", "web browsing", "http", "video", "youtube", "streaming", "voice",
-     "call", "sms", "dns", "traceroute", "iperf", "idle", "both"]
+     "call", "sms", "dns", "traceroute", "iperf", "idle", "both", "put", "post"]
 )  # fmt: skip
+# A test of speed, both ways: a download where nothing else in the column is called one
+_SPEED_TESTS = frozenset(
+    ["speed", "speedtest", "speed test", "throughput", "toc do", "do toc do", "bandwidth"]
+)
 _SIDES = {"d": "download", "u": "upload"}  # in a column of directions
+_ARROWS = {"\u2193": "download", "\u2b07": "download", "\u2191": "upload", "\u2b06": "upload"}
+# Headings of kinds of tests; numbers under them are codes that only the file's maker knows
+_KINDS = frozenset(
+    ["test type", "testtype", "direction", "dir", "test direction", "transfer direction",
+     "loai do", "loai phep do", "loai bai do", "loai test", "kieu do", "chieu", "chieu do",
+     "chieu truyen", "huong truyen"]
+)  # fmt: skip
 _DIRECTION = ("direction", "dir", "chieu", "huong", "link", "test type", "type", "loai")
 _CANCELLED = frozenset(
     ["aborted", "abort", "cancelled", "canceled", "cancel", "interrupted", "incomplete",
@@ -57,8 +70,31 @@ _FALSE = frozenset(["false", "f", "0", "0 0", "no", "n", "khong", "sai"])
 _BAD = (
     "implausible", "invalid", "outlier", "is mock", "mock location", "mocked", "fake", "spoof",
     "bat thuong", "khong hop le", "is wifi", "wifi", "roaming", "is test user", "suspicious",
+    "deleted", "da xoa", "bi xoa", "excluded", "exclude", "bi loai", "loai bo", "ignored", "ignore",
+    "duplicate", "is duplicate", "trung lap", "vpn", "emulator", "simulated", "gia lap", "gia mao",
 )  # fmt: skip
-_GOOD = ("plausible", "valid", "is valid", "hop le", "is mobile", "is cellular")
+_GOOD = (
+    "plausible", "valid", "is valid", "hop le", "is mobile", "is cellular", "completed",
+    "is complete", "finished", "hoan thanh", "hoan tat",
+)  # fmt: skip
+# Headings of an error's number, name or text: it stands where a test failed
+_ERRORS = frozenset(
+    ["error", "errors", "err", "error code", "errorcode", "err code", "error no", "error message",
+     "error msg", "error type", "error reason", "has error", "is error", "failure", "failed",
+     "is failed", "has failed", "fail reason", "failure reason", "failure cause", "fail cause",
+     "exception", "loi", "ma loi", "bi loi", "that bai", "ly do loi", "ly do that bai",
+     "nguyen nhan loi", "nguyen nhan that bai", "thong bao loi", "mo ta loi", "chi tiet loi"]
+)  # fmt: skip
+_NO_ERROR = _FALSE | {
+    "ok",
+    "no error",
+    "none",
+    "success",
+    "khong loi",
+    "thanh cong",
+    "khong co loi",
+}
+_HTTP = ("http", "status code", "response code")
 _STATES = ("state", "status", "trang thai", "activity")
 
 
@@ -100,8 +136,9 @@ def _proposal(heading: str, column: pl.Series, has_speed: pl.Series | None) -> P
         return None
     ordered = counts.sort("count", "value", descending=[True, False]).iter_rows()
     met = {str(value): int(count) for value, count in ordered if not is_missing(str(value))}
-    plain = {value: folded(spaced_key(value)) for value in met}
-    if has_speed is not None and (failed := _failed_values(heading, plain)):
+    plain = {value: _ARROWS.get(value.strip(), folded(spaced_key(value))) for value in met}
+    is_partly = sum(met.values()) < len(column)
+    if has_speed is not None and (failed := _failed_values(heading, plain, is_partly=is_partly)):
         beside = Condition(one_of=failed)
         if count := int((beside.holds(column) & has_speed).sum()):
             evidence = ", ".join(f"{value} {met[value]:,}" for value in failed)
@@ -110,7 +147,7 @@ def _proposal(heading: str, column: pl.Series, has_speed: pl.Series | None) -> P
         _by_state(heading, plain)
         or _by_test(heading, plain)
         or _by_result(heading, plain)
-        or _by_flag(heading, plain)
+        or _by_flag(heading, plain, is_partly=is_partly)
         or _by_connection(plain)
     )
     if condition is None:
@@ -123,7 +160,14 @@ def _by_test(heading: str, plain: dict[str, str]) -> Condition | None:
     if _says(heading, _DIRECTION) and set(plain.values()) == set(_SIDES):
         plain = {value: _SIDES[key] for value, key in plain.items()}
     kinds = {value: _kind_of_test(key) for value, key in plain.items()}
+    if (
+        folded(heading) in _KINDS
+        and len(plain) > 1
+        and all(key.isdigit() for key in plain.values())
+    ):
+        return Condition(one_of=tuple(sorted(plain)))  # which are downloads is open
     download = [value for value, kind in kinds.items() if kind == "download"]
+    download = download or [value for value, kind in kinds.items() if kind == "speed"]
     other = [value for value, kind in kinds.items() if kind == "other"]
     if not other or len(download) + len(other) < len(plain):
         return None
@@ -134,7 +178,7 @@ def _by_test(heading: str, plain: dict[str, str]) -> Condition | None:
 
 
 def _kind_of_test(key: str) -> str:
-    """`download`, `other` or nothing, by the whole text or by a word in it that only one has."""
+    """`download`, `other`, `speed` or nothing, by the whole text or by a word that only one has."""
     if key in _DOWNLOAD:
         return "download"
     if key in _OTHER_TESTS:
@@ -143,7 +187,8 @@ def _kind_of_test(key: str) -> str:
     has_download = any(f" {word} " in words for word in _DOWNLOAD)
     has_other = any(f" {word} " in words for word in _OTHER_TESTS - {"http", "both", "call"})
     if has_download == has_other:
-        return ""
+        is_speed = not has_other and any(f" {word} " in words for word in _SPEED_TESTS)
+        return "speed" if is_speed else ""
     return "download" if has_download else "other"
 
 
@@ -159,10 +204,21 @@ def _by_result(heading: str, plain: dict[str, str]) -> Condition | None:
     return Condition(none_of=broken_off)
 
 
-def _failed_values(heading: str, plain: dict[str, str]) -> tuple[str, ...]:
-    """The values that say that a test failed, of a column of results or of a flag of success."""
+def _failed_values(heading: str, plain: dict[str, str], *, is_partly: bool) -> tuple[str, ...]:
+    """The values that say that a test failed: of results, errors, HTTP or a flag of success.
+
+    `is_partly`: some cells hold nothing.
+    """
     if _says(heading, _SUCCESS) and set(plain.values()) <= _TRUE | _FALSE:
         return tuple(value for value, key in plain.items() if key in _FALSE)
+    if folded(heading) in _ERRORS:
+        errors = tuple(value for value, key in plain.items() if key not in _NO_ERROR)
+        return errors if is_partly or len(errors) < len(plain) else ()
+    if _says(heading, _HTTP) and all(
+        re.fullmatch("[0-5][0-9]{2}|0", key) for key in plain.values()
+    ):
+        failed = tuple(value for value, key in plain.items() if not 200 <= int(key) < 400)
+        return failed if len(failed) < len(plain) else ()
     if not _says(heading, _RESULTS):
         return ()
     return tuple(value for value, key in plain.items() if key in _FAILED)
@@ -177,7 +233,7 @@ def _by_state(heading: str, plain: dict[str, str]) -> Condition | None:
     return Condition(one_of=tuple(busy)) if idle and busy and is_known else None
 
 
-def _by_flag(heading: str, plain: dict[str, str]) -> Condition | None:
+def _by_flag(heading: str, plain: dict[str, str], *, is_partly: bool) -> Condition | None:
     yes = [value for value, key in plain.items() if key in _TRUE]
     no = [value for value, key in plain.items() if key in _FALSE]
     if len(yes) + len(no) < len(plain):
@@ -186,6 +242,8 @@ def _by_flag(heading: str, plain: dict[str, str]) -> Condition | None:
     if any(f" {word} " in words for word in _BAD):
         return Condition(none_of=tuple(yes)) if yes else None
     if any(f" {word} " in words for word in _GOOD):
+        if yes and not no and is_partly:  # a cross, or nothing
+            return Condition(one_of=tuple(yes))
         return Condition(none_of=tuple(no)) if no else None
     return None
 

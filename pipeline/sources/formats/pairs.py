@@ -21,8 +21,10 @@ _HOUR = (
     r"^(?i)\d{1,2}[:hg.]\d{2}(?:[:mp.]?\d{2}(?:\.\d+)?s?)?(?:\s*(?:am|pm|sa|ch|a\.m\.|p\.m\.))?$"
 )
 _NUMBER = r"[-+]?\d{1,3}(?:[.,]\d+)?"
+_POINT = rf"(?:srid=\d+;\s*)?point\s*(?:zm?|m)?\s*\(\s*{_NUMBER}\s+{_NUMBER}(?:\s+[\d.+-]+)*\s*\)"
 _PLACE = (
-    rf"^(?i)(?:point\s*z?\s*)?[(\[]?\s*{_NUMBER}\s*°?\s*(?:[,;|/]\s*|\s+){_NUMBER}\s*°?\s*[)\]]?$"
+    rf"^(?i)(?:{_POINT}|"
+    rf"[(\[]?\s*{_NUMBER}\s*°?\s*(?:[,;|/]\s*|\s+){_NUMBER}\s*°?\s*[)\]]?)$"
 )
 _DATE_WORDS = ("ngay", "date", "day", "dt")
 _HOUR_WORDS = ("gio", "time", "hour", "thoi gian", "thoi diem", "luc", "clock", "tm")
