@@ -280,6 +280,24 @@ UNITS = [
         csv(speed("downloadKbps", 1000)),
         settings=T + COLUMNS + "download_mbps = 'downloadKbps'",
     ),
+    *[
+        Case(
+            f"{heading}_as_proposed",
+            csv(speed(heading, factor, 0)),
+            settings=T + COLUMNS + f"download_mbps = '{heading}'",
+        )
+        for heading, factor in (
+            ("download_bytes_per_second", 125_000),
+            ("download_bits_per_second", 1e6),
+        )
+    ],
+    Case("octets", csv(speed("Download (ko/s)", 125)), ("proposed_column",)),
+    Case(
+        "octets_as_proposed",
+        csv(speed("Download (ko/s)", 125)),
+        ("unit_not_known",),
+        T + COLUMNS + "download_mbps = 'Download (ko/s)'",
+    ),
     Case("camel_case_found", csv(speed("downloadSpeedKbps", 1000))),
     Case("percent_in_cells", csv(mapped(download=lambda c: f"{c}%")), ("unit_of_another_kind",)),
     Case("latency_in_seconds", csv(named(mapped(latency=times(0.001, 4)), latency="Latency (s)"))),
@@ -1036,6 +1054,7 @@ TOGETHER = [
     Case("day_and_halves_of_it", csv(apart("Ngày", "Thời gian", time="%I:%M:%S {half}"))),
     Case("day_and_whole_hours", csv(apart("NGAY_THUC_HIEN", "GIO_THUC_HIEN", time="%H"))),
     Case("compact_day", csv(apart("date", "hour", "%Y%m%d", "%H:%M"))),
+    Case("day_and_hour_of_access", csv(apart("Ngày", "Giờ", time="1899-12-30 %H:%M:%S"))),
     Case("day_and_hour_without_words", csv(apart("A", "B")), ("proposed_column",)),
     Case(
         "two_hours",

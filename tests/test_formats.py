@@ -383,6 +383,12 @@ def test_values_that_call_for_a_line(heading, values, line):
     assert found[0].evidence == ", ".join(f"{value} {count}" for value, count in counts)
 
 
+def test_codes_of_kinds_are_offered_one_by_one_and_none_is_chosen():
+    [found] = proposed_conditions(pl.DataFrame({"Test_type": ["1", "2", "1"]}))
+    assert found.lines == ['# Test_type = "1"', '# Test_type = "2"']
+    assert found.evidence == "1: 2, 2: 1"
+
+
 @pytest.mark.parametrize(
     ("heading", "values"),
     [

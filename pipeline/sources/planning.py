@@ -21,7 +21,7 @@ from pipeline.sources.cells import ids, names, numbers, positions, times, units
 from pipeline.sources.cells.decision import Decision
 from pipeline.sources.containers import ROW, Layout
 from pipeline.sources.formats import FORMATS, fitting, found_out, ispeed, pairs, trace
-from pipeline.sources.formats.declaration import Condition, Format, quoted
+from pipeline.sources.formats.declaration import Condition, Format, bare_key, quoted
 from pipeline.sources.formats.guesses import Guess, doubts, guess_columns, unmapped
 from pipeline.sources.formats.keep import Proposal, proposed_conditions
 from pipeline.sources.plan import ColumnPlan, Form, Plan
@@ -110,7 +110,9 @@ class Mapped:
                 columns += [] if others else [f'# {ours} = "…"   # ?']
         is_open = any(ours not in self.rules for ours in REQUIRED)
         proposed = {
-            section: [one.line for one in self.proposals if one.section == section]
+            section: [
+                line for one in self.proposals if one.section == section for line in one.lines
+            ]
             for section in ("keep", "failed")
         }
         return {"columns": columns if is_open else [], **proposed}
@@ -256,10 +258,18 @@ def _add_pairs(own: pl.DataFrame, result: Mapped) -> None:
                 result.together[ours] = place
 
 
+_UNIT_OPEN = ("unit_not_known", "unit_bits_or_bytes")
+
+
 def _with_unit(ours: str, heading: str, cells: pl.Series) -> str:
-    """The settings line of a guess; where the file states no unit, with the one of a usual size."""
+    """The settings line of a guess; where the file states no unit, with the one of a usual size.
+
+    Without one where the file states a unit that is not known: that is the next question.
+    """
     plain_line = f"{ours} = {quoted(heading)}"
     decided = units.decide_unit(ours, heading, cells)
+    if decided.question is not None and decided.question.code in _UNIT_OPEN:
+        return plain_line
     is_stated = decided.form is not None and decided.question is None
     names = [decided.form.name] if is_stated and decided.form else []
     for name in dict.fromkeys([*names, *units.names_of(ours)]):
@@ -333,12 +343,12 @@ def _add_conditions(table: Table, about: About, result: Mapped) -> None:
     has_speed = _has_speed(table, result.rules.get("download_mbps"))
     result.proposals = proposed_conditions(table.sample.select(open_ones), has_speed)
     for proposal in result.proposals:
-        every = f'{proposal.line.split(" = ")[0]} = "*"'
+        every = f'{bare_key(proposal.heading)} = "*"'
         where = f"[sources.{about.name}.{proposal.section}]"
         is_keep = proposal.section == "keep"
         other = f"# {every}" if is_keep else f"# [sources.{about.name}.keep] {every}"
         code = "which_rows" if is_keep else "failed_with_speed"
-        lines = [where, proposal.line, other]
+        lines = [where, *proposal.lines, other]
         result.questions.append(
             table.fault(code, proposal.heading, found=proposal.evidence, lines=lines)
         )

@@ -28,6 +28,7 @@ _CLEAR = 3.0  # times as far as the best candidate any other must be
 _NAMED = 8
 # beside all of VN-2000
 _USUAL = ("EPSG:32648", "EPSG:32649", "EPSG:3857")
+_NATIONAL = (*_USUAL, "EPSG:3405", "EPSG:3406")
 Basis = Literal["file", "settings"]
 
 
@@ -244,7 +245,8 @@ def candidates(shapes: np.ndarray, codes: pd.Series | None) -> list[str]:
     found.sort()
     if found and found[0][0] <= _NEAR_KM:
         return [name for off, _, name in found if off <= _CLEAR * max(found[0][0], 1.0)]
-    return [name for _, _, name in found]
+    # the national zones before the many of provinces: the list is cut
+    return sorted((name for _, _, name in found), key=lambda name: name not in _NATIONAL)
 
 
 def _possible() -> list[str]:

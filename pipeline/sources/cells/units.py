@@ -249,7 +249,9 @@ def _words(heading: str) -> tuple[list[str], list[str]]:
     """The words outside brackets, in order, and the texts in brackets."""
     text = unicodedata.normalize("NFKC", heading)
     text = re.sub(r"\s*/\s*", "/", text)
-    text = re.sub(r"(?<=\w)\s+(?:per|mỗi)\s+(?=s|giây|min|h)", "/", text, flags=re.IGNORECASE)
+    text = re.sub(
+        r"(?<=[^\W_])[\s_]+(?:per|mỗi)[\s_]+(?=s|giây|min|h)", "/", text, flags=re.IGNORECASE
+    )
     text = re.sub(
         r"\b(mili|micro|kilo|mega|giga)[\s-]+(?=giây|bit|byte)", r"\1", text, flags=re.IGNORECASE
     )

@@ -100,17 +100,29 @@ _STATES = ("state", "status", "trang thai", "activity")
 
 @dataclass(frozen=True)
 class Proposal:
-    """A line for `[sources.NAME.keep]`, or `.failed`, and the values that call for it."""
+    """A line for `[sources.NAME.keep]`, or `.failed`, and the values that call for it.
+
+    `is_open`: the values are codes, and only the user knows which of them the condition is to name.
+    """
 
     heading: str
     condition: Condition
     evidence: str
     section: Literal["keep", "failed"] = "keep"
+    is_open: bool = False
 
     @property
     def line(self) -> str:
         """The line to paste."""
         return f"{bare_key(self.heading)} = {self.condition.toml()}"
+
+    @property
+    def lines(self) -> list[str]:
+        """The line to paste; of an open proposal a line for each value, all behind a #."""
+        if not self.is_open:
+            return [self.line]
+        each = [Condition(one_of=(value,)).toml() for value in self.condition.one_of]
+        return [f"# {bare_key(self.heading)} = {one}" for one in each]
 
 
 def proposed_conditions(frame: pl.DataFrame, has_speed: pl.Series | None = None) -> list[Proposal]:
@@ -153,6 +165,10 @@ def _proposal(heading: str, column: pl.Series, has_speed: pl.Series | None) -> P
     if condition is None:
         return None
     evidence = ", ".join(f"{value} {count:,}" for value, count in met.items())
+    is_open = set(condition.one_of) == set(met) and all(value.isdigit() for value in met)
+    if is_open and len(met) > 1:
+        evidence = ", ".join(f"{value}: {count:,}" for value, count in met.items())
+        return Proposal(heading, condition, evidence, is_open=True)
     return Proposal(heading, condition, evidence)
 
 
