@@ -17,7 +17,10 @@ from pipeline.sources.values import folded
 _ROWS = 2_000  # that are looked at
 _MOST = 0.9  # share of the filled cells that are alike
 _DATE = r"^\d{1,4}[-/.]\d{1,2}[-/.]\d{1,4}(?:[T ]00:00(?::00(?:\.0+)?)?)?$|^(?:19|20)\d{6}$"
-_HOUR = r"^(?i)(?:(?:1899-12-3[01]|1900-01-0[01])[T ])?\d{1,2}[:hg.]\d{2}(?:[:mp.]?\d{2}(?:\.\d+)?s?)?(?:\s*(?:am|pm|sa|ch|a\.m\.|p\.m\.))?$"
+_HOUR = (
+    r"^(?i)(?:(?:1899-12-3[01]|1900-01-0[01])[T ])?"  # spreadsheets write it before a time of day
+    r"\d{1,2}[:hg.]\d{2}(?:[:mp.]?\d{2}(?:\.\d+)?s?)?(?:\s*(?:am|pm|sa|ch|a\.m\.|p\.m\.))?$"
+)
 _NUMBER = r"[-+]?\d{1,3}(?:[.,]\d+)?"
 _POINT = rf"(?:srid=\d+;\s*)?point\s*(?:zm?|m)?\s*\(\s*{_NUMBER}\s+{_NUMBER}(?:\s+[\d.+-]+)*\s*\)"
 _PLACE = (
