@@ -1323,6 +1323,19 @@ CONTAINERS = [
     Case("nul_in_cells", raw(text(TEXTS).replace("Viettel", "Viet\0tel", 5))),
     Case("nul_behind", raw(text(TEXTS).encode() + b"\0" * 512)),
     Case("utf_16_without_mark", csv(VIETNAMESE, encoding="utf-16-le")),
+    Case(
+        "lines_in_quotes",
+        raw("\n".join(f'"{line}"' for line in text(TEXTS).split("\n"))),
+        ("single_column",),
+    ),
+    Case(
+        "blanks_between", csv(mapped(time=clock("%Y-%m-%dT%H:%M:%S")), mark=" "), ("single_column",)
+    ),
+    Case(
+        "blanks_between_settled",
+        csv(mapped(time=clock("%Y-%m-%dT%H:%M:%S")), mark=" "),
+        settings=T + "delimiter = ' '",
+    ),
     Case("carets", csv(TEXTS, mark="^")),
     Case("tildes", csv(TEXTS, mark="~")),
     Case(
