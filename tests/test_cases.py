@@ -995,7 +995,7 @@ BREAKS = [
         raw(
             json.dumps(VALUES.with_columns(pl.col("time").cast(pl.String)).to_dicts()), "data.json"
         ),
-        ("unreadable_file",),
+        ("no_geojson",),
     ),
 ]
 

@@ -372,8 +372,8 @@ def _unmapped(table: Table, result: Mapped) -> list[Fault]:
     if len(headings) == 1 and len(missing) > 1:
         marks = Counter(sign for sign in headings[0] if not sign.isalnum() and sign != "_")
         lines = [f"delimiter = {quoted(mark)}" for mark, _ in marks.most_common(1)]
-        values = {"found": headings[0], "lines": lines}
-        return [Fault("single_column", table.file, row, "", values)]
+        single: dict[str, object] = {"found": headings[0], "lines": lines}
+        return [Fault("single_column", table.file, row, "", single)]
     faults = []
     for ours in missing:
         guess = result.guesses.get(ours)

@@ -64,7 +64,13 @@ def _layers(
     place = _place(delivery)
     found = []
     with _as_fault(delivery):
-        for name, _ in pyogrio.list_layers(place):
+        try:
+            named = pyogrio.list_layers(place)
+        except pyogrio.errors.DataSourceError:
+            if suffix_of(delivery.file_name) == ".json":  # records, most likely
+                raise fault("no_geojson", delivery.name) from None
+            raise
+        for name, _ in named:
             info = pyogrio.read_info(place, layer=name, force_feature_count=True)
             kind = info["geometry_type"] or "None"
             columns = tuple(str(column) for column in info["fields"])
