@@ -904,6 +904,22 @@ FAILED = [
         ("missing_column",),
         T + "[sources.t.failed]\nStatus = 'failed'",
     ),
+    Case(
+        "no_service_as_technology",
+        csv(
+            pl.concat(
+                [
+                    TEXTS,
+                    mapped(
+                        TEXTS[:9],
+                        test_id=lambda c: c + "x",
+                        technology=always("NO_SERVICE"),
+                        download=always("0"),
+                    ),
+                ]
+            )
+        ),
+    ),
     Case("no_service", csv(more(operator=always("No service"), download=always("0")))),
 ]
 

@@ -369,9 +369,10 @@ def _unmapped(table: Table, result: Mapped) -> list[Fault]:
     missing = [ours for ours in REQUIRED if ours not in result.rules]
     if result.about.lacking and missing:
         return [table.fault(result.about.lacking, ours=missing)]
-    if len(headings) == 1 and len(missing) > 1:
-        marks = Counter(sign for sign in headings[0] if not sign.isalnum() and sign != "_")
-        lines = [f"delimiter = {quoted(mark)}" for mark, _ in marks.most_common(1)]
+    signs = Counter(sign for one in headings for sign in one if not sign.isalnum() and sign != "_")
+    mark, count = max(signs.items(), key=lambda one: one[1], default=("", 0))
+    if len(headings) == 1 and count >= len(REQUIRED) - 1:
+        lines = [f"delimiter = {quoted(mark)}"]
         single: dict[str, object] = {"found": headings[0], "lines": lines}
         return [Fault("single_column", table.file, row, "", single)]
     faults = []

@@ -283,7 +283,7 @@ def _technologies(
         names[name] = None
         if key in keys or key in numbers:
             names[name] = keys.get(key) or numbers[key]
-        elif is_missing(name):
+        elif is_missing(name) or is_no_service(name):
             missing.add(name)
         else:
             read = technologies.technology_of(name)
