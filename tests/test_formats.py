@@ -124,6 +124,9 @@ def read(text: str, **how) -> pl.DataFrame:
         rows = rows.filter(condition.holds(rows[heading]))
     found = {}
     for ours, column in form.column_map(rows.columns).items():
+        if column.column is None:
+            found[ours] = pl.repeat(column.value, rows.height, eager=True)
+            continue
         cells = rows[column.column]
         if ours.endswith(("_mbps", "_ms", "_dbm", "_m")):
             factor = unit_factor(ours, column.unit) if column.unit else 1.0
@@ -428,6 +431,7 @@ def test_a_cell_of_the_page_names_what_the_format_reads(name, cell):
     form, said = FORMATS[name], page_rows()[name][cell]
     named = set(re.findall(r"`([^`]+)`", said))
     read = [one for ours in CELLS[cell] for one in form.columns.get(ours, ())]
+    read = [one for one in read if one.column is not None]  # constants stand in no file
     if form.refused:  # nothing is read from its columns
         assert said == "–"
         return
