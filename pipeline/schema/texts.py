@@ -16,6 +16,7 @@ from collections.abc import Callable, Iterable, Mapping
 from decimal import ROUND_HALF_UP, Decimal
 from functools import cache, partial
 from pathlib import Path
+from typing import Self
 
 from pipeline.schema.errors import Fault
 
@@ -80,9 +81,10 @@ class Said(str):
     English only: join with `joined`.
     """
 
+    __slots__ = ("in_lang",)
     in_lang: Callable[[Lang], str]
 
-    def __new__(cls, in_lang: Callable[[Lang], str]) -> Said:
+    def __new__(cls, in_lang: Callable[[Lang], str]) -> Self:
         """The text that `in_lang` gives; picklable where `in_lang` is."""
         text = super().__new__(cls, in_lang("en"))
         text.in_lang = in_lang
