@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 
 import geopandas as gpd
@@ -21,6 +22,7 @@ from pipeline.measurements.prepare import prepared_tests
 from pipeline.measurements.scope import Holdings, question_of
 from pipeline.publish.about import About
 from pipeline.publish.gap_map.columns import decoded
+from pipeline.schema import texts
 from pipeline.schema.periods import Period
 from pipeline.schema.tables import validated, with_declared_dtypes
 from pipeline.sources.deliveries import Part
@@ -288,3 +290,18 @@ def about(period: str, **changes: object) -> About:
         "revisions": [],
     }
     return About(**{**plain, **changes})
+
+
+def english_in(message: str) -> set[str]:
+    """Words of the English evidence in a Vietnamese message, but for lines to paste.
+
+    Words that Vietnamese texts have too, such as `ping`, and those of headings are none.
+    """
+    known = [" ".join(texts.catalogue("vi")[section].values()) for section in texts.catalogue("vi")]
+    english = _words(" ".join(texts.catalogue("en")["evidence"].values()))
+    said = _words(message.partition("\n")[0])
+    return (english - _words(" ".join(known)) - {"longitude", "row"}) & said
+
+
+def _words(text: str) -> set[str]:
+    return set(re.findall(r"(?<![\w{])[a-z]{3,}(?![\w}])", text))

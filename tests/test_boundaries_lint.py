@@ -13,6 +13,8 @@ from pipeline.sources.boundaries import alignment
 from tests.builders import squares, write_boundaries
 from tests.test_boundaries_files import four, one_file_each, renamed_crs, swapped
 
+pytestmark = pytest.mark.slow  # the real communes are read and shifted
+
 
 @pytest.mark.parametrize(
     ("lang", "words"),

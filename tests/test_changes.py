@@ -17,6 +17,8 @@ from pipeline.schema.columns import TABLES
 from pipeline.verdicts.changes import changes
 from tests.builders import month_of_tests, run_lomsong, write_world
 
+pytestmark = pytest.mark.slow  # whole months are run
+
 NAN = np.nan
 
 

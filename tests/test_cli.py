@@ -21,6 +21,8 @@ from tests.builders import (
     write_world,
 )
 
+pytestmark = pytest.mark.slow  # whole months are run
+
 ONE_MONTH = {
     "2026-10": month_of_tests(
         "2026-10",

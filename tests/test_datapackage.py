@@ -9,10 +9,14 @@ import json
 import subprocess
 import sys
 
+import pytest
+
 from pipeline.publish.about import operator_files
 from pipeline.publish.datapackage import write_datapackage
 from pipeline.schema.columns import FIELDS, TABLES
 from tests.builders import about
+
+pytestmark = pytest.mark.slow  # whole months are run
 
 # in a process of its own: the package warns of its own future at import
 VALIDATE = """

@@ -37,6 +37,8 @@ from pipeline.schema.periods import Period
 from pipeline.sources.inputs import read_inputs
 from tests.builders import squares, write_boundaries
 
+pytestmark = pytest.mark.slow  # whole months are run
+
 COMMUNES = squares(columns=3, rows=2, side=0.15)
 TESTS = 12_000
 

@@ -17,6 +17,8 @@ from pipeline.verdicts import compare
 from pipeline.verdicts.explain import plain
 from tests.builders import month_of_tests, run_lomsong, write_boundaries, write_world
 
+pytestmark = pytest.mark.slow  # whole months are run
+
 
 @pytest.fixture
 def golden(golden_tables, lomsong, monkeypatch) -> Path:

@@ -22,6 +22,8 @@ from pipeline.schema.tables import with_declared_dtypes
 from tests.builders import aggregates_of_tests, squares, write_world
 from tests.test_cli import ONE_MONTH
 
+pytestmark = pytest.mark.slow  # whole months are run
+
 RULES = {
     "evidence": {"official_test_count": 30, "window_months": 1, "widened_months": ()},
     "tracker": {

@@ -28,6 +28,8 @@ from pipeline.sources.previous_runs import no_ledger
 from pipeline.verdicts import statistics
 from tests.builders import month_of_tests, run_lomsong, squares, write_world
 
+pytestmark = pytest.mark.slow  # whole months are run
+
 CELL = "87416e6e6ffffff"  # resolution 7
 AROUND = sorted(set(h3.grid_disk(CELL, 1)) - {CELL})
 

@@ -29,6 +29,8 @@ from tests.builders import (
     write_world,
 )
 
+pytestmark = pytest.mark.slow  # whole months are run
+
 GOLDEN = Path(__file__).parent / "golden"
 
 

@@ -24,6 +24,8 @@ from pipeline.schema.periods import Period
 from pipeline.verdicts import hex_tables, statistics
 from tests.builders import HEADINGS, page_table, read_page, run_lomsong, squares, write_boundaries
 
+pytestmark = pytest.mark.slow  # whole months are run
+
 SPEEDS = [
     "mean_mbps",
     "median_mbps",

@@ -27,6 +27,8 @@ from pipeline.schema import privacy
 from pipeline.schema.errors import UserFault
 from tests.builders import month_of_tests, write_world
 
+pytestmark = pytest.mark.slow  # whole months are run
+
 # --- CSV
 
 

@@ -13,6 +13,8 @@ import pytest
 
 from tests.builders import month_of_tests, write_world
 
+pytestmark = pytest.mark.slow  # whole months are run
+
 PLAN = {
     ("r0c0", "V"): [10.0 + i / 9 for i in range(14)],
     ("r1c1", "V"): [60.0 + i for i in range(14)],

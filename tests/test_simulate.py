@@ -18,6 +18,8 @@ from pipeline.demo import inject_errors, simulate
 from pipeline.demo.simulate import Operator, Spread
 from pipeline.measurements import locate
 
+pytestmark = pytest.mark.slow  # whole months are run
+
 OPERATORS = {"A": Operator(0.5, 1.2, ("A",)), "B": Operator(0.5, 0.8, ("B",))}
 UNIT = ["commune_code", "operator"]
 

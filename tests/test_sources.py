@@ -310,7 +310,8 @@ def test_files_of_one_name_are_distinguished(tmp_path, lomsong):
     settings = write_world(
         tmp_path,
         {"2026-10": "\n".join([head, wrong, *rows])},
-        '[sources.other]\npath = "other"\n[population]\npath = "people/tests.csv"\n'
+        '[sources.other]\npath = "other"\naccept = ["same_tests"]\n'
+        '[population]\npath = "people/tests.csv"\n'
         '[installs]\npath = "installs/tests.csv"\n',
     )
     others = "\n".join([head, wrong, *rows[18:]]).replace("device", "other")

@@ -17,7 +17,13 @@ from pipeline.sources.cells.decision import Basis
 from pipeline.verdicts.judge import GAP_GATES, PASS_GATES, SIZE_GATES
 
 ROOT = Path(__file__).resolve().parents[1] / "pipeline"
-CODE = "\n".join(p.read_text(encoding="utf-8") for p in sorted(ROOT.rglob("*.py")))
+
+
+def code_of(folder: Path) -> str:
+    return "\n".join(p.read_text(encoding="utf-8") for p in sorted(folder.rglob("*.py")))
+
+
+CODE, REPORT = code_of(ROOT), code_of(ROOT / "publish/report")
 PAGE = "\n".join(
     p.read_text(encoding="utf-8")
     for p in sorted((ROOT / "publish/gap_map").rglob("*"))
@@ -73,8 +79,12 @@ def test_every_text_is_used_and_every_used_one_is_there():
     screen = basis | heads | {"profile_operator", "profile_technology"}
     assert screen <= set(catalogue["log"])
     assert set(catalogue["log"]) <= named(CODE) | gates | undecided | screen | {"near"}
-    said = set(re.findall(r"""(?:said|self\.say)\(\s*["'](\w+)["']""", CODE))
-    assert said <= set(catalogue["report"])
+    said = r"""(?:said|self\.say)\(\s*["'](\w+)["']"""
+    assert set(re.findall(said, REPORT)) <= set(catalogue["report"])
+    found = set(re.findall(said, CODE.replace(REPORT, "")))
+    assert found <= set(catalogue["evidence"])
+    parts = {"in_heading", "in_unit_row", "numbers_of_generations", "numbers_of_android"}
+    assert set(catalogue["evidence"]) <= named(CODE) | parts
     assert set(catalogue["report"]) <= named(CODE) | {
         f"{key}_before_march_2025" for key in ("authority", "sign", "ministry")
     }

@@ -15,6 +15,8 @@ from pipeline.schema import texts
 from tests.builders import golden_world, read_page, run_lomsong
 from tests.test_workbook import opened
 
+pytestmark = pytest.mark.slow  # whole months are run
+
 SETTINGS = """
 [evidence]
 min_devices = 6

@@ -28,6 +28,8 @@ from tests.builders import (
     write_world,
 )
 
+pytestmark = pytest.mark.slow  # whole months are run
+
 OLD, NEW = "2024", "2025-07-01"
 # the new communes are four times as large, and take over codes of old communes elsewhere
 LARGE = squares(2, 2, side=0.2)

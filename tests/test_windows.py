@@ -10,6 +10,8 @@ import pytest
 
 from tests.builders import month_of_tests, write_world
 
+pytestmark = pytest.mark.slow  # whole months are run
+
 SLOW = [8.0, 12.0, 15.0, 17.0, 19.0, 21.0]
 FULL = {("r0c0", "A"): SLOW, ("r0c0", "B"): [60.0, 70.0, 80.0, 90.0, 65.0, 75.0]}
 SETTINGS = "[operators]\nA = []\nB = []\n"

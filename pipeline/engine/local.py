@@ -19,7 +19,7 @@ from typing import Any, Protocol
 
 import polars as pl
 
-MEMORY_BYTES = 1_500_000_000  # rows beyond it wait on disk
+MEMORY_BYTES = 700_000_000  # rows beyond it wait on disk
 Pieces = dict[int, pl.DataFrame]  # rows by shard
 
 

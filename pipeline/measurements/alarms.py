@@ -17,6 +17,7 @@ import pandas as pd
 from pipeline.measurements.prepare import SPEED_CLASSES
 from pipeline.schema.errors import Fault, UserFault
 from pipeline.schema.periods import Period
+from pipeline.schema.texts import Said, worded
 from pipeline.sources.formats.declaration import quoted
 from pipeline.sources.overlap import Overlap
 
@@ -68,7 +69,9 @@ def lost_files(rejects: pd.DataFrame, files: Mapping[tuple[str, str], int]) -> l
     keys = ["source", "source_file", "reject_reason"]
     counts = several.groupby(keys, observed=True).size().rename("count").reset_index()
     return [
-        _fault(source, "lost_file", name=name, reason=reason, count=count, of=files[source, name])
+        _fault(
+            source, "lost_file", name=name, reason=_why(reason), count=count, of=files[source, name]
+        )
         for source, name, reason, count in counts.itertuples(index=False)
         if (source, name) in files
         and files[source, name] >= FEWEST_ROWS
@@ -131,6 +134,10 @@ def _fault(source: str, alarm: str, **values: object) -> Fault:
     return Fault(alarm, source, values=values | {"line": _line([alarm])})
 
 
+def _why(reason: str) -> Said:
+    return worded(f"reject_{reason}")
+
+
 def _of_rejects(
     rejects: pd.DataFrame, books: pd.DataFrame, copies: Mapping[str, int]
 ) -> Iterable[Fault]:
@@ -148,8 +155,8 @@ def _of_rejects(
         for reason, count in of_source.items():
             if reason not in UNDERSTOOD and count > MOST_REJECTS * within:
                 alarm = "many_duplicates" if reason == "duplicate" else "many_rejects"
-                share = round(100 * count / within)
-                yield _fault(str(source), alarm, reason=reason, count=count, of=within, share=share)
+                share, why = round(100 * count / within), _why(reason)
+                yield _fault(str(source), alarm, reason=why, count=count, of=within, share=share)
 
 
 def _of_speeds(speeds: Mapping[str, Counter[Any]]) -> Iterable[Fault]:

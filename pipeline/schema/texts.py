@@ -1,7 +1,8 @@
 """Texts that people read, from one catalogue per language: `catalogues/LANGUAGE.toml`.
 
-A catalogue has a section for each use: `faults`, `log`, `words` (statuses, flags …), `method`,
-`report`, `page`, and `language` (its name and how it writes numbers). A new file in the folder is a
+A catalogue has a section for each use: `faults`, `evidence` (what was found in a file), `log`,
+`words` (statuses, flags …), `method`, `report`, `page`, and `language` (its name and how it writes
+numbers). A new file in the folder is a
 new language. Code elsewhere names a text by its key. Does not belong here: headings and meanings of
 columns in Vietnamese and English, which stand with their declarations (`columns/`).
 """
@@ -11,10 +12,11 @@ from __future__ import annotations
 import math
 import re
 import tomllib
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from decimal import ROUND_HALF_UP, Decimal
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
+from typing import Self
 
 from pipeline.schema.errors import Fault
 
@@ -72,6 +74,65 @@ def word_or_own(key: str, lang: Lang) -> str:
     return catalogue(lang)["words"].get(key, key)
 
 
+class Said(str):
+    """What was found in a file: English as a `str`, and by `in_lang` in every language.
+
+    Made by `said`, `joined` and `worded`. Texts made from it (`f"{…}"`, `"; ".join(…)`) are
+    English only: join with `joined`.
+    """
+
+    __slots__ = ("in_lang",)
+    in_lang: Callable[[Lang], str]
+
+    def __new__(cls, in_lang: Callable[[Lang], str]) -> Self:
+        """The text that `in_lang` gives; picklable where `in_lang` is."""
+        text = super().__new__(cls, in_lang("en"))
+        text.in_lang = in_lang
+        return text
+
+    def __getnewargs__(self) -> tuple[Callable[[Lang], str]]:  # type: ignore[override]
+        """What pickle makes the text from."""
+        return (self.in_lang,)
+
+
+def said(key: str, **values: object) -> Said:
+    """A text of the catalogues' `evidence` with its placeholders filled.
+
+    >>> inside = said("inside", count=1234)
+    >>> inside, inside.in_lang("vi")
+    ('1,234 inside the area', '1.234 nằm trong khu vực')
+    """
+    return Said(partial(_said, key, values))
+
+
+def _said(key: str, values: Mapping[str, object], lang: Lang) -> str:
+    return text("evidence", key, lang, **{name: _figure(one, lang) for name, one in values.items()})
+
+
+def joined(*parts: object, by: str = "; ") -> Said:
+    """Texts, examples and numbers in one text; empty ones are left out.
+
+    >>> counts = joined("Viettel", 2400, by=" ")
+    >>> counts, counts.in_lang("vi")
+    ('Viettel 2,400', 'Viettel 2.400')
+    """
+    return Said(partial(_joined, tuple(one for one in parts if one != ""), by))
+
+
+def _joined(parts: tuple[object, ...], by: str, lang: Lang) -> str:
+    return by.join(_plain(_figure(one, lang), lang) for one in parts)
+
+
+def worded(key: str) -> Said:
+    """The name of a status, class, flag or reason."""
+    return Said(partial(word, key))
+
+
+def _figure(value: object, lang: Lang) -> object:
+    """A number that is no count with the digits that it needs, ten at most; others as they are."""
+    return short_number(value, lang, 10) if isinstance(value, float) else value
+
+
 def method_note(
     lang: Lang, rules: Mapping[str, float], technology: str, shown_min_devices: int
 ) -> list[str]:
@@ -114,7 +175,7 @@ def error_message(fault: Fault, lang: Lang) -> str:
     values["lines"] = _PASTED
     sentence = text("faults", fault.code, lang, **values)
     message = f"{', '.join(place)}: {sentence}" if place else sentence
-    block = "".join(f"\n    {_CONTROL.sub(' ', str(one))}" for one in pasted)
+    block = "".join(f"\n    {_text(one, lang)}" for one in pasted)
     return _CONTROL.sub(" ", message).replace(f" {_PASTED}", block).replace(_PASTED, block)
 
 
@@ -132,13 +193,13 @@ def number(value: float, lang: Lang, digits: int = 0) -> str:
     return _with_marks(f"{rounded:,}", lang)
 
 
-def short_number(value: float, lang: Lang) -> str:
-    """A number with the digits that it needs, six at most.
+def short_number(value: float, lang: Lang, digits: int = 6) -> str:
+    """A number with the digits that it needs, at most `digits`.
 
     >>> short_number(4.0, "vi"), short_number(0.05, "vi"), short_number(300, "en")
     ('4', '0,05', '300')
     """
-    return _with_marks(f"{value:,.6g}", lang)
+    return _with_marks(f"{value:,.{digits}g}", lang)
 
 
 def _with_marks(english: str, lang: Lang) -> str:
@@ -155,9 +216,15 @@ def _plain(value: object, lang: Lang) -> str:
     if isinstance(value, float):
         return number(value, lang, 1 if round(value, 1) == round(value, 2) else 2)
     if isinstance(value, str):
-        return _CONTROL.sub(" ", value)
+        return _text(value, lang)
     if isinstance(value, Iterable):
-        items = [_CONTROL.sub(" ", str(item)) for item in value]
+        items = [_text(item, lang) for item in value]
         rest = f" … ({len(items)})" if len(items) > _LISTED else ""
         return ", ".join(items[:_LISTED]) + rest
     return str(value)
+
+
+def _text(value: object, lang: Lang) -> str:
+    """A text in the language, without characters that a terminal would obey."""
+    shown = value.in_lang(lang) if isinstance(value, Said) else str(value)
+    return _CONTROL.sub(" ", shown)

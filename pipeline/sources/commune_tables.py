@@ -17,6 +17,7 @@ import pandas as pd
 import polars as pl
 
 from pipeline.schema.errors import Fault, UserFault, fault
+from pipeline.schema.texts import joined
 from pipeline.schema.vintages import vintage_of
 from pipeline.sources import commune_names, other_tables
 from pipeline.sources.cells import numbers, units
@@ -440,7 +441,7 @@ def _figures(table: Table, column: str, about: Asked) -> tuple[np.ndarray, list[
     read = unit.form.in_ours(numbers.read_numbers(cells, form.form))
     figures: np.ndarray = read.cast(pl.Float64).fill_null(np.nan).to_numpy()
     if unit.basis == "default" and about.decimal is None and _are_thousands(figures):
-        shown = [f"{one:g}" for one in figures[~np.isnan(figures)][:3]]
+        shown = joined(*figures[~np.isnan(figures)][:3].tolist())
         lines = (asked("unit", "1000"), asked("unit", "1"))
         raise UserFault([table.question("fractions_of_people", column, lines=lines, found=shown)])
     warnings = []

@@ -19,6 +19,7 @@ import pandas as pd
 import shapely
 
 from pipeline.schema.errors import Fault, UserFault, fault
+from pipeline.schema.texts import joined
 from pipeline.sources import values
 
 TOLERANCE = 1e-6  # of the sum of an old commune's weights, which is 1
@@ -196,8 +197,11 @@ def weighted(
         is_given = known.eq(count)
         if (is_wrong := is_given & (total - 1.0).abs().gt(TOLERANCE)).any():
             sums = total[is_wrong].groupby(former[is_wrong]).first()
-            found = [f"{code} ({value:.6g})" for code, value in sums.items()]
-            values_of = {"found": found[:_LISTED], "count": len(found)}
+            shown = [
+                joined(code, " (", float(f"{value:.6g}"), ")", by="")
+                for code, value in sums[:_LISTED].items()
+            ]
+            values_of = {"found": shown, "count": len(sums)}
             faults.append(Fault("weight_sum", file, column=name, values=values_of))
         weight = weight.mask(is_given, given / total.where(total > 0))
         basis = basis.mask(is_given & count.gt(1), name)
@@ -325,8 +329,8 @@ def distinguished(pairs: pd.DataFrame) -> pd.Series:
 def _joined(names: pd.Series, codes: pd.Series, communes: gpd.GeoDataFrame) -> pd.Series:
     """Names by commune, in alphabetical order, each once."""
     known = pd.DataFrame({"code": codes, "name": names}).dropna().drop_duplicates()
-    joined = known.sort_values("name").groupby("code")["name"].agg(_SEPARATOR.join)
-    return pd.Series(communes["commune_code"].map(joined).to_numpy(), index=communes.index).astype(
+    names = known.sort_values("name").groupby("code")["name"].agg(_SEPARATOR.join)
+    return pd.Series(communes["commune_code"].map(names).to_numpy(), index=communes.index).astype(
         "str"
     )
 

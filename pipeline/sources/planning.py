@@ -17,6 +17,7 @@ import numpy as np
 import polars as pl
 
 from pipeline.schema.errors import Fault
+from pipeline.schema.texts import joined, said
 from pipeline.sources.cells import ids, names, numbers, positions, times, units
 from pipeline.sources.cells.decision import Decision
 from pipeline.sources.containers import ROW, Layout
@@ -292,10 +293,11 @@ def _may_be_speeds(own: pl.DataFrame, result: Mapped) -> dict[str, Guess]:
         is_whole = (read == read.round()).all()
         if len(read) > own.height / 2 and (read >= 0).all() and not is_whole:
             middle = float(np.median(read))
-            found[heading] = f"{heading}: median {middle:,.6g}"
+            median = said("median", median=float(f"{middle:.6g}"))
+            found[heading] = joined(heading, median, by=": ")
     if not found:
         return {}
-    evidence = "; ".join(list(found.values())[:_MOST_OTHERS])
+    evidence = joined(*list(found.values())[:_MOST_OTHERS])
     return {"download_mbps": Guess(None, evidence, "open", tuple(found)[:_MOST_OTHERS])}
 
 
@@ -450,7 +452,8 @@ def _of_trace(table: Table, about: About, plan: Plan) -> list[Fault]:
     if not steps.is_trace:
         return []
     lines = [f'format = "{plan.format}"']
-    found = f"{steps.seconds:.2g} s, {steps.metres:,.0f} m"
+    seconds = joined(float(f"{steps.seconds:.2g}"), "s", by=" ")
+    found = joined(seconds, joined(round(steps.metres), "m", by=" "), by=", ")
     return [table.fault("rows_by_second", wanted[0].columns[0], found=found, lines=lines)]
 
 
@@ -537,7 +540,7 @@ def _number_plan(
         asked += _named(table, marks.question, heading)
         failed = marks.form or ()
     marks_in_ours = tuple(unit.in_ours(pl.Series(failed, dtype=pl.Float64)).to_list())
-    evidence = "; ".join(text for text in (decided.evidence, form.evidence) if text)
+    evidence = joined(decided.evidence, form.evidence)
     made = ColumnPlan(ours, rule.headings, rule.value, form.form, unit, marks_in_ours)
     return replace(made, basis=decided.basis, evidence=evidence)
 
@@ -552,10 +555,10 @@ def _add_positions(
     if any(one not in table.sample.columns for rule in (first, second) for one in rule.headings):
         return
     latitude, longitude = (_cells(table, ours, mapped.rules[ours]) for ours in POSITION)
-    joined = bool(first.headings) and first.headings == second.headings
+    is_joined = bool(first.headings) and first.headings == second.headings
     decimal = first.decimal or second.decimal or about.decimal
     decided = positions.decide_positions(
-        latitude, None if joined else longitude, about.bounds, crs=about.crs, decimal=decimal
+        latitude, None if is_joined else longitude, about.bounds, crs=about.crs, decimal=decimal
     )
     for ours, rule in zip(POSITION, (first, second), strict=True):
         result.questions += _named(table, decided.question, ours) if ours == "latitude" else []

@@ -25,6 +25,7 @@ import pyogrio
 import shapely
 
 from pipeline.schema.errors import Fault, UserFault, fault
+from pipeline.schema.texts import said
 from pipeline.sources.boundaries import encodings
 
 SUFFIXES = (
@@ -196,7 +197,7 @@ def _sources(path: Path, label: str) -> list[tuple[str, str]]:
         raise fault("archive_too_large", label, found=sum(chosen.values()) >> 30, limit=8)
     formats = {PurePosixPath(name).suffix.lower() for name in chosen}
     if not chosen:
-        raise _unreadable(label, ValueError("no vector file in the archive"))
+        raise fault("unreadable_file", label, found=said("no_vector_file"), expected=EXPECTED)
     if len(formats) > 1:
         shown = sorted(chosen)[:_NAMED]
         raise fault("archive_formats", label, found=shown)
@@ -295,7 +296,7 @@ def _read(
 ) -> gpd.GeoDataFrame:
     how = {} if layer is None else {"layer": layer}
     if suffix not in _DBF:
-        with warnings.catch_warnings(record=True) as said:
+        with warnings.catch_warnings(record=True) as caught:
             warnings.simplefilter("always")
             try:
                 frame: gpd.GeoDataFrame = pyogrio.read_dataframe(source, **how)
@@ -303,7 +304,7 @@ def _read(
                 return _read_from_bytes(source, file, encoding, notes)
             except Exception as error:  # noqa: BLE001 - whatever GDAL and pyarrow raise
                 raise _unreadable(file, error) from None
-        _note_warnings(said, file, notes)
+        _note_warnings(caught, file, notes)
         return frame
     # every byte is a letter of Latin-1, so that the texts' own bytes are at hand
     frame = _opened(file, partial(pyogrio.read_dataframe, source, encoding="ISO-8859-1", **how))
@@ -443,10 +444,10 @@ def _unreadable(file: str, error: Exception) -> UserFault:
     return fault("unreadable_file", file, found=found, expected=EXPECTED)
 
 
-def _note_warnings(said: list[warnings.WarningMessage], file: str, notes: list[Fault]) -> None:
+def _note_warnings(caught: list[warnings.WarningMessage], file: str, notes: list[Fault]) -> None:
     notes += [
         Fault("reader_warning", file, values={"found": text})
-        for text in dict.fromkeys(str(one.message)[:160] for one in said)
+        for text in dict.fromkeys(str(one.message)[:160] for one in caught)
     ]
 
 

@@ -25,8 +25,9 @@ class Decision(Generic[Form]):
     """How a column is written (`form`), or the question that only the user can answer.
 
     `evidence` is a short text of counts and examples, for example `2,016 of 2,016 cells have
-    13 to 31 in the second place`. `question` has the code of its sentence and, in `values`, `found`
-    (the evidence) and `lines` (settings lines to paste); the caller adds file and column.
+    13 to 31 in the second place`: a `texts.Said` where it has words. `question` has the code of its
+    sentence and, in `values`, `found` (the evidence) and `lines` (settings lines to paste); the
+    caller adds file and column.
     """
 
     form: Form | None

@@ -15,6 +15,7 @@ import numpy as np
 import polars as pl
 
 from pipeline.schema.errors import Fault
+from pipeline.schema.texts import joined, said
 from pipeline.sources.cells.decision import Decision
 from pipeline.sources.cells.spellings import MISSING
 
@@ -86,7 +87,8 @@ def decide_ids(
     is_constant = len(left) >= CONSTANT_FROM and left.n_unique() == 1
     if is_constant and not one_device and not len(rounded):
         if ours == "device_id":
-            return _one_id(heading, f"{len(left):,} / {len(cells):,}: {left[0]}")
+            shares = joined(len(left), len(cells), by=" / ")
+            return _one_id(heading, joined(shares, left[0], by=": "))
         constant = str(left[0]).lower()  # repeats of tests are found by what they hold
         by_id[constant] = len(left)
         missing.add(constant)
@@ -97,15 +99,15 @@ def decide_ids(
         rounded = rounded.clear()
     lost = {name: count for name, count in by_id.items() if name not in MISSING}
     form = IdForm(frozenset(missing), lost)
-    shown = ", ".join(f"{name} {count:,}" for name, count in list(lost.items())[:3])
-    said = f"{sum(lost.values()):,} of {len(cells):,} cells hold no id ({shown})" if lost else ""
+    shown = joined(*(joined(*one, by=" ") for one in list(lost.items())[:3]), by=", ")
+    evidence = said("no_id", count=sum(lost.values()), of=len(cells), found=shown) if lost else ""
     if len(rounded):
         examples = rounded.value_counts(sort=True)[rounded.name].head(3).to_list()
-        found = f"{len(rounded):,} of {len(cells):,} cells: {', '.join(examples)}"
+        found = said("cells", count=len(rounded), of=len(cells), found=", ".join(examples))
         lines = (f'{ours} = {{ value = "" }}',)
         question = Fault("ask_rounded_ids", "", None, heading, {"found": found, "lines": lines})
         return Decision(None, "cells", found, question)
-    return Decision(form, "values" if lost else "default", said)
+    return Decision(form, "values" if lost else "default", evidence)
 
 
 def _one_id(heading: str, found: str) -> Decision[IdForm]:
@@ -242,8 +244,8 @@ def id_findings(
     found = whose(rows["id"], rows.drop("id").hash_rows())
     if found.is_of != "device":
         return replace(found, row_count=found.row_count or len(ids))
-    alarms, shared, said = _of_devices(rows, found.id_count, rows.unique().height)
-    return replace(found, alarms=alarms, shared=shared, evidence=found.evidence + said)
+    alarms, shared, why = _of_devices(rows, found.id_count, rows.unique().height)
+    return replace(found, alarms=alarms, shared=shared, evidence=joined(found.evidence, *why))
 
 
 def whose(ids: pl.Series, marks: pl.Series) -> IdFindings:
@@ -253,18 +255,19 @@ def whose(ids: pl.Series, marks: pl.Series) -> IdFindings:
         return IdFindings("none", 0, 0, 0.0)
     count = rows["id"].n_unique()
     distinct = rows.unique().height  # rows but for copies
-    said = f"{count:,} ids in {rows.height:,} rows"
+    evidence = said("ids", count=count, rows=rows.height)
     kind: Literal["test", "device", "copies"] = "test"
     if (repeated := distinct - count) > 0.1 * distinct:
-        kind, said = "device", f"{said}, {repeated:,} repeats at other times or places"
+        kind = "device"
+        evidence = joined(evidence, said("id_repeats", count=repeated), by=", ")
     elif rows.height > 1.1 * distinct:
         kind = "copies"
-    return IdFindings(kind, rows.height, count, distinct / count, evidence=said)
+    return IdFindings(kind, rows.height, count, distinct / count, evidence=evidence)
 
 
 def _of_devices(
     rows: pl.DataFrame, count: int, distinct: int
-) -> tuple[tuple[str, ...], tuple[str, ...], str]:
+) -> tuple[tuple[str, ...], tuple[str, ...], list[str]]:
     c = pl.col
     ordered = rows.drop_nulls().unique().sort("id", "t", "y", "x")
     steps = ordered.select(
@@ -278,11 +281,12 @@ def _of_devices(
     )
     shared = tuple(by_id["id"].cast(pl.String).to_list())
     in_shared = ordered.filter(c("id").is_in(by_id["id"].to_list())).height
-    alarms, said = [], ""
+    alarms: list[str] = []
+    why: list[str] = []
     if distinct >= FEW_FROM and (count < 3 or distinct / count > MOST_TESTS_PER_DEVICE):
         alarms.append("few_devices")
-        said += f"; {distinct / count:,.0f} tests per device"
+        why.append(said("tests_per_device", count=round(distinct / count)))
     if in_shared > 0.2 * distinct:
         alarms.append("shared_ids")
-        said += f"; {len(shared):,} ids are at two places at once, such as {shared[0]}"
-    return tuple(alarms), shared, said
+        why.append(said("shared_ids", count=len(shared), example=shared[0]))
+    return tuple(alarms), shared, why

@@ -8,7 +8,7 @@ not belong here: the spellings themselves (`operators.py`, `technologies.py`).
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Literal
 
@@ -16,6 +16,7 @@ import polars as pl
 
 from pipeline.schema.errors import Fault
 from pipeline.schema.fields import ALL
+from pipeline.schema.texts import Said, joined, said
 from pipeline.sources.cells import technologies
 from pipeline.sources.cells.decision import Basis, Decision
 from pipeline.sources.cells.operators import (
@@ -81,7 +82,7 @@ def decide_technologies(counts: Mapping[str, int], given: Given) -> Decision[Nam
     numbers, how = technologies.numbered(counts)
     keys = {name_key(text): ours for text, ours in numbers.items()}
     form = _technologies(counts, given, keys)
-    evidence = _evidence(form, counts) + (f"; numbers are {how}" if how else "")
+    evidence = joined(_evidence(form, counts), said(f"numbers_of_{how}") if how else "")
     return Decision(form, "settings" if given else "values", evidence, _question(form, counts))
 
 
@@ -96,11 +97,11 @@ def unknown_names(
     if not open_names:
         return None
     ordered = sorted(open_names, key=lambda name: (-open_names[name], name))
-    shown = [f"{tidy(name)} ({open_names[name]:,})" for name in ordered[:_LISTED]]
+    shown = [_with_count(tidy(name), open_names[name]) for name in ordered[:_LISTED]]
     if len(ordered) > _LISTED:
         rest = sum(open_names[name] for name in ordered[_LISTED:])
-        shown.append(f"+ {len(ordered) - _LISTED} ({rest:,})")
-    found = {"found": ", ".join(shown), "lines": _lines(form, ordered[:_LISTED])}
+        shown.append(_with_count(f"+ {len(ordered) - _LISTED}", rest))
+    found = {"found": joined(*shown, by=", "), "lines": _lines(form, ordered[:_LISTED])}
     if form.kind == "operator":
         code = "ask_operators" if is_question else "operators_not_understood"
     else:
@@ -198,10 +199,10 @@ class _Meaning:
     none: Literal["", "missing", "no_service"] = ""
 
 
-def _meaning(name: str, said: _Given, *, is_closed: bool) -> _Meaning:
+def _meaning(name: str, given: _Given, *, is_closed: bool) -> _Meaning:
     """`is_closed`: whether only the operators of the settings count."""
-    found = found_in(said.table, name)
-    if (ours := said.ours(name)) is not None:
+    found = found_in(given.table, name)
+    if (ours := given.ours(name)) is not None:
         is_other = isinstance(found, Brand) and name_key(found.name) != name_key(ours)
         return _Meaning(ours, found.name if isinstance(found, Brand) and is_other else None)
     if is_missing(name) or name_key(name) == ALL:  # `all` is the name of the pooled rows
@@ -209,19 +210,19 @@ def _meaning(name: str, said: _Given, *, is_closed: bool) -> _Meaning:
     if is_no_service(name):
         return _Meaning(none="no_service")
     if found is not None:
-        return _of_table(found, said, is_closed=is_closed)
-    if contradicts(said.table, name):
+        return _of_table(found, given, is_closed=is_closed)
+    if contradicts(given.table, name):
         return _Meaning(reason="contradiction")
     return _Meaning(reason="unknown" if is_closed else "")
 
 
-def _of_table(found: str | Brand, said: _Given, *, is_closed: bool) -> _Meaning:
+def _of_table(found: str | Brand, given: _Given, *, is_closed: bool) -> _Meaning:
     """The meaning of an operator or brand of the shipped table."""
     if isinstance(found, Brand) and not found.host:
-        likely = said.of_shipped.get(found.likely, "") if is_closed else found.likely
+        likely = given.of_shipped.get(found.likely, "") if is_closed else found.likely
         return _Meaning(reason=f"host:{likely}")
     network = found.host if isinstance(found, Brand) else found
-    ours = said.of_shipped.get(network) if is_closed else network
+    ours = given.of_shipped.get(network) if is_closed else network
     if ours is None:
         return _Meaning(reason="unknown")
     return _Meaning(ours, found.name if isinstance(found, Brand) else None)
@@ -230,9 +231,9 @@ def _of_table(found: str | Brand, said: _Given, *, is_closed: bool) -> _Meaning:
 def _operators(
     counts: Mapping[str, int], given: Given, shipped: OperatorTable, known: Mapping[str, str | None]
 ) -> NameForm:
-    said = _as_given(given, shipped)
+    as_given = _as_given(given, shipped)
     every = dict.fromkeys((*known, *counts))
-    meanings = {name: _meaning(name, said, is_closed=bool(given)) for name in every}
+    meanings = {name: _meaning(name, as_given, is_closed=bool(given)) for name in every}
     as_met: dict[object, list[str]] = defaultdict(list)
     for name, one in meanings.items():
         if one == _Meaning():
@@ -304,27 +305,36 @@ def _technologies(
 # --- what is said of it
 
 
-def _evidence(form: NameForm, counts: Mapping[str, int]) -> str:
+def _with_count(name: str, found: object) -> Said:
+    return joined(name, " (", found, ")", by="")
+
+
+def _evidence(form: NameForm, counts: Mapping[str, int]) -> Said:
     """`Viettel 72 (VIETTEL 24, Viettel 48), no service 3, not understood 2`."""
     by_ours: dict[str, list[str]] = defaultdict(list)
     for name, ours in form.names.items():
         if ours is not None:
             by_ours[ours].append(name)
     sizes = {ours: sum(counts.get(n, 0) for n in met) for ours, met in by_ours.items()}
-    parts = []
+    parts: list[Said] = []
     for ours in sorted(by_ours, key=lambda one: (-sizes[one], one)):
         met = sorted(by_ours[ours], key=lambda name: (-counts.get(name, 0), name))
-        spelled = ", ".join(f"{tidy(name)} {counts.get(name, 0):,}" for name in met[:6])
-        more = f", + {len(met) - 6}" if len(met) > 6 else ""
+        spelled = [joined(tidy(name), counts.get(name, 0), by=" ") for name in met[:6]]
+        more = f"+ {len(met) - 6}" if len(met) > 6 else ""
         is_plain = len(met) == 1 and tidy(met[0]) == ours
-        parts.append(f"{ours} {sizes[ours]:,}" + ("" if is_plain else f" ({spelled}{more})"))
-    for label, names in (("no service", form.no_service), ("missing", form.missing)):
-        if names:
-            parts.append(f"{label} {sum(counts.get(name, 0) for name in names):,}")
+        one = joined(ours, sizes[ours], by=" ")
+        parts.append(one if is_plain else _with_count(one, joined(*spelled, more, by=", ")))
+    if form.no_service:
+        parts.append(said("no_service", count=_rows_of(form.no_service, counts)))
+    if form.missing:
+        parts.append(said("missing", count=_rows_of(form.missing, counts)))
     if form.reasons:
-        count = sum(counts.get(name, 0) for name in form.reasons)
-        parts.append(f"not understood {count:,}")
-    return ", ".join(parts)
+        parts.append(said("not_understood", count=_rows_of(form.reasons, counts)))
+    return joined(*parts, by=", ")
+
+
+def _rows_of(names: Iterable[str], counts: Mapping[str, int]) -> int:
+    return sum(counts.get(name, 0) for name in names)
 
 
 def _question(form: NameForm, counts: Mapping[str, int]) -> Fault | None:
@@ -339,11 +349,11 @@ def _question(form: NameForm, counts: Mapping[str, int]) -> Fault | None:
 def _lines(form: NameForm, ordered: list[str]) -> tuple[str, ...]:
     """The settings' section with the names that were not understood, whole: to replace the old."""
     section: dict[str, list[str]] = {ours: list(met) for ours, met in form.given.items()}
-    comments: dict[str, str] = {}
+    comments: dict[str, Said] = {}
     if form.kind == "technology":
         asked = [tidy(name) for name in ordered if form.reasons[name] != technologies.MIXED]
         section["4G"] = [*section.get("4G", ()), *dict.fromkeys(asked)]
-        comments["4G"] = ' # or "2G", "3G", "5G", "wifi"'
+        comments["4G"] = said("or_one_of", others='"2G", "3G", "5G", "wifi"')
     else:
         if not form.given:  # with [operators] only the operators that it lists count
             section = {ours: [] for ours in sorted({o for o in form.names.values() if o})}
@@ -356,9 +366,10 @@ def _lines(form: NameForm, ordered: list[str]) -> tuple[str, ...]:
             ours = likely or tidy(met[0])
             section.setdefault(ours, []).append(tidy(met[0]))
             if reason.startswith("host:"):
-                comments[ours] = f"  # {tidy(met[0])}: the network that carries it?"
+                comments[ours] = said("which_network", name=tidy(met[0]))
     lines = [
-        f"{_toml_key(ours)} = {_toml(met)}{comments.get(ours, '')}" for ours, met in section.items()
+        joined(f"{_toml_key(ours)} = {_toml(met)}", comments.get(ours, ""), by="  ")
+        for ours, met in section.items()
     ]
     return ("[technologies]" if form.kind == "technology" else "[operators]", *lines)
 

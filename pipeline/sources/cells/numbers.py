@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 import polars as pl
 
 from pipeline.schema.errors import Fault
+from pipeline.schema.texts import Said, joined
 from pipeline.sources.cells.decision import Basis, Decision
 from pipeline.sources.cells.missing import is_missing
 from pipeline.sources.cells.units import (
@@ -366,7 +367,7 @@ class _Seen:
     def says(self, mark: str) -> str:
         """Counts and examples of one mark."""
         shown = pl.concat([self.examples[mark], self.open[mark]])
-        return f"“{mark}”: {_examples(shown, self.readable)}" if len(shown) else ""
+        return joined(f"“{mark}”", _examples(shown, self.readable), by=": ") if len(shown) else ""
 
 
 def _marks(
@@ -374,12 +375,13 @@ def _marks(
 ) -> Decision[NumberForm]:
     """The form by the marks that a column shows, else by what its values allow."""
     seen = all_seen.without_strays()
-    evidence = ", ".join(found for mark in ".," if (found := seen.says(mark)))
+    evidence = joined(*(seen.says(mark) for mark in ".,"), by=", ")
     by_values = {m: _only_role(ours, seen.open[m], m, unit) for m in ".," if len(seen.open[m])}
     if given is not None:
         if _holds(given, seen, by_values):
             return Decision(form_of(given), "settings", evidence)
-        evidence = f"decimal = {given!r}: 0 / {seen.readable}; {evidence}"
+        none = joined(f"decimal = {given!r}: 0", seen.readable, by=" / ")
+        evidence = joined(none, evidence)
     roles: dict[str, str] = {}
     for mark in ".,":
         shown = [role for role in ("decimal", "grouping") if getattr(seen, role)[mark]]
@@ -486,10 +488,10 @@ def _column_lines(ours: str) -> tuple[str, ...]:
     return (f'{ours} = "…"',)
 
 
-def _examples(cells: pl.Series, of: int) -> str:
+def _examples(cells: pl.Series, of: int) -> Said:
     """Three different cells and how many there are, among how many: `“12,5”, “7,25” (40 / 60)`."""
     shown = ", ".join(f"“{cell.strip()}”" for cell in cells.unique(maintain_order=True)[:3])
-    return f"{shown} ({len(cells)} / {of})"
+    return joined(shown, " (", len(cells), " / ", of, ")", by="")
 
 
 def _asked(code: str, found: str, lines: tuple[str, ...]) -> Decision[NumberForm]:
@@ -528,7 +530,8 @@ def decide_failed_marks(
     if not len(negative):
         return Decision((), "default")
     counted = dict(negative.value_counts().sort("value", descending=True).iter_rows())
-    evidence = f"{', '.join(f'{n} × {v:g}' for v, n in list(counted.items())[:3])} / {len(known)}"
+    shown = [joined(n, f"{value:g}", by=" × ") for value, n in list(counted.items())[:3]]
+    evidence = joined(joined(*shown, by=", "), len(known), by=" / ")
     usual = tuple(
         mark for mark in FAILED_MARKS if counted.get(mark, 0) > (1 - STRAY) * len(negative)
     )

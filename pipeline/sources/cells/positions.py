@@ -21,6 +21,7 @@ from pyproj.enums import PJType
 from pyproj.exceptions import CRSError
 
 from pipeline.schema.errors import Fault
+from pipeline.schema.texts import Said, joined, said
 from pipeline.sources.cells.decision import Decision
 
 Bounds = tuple[float, float, float, float]  # west, south, east, north in degrees
@@ -306,13 +307,13 @@ def decide_positions(
     of the communes, or None. `crs`: the settings' CRS of this source. Their names stand in the
     question's lines.
     """
-    joined = longitude is None
+    is_joined = longitude is None
     first, second = (
         (latitude, longitude) if longitude is not None else _split(latitude, is_x_first=False)
     )
-    form = PositionForm(_kind(first, second), decimal, is_joined=joined)
+    form = PositionForm(_kind(first, second), decimal, is_joined=is_joined)
     y, x = (_values(cells, form) for cells in (first, second))
-    if joined and _over(y, 90) > 0.5 >= _over(x, 90):  # no latitude is above 90
+    if is_joined and _over(y, 90) > 0.5 >= _over(x, 90):  # no latitude is above 90
         first, second = _split(latitude, is_x_first=True)
         form = replace(form, is_x_first=True)
         y, x = (_values(cells, form) for cells in (first, second))
@@ -324,21 +325,31 @@ def decide_positions(
         return _decided_in_crs(y, x, bounds, form, crs)
     if _over(y, 180) > 0.5 or _over(x, 360) > 0.5:
         return _decided_large(y, x, bounds, form)
-    said = _FORMS[form.kind]
-    evidence = f"{held:,} positions: {said}"
-    if bounds is not None:
-        inside = _inside(y, x, bounds)
-        evidence += f"; {inside:,} inside the area"
+    evidence = _evidence(held, _shown(form), None if bounds is None else _inside(y, x, bounds))
     if question := _swapped(y, x, bounds, latitude, longitude):
         return Decision(None, "values", evidence, question)
     return Decision(form, "cells", evidence)
 
 
 _FORMS = {
-    "degrees": "degrees", "minutes": "degrees, minutes, seconds",
-    "grouped": "degrees with thousands marks", "nmea": "ddmm.mmm",
-    "scaled": "degrees times a power of ten", "projected": "projected",
-}  # fmt: skip
+    "degrees": "degrees",
+    "minutes": "degrees_minutes",
+    "grouped": "degrees_grouped",
+    "projected": "projected",
+}  # by kind, their keys in the catalogues
+
+
+def _shown(form: PositionForm) -> str:
+    if form.kind == "scaled":
+        return joined(said("degrees"), form.scale, by=" × ")
+    return "ddmm.mmm" if form.kind == "nmea" else said(_FORMS[form.kind])
+
+
+def _evidence(held: int, form: str, inside: int | None, *more: Said) -> Said:
+    """How many positions are written how, and how many of them lie in the area, if it is known."""
+    where = "" if inside is None else said("inside", count=inside)
+    where = joined(where, *more, by=", ")
+    return joined(said("positions", count=held, form=form), where)
 
 
 def _kind(first: pl.Series, second: pl.Series) -> Kind:
@@ -387,7 +398,7 @@ def _swapped(
         standing, turned = _inside(y, x, bounds), _inside(x, y, bounds)
     if turned < _SWAPPED_SHARE * held or standing > 0.1 * turned:
         return None
-    found = f"{standing:,} / {held:,} → {turned:,} / {held:,}"
+    found = joined(joined(standing, held, by=" / "), joined(turned, held, by=" / "), by=" → ")
     lines = []
     if longitude is not None:
         lines = [f"latitude = {_quoted(longitude.name)}", f"longitude = {_quoted(latitude.name)}"]
@@ -419,11 +430,8 @@ def _decided_large(
             best = (fits, one)
     if best is not None:
         fits, found = best
-        said = f"degrees × {found.scale:,.0f}" if found.kind == "scaled" else _FORMS[found.kind]
-        evidence = f"{held:,} positions: {said}"
-        if bounds is not None:
-            evidence += f"; {fits:,} inside the area"
-        return Decision(found, "values", evidence)
+        inside = None if bounds is None else fits
+        return Decision(found, "values", _evidence(held, _shown(found), inside))
     return _which_crs(y, x, [] if bounds is None else _likely_crs(y, x, bounds))
 
 
@@ -439,14 +447,14 @@ def _decided_in_crs(
     if meant.is_geographic:
         wgs84 = meant.equals(CRS.from_epsg(4326), ignore_axis_order=True)
         kept = replace(form, crs=None if wgs84 else crs)
-        return Decision(kept, "settings", f"{held:,} positions: {crs}")
+        return Decision(kept, "settings", _evidence(held, crs, None))
     if _over(y, 180) <= 0.5 and _over(x, 360) <= 0.5:
         values: dict[str, object] = {"found": crs, "lines": ['crs = "EPSG:4326"']}
         return Decision(None, "settings", crs, Fault("position_not_projected", values=values))
     form = replace(form, kind="projected", crs=crs)
     if bounds is None:  # in Vietnam, and north of 10 degrees, northings are the larger
         turned = (x.abs().median() or 0) > (y.abs().median() or 0)  # type: ignore[operator]
-        evidence = f"{held:,} positions: {crs}"
+        inside = None
     else:
         counts = [_inside(*_in_degrees(*pair, crs), bounds) for pair in ((y, x), (x, y))]
         turned = counts[1] > counts[0]
@@ -454,11 +462,11 @@ def _decided_in_crs(
             likely = _likely_crs(y, x, bounds)
             if likely and likely[0][2] >= _SWAPPED_SHARE * held:
                 return _which_crs(y, x, likely)
-        evidence = f"{held:,} positions: {crs}; {max(counts):,} inside the area"
-    if turned:
-        form = replace(form, is_x_first=not form.is_x_first)
-        evidence += ", with the northing in the column taken for the longitude"
-    return Decision(form, "settings", evidence)
+        inside = max(counts)
+    if not turned:
+        return Decision(form, "settings", _evidence(held, crs, inside))
+    form = replace(form, is_x_first=not form.is_x_first)
+    return Decision(form, "settings", _evidence(held, crs, inside, said("northing_first")))
 
 
 def _which_crs(
@@ -466,10 +474,10 @@ def _which_crs(
 ) -> Decision[PositionForm]:
     """The question in which CRS positions are; `likely`: codes that put most in the area."""
     held = _held(y, x)
-    examples = f"{y.drop_nulls()[0]:,.2f}, {x.drop_nulls()[0]:,.2f}"
-    said = "; ".join(f"{name} ({code}): {count:,} / {held:,}" for code, name, count in likely)
+    examples = [round(float(cells.drop_nulls()[0]), 2) for cells in (y, x)]
+    fits = [joined(f"{name} ({code}): ", count, " / ", held, by="") for code, name, count in likely]
     lines = [f'crs = "{code}"' for code, _, _ in likely] or ['crs = "EPSG:…"']
-    found = f"{examples}; {said}" if said else examples
+    found = joined(*examples, *fits)
     return Decision(
         None, "values", found, Fault("position_crs", values={"found": found, "lines": lines})
     )
@@ -518,10 +526,10 @@ def _unreadable(latitude: pl.Series, longitude: pl.Series | None) -> Decision[Po
     columns = [latitude] if longitude is None else [latitude, longitude]
     examples = [str(cell) for column in columns for cell in column.drop_nulls()[:2]]
     if not any(any(c.isdigit() for c in text) for text in examples):
-        return Decision(PositionForm(is_joined=longitude is None), "default", "no position")
-    said = ", ".join(examples)
-    values: dict[str, object] = {"found": said, "lines": []}
-    return Decision(None, "cells", said, Fault("position_unreadable", values=values))
+        return Decision(PositionForm(is_joined=longitude is None), "default", said("no_position"))
+    found = ", ".join(examples)
+    values: dict[str, object] = {"found": found, "lines": []}
+    return Decision(None, "cells", found, Fault("position_unreadable", values=values))
 
 
 def _quoted(name: str) -> str:

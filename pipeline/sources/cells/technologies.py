@@ -145,5 +145,5 @@ def numbered(texts: Iterable[str]) -> tuple[dict[str, str], str]:
     """
     numbers = {text: int(float(key)) for text in texts if _NUMBER.fullmatch(key := name_key(text))}
     is_generation = set(numbers.values()) <= set(GENERATIONS)
-    known, how = (GENERATIONS, "generations") if is_generation else (ANDROID, "Android numbers")
+    known, how = (GENERATIONS, "generations") if is_generation else (ANDROID, "android")
     return {text: known[n] for text, n in numbers.items() if n in known}, how if numbers else ""

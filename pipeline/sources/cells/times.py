@@ -19,6 +19,7 @@ import pandas as pd
 import polars as pl
 
 from pipeline.schema.errors import Fault
+from pipeline.schema.texts import Said, joined, said
 from pipeline.sources.cells import time_texts
 from pipeline.sources.cells.decision import Basis, Decision
 from pipeline.sources.cells.time_texts import NAIVE, completed, parsed, plain, without_offset
@@ -342,27 +343,28 @@ def decide_times(  # noqa: PLR0913 - each a fact of its own, named where it is g
     `latest`: no test is later, for example the day of the run. Times need not be sorted.
     """
     zone, basis = _zone(heading, timezone, format_zone, given_zone=given_zone)
-    joined = len(columns) == 2
-    clock = _clock_of(columns[1]) if joined else None
+    is_joined = len(columns) == 2
+    clock = _clock_of(columns[1]) if is_joined else None
     column = columns[0]
-    if joined:
+    if is_joined:
         about = replace(form_given(None, zone), clock=clock)
         column = _joined(columns[0], columns[1], about)
     bound = _local(latest, timezone) + timedelta(days=1) if latest else _LATEST
-    seen = _Column(column, heading, zone, basis, _EARLIEST, bound, joined)
+    seen = _Column(column, heading, zone, basis, _EARLIEST, bound, is_joined)
     if given is not None:
-        form = replace(form_given(given, zone), is_joined=joined, clock=clock)
+        form = replace(form_given(given, zone), is_joined=is_joined, clock=clock)
         held = int(column.is_not_null().sum())
         read = int(read_times([column], form).is_not_null().sum())
-        decision = Decision(form, "settings", f"{read:,} of {held:,} cells: {given}")
+        decision = Decision(form, "settings", _cells(read, held, given))
     else:
         decision = _decided(seen)
     if decision.form is None:
         return decision
-    form = replace(decision.form, is_joined=joined, clock=clock)
+    form = replace(decision.form, is_joined=is_joined, clock=clock)
     evidence = decision.evidence
     if basis in ("heading", "format") and _has_zone(form):
-        evidence = f"{evidence}; {'heading' if basis == 'heading' else 'format'}: {zone}"
+        key = "zone_in_heading" if basis == "heading" else "zone_of_format"
+        evidence = joined(evidence, said(key, zone=zone))
         question = decision.question or _zone_question(seen, form, timezone)
         return Decision(form, decision.basis, evidence, question)
     return Decision(form, decision.basis, evidence, decision.question)
@@ -392,21 +394,19 @@ def _decided(seen: _Column) -> Decision[TimeForm]:
     column = seen.column
     dtype = column.dtype
     if isinstance(dtype, pl.Datetime) or dtype == pl.Date:
-        return Decision(TimeForm("typed", seen.zone), "cells", f"typed as {dtype}")
+        return Decision(TimeForm("typed", seen.zone), "cells", said("typed", found=str(dtype)))
     if dtype.is_numeric():
         return _decided_numbers(seen, column.cast(pl.Float64))
     if dtype in (pl.Categorical, pl.Enum):
         column = column.cast(pl.String)
     if dtype == pl.Null or column.null_count() == len(column):
-        return Decision(TimeForm("iso", seen.zone), "default", "no cell holds anything")
+        return Decision(TimeForm("iso", seen.zone), "default", said("no_cell"))
     if column.dtype != pl.String:
         return _unreadable(seen, [str(cell) for cell in column.drop_nulls()[:3]])
     quick = time_texts.quick_iso(column, lambda naive: naive.dt.replace_time_zone("UTC"))
     if quick.null_count() == column.null_count():
         held = len(column) - column.null_count()
-        return Decision(
-            TimeForm("iso", seen.zone), "cells", f"{held:,} of {held:,} cells: ISO 8601"
-        )
+        return Decision(TimeForm("iso", seen.zone), "cells", _cells(held, held, "ISO 8601"))
     return _decided_texts(replace(seen, column=column))
 
 
@@ -440,12 +440,13 @@ def _decided_texts(seen: _Column) -> Decision[TimeForm]:
         return _unreadable(seen, met[:3].to_list())
     # ties by name: the same cells give the same form
     ranked = sorted(counts, key=lambda one: (one != "iso", -counts[one], one))
-    evidence = ", ".join(f"{counts[one]:,} of {len(met):,} cells: {_shown(one)}" for one in ranked)
+    shares = [_cells(counts[one], len(met), _shown(one)) for one in ranked]
+    evidence = joined(*shares, by=", ")
     form = _form_of(ranked, seen.zone)
     if order is None:
         return Decision(form, "cells", evidence)
     form = replace(form, is_day_first=order.chosen == "dmy")
-    return Decision(form, "values", f"{evidence}; {order.evidence}")
+    return Decision(form, "values", joined(evidence, order.evidence))
 
 
 def _counted_shapes(shapes: pl.Series) -> tuple[Counter[str], dict[str, dict[str, str]]]:
@@ -478,7 +479,8 @@ def _checked_for_mangling(
     if order.chosen == "mdy" or not _mangled(texts, dates):
         return order
     held = len(dates) - dates.null_count()
-    found = f"{len(cells):,}: {cells['text'][0]}; {held:,}: {_months_text(dates)}"
+    first = joined(len(cells), cells["text"][0], by=": ")
+    found = joined(first, joined(held, _months_text(dates), by=": "))
     form = next(f[order.chosen] for f in formats.values() if order.chosen in f)
     return _Order(order.chosen, found, (), form, code="time_spreadsheet_mangled")
 
@@ -488,6 +490,10 @@ def _form_of(ranked: list[str], zone: str) -> TimeForm:
     if first == "iso" or first in NUMERIC:
         return TimeForm(first, zone, tuple(ranked[1:]))  # type: ignore[arg-type]
     return TimeForm("formats", zone, tuple(ranked))
+
+
+def _cells(count: int, of: int, found: str) -> Said:
+    return said("cells", count=count, of=of, found=found)
 
 
 def _shown(one: str) -> str:
@@ -500,7 +506,7 @@ class _Order:
 
     chosen: str
     evidence: str
-    readings: tuple[tuple[str, str], ...] = ()  # (format, months with counts)
+    readings: tuple[tuple[str, Said], ...] = ()  # (format, months with counts)
     likely: str | None = None  # the format that is far more likely
     code: str = ""
 
@@ -510,7 +516,7 @@ class _Order:
 
     def question(self, seen: _Column) -> Decision[TimeForm]:
         """The question between the readings, with the settings' line of each."""
-        found = "; ".join(f"{_shown(form)} → {months}" for form, months in self.readings)
+        found = joined(*(joined(_shown(form), months, by=" → ") for form, months in self.readings))
         formats = [form for form, _ in self.readings]
         if self.likely is not None:
             formats = [self.likely]
@@ -551,18 +557,17 @@ def _order_of(cells: pl.DataFrame, formats: dict[str, dict[str, str]], seen: _Co
     refuted = readable - max((fits[one] for one in read if one != order), default=0)
     if contradict > _TYPOS * readable or refuted <= contradict:
         both = sorted((one for one in read if fits[one]), key=lambda one: -fits[one])
-        readings = tuple((shown[one], f"{fits[one]:,} / {readable:,}") for one in both)
-        found = "; ".join(f"{_shown(form)}: {count}" for form, count in readings)
+        readings = tuple((shown[one], joined(fits[one], readable, by=" / ")) for one in both)
+        found = joined(*(joined(_shown(form), count, by=": ") for form, count in readings))
         return _Order(order, found, readings, code="time_order_mixed")
     if "%y" in shown[order]:
-        counts = [f"{fits[one]:,} fit {_shown(shown[one])}" for one in read]
-        evidence = f"of {readable:,} cells " + ", ".join(counts)
+        counts = [said("time_fits", count=fits[one], form=_shown(shown[one])) for one in read]
+        evidence = said("times_fit", of=readable, found=joined(*counts, by=", "))
     else:
-        place = "first" if order == "dmy" else "second"
-        evidence = f"{refuted:,} of {readable:,} cells have 13 to 31 in the {place} place"
-    if contradict:
-        evidence += f", {contradict:,} contradict it"
-    return _Order(order, evidence)
+        key = "day_in_first" if order == "dmy" else "day_in_second"
+        evidence = said(key, count=refuted, of=readable)
+    against = said("contradict", count=contradict) if contradict else ""
+    return _Order(order, joined(evidence, against, by=", "))
 
 
 def _without_scattered(read: dict[str, pl.Series]) -> dict[str, pl.Series]:
@@ -591,11 +596,11 @@ def _order_open(
     orders = list(read)
     first = read[orders[0]]
     if all(found.eq_missing(first).all() for found in read.values()):
-        return _Order(orders[0], "day and month are the same in every cell")
+        return _Order(orders[0], said("same_numbers"))
     if "dmy" in read and cells["shape"].str.contains(r"00?\.00?\.00").all():
-        return _Order("dmy", "dates with dots have the day first")
+        return _Order("dmy", said("dots"))
     readings = tuple((shown[order], _months_text(read[order])) for order in orders)
-    evidence = "; ".join(f"{_shown(form)} → {found}" for form, found in readings)
+    evidence = joined(*(joined(_shown(form), found, by=" → ") for form, found in readings))
     months = {order: len(_months(found)) for order, found in read.items()}
     ahead = {order: bool((found > seen.latest).any()) for order, found in read.items()}
     likely = [
@@ -647,10 +652,12 @@ def _months(times: pl.Series) -> dict[str, int]:
     return {month: int(count) for month, count in sorted(counted.iter_rows())}
 
 
-def _months_text(times: pl.Series) -> str:
+def _months_text(times: pl.Series) -> Said:
     """Months with their counts, the first and last where there are many."""
-    months = [f"{month} ({count})" for month, count in _months(times).items()]
-    return ", ".join(months if len(months) <= 4 else [*months[:2], "…", months[-1]])
+    months: list[str] = [
+        joined(month, " (", count, ")", by="") for month, count in _months(times).items()
+    ]
+    return joined(*(months if len(months) <= 4 else [*months[:2], "…", months[-1]]), by=", ")
 
 
 def _kinds_of_numbers(numbers: pl.Series, seen: _Column) -> dict[str, int]:
@@ -676,29 +683,31 @@ def _decided_numbers(seen: _Column, numbers: pl.Series) -> Decision[TimeForm]:
     found = _kinds_of_numbers(numbers, seen)
     if not found:
         return _unreadable(seen, [f"{number:.10g}" for number in numbers.drop_nulls()[:3]])
-    note = ""
+    note: str = ""
     early, late = found.get("excel_1900", 0), found.get("excel_1904", 0)
     if early and late > early and late < held:
-        said = f"excel_1900: {early:,} / {held:,}; excel_1904: {late:,} / {held:,}"
-        lines = [_format_line(seen.heading, kind) for kind in ("excel_1900", "excel_1904")]
-        question = Fault("time_excel_epoch", values={"found": said, "lines": lines})
-        return Decision(None, "values", said, question)
+        counts = {"excel_1900": early, "excel_1904": late}
+        fits = joined(*(joined(f"{k}: ", n, " / ", held, by="") for k, n in counts.items()))
+        lines = [_format_line(seen.heading, kind) for kind in counts]
+        question = Fault("time_excel_epoch", values={"found": fits, "lines": lines})
+        return Decision(None, "values", fits, question)
     if early and late:
         other = "excel_1900" if late > early else "excel_1904"
-        note = f"; {other} would give {_months_text(_naive_numbers(numbers, other))}"
+        months = _months_text(_naive_numbers(numbers, other))
+        note = said("other_epoch", kind=other, found=months)
         del found[other]
     ranked = sorted(found, key=lambda one: (-found[one], one))
-    evidence = ", ".join(f"{found[one]:,} of {held:,} cells: {one}" for one in ranked)
+    evidence = joined(*(_cells(found[one], held, one) for one in ranked), by=", ")
     if found[ranked[0]] < 0.5 * held:
         return _unreadable(seen, [f"{number:.10g}" for number in numbers.drop_nulls()[:3]])
-    return Decision(_form_of(ranked, seen.zone), "values", evidence + note)
+    return Decision(_form_of(ranked, seen.zone), "values", joined(evidence, note))
 
 
 def _unreadable(seen: _Column, examples: Sequence[object]) -> Decision[TimeForm]:
-    said = ", ".join(str(example) for example in examples)
+    found = ", ".join(str(example) for example in examples)
     lines = [_format_line(seen.heading, "%d/%m/%Y %H:%M")]
     return Decision(
-        None, "cells", said, Fault("time_unreadable", values={"found": said, "lines": lines})
+        None, "cells", found, Fault("time_unreadable", values={"found": found, "lines": lines})
     )
 
 
@@ -744,17 +753,18 @@ def zone_question(
     )
     if not total or stated_night < _NIGHT_SHARE * total or stated_night < 4 * local_night:
         return None
-    found = (
-        f"{stated} → {_histogram(local_hours_as_stated)}; "
-        f"{zone} → {_histogram(local_hours_as_local)}"
+    found = joined(
+        joined(stated, _histogram(local_hours_as_stated), by=" → "),
+        joined(zone, _histogram(local_hours_as_local), by=" → "),
     )
     lines = [f'timezone = "{zone}"', f'timezone = "{stated}"']
     return Fault("time_zone_contradicts", values={"found": found, "lines": lines})
 
 
-def _histogram(hours: Sequence[int]) -> str:
+def _histogram(hours: Sequence[int]) -> Said:
     spans = ((0, 5), (5, 7), (7, 12), (12, 17), (17, 23), (23, 24))
-    return ", ".join(f"{a}–{b} h: {sum(hours[a:b])}" for a, b in spans)
+    counts = [said("tests_by_hour", first=a, last=b, count=sum(hours[a:b])) for a, b in spans]
+    return joined(*counts, by=", ")
 
 
 def _nothing(length: int, dtype: pl.DataType) -> pl.Series:

@@ -20,6 +20,7 @@ from typing import Literal
 import polars as pl
 
 from pipeline.schema.errors import Fault
+from pipeline.schema.texts import Said, joined, said
 from pipeline.sources.cells.decision import Basis, Decision
 from pipeline.sources.cells.missing import MISSING
 
@@ -408,8 +409,8 @@ def _by_statements(
 
     One unit in all cells is a statement about the column too; several are read cell by cell.
     """
-    named = [f"{_quoted(word)} ({basis})" for basis, word, _ in stated]
-    found = ", ".join([*named, *_counted(in_cells)])
+    named = [said(f"in_{basis}", unit=_quoted(word)) for basis, word, _ in stated]
+    found = joined(*named, *_counted(in_cells), by=", ")
     all_stated = {unit for *_, unit in stated} | (set(in_cells) if len(in_cells) == 1 else set())
     if len(all_stated) > 1:
         lines = tuple(settings_line(ours, heading, unit=u.name) for u in _in_order(all_stated))
@@ -419,10 +420,11 @@ def _by_statements(
 
 def _by_cells(ours: str, heading: str, in_cells: Mapping[Unit, int], bare: int) -> Decision[Unit]:
     """The most frequent unit of the cells, or the question what cells without a unit are in."""
-    found = ", ".join(_counted(in_cells))
+    found = joined(*_counted(in_cells), by=", ")
     if bare:
         lines = tuple(settings_line(ours, heading, unit=u.name) for u in _in_order(in_cells))
-        return _asked("unit_in_some_cells", f"{found}, {bare} –", lines)
+        found = joined(found, joined(bare, "–", by=" "), by=", ")
+        return _asked("unit_in_some_cells", found, lines)
     main = max(_in_order(in_cells), key=lambda unit: in_cells[unit])
     return Decision(main, "cells", found)
 
@@ -473,8 +475,8 @@ def _in_order(units: Iterable[Unit]) -> list[Unit]:
     return sorted(units, key=lambda unit: (unit.factor, unit.name))
 
 
-def _counted(in_cells: Mapping[Unit, int]) -> list[str]:
-    return [f"{in_cells[unit]} × {unit.name}" for unit in _in_order(in_cells)]
+def _counted(in_cells: Mapping[Unit, int]) -> list[Said]:
+    return [joined(in_cells[unit], unit.name, by=" × ") for unit in _in_order(in_cells)]
 
 
 def _asked(code: str, found: str, lines: tuple[str, ...]) -> Decision[Unit]:
@@ -527,8 +529,8 @@ def contradiction(ours: str, unit: Unit, values: pl.Series) -> Fault | None:
         "magnitude_contradicts",
         column=values.name,
         values={
-            "found": f"{median:,.10g} {unit.name} ({len(known)})",
-            "expected": f"{low:g}–{high:g} {_default(ours).name}",
+            "found": joined(median, " ", unit.name, " (", len(known), ")", by=""),
+            "expected": joined(low, "–", high, " ", _default(ours).name, by=""),
             "lines": lines,
         },
     )

@@ -17,6 +17,7 @@ from typing import Literal
 import numpy as np
 import polars as pl
 
+from pipeline.schema.texts import joined, said
 from pipeline.sources.cells import ids
 from pipeline.sources.cells.operators import OperatorTable, found_in, operator_table
 from pipeline.sources.cells.technologies import TECHNOLOGIES, technology_of
@@ -97,7 +98,7 @@ class _Candidate:
     heading: str
     by_name: float
     by_values: float
-    said: str
+    why: str
 
     @property
     def score(self) -> float:
@@ -134,8 +135,8 @@ def guess_columns(
     for ours in {one.ours for one in refused} - set(result):
         named = [one for one in refused if one.ours == ours and one.heading not in used]
         if named:
-            said = "; ".join(f"{one.heading}: {one.said}" for one in named)
-            result[ours] = Guess(None, said, "open", tuple(one.heading for one in named))
+            why = joined(*(joined(one.heading, one.why, by=": ") for one in named))
+            result[ours] = Guess(None, why, "open", tuple(one.heading for one in named))
     return {ours: result[ours] for ours in (*REQUIRED, *OPTIONAL) if ours in result}
 
 
@@ -151,10 +152,10 @@ def _candidates(
             by_name = _name_score(ours, heading) or _dates_score(ours, column)
             if not by_name and ours not in _TOLD_BY_VALUES:
                 continue  # thousands of columns are looked at by their headings only
-            by_values, said = _value_fit(ours, column, frame, table)
+            by_values, why = _value_fit(ours, column, frame, table)
             is_told = by_values >= _BY_VALUES and _is_told_by_values(ours, column, bounds)
             if by_name or is_told:
-                result.append(_Candidate(ours, heading, by_name, by_values, said))
+                result.append(_Candidate(ours, heading, by_name, by_values, why))
     return result
 
 
@@ -170,11 +171,11 @@ def _guess(best: _Candidate, fitting: Sequence[_Candidate], refused: Sequence[_C
     is_same = _quantity(best.heading) in {_quantity(rival) for rival in rivals}
     is_unnamed = best.score <= 1.0  # its heading says nothing
     if rivals and (is_same or is_unnamed or _are_known(best.ours, best.heading, *rivals)):
-        said = f"{best.said}; as likely: {', '.join(rivals)}"
-        return Guess(None, said, "open", (best.heading, *rivals))
-    passed = [f"{one.heading}: {one.said}" for one in refused if one.ours == best.ours]
+        why = joined(best.why, said("as_likely", others=rivals))
+        return Guess(None, why, "open", (best.heading, *rivals))
+    passed = [joined(one.heading, one.why, by=": ") for one in refused if one.ours == best.ours]
     basis: Basis = "alias" if best.by_name >= 3 else "likely"
-    return Guess(best.heading, "; ".join([best.said, *passed]), basis)
+    return Guess(best.heading, joined(best.why, *passed), basis)
 
 
 def _are_known(ours: str, *headings: str) -> bool:
@@ -277,7 +278,7 @@ def _value_fit(
 ) -> tuple[float, str]:
     """(how well the values fit, 0 to 1; what of them speaks for or against it)."""
     if column.filled < _SOME:
-        return 0.0, "empty"
+        return 0.0, said("empty")
     if ours in _NUMBERS:
         return _number_fit(ours, column)
     if ours == "measured_at":
@@ -292,55 +293,56 @@ def _value_fit(
 def _time_fit(column: _Sample) -> tuple[float, str]:
     like = sum(n for text, n in column.distinct.items() if _TIME.search(text))
     share = like / sum(column.distinct.values())
-    return (share if share > 0.5 else 0.0), f"{share:.0%} of the cells look like times"
+    return (share if share > 0.5 else 0.0), said("like_times", share=_percent(share))
 
 
 def _technology_fit(column: _Sample) -> tuple[float, str]:
     if len(column.distinct) > _MOST_NAMES:
-        return 0.0, f"{len(column.distinct):,} distinct values"
+        return 0.0, said("distinct", count=len(column.distinct))
     read = {text: technology_of(text) for text in column.distinct}
     total = sum(column.distinct.values())
     good = sum(column.distinct[text] for text, one in read.items() if one in TECHNOLOGIES)
-    return (good / total if good > 0.2 * total else 0.0), f"{good / total:.0%} are technologies"
+    share = good / total
+    return (share if share > 0.2 else 0.0), said("technologies", share=_percent(share))
 
 
 def _number_fit(ours: str, column: _Sample) -> tuple[float, str]:
     if column.number_share < 0.5 or not len(column.numbers):
-        return 0.0, "no numbers"
+        return 0.0, said("no_numbers")
     values = column.numbers.to_numpy()
     low, high, middle = float(values.min()), float(values.max()), float(np.median(values))
-    said = f"median {middle:,.6g}, {low:,.6g} to {high:,.6g}"
+    why: str = said("span", median=_short(middle), low=_short(low), high=_short(high))
     if ours in ("latitude", "longitude"):
         most = 90 if ours == "latitude" else 180
         inside = float((np.abs(values) <= most).mean())
-        return (inside if inside > 0.5 else 0.0), said
+        return (inside if inside > 0.5 else 0.0), why
     if ours == "signal_dbm":
-        return _signal_fit(column, said)
+        return _signal_fit(column, why)
     if ours in ("download_mbps", "upload_mbps"):
-        return _speed_fit(ours, column, middle, said)
+        return _speed_fit(ours, column, middle, why)
     is_rate = ours in ("latency_ms", "jitter_ms") and "bitrate" in _words(column.heading)
-    fit, why = _mean_fit(column.heading, said)
+    fit, why = _mean_fit(column.heading, why)
     return (0.0 if low < -1 or is_rate else fit), why
 
 
-def _signal_fit(column: _Sample, said: str) -> tuple[float, str]:
+def _signal_fit(column: _Sample, why: str) -> tuple[float, str]:
     values = column.numbers.to_numpy()
     negative = float(((values < -20) & (values > -160)).mean())
     if negative < 0.5:
-        return 0.0, f"{said}: no dBm"
+        return 0.0, _but(why, "no_dbm")
     is_rsrp = 0.2 if "rsrp" in _words(column.heading) else 0.0
-    return min(1.0, 0.5 * column.filled + 0.3 * negative) + is_rsrp, said
+    return min(1.0, 0.5 * column.filled + 0.3 * negative) + is_rsrp, why
 
 
-def _mean_fit(heading: str, said: str) -> tuple[float, str]:
+def _mean_fit(heading: str, why: str) -> tuple[float, str]:
     """The fit of a figure that may be a mean or, by its heading, a peak."""
     figure = _figure(heading)
     if figure == "extreme":
-        return 0.0, f"{said}: not the mean"
-    return 0.8 + (0.1 if figure == "mean" else 0.0), said
+        return 0.0, _but(why, "not_mean")
+    return 0.8 + (0.1 if figure == "mean" else 0.0), why
 
 
-def _speed_fit(ours: str, column: _Sample, middle: float, said: str) -> tuple[float, str]:
+def _speed_fit(ours: str, column: _Sample, middle: float, why: str) -> tuple[float, str]:
     heading = column.heading
     words = _words(heading)
     has_unit = unit_in(ours, heading) is not None or any(
@@ -348,30 +350,44 @@ def _speed_fit(ours: str, column: _Sample, middle: float, said: str) -> tuple[fl
     )
     names_direction = any(f" {word} " in words for word in _WORDS_OF[ours])
     if _VEHICLE.search(heading.casefold()) or _VEHICLE.search(words):
-        return 0.0, f"{said}: a vehicle's speed"
+        return 0.0, _but(why, "vehicle")
     if _NO_RATE.search(heading):
-        return 0.0, f"{said}: its unit is of no speed"
+        return 0.0, _but(why, "no_speed")
     if "speed" in words.split() and not names_direction and not has_unit:
-        return 0.0, f"{said}: no unit and no direction: it may be a vehicle's speed"
+        return 0.0, _but(why, "may_be_vehicle")
     others = _WORDS_OF["upload_mbps" if ours == "download_mbps" else "download_mbps"]
     if not names_direction and any(f" {word} " in words for word in others):
-        return 0.0, "the other direction"
+        return 0.0, said("other_direction")
     if middle < 0:
-        return 0.0, f"{said}: negative"
-    return _mean_fit(heading, said)
+        return 0.0, _but(why, "negative")
+    return _mean_fit(heading, why)
 
 
 def _operator_fit(column: _Sample, table: OperatorTable) -> tuple[float, str]:
     total = sum(column.distinct.values())
     if len(column.distinct) > _MOST_NAMES:
-        return 0.0, f"{len(column.distinct):,} distinct values"
+        return 0.0, said("distinct", count=len(column.distinct))
     good = sum(n for text, n in column.distinct.items() if found_in(table, text) is not None)
     share = good / total
     if share > 0.5:
-        return share, f"{share:.0%} are operators"
+        return share, said("operators", share=_percent(share))
     if column.number_share > 0.5 or len(column.distinct) > 50:
-        return 0.0, f"{len(column.distinct):,} distinct values"
-    return 0.5, f"{len(column.distinct):,} names"
+        return 0.0, said("distinct", count=len(column.distinct))
+    return 0.5, said("names", count=len(column.distinct))
+
+
+def _but(why: str, key: str) -> str:
+    """What speaks against a column, behind its figures."""
+    return joined(why, said(key), by=": ")
+
+
+def _percent(share: float) -> int:
+    return round(100 * share)
+
+
+def _short(value: float) -> float:
+    """The number with six digits."""
+    return float(f"{value:.6g}")
 
 
 def _id_fit(ours: str, column: _Sample, frame: pl.DataFrame) -> tuple[float, str]:
@@ -409,7 +425,7 @@ def doubts(
     None where its values do not speak against it, or no other column fits. `frame`: a sample.
     """
     known = table or operator_table()
-    fit, said = _value_fit(ours, _sampled(heading, frame[heading].head(_SAMPLE)), frame, known)
+    fit, why = _value_fit(ours, _sampled(heading, frame[heading].head(_SAMPLE)), frame, known)
     if fit > 0:
         return None
     others = [
@@ -419,4 +435,4 @@ def doubts(
         and _name_score(ours, other) >= 2
         and _value_fit(ours, _sampled(other, frame[other].head(_SAMPLE)), frame, known)[0] > 0
     ]
-    return Guess(None, f"{heading}: {said}", "open", tuple(others)) if others else None
+    return Guess(None, joined(heading, why, by=": "), "open", tuple(others)) if others else None

@@ -6,11 +6,13 @@ Does not belong here: keeping rows (`Condition.holds`), columns that a format do
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 import polars as pl
 
+from pipeline.schema.texts import Said, joined
 from pipeline.sources.cells.spellings import is_missing, spaced_key
 from pipeline.sources.cells.technologies import technology_of
 from pipeline.sources.formats.declaration import Condition, bare_key
@@ -153,8 +155,8 @@ def _proposal(heading: str, column: pl.Series, has_speed: pl.Series | None) -> P
     if has_speed is not None and (failed := _failed_values(heading, plain, is_partly=is_partly)):
         beside = Condition(one_of=failed)
         if count := int((beside.holds(column) & has_speed).sum()):
-            evidence = ", ".join(f"{value} {met[value]:,}" for value in failed)
-            return Proposal(heading, beside, f"{evidence}; {count:,} > 0", "failed")
+            evidence = joined(_counts(met, failed), joined(count, "> 0", by=" "))
+            return Proposal(heading, beside, evidence, "failed")
     condition = (
         _by_state(heading, plain)
         or _by_test(heading, plain)
@@ -164,12 +166,12 @@ def _proposal(heading: str, column: pl.Series, has_speed: pl.Series | None) -> P
     )
     if condition is None:
         return None
-    evidence = ", ".join(f"{value} {count:,}" for value, count in met.items())
     is_open = set(condition.one_of) == set(met) and all(value.isdigit() for value in met)
-    if is_open and len(met) > 1:
-        evidence = ", ".join(f"{value}: {count:,}" for value, count in met.items())
-        return Proposal(heading, condition, evidence, is_open=True)
-    return Proposal(heading, condition, evidence)
+    return Proposal(heading, condition, _counts(met, met), is_open=is_open and len(met) > 1)
+
+
+def _counts(met: Mapping[str, int], values: Iterable[str]) -> Said:
+    return joined(*(joined(value, met[value], by=" ") for value in values), by=", ")
 
 
 def _by_test(heading: str, plain: dict[str, str]) -> Condition | None:
