@@ -1309,7 +1309,7 @@ CONTAINERS = [
         "parquet_with_lists_beside",
         parquet(
             VALUES.with_columns(
-                cells=pl.concat_list("download", "upload"),
+                xy=pl.concat_list("download", "upload"),
                 about=pl.struct("technology", "operator"),
                 raw=pl.lit(b"\xff\x00"),
             )
@@ -1573,7 +1573,7 @@ ALL = {
 
 
 # faults that quote headings, or the words of a reader of files, whatever their language
-QUOTING = ("unmapped_column", "unreadable_file")
+QUOTING = ("unmapped_column", "single_column", "unreadable_file")
 
 
 @pytest.mark.parametrize(
