@@ -575,6 +575,12 @@ def of(operator: str, frame: Frame = VALUES) -> Frame:
 
 
 COVER = ("Bìa", [["Báo cáo đo kiểm"], ["Tháng 10/2026"]])
+
+
+def in_2036(cell: str) -> str:
+    return f"2036{cell[4:]}"
+
+
 SILENT = [
     Case(
         "sheet_per_operator_without_its_column",
@@ -623,6 +629,13 @@ SILENT = [
             )
         ),
     ),
+    Case("clocks_of_a_third_in_2036", csv(more(time=in_2036)), ("which_period",)),
+    Case(
+        "buddhist_years",
+        csv(mapped(time=lambda cell: f"{int(cell[:4]) + 543}{cell[4:]}")),
+        ("no_time_at_all",),
+    ),
+    Case("a_few_buddhist_years", csv(more(time=lambda cell: f"2569{cell[4:]}")), ("many_rejects",)),
     Case(
         "next_month_has_one_row",
         csv(
@@ -633,6 +646,7 @@ SILENT = [
     ),
     Case("two_downloads", csv(beside(download_speed=["1", "2", "3"])), ("proposed_column",)),
 ]
+
 GUESSES = [
     Case(
         "vehicle",

@@ -340,7 +340,9 @@ def test_the_settings_name_a_technology_and_the_lines_paste():
     counts = {"MOBILE": 40, "LTE": 30, "2G/4G": 5}
     decided = names.decide_technologies(counts, {})
     assert decided.question.code == "ask_technologies"
-    pasted = tomllib.loads("\n".join(decided.question.values["lines"]))["technologies"]
+    section, line = decided.question.values["lines"]
+    assert tomllib.loads(f"{section}\n{line}") == {"technologies": {}}  # nothing chosen by pasting
+    pasted = tomllib.loads(line.removeprefix("# "))
     assert pasted == {"4G": ["MOBILE"]}
     again = names.decide_technologies(counts, pasted)
     assert (again.form.names["MOBILE"], again.question, again.basis) == ("4G", None, "settings")

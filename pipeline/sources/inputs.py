@@ -449,12 +449,19 @@ def _months(inputs: Inputs, settings: Settings) -> Counter[str]:
 def chosen_period(inputs: Inputs, settings: Settings, wanted: str | None) -> Period:
     """The period asked for, or the latest in the data.
 
-    Raises `UserFault` where the data do not hold it.
+    Raises `UserFault` where the data do not hold it, and where the latest lies years behind the
+    others: a clock may be wrong.
     """
     held = periods_in(inputs, settings)
     if wanted is None:
         if not held:
             raise UserFault([_without_time(inputs)])
+        counts = {} if len(inputs.tiles) else _months(inputs, settings)
+        if apart := [month for month in months_apart(counts) if month in held]:
+            before = [month for month in held if month not in apart]
+            named = [f"{month} ({counts[month]})" for month in (*before[-1:], *apart)]
+            values: dict[str, object] = {"found": named, "expected": before[-1]}
+            raise UserFault([Fault("which_period", values=values)])
         return Period.parse(held[-1])
     period = Period.parse(wanted)
     if len(inputs.tiles):

@@ -367,8 +367,14 @@ def _lines(form: NameForm, ordered: list[str]) -> tuple[str, ...]:
             section.setdefault(ours, []).append(tidy(met[0]))
             if reason.startswith("host:"):
                 comments[ours] = said("which_network", name=tidy(met[0]))
+    # which technology a word means is open: nobody chooses it by pasting
+    open_ones = {"4G"} if form.kind == "technology" and "4G" not in form.given else set()
     lines = [
-        joined(f"{_toml_key(ours)} = {_toml(met)}", comments.get(ours, ""), by="  ")
+        joined(
+            f"{'# ' * (ours in open_ones)}{_toml_key(ours)} = {_toml(met)}",
+            comments.get(ours, ""),
+            by="  ",
+        )
         for ours, met in section.items()
     ]
     return ("[technologies]" if form.kind == "technology" else "[operators]", *lines)

@@ -87,6 +87,7 @@ def form_given(form: str | None, zone: str) -> TimeForm:
 
 
 _OLDEST_US = -2_208_988_800_000_000  # 1900-01-01
+_NEWEST_US = 4_102_444_800_000_000  # 2100-01-01
 
 
 def read_times(columns: Sequence[pl.Series], form: TimeForm) -> pl.Series:
@@ -99,10 +100,12 @@ def read_times(columns: Sequence[pl.Series], form: TimeForm) -> pl.Series:
     '2026-10-05 00:30:00+00:00'
     """
     read = _read(columns, form)
-    earliest = read.to_physical().min()
-    if earliest is None or earliest >= _OLDEST_US:  # type: ignore[operator]
+    micros = read.to_physical()
+    earliest, latest = micros.min(), micros.max()
+    if earliest is None or (earliest >= _OLDEST_US and latest < _NEWEST_US):  # type: ignore[operator]
         return read
-    return _where(read, read.to_physical() >= _OLDEST_US)  # programs write the year 1 for no time
+    # programs write the year 1 for no time; 2569 is 2026 of the Buddhist calendar
+    return _where(read, micros.is_between(_OLDEST_US, _NEWEST_US, closed="left"))
 
 
 def _read(columns: Sequence[pl.Series], form: TimeForm) -> pl.Series:
