@@ -7,6 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
+from scipy.spatial import KDTree
 
 from benchmarks import audit, provinces, worlds
 from benchmarks.worlds import CONTROL, WORLDS, World, draw_world
@@ -22,11 +23,9 @@ def drawn(world: World = CONTROL, phones: float = 20, seed: int = 1) -> worlds.D
 
 def nearest_village(found: worlds.Drawn) -> pd.Series:
     """Index into the villages of each test's nearest."""
-    places, tests = found.villages, found.tests
-    square = np.zeros((len(tests), len(places)))
-    for name in ("latitude", "longitude"):
-        square += (tests[name].to_numpy()[:, None] - places[name].to_numpy()) ** 2
-    return pd.Series(square.argmin(axis=1), index=tests.index)
+    at = ["latitude", "longitude"]
+    _, nearest = KDTree(found.villages[at]).query(found.tests[at])
+    return pd.Series(nearest, index=found.tests.index)
 
 
 def phone_shares(found: worlds.Drawn) -> pd.DataFrame:
@@ -43,24 +42,22 @@ def phone_shares(found: worlds.Drawn) -> pd.DataFrame:
     )
 
 
-def measured(found: worlds.Drawn) -> pd.Series:
-    """Mean over phones of each phone's mean by unit, in the order of the truth."""
-    where = locate.communes_of_points(
-        found.tests["latitude"], found.tests["longitude"], provinces.communes()
+def by_phone(found: worlds.Drawn) -> pd.DataFrame:
+    """Phones with their mean speed and their unit's truth."""
+    phones = found.tests.groupby("phone").agg(
+        mean=("download_mbps", "mean"), latitude=("latitude", "first"),
+        longitude=("longitude", "first"), operator=("operator", "first"),
+    )  # fmt: skip
+    phones["commune_code"] = locate.communes_of_points(
+        phones["latitude"], phones["longitude"], provinces.communes()
     )
-    tests = found.tests.assign(commune_code=where)
-    means = tests.groupby([*UNIT, "phone"])["download_mbps"].mean().groupby(UNIT).mean()
-    return means.reindex(pd.MultiIndex.from_frame(found.truth[UNIT]))
+    return phones.merge(found.truth, on=UNIT, validate="many_to_one")
 
 
-def ratio(world: World, seeds: int = 4) -> float:
-    """What 300 phones by unit measure against the truth, mean over units."""
-    shares = []
-    for seed in range(seeds):
-        found = drawn(world, 300, seed)
-        truth = found.truth["true_mean_mbps"].to_numpy()
-        shares.append(np.nanmean(measured(found).to_numpy() / truth))
-    return float(np.mean(shares))
+def ratio(world: World) -> float:
+    """What 300 phones by unit measure against the truth, mean over phones."""
+    phones = pd.concat([by_phone(drawn(world, 300, seed)) for seed in range(2)])
+    return float((phones["mean"] / phones["true_mean_mbps"]).mean())
 
 
 def test_the_worlds_are_those_that_were_agreed():
@@ -157,8 +154,8 @@ def test_capped_plans_cost_what_quadrature_finds(mean):
     ],
 )  # fmt: skip
 def test_many_phones_measure_the_truth_where_testers_are_a_fair_sample(name):
-    # four provinces of 152 units of 300 phones: 1 % would be four standard errors or more
-    assert ratio(WORLDS[name]) == pytest.approx(1.0, abs=0.01)
+    # some 90,000 phones of a coefficient of variation up to 1.2: three standard errors or more
+    assert ratio(WORLDS[name]) == pytest.approx(1.0, abs=0.012)
 
 
 @pytest.mark.slow
@@ -174,20 +171,20 @@ def test_many_phones_measure_the_truth_where_testers_are_a_fair_sample(name):
     ],
 )
 def test_where_testers_differ_many_phones_measure_something_else(name, low, high):
-    assert low < ratio(WORLDS[name], 2) < high
+    assert low < ratio(WORLDS[name]) < high
 
 
 def test_in_few_villages_the_testers_shares_are_not_the_peoples():
-    fair, few = (phone_shares(drawn(WORLDS[name], 300)) for name in ("control", "few_villages"))
+    fair, few = (phone_shares(drawn(WORLDS[name], 100)) for name in ("control", "few_villages"))
     assert np.corrcoef(fair["people"], fair["phones"])[0, 1] > 0.98
     assert abs(np.corrcoef(few["people"], few["phones"])[0, 1]) < 0.2
     # Dirichlet(.3) over 5 to 10 villages: one of them has half of the phones or so
-    largest = few["phones"].groupby(drawn(WORLDS["few_villages"], 300).villages["commune_code"])
+    largest = few["phones"].groupby(drawn(WORLDS["few_villages"], 100).villages["commune_code"])
     assert largest.max().mean() > 0.45
 
 
 def test_where_the_signal_is_good_more_people_test():
-    found = drawn(WORLDS["good_signal"], 300)
+    found = drawn(WORLDS["good_signal"], 100)
     places = phone_shares(found)
     speed = np.log(found.tests.groupby(nearest_village(found))["download_mbps"].mean())
     excess = np.log((places["phones"] / places["people"]).reindex(speed.index))
@@ -246,11 +243,13 @@ def test_phones_are_of_two_kinds(name):
     found = drawn(replace(WORLDS[name], mode_log_sd=0.0, noise_log_sd=0.0), 60)
     speeds = found.tests["download_mbps"]
     assert set(speeds.round(6)) == {slow, fast}
-    truth = found.truth["true_mean_mbps"]
-    assert truth.between(slow, fast).all()
-    fast_share = ((measured(found) - slow) / (fast - slow)).to_numpy()
-    expected = ((truth - slow) / (fast - slow)).to_numpy()
-    assert np.corrcoef(fast_share, expected)[0, 1] > 0.9
+    assert found.truth["true_mean_mbps"].between(slow, fast).all()
+    phones = by_phone(found)
+    assert set(phones["mean"].round(6)) == {slow, fast}, "of one kind in all its tests"
+    fast_share = phones["mean"].eq(fast).groupby(phones["true_mean_mbps"]).agg(["mean", "size"])
+    fast_share = fast_share[fast_share["size"] >= 40]
+    expected = (fast_share.index.to_numpy() - slow) / (fast - slow)
+    assert np.abs(fast_share["mean"].to_numpy() - expected).mean() < 0.06
 
 
 def test_a_phone_goes_by_several_ids():
@@ -280,7 +279,7 @@ def test_plans_cap_the_tests_of_their_phones_in_whole_megabits():
     assert tests.ge(1).all()
     assert tests.eq(100).mean() > 20 * tests.eq(99).mean()
     assert tests.eq(30).mean() > 5 * tests.eq(29).mean()
-    assert speeds.max().gt(100).mean() < 0.4, "40 % of phones have no cap"
+    assert 0.02 < tests.gt(100).mean() < 0.4, "40 % of phones have no cap"
 
 
 def test_one_phone_of_half_of_the_units_always_reads_480():
@@ -288,9 +287,9 @@ def test_one_phone_of_half_of_the_units_always_reads_480():
     pd.testing.assert_frame_equal(plain.truth, fast.truth)
     differs = plain.tests["download_mbps"] != fast.tests["download_mbps"]
     assert fast.tests.loc[differs, "download_mbps"].eq(480).all()
-    by_phone = differs.groupby(fast.tests["phone"]).agg(["any", "all"])
-    assert by_phone["any"].equals(by_phone["all"])
-    assert 0.35 * 152 < by_phone["any"].sum() < 0.65 * 152
+    phones = differs.groupby(fast.tests["phone"]).agg(["any", "all"])
+    assert phones["any"].equals(phones["all"])
+    assert 0.35 * 152 < phones["any"].sum() < 0.65 * 152
 
 
 def test_near_the_target_means_are_close_and_spreads_differ():
@@ -350,5 +349,3 @@ def test_a_province_of_a_world_is_judged_by_the_pipeline_itself():
     assert len(rows) == 38 * 4
     assert rows["status"].eq("confirmed_gap").sum() > 10
     assert rows.loc[rows["status"].eq("confirmed_gap"), "is_gap"].mean() > 0.9
-    again = audit.judged(("control", 0, 20))
-    pd.testing.assert_frame_equal(rows, again)
