@@ -51,8 +51,8 @@ def judged(task: Task, settings: Settings = SETTINGS) -> pd.DataFrame:
 def upper_bound(false: int, of: int) -> float:
     """Upper end of the one-sided 95 % Clopper–Pearson interval of a share; NaN of none.
 
-    >>> round(upper_bound(0, 100), 4), round(upper_bound(44, 354), 4), upper_bound(3, 3)
-    (0.0295, 0.1571, 1.0)
+    >>> round(upper_bound(0, 100), 4), upper_bound(3, 3)  # 1 − 0.05 ** (1 / 100)
+    (0.0295, 1.0)
     """
     if of == 0:
         return float("nan")

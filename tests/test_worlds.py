@@ -273,7 +273,6 @@ def test_ids_restart_with_the_month_and_no_two_phones_share_one():
 
 
 def test_plans_cap_the_tests_of_their_phones_in_whole_megabits():
-    speeds = drawn(WORLDS["plan_caps"], 60).tests.groupby("phone")["download_mbps"]
     tests = drawn(WORLDS["plan_caps"], 60).tests["download_mbps"]
     assert tests.eq(tests.round()).all()
     assert tests.ge(1).all()
