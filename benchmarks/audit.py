@@ -1,0 +1,163 @@
+"""What the verdicts are worth where testers do not resemble the people (`worlds.py`).
+
+    python -m benchmarks.audit                                  # every world, 8, 20 and 60 phones
+    python -m benchmarks.audit --worlds control,good_signal --provinces 4 --phones 20
+
+Prints a line per world and mean number of phones by unit. Shares are of units (commune ×
+operator); a bound is the upper end of a one-sided 95 % Clopper–Pearson interval, which takes units
+as independent: where a commune's operators err together, the truth may be worse. Same arguments,
+same figures.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from itertools import islice
+from multiprocessing import Pool
+
+import numpy as np
+import pandas as pd
+from scipy import stats
+
+from benchmarks import worlds
+from pipeline.config.run_context import RunContext
+from pipeline.config.settings import Settings
+from pipeline.journey import judge_month
+from pipeline.schema.fields import ALL
+from pipeline.schema.periods import Period
+
+# ranks do not matter here: the smallest number of draws that the settings allow
+SETTINGS = Settings.model_validate({"priority": {"draws": 20}})
+PERIOD = Period.parse("2026-10")
+UNIT = ["commune_code", "operator"]
+Task = tuple[str, int, int]  # world, seed, mean number of phones by unit
+
+
+def judged(task: Task, settings: Settings = SETTINGS) -> pd.DataFrame:
+    """Units of one province: truth and verdict.
+
+    Columns of `commune_status` and world, seed, phones, true_mean_mbps, is_gap.
+    """
+    world, seed, phones = task
+    inputs, truth, _ = worlds.draw(world, seed, phones)
+    status = judge_month(inputs, RunContext(settings, PERIOD)).tables["commune_status"]
+    rows = status[status["operator"] != ALL].merge(truth, on=UNIT, validate="one_to_one")
+    is_gap = rows["true_mean_mbps"] < settings.target.download_mbps
+    return rows.assign(world=world, seed=seed, phones=phones, is_gap=is_gap)
+
+
+def upper_bound(false: int, of: int) -> float:
+    """Upper end of the one-sided 95 % Clopper–Pearson interval of a share; NaN of none.
+
+    >>> round(upper_bound(0, 100), 4), upper_bound(3, 3)  # 1 − 0.05 ** (1 / 100)
+    (0.0295, 1.0)
+    """
+    if of == 0:
+        return float("nan")
+    return 1.0 if false == of else float(stats.beta.ppf(0.95, false + 1, of - false))
+
+
+def summary(rows: pd.DataFrame) -> dict[str, float]:
+    """Figures of the units of `judged`; NaN where a share is of none."""
+    is_gap, is_sure = rows["is_gap"], rows["evidence"].eq("confirmed")
+    gaps, passes = rows["status"].eq("confirmed_gap"), rows["status"].eq("meets_target")
+    known = rows["lo_mbps"].notna()
+    holds = rows["true_mean_mbps"].between(rows["lo_mbps"], rows["hi_mbps"])
+    borrowed = gaps & rows["evidence_basis"].eq("borrowed")
+    return {
+        **_falses("gaps", gaps, ~is_gap),
+        "gaps_found": _share(gaps[is_gap]),
+        **_falses("borrowed", borrowed, ~is_gap),
+        "probable_gaps": int(rows["status"].eq("probable_gap").sum()),
+        "probable_gaps_right": _share(is_gap[rows["status"].eq("probable_gap")]),
+        **_falses("passes", passes & is_sure, is_gap),
+        "passes_found": _share((passes & is_sure)[~is_gap]),
+        "probable_passes": int((passes & ~is_sure).sum()),
+        "probable_passes_false": _share(is_gap[passes & ~is_sure]),
+        "covers": _share(holds[known]),
+    }
+
+
+def _share(part: pd.Series) -> float:
+    return float(part.mean()) if len(part) else float("nan")
+
+
+def _falses(name: str, verdict: pd.Series, is_false: pd.Series) -> dict[str, float]:
+    """Number of verdicts, how many and what share of them are false, and the share's bound."""
+    n, false = int(verdict.sum()), int((verdict & is_false).sum())
+    return {
+        name: n,
+        f"{name}_wrong": false,
+        f"{name}_false": false / n if n else float("nan"),
+        f"{name}_bound": upper_bound(false, n),
+    }
+
+
+def line(world: str, phones: int, rows: pd.DataFrame) -> str:
+    """A row of the printed table, in the order of `HEADING`."""
+    f = summary(rows)
+
+    def falses(name: str) -> str:
+        return (
+            f"{f[f'{name}_wrong']:>4} /{f[name]:>5} {_percent(f[f'{name}_false'])}"
+            f" {_percent(f[f'{name}_bound'])}"
+        )
+
+    cells = [
+        f"{world:<19} {phones:>3}",
+        f"{falses('gaps')} {_percent(f['gaps_found'])}",
+        falses("borrowed"),
+        f"{f['probable_gaps']:>4} {_percent(f['probable_gaps_right'])}",
+        f"{falses('passes')} {_percent(f['passes_found'])}",
+        f"{f['probable_passes']:>4} {_percent(f['probable_passes_false'])}",
+        _percent(f["covers"]),
+    ]
+    return " | ".join(cells)
+
+
+def _percent(share: float) -> str:
+    return "     –" if np.isnan(share) else f"{100 * share:5.1f}%"
+
+
+HEADING = " | ".join(
+    [
+        f"{'world':<19} {'M':>3}",
+        f"{'confirmed gaps: false, ≤':<25} {'found':>6}",
+        f"{'of them borrowed: false':<25}",
+        f"{'probable, right':>11}",
+        f"{'confirmed passes: false':<25} {'found':>6}",
+        f"{'probable, false':>11}",
+        "covers",
+    ]
+)
+
+
+def main() -> int:
+    """Judge and print."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--worlds", default=",".join(worlds.WORLDS), help="names, by commas")
+    parser.add_argument("--provinces", type=int, default=10, help="of each world (default 10)")
+    parser.add_argument("--phones", default="8,20,60", help="mean numbers by unit")
+    parser.add_argument("--first", type=int, default=0, help="first seed (default 0)")
+    chosen = parser.parse_args()
+    names = chosen.worlds.split(",")
+    if unknown := sorted(set(names) - set(worlds.WORLDS)):
+        parser.error(f"no such world: {', '.join(unknown)}; there are {', '.join(worlds.WORLDS)}")
+    seeds = range(chosen.first, chosen.first + chosen.provinces)
+    groups = [(name, int(phones)) for name in names for phones in chosen.phones.split(",")]
+    tasks = [(name, seed, phones) for name, phones in groups for seed in seeds]
+    print(HEADING, flush=True)
+    with Pool(os.cpu_count()) as pool:
+        found = pool.imap(judged, tasks)
+        for name, phones in groups:
+            rows = pd.concat(islice(found, len(seeds)), ignore_index=True)
+            print(line(name, phones, rows), flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
