@@ -198,7 +198,8 @@ def device_frame(groups: dict[tuple[str, str], list[float]]) -> pd.DataFrame:
         "device_weight",
         "is_pseudo",
     ]
-    return pd.DataFrame(rows, columns=columns)
+    frame = pd.DataFrame(rows, columns=columns)
+    return frame.assign(capped_mbps=frame["download_mbps"], month_mbps=np.nan)
 
 
 def read_page(path: Path) -> dict:

@@ -73,6 +73,10 @@ def units(values: dict[tuple[str, str], list[float]]) -> pd.DataFrame:
             "m": [float(len(y)) for y in logs.values()],
             "log_mean": [y.mean() for y in logs.values()],
             "log_var": [y.var(ddof=1) if len(y) > 1 else np.nan for y in logs.values()],
+            "exp_residuals": [
+                np.exp((y - y.mean()) * np.sqrt(len(y) / (len(y) - 1))).sum() if len(y) > 1 else 0.0
+                for y in logs.values()
+            ],
         },
         index=index,
     )
@@ -186,3 +190,23 @@ def test_units_of_one_spread_are_given_the_pooled_one_and_unlike_ones_their_own(
     assert few[-2:].tolist() == [0.5, 0.5]
     assert unknown[-1] == pytest.approx(unknown.max())
     assert np.isfinite(few).all()
+
+
+def test_a_pass_is_judged_by_the_worse_of_two_readings():
+    """Of exp(s²/2) and the smearing factor the one that makes the mean lower."""
+    values = province(0.3)
+    found = borrowing.borrow(units(values), target=40.0, min_units=8)
+    gap, miss = found["borrowed_gap_probability"], found["borrowed_miss_probability"]
+    assert (miss >= gap - 1e-12).all()
+
+
+def test_smearing_by_hand():
+    """One slow phone of four raises s² more than the mean: factor 1.41 in place of 1.72."""
+    values = {(f"c{i}", o): [80.0, 80.0, 80.0, 10.0] for i in range(10) for o in "AB"}
+    table = units(values)
+    y = np.log([80.0, 80.0, 80.0, 10.0])
+    smearing = np.exp((y - y.mean()) * np.sqrt(4 / 3)).mean()
+    assert table["exp_residuals"].iloc[0] == pytest.approx(4 * smearing)
+    assert (smearing, np.exp(y.var(ddof=1) / 2)) == pytest.approx((1.408, 1.717), abs=0.001)
+    found = borrowing.borrow(table, target=40.0, min_units=8).iloc[0]
+    assert found["borrowed_miss_probability"] > found["borrowed_gap_probability"]

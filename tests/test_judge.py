@@ -13,7 +13,10 @@ SURE_GAP = dict(
     is_capped=False, mean_mbps=22.0,
     lo_mbps=16.0, hi_mbps=31.0, worst_hi_mbps=33.0, q_gap=0.01, q_meets=1.0, gap_probability=0.95,
     has_spread_between=True,
-    slow_hours_apart=6.0, p_gap=0.004, is_borrowed_gap=False,
+    slow_hours_apart=6.0, p_gap=0.004, p_meets=0.996, is_borrowed_gap=False,
+    is_borrowed_pass=False, capped_mean_mbps=22.0, capped_lo_mbps=16.0,
+    mean_without_fastest_mbps=20.0, recent_mean_mbps=23.0, recent_device_count=6,
+    borrowed_gap_probability=0.97, borrowed_miss_probability=0.97, capped_gap_probability=0.97,
 )  # fmt: skip
 SURE_PASS = SURE_GAP | dict(
     mean_mbps=63.0,
@@ -23,6 +26,15 @@ SURE_PASS = SURE_GAP | dict(
     q_gap=1.0,
     q_meets=0.001,
     gap_probability=0.001,
+    p_gap=0.9995,
+    p_meets=0.0005,
+    capped_mean_mbps=63.0,
+    capped_lo_mbps=54.0,
+    mean_without_fastest_mbps=60.0,
+    recent_mean_mbps=61.0,
+    borrowed_gap_probability=0.001,
+    borrowed_miss_probability=0.002,
+    capped_gap_probability=0.001,
 )
 NAN = float("nan")
 
@@ -48,6 +60,13 @@ TABLE = [
     (SURE_GAP, {"has_spread_between": False}, "confirmed_gap", "confirmed"),
     (SURE_GAP, {"is_capped": True}, "probable_gap", "probable"),
     (SURE_GAP, {"is_capped": True, "gap_probability": NAN}, "probable_gap", "probable"),
+    (SURE_GAP, {"borrowed_gap_probability": 0.90}, "confirmed_gap", "confirmed"),
+    (SURE_GAP, {"borrowed_gap_probability": 0.89}, "probable_gap", "probable"),
+    (SURE_GAP, {"borrowed_gap_probability": NAN}, "confirmed_gap", "confirmed"),
+    (SURE_GAP, {"recent_mean_mbps": 40.0}, "probable_gap", "probable"),
+    (SURE_GAP, {"recent_mean_mbps": 40.0, "recent_device_count": 3}, "probable_gap", "probable"),
+    (SURE_GAP, {"recent_mean_mbps": 40.0, "recent_device_count": 2}, "confirmed_gap", "confirmed"),
+    (SURE_GAP, {"recent_mean_mbps": NAN, "recent_device_count": 0}, "confirmed_gap", "confirmed"),
     (SURE_GAP, {"m": 4}, "insufficient_evidence", "none"),
     (SURE_GAP, {"sample_count": 19}, "insufficient_evidence", "none"),
     (SURE_GAP, {"date_count": 1}, "insufficient_evidence", "none"),
@@ -64,6 +83,21 @@ TABLE = [
     (SURE_PASS, {"gap_probability": 0.21}, "borderline", "none"),
     (SURE_PASS, {"gap_probability": NAN}, "meets_target", "confirmed"),
     (SURE_PASS, {"gap_probability": NAN, "lo_mbps": 39.0}, "borderline", "none"),
+    (SURE_PASS, {"capped_lo_mbps": 46.0}, "meets_target", "confirmed"),
+    (SURE_PASS, {"capped_lo_mbps": 45.9}, "meets_target", "probable"),
+    (SURE_PASS, {"capped_gap_probability": 0.02}, "meets_target", "confirmed"),
+    (SURE_PASS, {"capped_gap_probability": 0.021}, "meets_target", "probable"),
+    (SURE_PASS, {"capped_gap_probability": 0.21}, "borderline", "none"),
+    (SURE_PASS, {"capped_gap_probability": NAN}, "meets_target", "confirmed"),
+    (SURE_PASS, {"capped_mean_mbps": 39.9}, "borderline", "none"),
+    (SURE_PASS, {"mean_without_fastest_mbps": 39.9}, "borderline", "none"),
+    (SURE_PASS, {"mean_without_fastest_mbps": NAN, "date_count": 0, "is_tiles": True,
+                 "is_capped": True}, "meets_target", "probable"),
+    (SURE_PASS, {"recent_mean_mbps": 39.9}, "meets_target", "probable"),
+    (SURE_PASS, {"recent_mean_mbps": 39.9, "recent_device_count": 2}, "meets_target", "confirmed"),
+    (SURE_PASS, {"m": 7, "is_borrowed_pass": True}, "meets_target", "confirmed"),
+    (SURE_PASS, {"m": 7, "gap_probability": 0.5, "is_borrowed_pass": True},
+     "meets_target", "confirmed"),
     (SURE_PASS, {"m": 4}, "insufficient_evidence", "none"),
 ]  # fmt: skip
 
@@ -88,17 +122,60 @@ BORROWED = [
     ({"mean_mbps": 40.0}, False),
     ({"is_capped": True}, False),
     ({"is_tiles": True, "is_capped": True}, False),
+    ({"recent_mean_mbps": 41.0}, False),
+    ({"recent_mean_mbps": 41.0, "recent_device_count": 2}, True),
+    # confirmed by its own devices: it does not carry the rate of those that borrow
+    ({"m": 12, "sample_count": 36, "q_gap": 0.01, "hi_mbps": 31.0, "p_gap": 0.004}, False),
 ]
 
 
 @pytest.mark.parametrize(("change", "may"), BORROWED)
-def test_what_may_borrow(change, may):
+def test_what_may_borrow_for_a_gap(change, may):
     row = (
         SURE_GAP
         | {"m": 7, "sample_count": 24, "q_gap": 0.2, "hi_mbps": 45.0, "p_gap": 0.1}
         | change
     )
-    assert judge.may_borrow(pd.DataFrame([row]), T, GATES).tolist() == [may]
+    found = judge.may_borrow(pd.DataFrame([row]), T, GATES).iloc[0]
+    assert (found["gap"], found["pass"]) == (may, False)
+
+
+BORROWED_PASS = [
+    # changed from a pass of seven devices, may it borrow?
+    ({}, True),
+    ({"slow_hours_apart": NAN}, True),
+    ({"p_meets": 0.20}, True),
+    ({"p_meets": 0.21}, False),
+    ({"m": 4}, False),
+    ({"date_count": 2}, False),
+    ({"mean_mbps": 39.9}, False),
+    ({"capped_mean_mbps": 39.9}, False),
+    ({"mean_without_fastest_mbps": 39.9}, False),
+    ({"capped_mean_mbps": 52.0}, True),
+    ({"capped_mean_mbps": 51.9}, False),
+    ({"capped_gap_probability": 0.0049}, True),
+    ({"capped_gap_probability": 0.005}, False),
+    ({"capped_gap_probability": NAN}, False),
+    ({"recent_mean_mbps": 39.9}, False),
+    ({"is_capped": True}, False),
+    ({"is_tiles": True, "is_capped": True}, False),
+    ({"m": 12, "sample_count": 36, "q_meets": 0.001, "lo_mbps": 54.0}, False),
+]
+
+
+@pytest.mark.parametrize(("change", "may"), BORROWED_PASS)
+def test_what_may_borrow_for_a_pass(change, may):
+    few = {"m": 7, "sample_count": 24, "q_meets": 0.2, "lo_mbps": 35.0, "p_meets": 0.1}
+    found = judge.may_borrow(pd.DataFrame([SURE_PASS | few | change]), T, GATES).iloc[0]
+    assert (found["gap"], found["pass"]) == (False, may)
+
+
+def test_a_borrowed_pass_says_so_and_direct_evidence_goes_first():
+    few = SURE_PASS | {"m": 7, "q_meets": 0.2, "lo_mbps": 35.0, "is_borrowed_pass": True}
+    rows = pd.DataFrame([few, SURE_PASS | {"is_borrowed_pass": True}])
+    verdict = judge.assign_status(rows, T, GATES)
+    assert verdict["evidence_basis"].tolist() == ["borrowed", "direct"]
+    assert verdict["failed_gates"].tolist() == ["confirmed_min_devices;interval;q_value", ""]
 
 
 def test_a_borrowed_gap_is_confirmed_and_says_so_and_direct_evidence_goes_first():
@@ -132,6 +209,11 @@ def test_a_borrowed_gap_is_confirmed_and_says_so_and_direct_evidence_goes_first(
         (SURE_GAP, {"m": 9, "worst_hi_mbps": 41.0}, "confirmed_min_devices;leave_one_out"),
         (SURE_GAP, {"slow_hours_apart": 1.0, "q_gap": 0.5}, "min_hours_apart;q_value"),
         (SURE_GAP, {"is_capped": True}, "device_ids"),
+        (SURE_GAP, {"borrowed_gap_probability": 0.5}, "crossed"),
+        (SURE_GAP, {"recent_mean_mbps": 50.0}, "recent_month"),
+        (SURE_PASS, {"recent_mean_mbps": 30.0}, "recent_month"),
+        (SURE_PASS, {"capped_lo_mbps": 45.0}, "capped"),
+        (SURE_PASS, {"mean_without_fastest_mbps": 39.0}, "capped"),
         (SURE_GAP, {"test_count": 0, "m": 0, "sample_count": 0, "date_count": 0}, ""),
         (SURE_PASS, {}, ""),
         (
@@ -161,6 +243,8 @@ FLAG_BASE = dict(
     largest_device_tests=10, pseudo_count=0, largest_cell_samples=5, sample_count=50,
     all_mobile_mean_mbps=60.0,
     accurate_count=100, is_tiles=False, m=10, sd_mbps=5.0, is_widened=False,
+    capped_mean_mbps=45.0, mean_without_fastest_mbps=44.0, recent_mean_mbps=45.0,
+    recent_device_count=5, fast_test_count=3,
 )  # fmt: skip
 
 
@@ -180,6 +264,7 @@ FLAG_BASE = dict(
                 "median_mbps": 40.0,
                 "raw_mean_mbps": 39.9,
                 "all_mobile_mean_mbps": 39.9,
+                "recent_mean_mbps": 39.9,
             },
             "mean_median_conflict",
         ),
@@ -188,10 +273,24 @@ FLAG_BASE = dict(
         ({"pseudo_count": 1}, "no_device_id"),
         ({"largest_cell_samples": 26}, "one_place"),
         ({"largest_cell_samples": 25}, ""),
-        ({"mean_mbps": 39.0, "median_mbps": 38.0, "raw_mean_mbps": 39.0}, "5g_masks_4g"),
+        (
+            {
+                "mean_mbps": 39.0,
+                "median_mbps": 38.0,
+                "raw_mean_mbps": 39.0,
+                "recent_mean_mbps": 39.0,
+            },
+            "5g_masks_4g",
+        ),
         ({"accurate_count": 49}, "few_accurate_positions"),
         ({"accurate_count": 50}, ""),
         ({"sd_mbps": 0.0}, "no_spread"),
+        ({"capped_mean_mbps": 39.9}, "fast_rows"),
+        ({"mean_without_fastest_mbps": 39.9}, "fast_rows"),
+        ({"mean_without_fastest_mbps": 39.9, "fast_test_count": 0}, ""),
+        ({"mean_without_fastest_mbps": 39.9, "m": 4}, ""),
+        ({"recent_mean_mbps": 39.9}, "recent_change"),
+        ({"recent_mean_mbps": 39.9, "recent_device_count": 2}, ""),
         (
             {
                 "test_count": 0,

@@ -102,7 +102,10 @@ def test_scaling_every_speed_and_the_target_leaves_the_statuses(rows, factor):
     base = judged(table_of(rows))["commune_status"]
     scaled = table_of([(c, o, d, day, h, v * factor) for c, o, d, day, h, v in rows])
     other = judged(
-        scaled, target={"download_mbps": 40 * factor}, quality={"max_download_mbps": 600 * factor}
+        scaled,
+        target={"download_mbps": 40 * factor},
+        quality={"max_download_mbps": 600 * factor},
+        evidence={"fast_test_mbps": 150 * factor},
     )["commune_status"]
     assert base[["status", "evidence"]].equals(other[["status", "evidence"]])
 
@@ -119,7 +122,9 @@ def test_counts_add_up_and_small_groups_show_no_speed(rows):
     assert tables["rejects_summary"]["reject_count"].sum() == rejects
     few_devices = status[status["device_count"].between(1, 2)]
     assert (
-        few_devices[["mean_mbps", "lo_mbps", "raw_mean_mbps", "gap_probability", "q_gap"]]
+        few_devices[
+            ["mean_mbps", "lo_mbps", "raw_mean_mbps", "gap_probability", "q_gap", "fast_test_count"]
+        ]
         .isna()
         .all(axis=None)
     )

@@ -17,6 +17,7 @@ from pipeline.actions import prioritise
 from pipeline.config.rules import priority_rules_of
 from pipeline.config.settings import Settings
 from pipeline.verdicts import judge, statistics, weak_hexes
+from pipeline.verdicts.checks import checks
 from pipeline.verdicts.judge import Gates
 from tests.builders import RULES, device_frame
 
@@ -66,7 +67,7 @@ EXAMPLES = {
         quantiles(), 310, 310, None, 3,
         dict(mean=41.20, sd=34.38, median=31.26, t=(34.98, 47.42), cox=(35.49, 48.24), p_gap=0.669,
              eb=40.09, P=0.487),
-        ("borderline", "none", "official_300;mean_median_conflict"),
+        ("borderline", "none", "official_300;mean_median_conflict;fast_rows"),
     ),
     "skewed": (
         [3.1, 4.0, 5.2, 6.5, 9.0, 11.5, 14.0, 18.2, 22.0, 26.5, 31.0, 36.0, 44.0, 58.0, 75.0, 88.0,
@@ -104,8 +105,14 @@ def test_worked_example(name):
     )
     assert mean[0] == pytest.approx(printed["eb"], abs=0.0051)
     assert gap_probability[0] == pytest.approx(printed["P"], abs=0.0005)
-    # date, hour and BH conditions met, as METHOD.md says
-    units = units.assign(
+    # date, hour and BH conditions met, as METHOD.md says; the crossed model has no say
+    also = checks(devices, units, target=T, confidence=0.95)
+    units = units.join(also).assign(
+        borrowed_gap_probability=np.nan,
+        borrowed_miss_probability=np.nan,
+        capped_gap_probability=np.nan,
+        is_borrowed_pass=False,
+        fast_test_count=sum(speed > 150 for speed in speeds),
         gap_probability=gap_probability,
         has_spread_between=True,
         q_gap=units["p_gap"].clip(upper=0.05) if printed["p_gap"] < 0.05 else units["p_gap"],

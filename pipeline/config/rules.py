@@ -37,6 +37,12 @@ class Gates:
     low_tail_share: float
     one_place_share: float
     borrowed_max_p: float
+    borrowed_max_miss: float
+    capped_max_miss: float
+    capped_margin: float
+    borrowed_capped_margin: float
+    recent_min_devices: int
+    crossed_min_probability: float
 
 
 @dataclass(frozen=True)
@@ -84,6 +90,7 @@ class ScopeRules:
     technology: str
     target_mbps: float
     max_download_mbps: float
+    fast_test_mbps: float  # speeds above it are capped where a verdict must hold without them
 
 
 @dataclass(frozen=True)

@@ -338,6 +338,15 @@ class Evidence(Section):
     )  # 0: every verdict stands on its own devices alone
     borrowed_min_probability: float = Field(0.90, ge=0, le=1)
     borrowed_max_p: float = Field(0.20, gt=0, le=1)
+    # P(mean < target) of a pass with capped tests: by its own devices, with borrowed evidence
+    capped_max_miss: float = Field(0.02, gt=0, lt=1)
+    borrowed_max_miss: float = Field(0.005, gt=0, lt=1)
+    # how many times the target such a pass must reach with capped tests: its lower limit, its mean
+    capped_margin: float = Field(1.15, ge=1)
+    borrowed_capped_margin: float = Field(1.3, ge=1)
+    fast_test_mbps: float = Field(150.0, gt=0)  # Mbit/s: verdicts must hold with tests capped here
+    recent_min_devices: int = Field(3, ge=1)  # of the report month, which may veto a verdict
+    crossed_min_probability: float = Field(0.90, ge=0, le=1)  # of a gap by its own devices
     max_devices_to_decide: int = Field(5000, ge=10)
     official_test_count: int = Field(300, ge=1)  # tests per commune and month, 5691/BTTTT-CVT
     heavy_tester_share: float = Share

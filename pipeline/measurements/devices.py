@@ -15,21 +15,23 @@ from pipeline.measurements.scope import Scope, Window
 
 # samples, and sums of their means in 1 / FINE Mbit/s (ms) with how many samples have these
 FIGURES = ("samples", "download", "upload_total", "uploads", "latency_total", "latencies")
+# the same of speeds up to the cap, and of the report month
+CHECKS = ("capped", "month_samples", "month_total")
 c = pl.col
 
 
 def device_months(valid: pl.LazyFrame, scope: Scope) -> pl.LazyFrame:
     """Device × commune × operator × month, of samples of the target's technology.
 
-    is_pseudo; tests, accurate, raw (sum of bit/s), samples, slow_samples (below the target), sums of
-    sample means download, upload_total, latency_total with their counts uploads, latencies, and of
+    is_pseudo; tests, accurate, fast, raw (sum of bit/s), samples, slow_samples (below the target),
+    sums of sample means download, capped, upload_total, latency_total with their counts uploads, latencies, and of
     busy hours busy, busy_samples.
     """
     first, last = scope.rules.busy_hours
     is_busy = c("second").is_between(first * 3600, last * 3600, closed="left")
     is_slow = c("mean") < scope.rules.target_mbps * FINE
     return valid.group_by(*UNIT_CODES, "device", "month").agg(
-        c("is_pseudo").any(), c("tests").sum(), c("accurate").sum(), raw=c("bits").sum(),
+        c("is_pseudo").any(), c("tests", "accurate", "fast", "capped").sum(), raw=c("bits").sum(),
         samples=pl.len(), slow_samples=is_slow.sum(), download=c("mean").sum(),
         upload_total=c("upload").sum(), uploads=c("upload").count(),
         latency_total=c("latency").sum(), latencies=c("latency").count(),
@@ -77,15 +79,18 @@ def devices_over(
 
 
 def device_values(devices: pl.LazyFrame) -> pl.LazyFrame:
-    """What device values by commune × operator are made of: METHOD §2.3. FIGURES, is_pseudo, tests."""
+    """What device values by commune × operator are made of: METHOD §2.3.
+
+    FIGURES, CHECKS, is_pseudo, tests.
+    """
     values = devices.filter(c("tests") > 0)
-    return values.select(*UNIT_CODES, "device", "is_pseudo", "tests", *FIGURES)
+    return values.select(*UNIT_CODES, "device", "is_pseudo", "tests", *FIGURES, *CHECKS)
 
 
 def units(devices: pl.LazyFrame, pooled: int) -> pl.LazyFrame:
     """Counts and sums by commune × operator, and under the number `pooled` over all operators.
 
-    tests, raw (bit/s), accurate, samples, slow_samples, devices, pseudo (tests), largest_device
+    tests, raw (bit/s), accurate, fast (tests above the cap), samples, slow_samples, devices, pseudo (tests), largest_device
     (its tests), month_tests, month_samples, month (bit/s), month_devices, other_devices; sums in
     bit/s over devices of their mean: mobile (tests of all mobile technologies), newer (5G), busy and
     calm (samples at busy hours and at others), each with its `_devices`.
@@ -109,7 +114,16 @@ def units(devices: pl.LazyFrame, pooled: int) -> pl.LazyFrame:
         "mobile_devices": "mobile_tests", "newer_devices": "newer_tests",
         "busy_devices": "busy_samples", "calm_devices": "calm_samples",
     }.items()}  # fmt: skip
-    added = ("tests", "raw", "accurate", "samples", "slow_samples", "month_tests", "month_samples")
+    added = (
+        "tests",
+        "raw",
+        "accurate",
+        "fast",
+        "samples",
+        "slow_samples",
+        "month_tests",
+        "month_samples",
+    )
     return members.group_by(UNIT_CODES).agg(
         c(added).sum(), pseudo=pl.when("is_pseudo").then("tests").sum(),
         largest_device=c("tests").max(), month=(c("month_total") / per).round().cast(bits).sum(),

@@ -164,7 +164,7 @@ def _figures(table: pl.DataFrame) -> pl.DataFrame:
         calm_mean_mbps=speed("calm", "calm_devices"), calm_device_count="calm_devices",
         signal_median_dbm="signal", signal_device_count="heard",
         failed_test_count="failed", newer_test_count="newer", test_count_4g="fourth",
-        older_test_count="older",
+        older_test_count="older", fast_test_count="fast",
     )  # fmt: skip
     numbered = (r"^.*_count(_\dg)?$", "largest_device_tests")
     return figures.with_columns(c(*numbered).fill_null(0)).filter(
@@ -205,6 +205,8 @@ def _device_values(values: pl.DataFrame, names: Names) -> pd.DataFrame:
             "operator": decode_labels(np.r_[operator, pooled], [*names.operators, ALL]),
             "device_key": np.r_[device, combined(device, by_operator[operator])],
             "download_mbps": mean_of(twice, "download", "samples"),
+            "capped_mbps": mean_of(twice, "capped", "samples"),
+            "month_mbps": mean_of(twice, "month_total", "month_samples"),
             "upload_mbps": mean_of(twice, "upload_total", "uploads"),
             "latency_ms": mean_of(twice, "latency_total", "latencies"),
             "test_count": twice["tests"].to_numpy().astype(np.float64),

@@ -57,8 +57,9 @@ def samples(rows: pl.LazyFrame, scope: Scope) -> pl.LazyFrame:
     """One device's tests in one commune × operator × technology × cell × local date (METHOD §2.2).
 
     Of every mobile technology, up to ten times the target technology's ceiling: 5G is faster.
-    SAMPLE; month, second (of the first test), is_pseudo, tests, accurate, bits (sum); mean, upload,
-    latency in 1 / FINE Mbit/s and ms, null where no test has them; close (tests whose position is
+    SAMPLE; month, second (of the first test), is_pseudo, tests, accurate, fast (tests above the
+    cap), bits (sum); mean, capped (the mean of speeds up to the cap), upload, latency in 1 / FINE
+    Mbit/s and ms, null where no test has them; close (tests whose position is
     exact enough for a hex) and of these close_mean, close_upload, close_latency.
     """
     is_sound = c("reason").is_null() | (c("reason") == "other_technology")
@@ -66,20 +67,25 @@ def samples(rows: pl.LazyFrame, scope: Scope) -> pl.LazyFrame:
     ceiling = 10 * PER_UNIT * scope.rules.max_download_mbps
     mobile = rows.filter(is_sound & is_placed & ~c("is_repeat") & c("bits").is_between(1, ceiling))
 
+    cap = round(scope.rules.fast_test_mbps * PER_UNIT)
     close = [pl.when("is_close").then(name).alias(f"close_{name}") for name in FIGURES]
     figures = [*FIGURES, *(f"close_{name}" for name in FIGURES)]
     sums = mobile.with_columns(close).group_by(SAMPLE).agg(
         c("second").min(), c("is_pseudo").any(), c("is_accurate", "is_close").sum(),
         c(figures).sum(), c(figures).count().name.suffix("_count"), tests=pl.len(),
+        capped=pl.min_horizontal("bits", pl.lit(cap, pl.Int64)).sum(),
+        fast=(c("bits") > cap).sum(),
     )  # fmt: skip
 
-    def mean(name: str) -> pl.Expr:
-        exact = c(name) * (FINE / PER_UNIT) / c(f"{name}_count")
-        return pl.when(c(f"{name}_count") > 0).then(exact.round().cast(pl.Int64))
+    def mean(name: str, count: str | None = None) -> pl.Expr:
+        number = c(count or f"{name}_count")
+        exact = c(name) * (FINE / PER_UNIT) / number
+        return pl.when(number > 0).then(exact.round().cast(pl.Int64))
 
     return sums.select(
-        *SAMPLE, "second", "is_pseudo", "tests", "bits", month=c("day").dt.month_start(),
-        accurate="is_accurate", close="is_close", mean=mean("bits"), upload=mean("upload_bits"),
+        *SAMPLE, "second", "is_pseudo", "tests", "fast", "bits", month=c("day").dt.month_start(),
+        accurate="is_accurate", close="is_close", mean=mean("bits"),
+        capped=mean("capped", "tests"), upload=mean("upload_bits"),
         latency=mean("latency_ns"), close_mean=mean("close_bits"),
         close_upload=mean("close_upload_bits"), close_latency=mean("close_latency_ns"),
     )  # fmt: skip

@@ -61,6 +61,8 @@ def tile_values(parts: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame]:
     ).drop_duplicates("quadkey")
     devices = home.assign(
         device_key=of_texts(home["quadkey"]),
+        capped_mbps=home["download_mbps"],
+        month_mbps=np.nan,
         sample_count=1.0,
         device_weight=home["device_part"],
         is_pseudo=True,

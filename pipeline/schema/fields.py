@@ -39,6 +39,8 @@ FLAGS = (
     "5g_masks_4g",
     "few_accurate_positions",
     "no_spread",
+    "fast_rows",
+    "recent_change",
 )
 # what stands between a row and a confirmed verdict (METHOD §4)
 GATES = (
@@ -53,6 +55,9 @@ GATES = (
     "q_value",
     "leave_one_out",
     "posterior",
+    "crossed",
+    "capped",
+    "recent_month",
     "device_ids",
 )
 CAUSE_GROUNDS = (

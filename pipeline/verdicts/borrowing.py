@@ -24,7 +24,7 @@ from scipy import special
 from pipeline.schema.fields import ALL
 
 Floats = npt.NDArray[np.float64]
-COLUMNS = ("borrowed_mean_mbps", "borrowed_gap_probability")
+COLUMNS = ("borrowed_mean_mbps", "borrowed_gap_probability", "borrowed_miss_probability")
 # priors: uniform in the standard deviation τ (Gelman, Bayesian Analysis 1(3), 2006), uniform in ρ
 TOTAL_SDS = np.geomspace(0.02, 1.6, 28)
 SHARED_SHARES = np.linspace(0.0, 1.0, 9)
@@ -88,12 +88,15 @@ def integrated(log_mean: Floats, error: Floats) -> Iterator[tuple[float, Given]]
 
 
 def borrow(units: pd.DataFrame, *, target: float, min_units: int) -> pd.DataFrame:
-    """`borrowed_mean_mbps` and `borrowed_gap_probability` by unit.
+    """`borrowed_mean_mbps`, `borrowed_gap_probability`, `borrowed_miss_probability` by unit.
 
-    The probability is P(mean < target | all tests). `units`: index (commune_code, operator), m,
-    log_mean, log_var. Named operators only; empty where fewer than `min_units` units have two
-    devices, or where none of an operator's units shows a spread. sw_j² is pooled within the
-    operator's units.
+    Both probabilities are P(mean < target | all tests). A mean is exp(log mean) times a factor of
+    the spread within the unit: exp(s²/2) for log-normal speeds, or Duan's smearing factor, the
+    operator's mean of exp(residual) (J. Am. Stat. Assoc. 78, 1983). A gap must be probable with the
+    larger of the two, a pass with the smaller. `units`: index (commune_code, operator), m,
+    log_mean, log_var, exp_residuals. Named operators only; empty where fewer than `min_units` units
+    have two devices, or where none of an operator's units shows a spread. sw_j² is pooled within
+    the operator's units.
     """
     result = pd.DataFrame(np.nan, index=units.index, columns=list(COLUMNS))
     named = units[(units.index.get_level_values("operator") != ALL) & units["m"].gt(0)].sort_index()
@@ -115,15 +118,22 @@ def borrow(units: pd.DataFrame, *, target: float, min_units: int) -> pd.DataFram
     log_mean[place, operator] = named["log_mean"]
     error[place, operator] = sw2[operator] / named["m"].to_numpy()
     spread, doubt = shrunk_spread(named["m"].to_numpy(), named["log_var"].to_numpy(), sw2[operator])
-    mean, probability = np.zeros(len(named)), np.zeros(len(named))
+    exp_sums = pairs.groupby("operator")[["exp_residuals", "m"]].sum()
+    factors = (exp_sums["exp_residuals"] / exp_sums["m"]).reindex(index.levels[1])
+    smeared = 2 * np.log(factors.to_numpy(dtype="float64"))[operator]
+    low_spread, high_spread = np.minimum(spread, smeared), np.maximum(spread, smeared)
+    mean, probability, miss = (np.zeros(len(named)) for _ in range(3))
     for weight, given in integrated(log_mean, error):
         # log of the arithmetic mean of log-normal speeds
         middle = given.mean[place, operator] + spread / 2
         variance = given.variance[place, operator] + doubt / 4
         mean += weight * middle
-        probability += weight * special.ndtr((np.log(target) - middle) / np.sqrt(variance))
-    result.loc[named.index, COLUMNS[0]] = np.exp(mean)
-    result.loc[named.index, COLUMNS[1]] = probability.clip(0, 1)
+        error_sd, short = np.sqrt(variance), np.log(target) - middle
+        probability += weight * special.ndtr((short + (spread - high_spread) / 2) / error_sd)
+        miss += weight * special.ndtr((short + (spread - low_spread) / 2) / error_sd)
+    result.loc[named.index, list(COLUMNS)] = np.column_stack(
+        [np.exp(mean), probability.clip(0, 1), miss.clip(0, 1)]
+    )
     return result
 
 

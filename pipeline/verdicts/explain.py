@@ -110,7 +110,11 @@ def _reasons(
         return [say("explain_no_data", reason=texts.word(row["no_data_reason"], lang))]
     gates = [gate for gate in row["failed_gates"].split(";") if gate]
     asked = {**rules, "interval": target, "q_value": rules["max_q"], "leave_one_out": target}
-    asked["posterior"] = rules["meets_gap_probability"]
+    asked |= {
+        "posterior": rules["meets_gap_probability"], "capped": rules["fast_test_mbps"],
+        "crossed": _percent(rules["crossed_min_probability"]),
+        "recent_month": rules["recent_min_devices"],
+    }  # fmt: skip
     figures = {
         "min_devices": "device_count", "min_samples": "sample_count", "min_dates": "date_count",
         "confirmed_min_devices": "device_count", "confirmed_min_samples": "sample_count",
@@ -125,13 +129,17 @@ def _reasons(
     failed = []
     for gate in gates:
         value = row[figures[gate]] if gate in figures else None
+        if gate == "crossed":
+            value = _percent(row["borrowed_gap_probability"])
         known = value is None or pd.notna(value)
         key = f"gate_{gate}" if known else "gate_unknown"
         failed.append(say(key, found=value, asked=asked.get(gate), gate=gate))
-    if row["evidence_basis"] == "borrowed" and row["status"] == "confirmed_gap":
-        chance = _percent(row["borrowed_gap_probability"])
+    if row["evidence_basis"] == "borrowed":
+        is_gap = row["status"] == "confirmed_gap"
+        name = "borrowed_gap_probability" if is_gap else "borrowed_miss_probability"
+        key = "explain_borrowed" if is_gap else "explain_borrowed_pass"
         rate = _percent(rules["borrowed_false_discovery_rate"])
-        return [say("explain_borrowed", chance=chance, rate=rate), *failed]
+        return [say(key, chance=_percent(row[name]), rate=rate), *failed]
     lines = [say("explain_open")] if row["status"] == "borderline" else []
     if row["evidence"] == "confirmed":
         return [*lines, say("explain_passed")]

@@ -33,9 +33,19 @@ GAP_GATES = (
     "interval",
     "q_value",
     "leave_one_out",
+    "crossed",
+    "recent_month",
     "device_ids",
 )
-PASS_GATES = (*CONFIRMING_SIZES, "interval", "q_value", "posterior", "device_ids")
+PASS_GATES = (
+    *CONFIRMING_SIZES,
+    "interval",
+    "q_value",
+    "posterior",
+    "capped",
+    "recent_month",
+    "device_ids",
+)
 
 
 def gates_passed(rows: pd.DataFrame, target: float, gates: Gates) -> pd.DataFrame:
@@ -57,10 +67,33 @@ def gates_passed(rows: pd.DataFrame, target: float, gates: Gates) -> pd.DataFram
             "q_value": rows["q_gap"].where(below, rows["q_meets"]) <= gates.max_q,
             "leave_one_out": rows["worst_hi_mbps"] < target,
             "posterior": ~(posterior > gates.meets_gap_probability),
+            "crossed": ~(rows["borrowed_gap_probability"] < gates.crossed_min_probability),
+            "capped": holds_capped(rows, target)
+            & (rows["capped_lo_mbps"] >= gates.capped_margin * target)
+            & ~(rows["capped_gap_probability"] > gates.capped_max_miss),
+            "recent_month": ~is_contrary_lately(rows, target, gates),
             "device_ids": ~rows["is_capped"],
         },
         index=rows.index,
     )
+
+
+def holds_capped(rows: pd.DataFrame, target: float) -> pd.Series:
+    """Whether a mean at the target or above stays there with capped tests and no fastest device.
+
+    Tiles have no devices to leave out.
+    """
+    without = (rows["mean_without_fastest_mbps"] >= target) | rows["is_tiles"]
+    return (rows["capped_mean_mbps"] >= target) & without
+
+
+def is_contrary_lately(rows: pd.DataFrame, target: float, gates: Gates) -> pd.Series:
+    """Whether the devices of the report month alone, if there are enough, are on the other side.
+
+    A site that was repaired, or broke, last month leaves the tests of the months before.
+    """
+    changed_side = (rows["mean_mbps"] < target) != (rows["recent_mean_mbps"] < target)
+    return (rows["recent_device_count"] >= gates.recent_min_devices) & changed_side
 
 
 def failed_gates(rows: pd.DataFrame, passed: pd.DataFrame, target: float) -> pd.Series:
@@ -81,21 +114,40 @@ def failed_gates(rows: pd.DataFrame, passed: pd.DataFrame, target: float) -> pd.
     return pd.Series([";".join(names[row]) for row in failed], index=rows.index, dtype="str")
 
 
-def may_borrow(rows: pd.DataFrame, target: float, gates: Gates) -> pd.Series:
-    """Rows that may borrow: their own devices point to a gap, and only their number is too small.
+OWN_GATES = (*SIZE_GATES, "confirmed_min_dates", "recent_month", "device_ids")
 
-    Own evidence needed: E1, three dates, slow at times of day apart, mean below the target, device
-    ids, and a one-sided p-value of at most `borrowed_max_p` (docs/decisions/0002: it keeps false
-    gaps within 5 % where every true mean lies within 35–45 Mbit/s).
+
+def may_borrow(rows: pd.DataFrame, target: float, gates: Gates) -> pd.DataFrame:
+    """Rows that may borrow for a `gap` or a `pass`: only the number of their devices is too small.
+
+    Own evidence needed: E1, three dates, device ids, the report month on the same side, and a
+    one-sided p-value of at most `borrowed_max_p` (docs/decisions/0002: it keeps false gaps within
+    5 % where every true mean lies within 35–45 Mbit/s). A gap: slow at times of day apart, mean
+    below the target. A pass: mean at the target or above, also with capped tests and without the
+    fastest device; with capped tests a mean of `borrowed_capped_margin` times the target and
+    P(mean < target) below `borrowed_max_miss`. Rows that are confirmed by their own devices do not
+    borrow: they would carry the rate of those that do.
     """
     passed = gates_passed(rows, target, gates)
-    own = passed[[*SIZE_GATES, "confirmed_min_dates", "min_hours_apart", "device_ids"]].all(axis=1)
-    return (
-        own
-        & (rows["mean_mbps"] < target)
-        & (rows["p_gap"] <= gates.borrowed_max_p)
-        & ~rows["is_tiles"]
+    own = passed[list(OWN_GATES)].all(axis=1) & ~rows["is_tiles"]
+    below = rows["mean_mbps"] < target
+    gap = own & below & passed["min_hours_apart"] & (rows["p_gap"] <= gates.borrowed_max_p)
+    meets = own & ~below & holds_capped(rows, target) & (rows["p_meets"] <= gates.borrowed_max_p)
+    meets &= rows["capped_gap_probability"] < gates.borrowed_max_miss
+    meets &= rows["capped_mean_mbps"] >= gates.borrowed_capped_margin * target
+    return pd.DataFrame(
+        {"gap": gap & ~confirmed_gap(passed, below), "pass": meets & ~confirmed_pass(passed, below)}
     )
+
+
+def confirmed_gap(passed: pd.DataFrame, below: pd.Series) -> pd.Series:
+    """Gaps by their own devices. `passed`: of `gates_passed`."""
+    return below & passed[[*SIZE_GATES, *GAP_GATES]].all(axis=1)
+
+
+def confirmed_pass(passed: pd.DataFrame, below: pd.Series) -> pd.Series:
+    """Passes by their own devices. `passed`: of `gates_passed`."""
+    return ~below & passed[[*SIZE_GATES, *PASS_GATES]].all(axis=1)
 
 
 def assign_status(rows: pd.DataFrame, target: float, gates: Gates) -> pd.DataFrame:
@@ -103,37 +155,41 @@ def assign_status(rows: pd.DataFrame, target: float, gates: Gates) -> pd.DataFra
 
     Needs: m, sample_count, date_count, test_count, is_tiles, is_capped (no device ids, or tiles: at
     best probable), mean_mbps, lo_mbps, hi_mbps, worst_hi_mbps, q_gap, q_meets, gap_probability,
-    has_spread_between, slow_hours_apart, is_borrowed_gap (a row that `may_borrow` and that the
-    crossed model selects). No verdict rests on a posterior that is empty or has tau² = 0; direct
-    evidence still counts then.
+    has_spread_between, slow_hours_apart, the figures of `checks`, the crossed model's
+    probabilities, is_borrowed_gap and is_borrowed_pass (rows that `may_borrow` and that the crossed
+    model selects). No verdict rests on a posterior that is empty or has tau² = 0; direct evidence
+    still counts then. A pass that does not hold with capped tests and without the fastest device
+    is `borderline`.
     """
     passed = gates_passed(rows, target, gates)
     first = passed[list(SIZE_GATES)].all(axis=1)
     below = rows["mean_mbps"] < target
-    capped = rows["is_capped"]
-    direct_gap = first & below & passed[[g for g in GAP_GATES if g != "device_ids"]].all(axis=1)
-    sure_pass = first & ~below & passed[[*CONFIRMING_SIZES, "interval", "q_value"]].all(axis=1)
+    with_ids = passed.assign(device_ids=True)  # without ids a verdict is probable at best
+    own_gap, own_pass = confirmed_gap(with_ids, below), confirmed_pass(with_ids, below)
+    direct_gap, direct_pass = confirmed_gap(passed, below), confirmed_pass(passed, below)
+    borrowed_gap = rows["is_borrowed_gap"] & ~direct_gap
+    borrowed_pass = rows["is_borrowed_pass"] & ~direct_pass
     posterior = rows["gap_probability"].where(rows["has_spread_between"])
-    borrowed = rows["is_borrowed_gap"] & ~direct_gap
-    likely_gap = first & below & ((posterior >= gates.probable_gap_probability) | direct_gap)
-    likely_pass = (
-        first
-        & ~below
-        & ((posterior <= gates.meets_gap_probability) | (sure_pass & posterior.isna()))
-    )
+    crossed = rows["capped_gap_probability"]
+    likely_gap = first & below & ((posterior >= gates.probable_gap_probability) | own_gap)
+    likely_pass = first & ~below & holds_capped(rows, target)
+    likely_pass &= ~(crossed > gates.meets_gap_probability)
+    likely_pass &= (posterior <= gates.meets_gap_probability) | (own_pass & posterior.isna())
     status = np.select(
         [
             rows["test_count"] == 0,
             ~first,
-            (direct_gap & ~capped) | borrowed,
+            direct_gap | borrowed_gap,
             likely_gap,
-            likely_pass,
+            likely_pass | borrowed_pass,
         ],
         ["no_data", "insufficient_evidence", "confirmed_gap", "probable_gap", "meets_target"],
         default="borderline",
     )
-    confirmed = (status == "confirmed_gap") | ((status == "meets_target") & sure_pass & ~capped)
-    probable = (status == "probable_gap") | ((status == "meets_target") & ~confirmed)
+    is_pass = status == "meets_target"
+    confirmed = (status == "confirmed_gap") | (is_pass & (direct_pass | borrowed_pass))
+    probable = (status == "probable_gap") | (is_pass & ~confirmed)
+    borrowed = borrowed_gap | (is_pass & borrowed_pass)
     basis = np.select([rows["m"] == 0, borrowed], ["", "borrowed"], default="direct")
     return pd.DataFrame(
         {
@@ -185,6 +241,12 @@ def flags(rows: pd.DataFrame, target: float, gates: Gates) -> pd.Series:
         "5g_masks_4g": (mean < target) & (rows["all_mobile_mean_mbps"] >= target),
         "few_accurate_positions": (rows["accurate_count"] < 0.5 * tests) & ~rows["is_tiles"],
         "no_spread": (rows["m"] >= 2) & (rows["sd_mbps"] == 0),
+        # of few devices the flag would tell how fast one is
+        "fast_rows": (mean >= target)
+        & ~holds_capped(rows, target)
+        & (rows["fast_test_count"] > 0)
+        & (rows["m"] >= gates.min_devices),
+        "recent_change": is_contrary_lately(rows, target, gates) & mean.notna(),
     }
     table = pd.DataFrame(
         {name: held.fillna(False).astype(bool) for name, held in holds.items()}, index=rows.index

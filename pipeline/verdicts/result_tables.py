@@ -21,6 +21,7 @@ from pipeline.schema.fields import ALL, GAP_CLASSES, STATUSES
 from pipeline.schema.month import AreaPeriod
 from pipeline.schema.tables import validated, with_declared_dtypes
 from pipeline.verdicts import borrowing, judge, statistics
+from pipeline.verdicts.checks import checks
 
 UNIT = statistics.UNIT
 
@@ -35,6 +36,8 @@ _ZERO = (
     "older_test_count",
     "accurate_count",
     "pseudo_count",
+    "fast_test_count",
+    "recent_device_count",
     "month_test_count",
     "month_device_count",
     "other_device_count",
@@ -96,8 +99,13 @@ def estimated(
         least=rules.gates.confirmed_min_devices,
         most=rules.max_devices_to_decide,
     )
-    borrowed = borrowing.borrow(units, target=target, min_units=least)
-    return units.join(further).join(borrowed), priors
+    also = checks(devices, units, target=target, confidence=confidence)
+    logs = {"log_mean": also["capped_log_mean"], "log_var": also["capped_log_var"]}
+    plain = units.assign(exp_residuals=also["exp_residuals"])
+    borrowed = borrowing.borrow(plain, target=target, min_units=least)
+    capped = borrowing.borrow(plain.assign(**logs), target=target, min_units=least)
+    borrowed["capped_gap_probability"] = capped["borrowed_gap_probability"]
+    return units.join(further).join(also).join(borrowed), priors
 
 
 def judged(evidence: Evidence, units: pd.DataFrame, area: AreaPeriod, rules: Rules) -> pd.DataFrame:
@@ -128,12 +136,15 @@ def judged(evidence: Evidence, units: pd.DataFrame, area: AreaPeriod, rules: Rul
     for p, q in (("p_gap", "q_gap"), ("p_meets", "q_meets")):
         families = [statistics.q_values(rows[p], first & family) for family in (pooled, ~pooled)]
         rows[q] = families[0].fillna(families[1])
-    rows["is_borrowed_gap"] = borrowing.selected(
-        rows["borrowed_gap_probability"],
-        judge.may_borrow(rows, target, gates),
-        rules.borrowed_false_discovery_rate,
-        rules.borrowed_min_probability,
-    )
+    may = judge.may_borrow(rows, target, gates)
+    chances = {
+        "gap": rows["borrowed_gap_probability"],
+        "pass": 1 - rows["borrowed_miss_probability"],
+    }
+    for kind, chance in chances.items():
+        rows[f"is_borrowed_{kind}"] = borrowing.selected(
+            chance, may[kind], rules.borrowed_false_discovery_rate, rules.borrowed_min_probability
+        )
     rows = rows.join(judge.assign_status(rows, target, gates))
     tried = rows["failed_test_count"] + rows["test_count"]
     rows["failure_rate"] = (rows["failed_test_count"] / tried.where(tried > 0)).where(

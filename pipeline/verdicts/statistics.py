@@ -267,14 +267,10 @@ def posterior(
     return np.exp(theta + half), np.asarray(special.ndtr(score)), shrink
 
 
-def estimate(
-    devices: pd.DataFrame, *, target: float, confidence: float, min_units: int
-) -> tuple[pd.DataFrame, dict[str, Prior | None]]:
-    """(every figure of METHOD §3 but the q-values by unit, priors by operator).
+def direct(devices: pd.DataFrame, *, target: float, confidence: float) -> pd.DataFrame:
+    """Figures that rest on a unit's own devices: columns of `describe`, limits and p-values.
 
-    `devices`: `device_values`. Columns: those of `describe`, lo_mbps, hi_mbps, p_gap, p_meets,
-    worst_hi_mbps (leave-one-out), eb_mean_mbps, gap_probability, information, has_spread_between
-    (tau² > 0: only then may a probable status rest on the posterior).
+    lo_mbps, hi_mbps, p_gap, p_meets, worst_hi_mbps (leave-one-out).
     """
     units = describe(devices)
     mean, sd, log_mean, log_var, m = (
@@ -284,6 +280,19 @@ def estimate(
     p_gap, p_meets = p_values(mean, sd, log_mean, log_var, m, target)
     units = units.assign(lo_mbps=lo, hi_mbps=hi, p_gap=p_gap, p_meets=p_meets)
     units["worst_hi_mbps"] = worst_without_one(devices, confidence).reindex(units.index)
+    return units
+
+
+def estimate(
+    devices: pd.DataFrame, *, target: float, confidence: float, min_units: int
+) -> tuple[pd.DataFrame, dict[str, Prior | None]]:
+    """(every figure of METHOD §3 but the q-values by unit, priors by operator).
+
+    `devices`: `device_values`. Columns: those of `direct`, eb_mean_mbps, gap_probability,
+    information, has_spread_between (tau² > 0: only then may a probable status rest on the
+    posterior).
+    """
+    units = direct(devices, target=target, confidence=confidence)
     priors = fit_priors(units, min_units)
     units[["eb_mean_mbps", "gap_probability"]] = np.nan
     units["information"] = units["m"] / (units["m"] + 10)  # without a prior

@@ -29,12 +29,16 @@ function reasons(row, say) {
   const below = row.mean !== null && row.mean < data.target_mbps, target = data.target_mbps;
   const figures = {min_devices: row.devices, min_samples: row.samples, min_dates: row.dates, confirmed_min_devices: row.devices,
     confirmed_min_samples: row.samples, confirmed_min_dates: row.dates, min_hours_apart: row.hours, leave_one_out: row.worst,
-    posterior: row.chance, interval: below ? row.hi : row.lo, q_value: below ? row.q_gap : row.q_meets};
-  const asked = Object.assign({}, rules, {interval: target, q_value: rules.max_q, leave_one_out: target, posterior: rules.meets_gap_probability});
+    posterior: row.chance, crossed: row.borrowed_chance === null ? null : percent(row.borrowed_chance), interval: below ? row.hi : row.lo, q_value: below ? row.q_gap : row.q_meets};
+  const asked = Object.assign({}, rules, {interval: target, q_value: rules.max_q, leave_one_out: target, posterior: rules.meets_gap_probability,
+    crossed: percent(rules.crossed_min_probability), capped: rules.fast_test_mbps, recent_month: rules.recent_min_devices});
   const failed = row.gates.map((gate) => say(gate in figures && figures[gate] === null ? 'gate_unknown' : 'gate_' + gate,
     {found: gate in figures ? figures[gate] : '', asked: gate in asked ? asked[gate] : '', gate}));
   if (row.borrowed && row.verdict === 'confirmed_gap') {
     return [say('explain_borrowed', {chance: percent(row.borrowed_chance), rate: percent(rules.borrowed_false_discovery_rate)}), ...failed];
+  }
+  if (row.borrowed && row.verdict === 'meets_confirmed') {
+    return [say('explain_borrowed_pass', {chance: percent(row.borrowed_miss), rate: percent(rules.borrowed_false_discovery_rate)}), ...failed];
   }
   const lines = row.verdict === 'borderline' ? [say('explain_open')] : [];
   if (['confirmed_gap', 'meets_confirmed'].includes(row.verdict)) return [...lines, say('explain_passed')];
