@@ -14,6 +14,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from dataclasses import replace
 from multiprocessing import Pool
 
 import numpy as np
@@ -176,8 +177,7 @@ def growth(task: tuple[float, int]) -> tuple[float, float, float]:
         provinces.OPERATORS,
         provinces.MONTHS,
         seed=9_000_000 + seed,
-        devices_per_unit=devices,
-        spread=provinces.PLAIN,
+        spread=replace(provinces.PLAIN, devices_per_unit=devices),
     )
     inputs = provinces.inputs_of(area, province.tests)
     status = judge_month(inputs, RunContext(SETTINGS, PERIOD)).tables["commune_status"]

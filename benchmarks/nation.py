@@ -31,12 +31,7 @@ def main() -> int:
     """Draw a nation, judge it, publish it twice, and print the seconds and memory of each."""
     area = provinces.communes(3321, 60)
     drawn = provinces.draw_province(
-        area,
-        provinces.OPERATORS,
-        provinces.MONTHS,
-        seed=5,
-        devices_per_unit=8,
-        spread=provinces.PLAIN,
+        area, provinces.OPERATORS, provinces.MONTHS, seed=5, spread=provinces.PLAIN
     )
     inputs = provinces.inputs_of(area, drawn.tests)
     settings = Settings.model_validate({"area": {"name": "simulated"}})

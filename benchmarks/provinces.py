@@ -115,8 +115,7 @@ def draw(name: str, seed: int) -> tuple[Inputs, Province]:
         OPERATORS,
         MONTHS,
         seed=1_000_000 * (number + 1) + seed,
-        devices_per_unit=regime.devices_per_unit,
-        spread=regime.spread,
+        spread=replace(regime.spread, devices_per_unit=regime.devices_per_unit),
     )
     return inputs_of(area, province.tests), province
 

@@ -126,7 +126,8 @@ def run(  # noqa: PLR0913, PLR0917 - options of a command
     """
     language = language_of(settings, lang)
     with user_faults_shown(language):
-        chosen = _settings(settings, measurements, more, format, boundaries, population, lang)
+        paths = [*(measurements or ()), *(more or ())]
+        chosen = _settings(settings, paths, format, boundaries, population, lang)
         parts = _parts(publish, engine)
         from pipeline import journey
         from pipeline.publish import Outputs
@@ -179,7 +180,8 @@ def check(  # noqa: PLR0913, PLR0917 - options of a command
     """
     language = language_of(settings, lang)
     with user_faults_shown(language):
-        chosen = _settings(settings, measurements, more, format, boundaries, population, lang)
+        paths = [*(measurements or ()), *(more or ())]
+        chosen = _settings(settings, paths, format, boundaries, population, lang)
         _parts(publish, engine)
         from pipeline import journey, profile_screen
         from pipeline.config.settings import read_settings
@@ -327,10 +329,9 @@ def main() -> None:
     app()
 
 
-def _settings(  # noqa: PLR0913, PLR0917 - options of a command
+def _settings(
     path: Path | None,
-    measurements: list[str] | None,
-    more: list[str] | None,
+    measurements: list[str],
     format_name: str | None,
     boundaries: Path | None,
     population: Path | None,
@@ -341,7 +342,7 @@ def _settings(  # noqa: PLR0913, PLR0917 - options of a command
 
     chosen = read_settings(settings_file(path))
     update: dict[str, Any] = {}
-    if paths := (*(measurements or ()), *(more or ())):
+    if paths := tuple(measurements):
         single = next(iter(chosen.sources.items())) if len(chosen.sources) == 1 else None
         name, former = single or ("measurements", Source(path=paths))
         changes: dict[str, Any] = {"path": paths} | ({"format": format_name} if format_name else {})

@@ -163,8 +163,6 @@ def judge_month(inputs: Inputs, context: RunContext, previous: Previous = NOTHIN
         priorities, measure_first = ranked(
             verdicts, gaps, evidence, surroundings, context.priority_rules
         )
-    since = changes(verdicts.status, previous.status)
-    districts = former_districts(verdicts.status, verdicts.summary)
     tables = {
         "commune_status": verdicts.status,
         "commune_summary": verdicts.summary,
@@ -175,12 +173,14 @@ def judge_month(inputs: Inputs, context: RunContext, previous: Previous = NOTHIN
         "measure_first": measure_first,
         **measured.months,
         **result_tables.rejects_tables(measured.rejects),
-        **({"changes": since} if len(since) else {}),  # nothing without a previous period
-        **({"former_districts": districts} if len(districts) else {}),
     }
+    some = {  # absent where there is nothing
+        "changes": changes(verdicts.status, previous.status),
+        "former_districts": former_districts(verdicts.status, verdicts.summary),
+    }
+    tables |= {name: table for name, table in some.items() if len(table)}
     results = result_tables.results(verdicts, hex_status, measured.books, evidence.last_date)
-    for one in previous.warnings:
-        results[one.code] = dict(one.values)  # the report says it too
+    results |= {one.code: dict(one.values) for one in previous.warnings}  # the report says it too
     run_log.results_found(context.log, results, tables, gaps.states(context.period))
     warnings = [
         *inputs.warnings,

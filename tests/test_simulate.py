@@ -26,8 +26,8 @@ UNIT = ["commune_code", "operator"]
 
 def drawn(seed: int = 3, devices: float = 400, communes: int = 4, **change) -> simulate.Province:
     return simulate.draw_province(
-        provinces.communes(communes), OPERATORS, ("2026-10",), seed=seed, devices_per_unit=devices,
-        spread=replace(provinces.PLAIN, **change),
+        provinces.communes(communes), OPERATORS, ("2026-10",), seed=seed,
+        spread=replace(provinces.PLAIN, devices_per_unit=devices, **change),
     )  # fmt: skip
 
 

@@ -56,6 +56,7 @@ class Spread:
     noise_log_sd: float = 0.35
     evening_factor: float = 0.75  # 19–22 h against the rest of the day
     tests_per_device: float = 7.0
+    devices_per_unit: float = 8.0  # mean number, where no number of tests is given
     repeat_share: float = 0.35  # tests that follow another of the same sitting
     heavy_share: float = 0.004  # phones that test a hundred times
     heavy_tests: int = 0  # further sittings of one phone in every commune × operator
@@ -85,31 +86,29 @@ class Province:
     places: pd.DataFrame
 
 
-def draw_province(  # noqa: PLR0913 - test_count and devices_per_unit exclude each other
+def draw_province(
     communes: gpd.GeoDataFrame,
     operators: Mapping[str, Operator],
     months: Sequence[str],
     *,
     seed: int,
     test_count: int | None = None,
-    devices_per_unit: float | None = None,
     spread: Spread | None = None,
 ) -> Province:
     """Draw a province over `months`. `communes`: commune_code, population, geometry (EPSG:4326).
 
     Either `test_count` tests of phones that are spread by population, operator share and keenness;
-    or in each commune × operator a geometric number of phones with mean `devices_per_unit`.
+    or, without it, in each commune × operator a geometric number of phones with mean
+    `spread.devices_per_unit`.
     """
     spread = spread or Spread()
     generator = np.random.default_rng(seed)
     places = _places(communes, list(operators), generator, spread)
     places = _with_truth(places, communes, operators, generator, spread)
-    if devices_per_unit is not None:
-        counts = (
-            generator.geometric(1 / (1 + devices_per_unit), (len(communes), len(operators))) - 1
-        )
+    if test_count is None:
+        mean, size = spread.devices_per_unit, (len(communes), len(operators))
+        counts = generator.geometric(1 / (1 + mean), size) - 1
     else:
-        assert test_count is not None
         phones = max(8, int(test_count / (spread.tests_per_device + 0.5)))
         keen = communes["population"].to_numpy() * np.exp(generator.normal(0, 1.0, len(communes)))
         share = keen[:, None] * np.array([o.share for o in operators.values()])

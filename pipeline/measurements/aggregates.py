@@ -96,12 +96,11 @@ def aggregates_of(rows: pl.DataFrame, again: pl.DataFrame, scope: Scope) -> Aggr
             **{f"values {n}": devices.device_values(one) for n, one in over.items()},
             **{f"units {n}": devices.units(one, len(prints)) for n, one in over.items()},
             **{
-                f"{name} {n}": devices.area_values(table, scope.windows[n], prefix)
+                f"area {n}": devices.area_values(months, scope.windows[n]) for n in scope.summarised
+            },
+            **{
+                f"newer area {n}": devices.area_values(other_months, scope.windows[n], "newer_")
                 for n in scope.summarised
-                for name, table, prefix in (
-                    ("area", months, ""),
-                    ("newer area", other_months, "newer_"),
-                )
             },
         }
     )

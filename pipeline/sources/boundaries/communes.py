@@ -98,18 +98,7 @@ def read_communes(
         raise UserFault(faults)
     warnings += _collections(where.shapes, shapes, codes, file)
 
-    communes = pd.DataFrame(
-        {
-            "commune_code": codes,
-            "commune_name": names.fillna(codes),
-            "former_district": _texts(table, about.former_district_column),
-            "former_communes": _texts(table, about.former_communes_column),
-            "province_name": _texts(table, about.province_column),
-            "boundary_vintage": about.vintage,
-            "population": population,
-            "terrain": _texts(table, about.terrain_column),
-        }
-    )
+    communes = _attributes(table, about, codes, names, population)
     if about.dissolve:
         communes, shapes, said = _dissolved(communes, shapes, about.expected_count, file)
         warnings += said
@@ -125,6 +114,24 @@ def read_communes(
     return gpd.GeoDataFrame(
         validated("communes", with_declared_dtypes("communes", frame)), crs="EPSG:4326"
     ), warnings
+
+
+def _attributes(
+    table: pd.DataFrame, about: Boundaries, codes: pd.Series, names: pd.Series, people: pd.Series
+) -> pd.DataFrame:
+    """The columns of `communes` that are not geometry, a row for each row of the file."""
+    return pd.DataFrame(
+        {
+            "commune_code": codes,
+            "commune_name": names.fillna(codes),
+            "former_district": _texts(table, about.former_district_column),
+            "former_communes": _texts(table, about.former_communes_column),
+            "province_name": _texts(table, about.province_column),
+            "boundary_vintage": about.vintage,
+            "population": people,
+            "terrain": _texts(table, about.terrain_column),
+        }
+    )
 
 
 def _key_columns(

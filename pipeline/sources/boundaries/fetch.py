@@ -265,7 +265,7 @@ def _one_attempt(
         request.add_header("If-Range", tag.read_text(encoding="ascii"))
     try:
         with opener.open(request, timeout=limits.wait_s) as answer:
-            return _kept(answer, source, url, part, have=have, deadline=deadline, limits=limits)
+            return _kept(answer, source, url, part, deadline=deadline, limits=limits)
     except urllib.error.HTTPError as error:
         error.close()
         if error.code == 416:  # the part is not of this content
@@ -284,18 +284,18 @@ def _one_attempt(
         raise _BrokenOffError(str(error) or type(error).__name__) from None
 
 
-def _kept(  # noqa: PLR0913 - what one answer is tested against
+def _kept(
     answer: http.client.HTTPResponse,
     source: PublicSource,
     url: str,
     part: Path,
     *,
-    have: int,
     deadline: float,
     limits: Limits,
 ) -> str:
     """Write an answer to the part; gives its ETag. Raises where it is too large, slow or short."""
     tag, limit = _tag_of(part), int(source.max_mb * 1e6)
+    have = part.stat().st_size if part.exists() else 0
     goes_on = answer.status == 206 and str(answer.headers.get("Content-Range", "")).startswith(
         f"bytes {have}-"
     )
