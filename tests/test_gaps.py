@@ -17,7 +17,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.actions import gaps
-from pipeline.actions.gap_tables import Gaps, gap_tables
+from pipeline.actions.gap_tables import Gaps, _retested, gap_tables
 from pipeline.config.rules import rules_of
 from pipeline.config.settings import Settings
 from pipeline.hexgrid import hexes
@@ -367,3 +367,28 @@ def test_a_month_without_gaps_has_empty_tables_with_their_columns(lomsong, tmp_p
         table = pd.read_parquet(tmp_path / f"outputs/2026-10/tables/{name}.parquet")
         assert table.empty
         assert {"gap_id", "state", "cells"} <= set(table.columns)
+
+
+@pytest.mark.parametrize(
+    ("speeds", "meets"),
+    [
+        ([60.0] * 12, True),
+        ([30.0] * 11 + [500.0], False),  # a mean of 69: one phone on 5G
+        ([36.0] * 11 + [140.0], False),  # 44.7, but 36 without the fastest
+        ([60.0] * 11 + [500.0], True),
+    ],
+)
+def test_5g_reported_as_4g_does_not_repair_a_gap(speeds, meets):
+    new = pd.DataFrame(
+        {
+            "gap_id": "r0c0/test/V/1", "operator": "V", "device_key": range(len(speeds)),
+            "hex9_id": "", "is_pseudo": False, "test_count": 1.0, "download_mbps": speeds,
+            "upload_mbps": np.nan, "latency_ms": np.nan,
+        }
+    )  # fmt: skip
+    dates = [new.assign(local_date=f"2026-10-{day:02d}") for day in (3, 9, 21)]
+    prior = statistics.Prior(mu=3.6, tau2=0.2, sw2=0.3, var_mu=0.01)
+    rules = rules_of(Settings())
+    found = _retested(pd.concat(dates, ignore_index=True), {"V": prior}, rules)
+    assert found["is_retested"].tolist() == [True]
+    assert found["meets_again"].tolist() == [meets]

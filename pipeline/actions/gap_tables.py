@@ -25,6 +25,7 @@ from pipeline.schema.periods import Period
 from pipeline.schema.tables import validated, with_declared_dtypes
 from pipeline.schema.vintages import vintage_of
 from pipeline.verdicts import judge, statistics
+from pipeline.verdicts.checks import checks
 
 Priors = Mapping[str, statistics.Prior | None]
 AREA = ["gap_id", "operator"]
@@ -323,8 +324,9 @@ def _retested(rows: pd.DataFrame, priors: Priors, rules: Rules) -> pd.DataFrame:
     dates = (
         rows.assign(commune_code=rows["gap_id"]).groupby(tile_values.UNIT)["local_date"].nunique()
     )
-    units = _described(_as_totals(rows), rules).assign(date_count=dates.astype("float64"))
     target, gates = rules.target_mbps, rules.gates
+    units = _described(_as_totals(rows), rules).assign(date_count=dates.astype("float64"))
+    units = units.join(_checked(rows, rules))
     units[["gap_probability", "has_spread_between"]] = np.nan, False
     for name, prior in priors.items():
         here = units.index.get_level_values("operator") == name
@@ -338,16 +340,30 @@ def _retested(rows: pd.DataFrame, priors: Priors, rules: Rules) -> pd.DataFrame:
         is_tiles=False,
         is_capped=pseudo.reindex(units.index),
         is_borrowed_gap=False,
+        is_borrowed_pass=False,
         q_gap=units["p_gap"],
         q_meets=units["p_meets"],
         worst_hi_mbps=np.nan,
         slow_hours_apart=np.nan,
+        borrowed_gap_probability=np.nan,
+        borrowed_miss_probability=np.nan,
+        capped_gap_probability=np.nan,
     )
     verdict = judge.assign_status(asked, target, gates)["status"]
     found = units[["m", "mean_mbps", "sd_mbps"]].assign(
         is_retested=judge.passes_first_gate(asked, gates), meets_again=verdict.eq("meets_target")
     )
     return found.reset_index("operator", drop=True).rename_axis("gap_id")
+
+
+def _checked(rows: pd.DataFrame, rules: Rules) -> pd.DataFrame:
+    """`checks` of new samples by gap: 5G that is reported as 4G must not repair a gap."""
+    devices = _device_values(_as_totals(rows))
+    slow = rows["download_mbps"].clip(upper=rules.fast_test_mbps)
+    capped = _device_values(_as_totals(rows.assign(download_mbps=slow)))  # in the same order
+    devices = devices.assign(capped_mbps=capped["download_mbps"], month_mbps=np.nan)
+    units = statistics.direct(devices, target=rules.target_mbps, confidence=rules.confidence)
+    return checks(devices, units, target=rules.target_mbps, confidence=rules.confidence)
 
 
 def _rows(

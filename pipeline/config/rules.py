@@ -52,6 +52,7 @@ class Rules:
     target_mbps: float
     gates: Gates
     confidence: float  # of intervals, two-sided
+    fast_test_mbps: float  # speeds above it are capped where a verdict must hold without them
     eb_min_communes: int  # an operator's prior is fitted from this many communes on
     max_devices_to_decide: int
     borrowed_false_discovery_rate: float
