@@ -214,6 +214,7 @@ def test_projected_positions_are_asked_with_the_likely_codes(crs):
         assert question.code == "position_crs"
         assert f'crs = "{crs}"' in question.values["lines"]
         assert f"({crs}): 3 / 3" in question.values["found"]
+        assert len(set(question.values["lines"])) == len(question.values["lines"])
 
 
 @pytest.mark.parametrize("crs", ["EPSG:9205", "EPSG:3405", "EPSG:32648", "EPSG:3857"])

@@ -500,8 +500,11 @@ def _likely_crs(y: pl.Series, x: pl.Series, bounds: Bounds) -> list[tuple[str, s
                 away = abs(_median(lat) - middle[0]) + abs(_median(lon) - middle[1])
                 found.append((-inside, round(away, 3), code, name, pair[0].name == "x"))
     found.sort()
+    likeliest: dict[str, tuple[str, bool]] = {}  # of a code's two orders of axes the better one
+    for _, _, code, name, turned in found:
+        likeliest.setdefault(code, (name, turned))
     result = []
-    for _, _, code, name, turned in found[:_NAMED]:
+    for code, (name, turned) in list(likeliest.items())[:_NAMED]:
         pair = (frame["x"], frame["y"]) if turned else (frame["y"], frame["x"])
         result.append((code, name, _inside(*_in_degrees(*pair, code), bounds)))
     return result
