@@ -798,6 +798,16 @@ IDENTITY = [
         said=("ids_of_none",),
         within=0.5,
     ),
+    Case(
+        "codes_without_their_country",
+        csv(mapped(operator=lambda c: {"Viettel": "04", "VinaPhone": "02"}[c])),
+        ("ask_operators",),
+    ),
+    Case(
+        "codes_without_their_country_settled",
+        csv(mapped(operator=lambda c: {"Viettel": "4", "VinaPhone": "2"}[c])),
+        head="[operators]\nViettel = ['4']\nVinaPhone = ['2']",
+    ),
     Case("rounded_phones", csv(mapped(device_id=always("8.65E+14"))), ("ask_rounded_ids",)),
     Case("one_phone", csv(mapped(device_id=always("phone"))), ("ask_one_id",)),
     Case("one_id_by_another_name", csv(named(PHONE, device_id="Mã thiết bị")), ("ask_one_id",)),

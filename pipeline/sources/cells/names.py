@@ -7,6 +7,7 @@ not belong here: the spellings themselves (`operators.py`, `technologies.py`).
 
 from __future__ import annotations
 
+import re
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -34,6 +35,7 @@ MANY = 0.10  # share of the named rows from which names that are not understood 
 _LISTED = 20  # names that a question or warning shows
 
 Given = Mapping[str, tuple[str, ...]]
+_BARE_CODE = re.compile(r"\d{1,3}(?:\.0)?")  # a network code without its country
 
 
 @dataclass(frozen=True)
@@ -211,9 +213,18 @@ def _meaning(name: str, given: _Given, *, is_closed: bool) -> _Meaning:
         return _Meaning(none="no_service")
     if found is not None:
         return _of_table(found, given, is_closed=is_closed)
+    reason = "unknown" if is_closed else ""
     if contradicts(given.table, name):
-        return _Meaning(reason="contradiction")
-    return _Meaning(reason="unknown" if is_closed else "")
+        reason = "contradiction"
+    elif _BARE_CODE.fullmatch(name.strip()):
+        reason = _of_bare_code(int(float(name)), given.table)
+    return _Meaning(reason=reason)
+
+
+def _of_bare_code(number: int, table: OperatorTable) -> str:
+    """The reason of a network code without its country, `04`: likely, never sure."""
+    hosts = {ours for (_, mnc), ours in table.codes.items() if mnc == number}
+    return f"host:{hosts.pop()}" if len(hosts) == 1 else "unknown"
 
 
 def _of_table(found: str | Brand, given: _Given, *, is_closed: bool) -> _Meaning:
