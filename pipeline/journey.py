@@ -182,12 +182,8 @@ def judge_month(inputs: Inputs, context: RunContext, previous: Previous = NOTHIN
     results = result_tables.results(verdicts, hex_status, measured.books, evidence.last_date)
     results |= {one.code: dict(one.values) for one in previous.warnings}  # the report says it too
     run_log.results_found(context.log, results, tables, gaps.states(context.period))
-    warnings = [
-        *inputs.warnings,
-        *period_warnings(inputs, context.settings, context.period, window),
-        *measured.warnings,
-        *previous.warnings,
-    ]
+    of_period = period_warnings(inputs, context.settings, context.period, window)
+    warnings = [*inputs.warnings, *of_period, *measured.warnings, *previous.warnings]
     run_log.warnings(context.log, warnings)
     return Month(
         period=context.period,
