@@ -27,6 +27,8 @@ from pipeline.sources.boundaries import encodings, official, repair
 from tests.builders import run_lomsong, squares, write_boundaries
 from tests.test_boundaries import read
 
+pytestmark = pytest.mark.slow  # real files of every format are read
+
 NAMES = ["Phường Đoàn Kết", "Xã Bình Lư", "Xã Mường Tè", "Xã Pắc Ta"]
 
 

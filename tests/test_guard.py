@@ -30,6 +30,8 @@ from pipeline.schema import columns, privacy
 from pipeline.schema.column_labels import heading
 from tests.builders import HEADINGS, centre, squares, write_boundaries, write_world
 
+pytestmark = pytest.mark.slow  # finished months are looked through
+
 ID = "7f5906464aaa"
 ODD_ID = "điện thoại 12/A & B"  # no word by itself
 IDS = (ID, ODD_ID, "356938035643809")

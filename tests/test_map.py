@@ -196,6 +196,7 @@ def test_every_card_of_every_commune_shows_the_tables_figures(opened, demo_outpu
     assert compared == 38 * 5
 
 
+@pytest.mark.slow
 def test_cells_are_written_and_coloured_as_in_the_table(demo_outputs):
     """Rounded to what the page writes, and never into another class: 39.96 stays below 40."""
     table = (

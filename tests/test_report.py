@@ -24,6 +24,8 @@ from pipeline.schema import texts
 from tests.builders import about, accept, month_of_tests, squares, write_boundaries, write_world
 from tests.test_cli import ONE_MONTH
 
+pytestmark = pytest.mark.slow  # documents are written and drawn
+
 
 def report_of(folder: Path):
     return docx.Document(str(folder / "report/monthly_report.docx"))

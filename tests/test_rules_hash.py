@@ -9,6 +9,8 @@ import pytest
 from pipeline.publish.rules_hash import PACKAGE, imported_modules, judging_modules, rules_sha256
 from tests.test_house import MODULES, imported
 
+pytestmark = pytest.mark.slow  # every module is touched in turn
+
 MODULES_THAT_JUDGE = sorted(judging_modules(PACKAGE))
 
 
