@@ -114,6 +114,6 @@ def _collected(tables: dict[str, pl.LazyFrame]) -> dict[str, pl.DataFrame]:
 
 
 def ordered(table: pl.DataFrame, *then: str) -> pl.DataFrame:
-    """The table by device, in the order of shards, and `then`: the same whatever parts it came in."""
+    """The table by device, in the order of shards, and `then`: the same in whatever parts."""
     order = pl.Series("order", fingerprints.mixed(table["device"].to_numpy()))
     return table.with_columns(order).sort("order", *then).drop("order")

@@ -52,7 +52,7 @@ def _has_no_speed() -> pl.Expr:
 
 
 def other_tests(rows: pl.LazyFrame) -> pl.LazyFrame:
-    """UNIT_CODES, month: tests that failed; tests of 5G, 4G, 3G and 2G that are not the target's."""
+    """UNIT_CODES, month: failed tests; those of 5G, 4G, 3G and 2G that are not the target's."""
     is_failed = c("reason").is_null() & _has_no_speed()
     is_other = c("reason") == "other_technology"
     is_placed = (c("zone") >= 0) & c("operator").is_not_null() & ~c("is_repeat")
@@ -82,7 +82,7 @@ def repeats_in_own_file(rows: pl.LazyFrame, scope: Scope) -> pl.LazyFrame:
 
 
 def present(rows: pl.LazyFrame, scope: Scope) -> pl.LazyFrame:
-    """UNIT_CODES: operators with a mobile test in the commune within twelve months, sound or not."""
+    """UNIT_CODES: operators with any mobile test in the commune within twelve months."""
     is_placed = (c("zone") >= 0) & c("operator").is_not_null() & (c("technology") < WIFI)
     return rows.filter(is_placed & during(scope.year)).select(UNIT_CODES).unique()
 
@@ -100,7 +100,7 @@ def phones(rows: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def signals(rows: pl.LazyFrame, window: Window) -> pl.LazyFrame:
-    """UNIT_CODES (operator null: of the phone over all), device: the median signal of valid tests, dBm."""
+    """UNIT_CODES (operator null: over all), device: median signal of valid tests, dBm."""
     heard = rows.filter(is_valid() & c("signal").is_not_null() & during(window))
     phones = heard.with_columns(operator=pl.lit(None, pl.Int8))
     medians = [
@@ -120,7 +120,7 @@ def dates(valid: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def slow_times(valid: pl.LazyFrame, scope: Scope) -> pl.LazyFrame:
-    """UNIT_CODES, month, second: local times of day of samples below the target (METHOD §4), each once."""
+    """UNIT_CODES, month, second: local times of day of samples below the target, each once."""
     is_slow = c("mean") < scope.rules.target_mbps * FINE
     return valid.filter(is_slow).select(*UNIT_CODES, "month", "second").unique()
 
@@ -141,8 +141,8 @@ def bursts(rows: pl.LazyFrame, valid: pl.LazyFrame, scope: Scope) -> pl.LazyFram
     """zone, month of the tracker: valid tests of sittings with at least `burst_min_tests`.
 
     A sitting is a device's tests in one cell, none longer than `burst_gap_minutes` after the one
-    before. Dates that cannot hold one are left out before tests are looked at one by one: those with
-    fewer tests, unless the first follows on the date before.
+    before. Dates that cannot hold one are left out before tests are looked at one by one: those
+    with fewer tests, unless the first follows on the date before.
     """
     gap, least = scope.rules.burst_gap_minutes, scope.rules.burst_min_tests
     place = ["device", "cell", "day"]

@@ -24,8 +24,8 @@ def device_months(valid: pl.LazyFrame, scope: Scope) -> pl.LazyFrame:
     """Device × commune × operator × month, of samples of the target's technology.
 
     is_pseudo; tests, accurate, fast, raw (sum of bit/s), samples, slow_samples (below the target),
-    sums of sample means download, capped, upload_total, latency_total with their counts uploads, latencies, and of
-    busy hours busy, busy_samples.
+    sums of sample means download, capped, upload_total, latency_total with their counts uploads,
+    latencies, and of busy hours busy, busy_samples.
     """
     first, last = scope.rules.busy_hours
     is_busy = c("second").is_between(first * 3600, last * 3600, closed="left")
@@ -46,7 +46,8 @@ def other_months(others: pl.LazyFrame) -> pl.LazyFrame:
         return pl.when(c("technology") == NEWER).then(name)
 
     return others.group_by(*UNIT_CODES, "device", "month").agg(
-        other_is_pseudo=c("is_pseudo").any(), other_tests=c("tests").sum(), other_raw=c("bits").sum(),
+        other_is_pseudo=c("is_pseudo").any(), other_tests=c("tests").sum(),
+        other_raw=c("bits").sum(),
         newer_tests=newer("tests").sum(), newer_raw=newer("bits").sum(),
         newer_samples=newer("tests").count(), newer_download=newer("mean").sum(),
         newer_upload_total=newer("upload").sum(), newer_uploads=newer("upload").count(),
@@ -90,10 +91,11 @@ def device_values(devices: pl.LazyFrame) -> pl.LazyFrame:
 def units(devices: pl.LazyFrame, pooled: int) -> pl.LazyFrame:
     """Counts and sums by commune × operator, and under the number `pooled` over all operators.
 
-    tests, raw (bit/s), accurate, fast (tests above the cap), samples, slow_samples, devices, pseudo (tests), largest_device
-    (its tests), month_tests, month_samples, month (bit/s), month_devices, other_devices; sums in
-    bit/s over devices of their mean: mobile (tests of all mobile technologies), newer (5G), busy and
-    calm (samples at busy hours and at others), each with its `_devices`.
+    tests, raw (bit/s), accurate, fast (tests above the cap), samples, slow_samples, devices, pseudo
+    (tests), largest_device (its tests), month_tests, month_samples, month (bit/s), month_devices,
+    other_devices; sums in bit/s over devices of their mean: mobile (tests of all mobile
+    technologies), newer (5G), busy and calm (samples at busy hours and at others), each with its
+    `_devices`.
     A phone with two operators' SIM cards is one device of the pooled row.
     """
     counts = pl.all().exclude(*UNIT_CODES, "device", "is_pseudo").sum()
@@ -127,7 +129,8 @@ def units(devices: pl.LazyFrame, pooled: int) -> pl.LazyFrame:
     return members.group_by(UNIT_CODES).agg(
         c(added).sum(), pseudo=pl.when("is_pseudo").then("tests").sum(),
         largest_device=c("tests").max(), month=(c("month_total") / per).round().cast(bits).sum(),
-        mobile=mean_bits("mobile", "mobile_tests", 1), newer=mean_bits("newer_raw", "newer_tests", 1),
+        mobile=mean_bits("mobile", "mobile_tests", 1),
+        newer=mean_bits("newer_raw", "newer_tests", 1),
         busy=mean_bits("busy", "busy_samples", per), calm=mean_bits("calm", "calm_samples", per),
         **has,
     )  # fmt: skip
@@ -144,7 +147,7 @@ def area_values(months: pl.LazyFrame, window: Window, prefix: str = "") -> pl.La
 
 
 def cells(valid: pl.LazyFrame, scope: Scope) -> pl.LazyFrame:
-    """Device × commune × operator × finest cell, of tests of the base window exact enough for hexes.
+    """Device × commune × operator × finest cell, of tests of the base window fit for hexes.
 
     FIGURES and tests of the device's samples there (METHOD §5).
     """

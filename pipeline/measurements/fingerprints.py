@@ -54,8 +54,9 @@ def combined(*columns: npt.NDArray[Any]) -> Prints:
 def of_texts(column: pd.Series, seed: int = 0) -> Prints:
     """Fingerprint of each text, 0 for null.
 
-    >>> found = of_texts(pd.Series(["a", None, "a", "b"], dtype="str")); (found[0] == found[2], found[1] == 0, found[0] == found[3])
-    (np.True_, np.True_, np.False_)
+    >>> a, none, again, b = of_texts(pd.Series(["a", None, "a", "b"], dtype="str")).tolist()
+    >>> a == again, none, a == b
+    (True, 0, False)
     """
     texts = pa.array(column, type=pa.large_string(), from_pandas=True)
     if isinstance(texts, pa.ChunkedArray):

@@ -273,7 +273,7 @@ def _operator(column: pl.Series) -> pl.Series:
 
 
 def _with_pseudo_devices(rows: pl.DataFrame, salt: fingerprints.Prints) -> pl.DataFrame:
-    """The rows, those without a device id under one of their cell, date and source (METHOD §2.4)."""
+    """The rows, those without a device id under one of their cell, date and source."""
     nameless = rows["is_pseudo"].arg_true()
     if not len(nameless):
         return rows
