@@ -107,7 +107,7 @@ class Account:
             self.profiles[name] = merged([self.profiles.get(name, {}), profile])
         for name, marks in other.sketches.items():
             held = self.sketches.get(name)
-            self.sketches[name] = marks if held is None else overlap.joined(held, marks)
+            self.sketches[name] = marks if held is None else overlap.union(held, marks)
         self.columns |= other.columns
         self.months.update(other.months)
         self.operators |= other.operators

@@ -49,10 +49,10 @@ def sketch(rows: pl.DataFrame) -> Sketch:
         "operator",
         c("bits") // _MBPS,
     ).hash_rows()
-    return joined(marks.to_numpy())
+    return union(marks.to_numpy())
 
 
-def joined(*sketches: Sketch) -> Sketch:
+def union(*sketches: Sketch) -> Sketch:
     """The sketch of the rows of all."""
     return np.unique(np.concatenate(sketches))[:KEPT]
 

@@ -101,11 +101,9 @@ def read_times(columns: Sequence[pl.Series], form: TimeForm) -> pl.Series:
     """
     read = _read(columns, form)
     micros = read.to_physical()
-    earliest, latest = micros.min(), micros.max()
-    if earliest is None or (earliest >= _OLDEST_US and latest < _NEWEST_US):  # type: ignore[operator]
-        return read
     # programs write the year 1 for no time; 2569 is 2026 of the Buddhist calendar
-    return _where(read, micros.is_between(_OLDEST_US, _NEWEST_US, closed="left"))
+    believable = micros.is_between(_OLDEST_US, _NEWEST_US, closed="left")
+    return read if believable.all() else _where(read, believable)
 
 
 def _read(columns: Sequence[pl.Series], form: TimeForm) -> pl.Series:
