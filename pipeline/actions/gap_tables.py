@@ -261,19 +261,11 @@ def _described(rows: pd.DataFrame, rules: Rules) -> pd.DataFrame:
     `rows`: devices by cell, with a gap_id.
     """
     values = _device_values(rows)
-    units = statistics.describe(values)
     target = rules.target_mbps
-    mean, sd, log_mean, log_var, m = (
-        units[c].to_numpy() for c in ("mean_mbps", "sd_mbps", "log_mean", "log_var", "m")
-    )
-    lo, hi = statistics.envelope(mean, sd, log_mean, log_var, m, rules.confidence)
-    p_gap, p_meets = statistics.p_values(mean, sd, log_mean, log_var, m, target)
+    units = statistics.describe(values)
+    units = statistics.with_limits(units, target=target, confidence=rules.confidence)
     grouped = values.groupby(tile_values.UNIT)
     return units.assign(
-        lo_mbps=lo,
-        hi_mbps=hi,
-        p_gap=p_gap,
-        p_meets=p_meets,
         device_count=grouped.size().astype("float64"),
         test_count=grouped["test_count"].sum().astype("float64"),
         sample_count=grouped["sample_count"].sum().astype("float64"),
@@ -326,7 +318,7 @@ def _retested(rows: pd.DataFrame, priors: Priors, rules: Rules) -> pd.DataFrame:
     )
     target, gates = rules.target_mbps, rules.gates
     units = _described(_as_totals(rows), rules).assign(date_count=dates.astype("float64"))
-    units = units.join(_checked(rows, rules))
+    units = units.join(_checked(rows, units, rules))
     units[["gap_probability", "has_spread_between"]] = np.nan, False
     for name, prior in priors.items():
         here = units.index.get_level_values("operator") == name
@@ -356,13 +348,15 @@ def _retested(rows: pd.DataFrame, priors: Priors, rules: Rules) -> pd.DataFrame:
     return found.reset_index("operator", drop=True).rename_axis("gap_id")
 
 
-def _checked(rows: pd.DataFrame, rules: Rules) -> pd.DataFrame:
-    """`checks` of new samples by gap: 5G that is reported as 4G must not repair a gap."""
+def _checked(rows: pd.DataFrame, units: pd.DataFrame, rules: Rules) -> pd.DataFrame:
+    """`checks` of new samples by gap, whose figures are `units`.
+
+    5G that is reported as 4G must not repair a gap.
+    """
     devices = _device_values(_as_totals(rows))
     slow = rows["download_mbps"].clip(upper=rules.fast_test_mbps)
     capped = _device_values(_as_totals(rows.assign(download_mbps=slow)))  # in the same order
     devices = devices.assign(capped_mbps=capped["download_mbps"], month_mbps=np.nan)
-    units = statistics.direct(devices, target=rules.target_mbps, confidence=rules.confidence)
     return checks(devices, units, target=rules.target_mbps, confidence=rules.confidence)
 
 

@@ -13,16 +13,13 @@ import pandas as pd
 from pipeline.verdicts import statistics
 
 UNIT = statistics.UNIT
-CAPPED = (
-    "mean_mbps", "sd_mbps", "log_mean", "log_var", "lo_mbps", "hi_mbps", "p_gap", "p_meets",
-    "worst_hi_mbps",
-)  # fmt: skip
+CAPPED = ("mean_mbps", "log_mean", "log_var", "lo_mbps")
 
 
 def checks(
     devices: pd.DataFrame, units: pd.DataFrame, *, target: float, confidence: float
 ) -> pd.DataFrame:
-    """Further figures by unit, of `device_values` and their `estimate`.
+    """Further figures by unit, of `device_values` and their `with_limits`.
 
     `capped_` and CAPPED: the same figures where no test counts for more than the cap.
     mean_without_fastest_mbps: without the fastest device; empty for one device. recent_mean_mbps,
@@ -45,7 +42,8 @@ def checks(
         touched = pd.MultiIndex.from_frame(devices.loc[is_capped, UNIT]).unique()
         rows = pd.MultiIndex.from_frame(devices[UNIT]).isin(touched)
         some = devices[rows].assign(download_mbps=devices.loc[rows, "capped_mbps"])
-        again = statistics.direct(some, target=target, confidence=confidence)
+        described = statistics.describe(some)
+        again = statistics.with_limits(described, target=target, confidence=confidence)
         for name in CAPPED:
             found.loc[again.index, f"capped_{name}"] = again[name]
     return found

@@ -267,18 +267,19 @@ def posterior(
     return np.exp(theta + half), np.asarray(special.ndtr(score)), shrink
 
 
-def direct(devices: pd.DataFrame, *, target: float, confidence: float) -> pd.DataFrame:
-    """Figures that rest on a unit's own devices: columns of `describe`, limits and p-values.
-
-    lo_mbps, hi_mbps, p_gap, p_meets, worst_hi_mbps (leave-one-out).
-    """
-    units = describe(devices)
+def with_limits(units: pd.DataFrame, *, target: float, confidence: float) -> pd.DataFrame:
+    """Units of `describe` with the envelope and p-values: lo_mbps, hi_mbps, p_gap, p_meets."""
     mean, sd, log_mean, log_var, m = (
         units[c].to_numpy() for c in ("mean_mbps", "sd_mbps", "log_mean", "log_var", "m")
     )
     lo, hi = envelope(mean, sd, log_mean, log_var, m, confidence)
     p_gap, p_meets = p_values(mean, sd, log_mean, log_var, m, target)
-    units = units.assign(lo_mbps=lo, hi_mbps=hi, p_gap=p_gap, p_meets=p_meets)
+    return units.assign(lo_mbps=lo, hi_mbps=hi, p_gap=p_gap, p_meets=p_meets)
+
+
+def direct(devices: pd.DataFrame, *, target: float, confidence: float) -> pd.DataFrame:
+    """Figures of a unit's own devices: those of `with_limits`, worst_hi_mbps (leave-one-out)."""
+    units = with_limits(describe(devices), target=target, confidence=confidence)
     units["worst_hi_mbps"] = worst_without_one(devices, confidence).reindex(units.index)
     return units
 
