@@ -87,9 +87,9 @@ def _rows_of_faces(resolution: int) -> Floats:
 
 
 def cells_of_points(latitude: Floats, longitude: Floats, resolution: int) -> Cells:
-    """H3 cells (as the library's 64-bit integers) of points in degrees WGS 84; 0 where the position is off the globe.
+    """H3 cells (as the library's 64-bit integers) of points in degrees WGS 84.
 
-    Equal to `h3.latlng_to_cell` for every point.
+    0 where the position is off the globe. Equal to `h3.latlng_to_cell` for every point.
     """
     latitude, longitude = (
         np.ascontiguousarray(latitude, "float64"),
@@ -114,7 +114,7 @@ def cells_of_points(latitude: Floats, longitude: Floats, resolution: int) -> Cel
 
 
 def _keys(latitude: Floats, longitude: Floats, resolution: int) -> Integers:
-    """Face and lattice point of each point, packed into an integer; UNSURE where it lies too near to an edge."""
+    """Face and lattice point of each point in one integer; UNSURE where an edge is too near."""
     table, scale = _rows_of_faces(resolution), 7 ** (resolution / 2) / RES0_UNIT
     phi, lam = np.radians(latitude), np.radians(longitude)
     x, y, z = np.cos(phi) * np.cos(lam), np.cos(phi) * np.sin(lam), np.sin(phi)
@@ -147,7 +147,10 @@ def _keys(latitude: Floats, longitude: Floats, resolution: int) -> Integers:
 
 
 def _distinct(keys: Integers) -> tuple[Integers, Integers]:
-    """(a row of each distinct key, the place of each row's key among these): by an array of the box that holds the keys, if small."""
+    """(a row of each distinct key, the place of each row's key among these).
+
+    By an array of the box that holds the keys, if that is small.
+    """
     face, i, j = keys >> 2 * FIELD, keys >> FIELD & 2 * HALF - 1, keys & 2 * HALF - 1
     sure = keys != UNSURE
     if sure.all() or sure.any():
@@ -171,12 +174,13 @@ def _distinct(keys: Integers) -> tuple[Integers, Integers]:
 def _named(
     keys: Integers, rows: Integers, latitude: Floats, longitude: Floats, resolution: int
 ) -> Cells:
-    """Cells of distinct lattice points; `rows`: one point of each. The library names each base cell, arithmetic the rest.
+    """Cells of distinct lattice points; `rows`: one point of each.
 
-    In the ring of the Eisenstein integers a + bω, ω = e^(iπ/3), the coarser lattice is the multiples of a number of norm 7:
-    the quotient's nearest integer is the parent, the remainder, 0 or one of six units, the digit. The digits of a base cell
-    seen from a face are turned by one multiple of 60°, read off one cell that the library names. Pentagons' cells and
-    those of their descendants are named by the library.
+    The library names each base cell, arithmetic the rest. In the ring of the Eisenstein integers
+    a + bω, ω = e^(iπ/3), the coarser lattice is the multiples of a number of norm 7: the quotient's
+    nearest integer is the parent, the remainder, 0 or one of six units, the digit. The digits of a
+    base cell seen from a face are turned by one multiple of 60°, read off one cell that the library
+    names. Pentagons' cells and those of their descendants are named by the library.
     """
     a, b = (keys >> FIELD & 2 * HALF - 1) - HALF, (keys & 2 * HALF - 1) - HALF
     turns = np.full(
@@ -224,7 +228,7 @@ def _asked(rows: Integers, latitude: Floats, longitude: Floats, resolution: int)
     )
 
 
-# H3's digits counter-clockwise from the lattice's first axis, and the units a + bω in the same order
+# H3's digits counter-clockwise from the lattice's first axis, and the units a + bω in this order
 _DIGIT_OF_TURN = np.array([4, 6, 2, 3, 1, 5])
 _TURN_OF_DIGIT = {int(digit): turn for turn, digit in enumerate(_DIGIT_OF_TURN)}
 _TURN_OF_UNIT = np.full((3, 3), -1)
