@@ -6,7 +6,7 @@ Does not belong here: what a step does (`measurements/`), the verdicts that foll
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import cast
 
 import numpy as np
@@ -34,12 +34,21 @@ from pipeline.measurements.books import books_of, copies_of, devices_of, prints_
 from pipeline.measurements.evidence import Evidence, evidence_of_tests, units_over, widened
 from pipeline.measurements.prepare import Prepared, prepared_tests
 from pipeline.measurements.scope import Holdings, Question, question_of
+from pipeline.measurements.strata import (
+    Places,
+    Strata,
+    cells_with_people,
+    places_of,
+    shares_of,
+    stratum_sums,
+)
 from pipeline.measurements.tile_evidence import measured_tiles
 from pipeline.schema.errors import Fault
 from pipeline.schema.month import AreaPeriod
 from pipeline.sources.deliveries import Part
 from pipeline.sources.inputs import Inputs, evidence_window, periods_of
 from pipeline.sources.overlap import overlaps
+from pipeline.sources.population import people_of_hexes
 from pipeline.verdicts import result_tables
 
 
@@ -93,7 +102,9 @@ def _measured_tests(
     least = settings.privacy.min_devices
     evidence = evidence_of_tests(found, question, len(window), least)
     run_log.tests(log, books, evidence)
-    evidence = _widened(evidence, found, question, inputs, context)
+    by_place, strata = _strata(found, question, inputs)
+    evidence = replace(evidence, strata=strata)
+    evidence = _widened(evidence, found, question, by_place, inputs, context)
     area = AreaPeriod(inputs.communes, period)
     tables = monthly.month_tables(
         found, question, area, inputs.installs, held, context.tracker_rules
@@ -107,8 +118,24 @@ def _in_memory(inputs: Inputs, settings: Settings) -> Prepared:
     return prepared_tests(parts, inputs.communes, rules, Local())[0]
 
 
+def _strata(found: Aggregates, question: Question, inputs: Inputs) -> tuple[Places, Strata]:
+    """The places of all windows, and device values by place over the base window."""
+    names, communes = question.names, inputs.communes
+    longest = found[f"strata {question.scope.valued[-1]}"]
+    places = places_of(longest, names, inputs.villages, inputs.village_radius_km)
+    people = people_of_hexes(cells_with_people(places), communes, inputs.people_grid)
+    population = communes.set_index("commune_code")["population"]
+    basis, shares = shares_of(places, names, inputs.villages, people, population)
+    return places, Strata(basis, shares, stratum_sums(found["strata 0"], places, names))
+
+
 def _widened(
-    evidence: Evidence, found: Aggregates, question: Question, inputs: Inputs, context: RunContext
+    evidence: Evidence,
+    found: Aggregates,
+    question: Question,
+    places: Places,
+    inputs: Inputs,
+    context: RunContext,
 ) -> Evidence:
     """Units that fail the first gate over a longer window, as far as deliveries reach back.
 
@@ -118,6 +145,7 @@ def _widened(
     for month_count, number in question.window_of_months.items():
         lacking = result_tables.below_first_gate(evidence, inputs.communes, context.rules.gates)
         units = units_over(found, question, number, month_count, least)
-        evidence = widened(evidence, *units, lacking, month_count)
+        sums = stratum_sums(found[f"strata {number}"], places, question.names)
+        evidence = widened(evidence, *units, sums, lacking, month_count)
         context.log("widened", count=len(lacking), months=month_count)
     return evidence

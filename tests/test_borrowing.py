@@ -71,6 +71,7 @@ def units(values: dict[tuple[str, str], list[float]]) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "m": [float(len(y)) for y in logs.values()],
+            "error_factor": [1 / len(y) for y in logs.values()],
             "log_mean": [y.mean() for y in logs.values()],
             "log_var": [y.var(ddof=1) if len(y) > 1 else np.nan for y in logs.values()],
             "exp_residuals": [

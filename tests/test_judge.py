@@ -17,6 +17,8 @@ SURE_GAP = dict(
     is_borrowed_pass=False, capped_mean_mbps=22.0, capped_lo_mbps=16.0,
     mean_without_fastest_mbps=20.0, recent_mean_mbps=23.0, recent_device_count=6,
     borrowed_gap_probability=0.97, borrowed_miss_probability=0.97, capped_gap_probability=0.97,
+    borrowed_mean_mbps=24.0, weighted_mean_mbps=23.0, weighted_lo_mbps=15.0,
+    weighted_hi_mbps=33.0, weighted_p_gap=0.006, weighted_p_meets=0.99,
 )  # fmt: skip
 SURE_PASS = SURE_GAP | dict(
     mean_mbps=63.0,
@@ -32,6 +34,12 @@ SURE_PASS = SURE_GAP | dict(
     capped_lo_mbps=54.0,
     mean_without_fastest_mbps=60.0,
     recent_mean_mbps=61.0,
+    borrowed_mean_mbps=62.0,
+    weighted_mean_mbps=62.0,
+    weighted_lo_mbps=52.0,
+    weighted_hi_mbps=74.0,
+    weighted_p_gap=0.999,
+    weighted_p_meets=0.001,
     borrowed_gap_probability=0.001,
     borrowed_miss_probability=0.002,
     capped_gap_probability=0.001,
@@ -60,8 +68,13 @@ TABLE = [
     (SURE_GAP, {"has_spread_between": False}, "confirmed_gap", "confirmed"),
     (SURE_GAP, {"is_capped": True}, "probable_gap", "probable"),
     (SURE_GAP, {"is_capped": True, "gap_probability": NAN}, "probable_gap", "probable"),
-    (SURE_GAP, {"borrowed_gap_probability": 0.90}, "confirmed_gap", "confirmed"),
-    (SURE_GAP, {"borrowed_gap_probability": 0.89}, "probable_gap", "probable"),
+    (SURE_GAP, {"borrowed_gap_probability": 0.95}, "confirmed_gap", "confirmed"),
+    (SURE_GAP, {"borrowed_gap_probability": 0.94}, "probable_gap", "probable"),
+    (SURE_GAP, {"borrowed_gap_probability": 0.80}, "probable_gap", "probable"),
+    (SURE_GAP, {"borrowed_gap_probability": 0.79}, "borderline", "none"),
+    (SURE_GAP, {"weighted_hi_mbps": 39.9}, "confirmed_gap", "confirmed"),
+    (SURE_GAP, {"weighted_hi_mbps": 40.0}, "probable_gap", "probable"),
+    (SURE_GAP, {"weighted_hi_mbps": NAN}, "confirmed_gap", "confirmed"),
     (SURE_GAP, {"borrowed_gap_probability": NAN}, "confirmed_gap", "confirmed"),
     (SURE_GAP, {"recent_mean_mbps": 40.0}, "probable_gap", "probable"),
     (SURE_GAP, {"recent_mean_mbps": 40.0, "recent_device_count": 3}, "probable_gap", "probable"),
@@ -76,6 +89,9 @@ TABLE = [
     (SURE_PASS, {}, "meets_target", "confirmed"),
     (SURE_PASS, {"mean_mbps": 40.0, "lo_mbps": 40.0}, "meets_target", "confirmed"),
     (SURE_PASS, {"lo_mbps": 39.9}, "meets_target", "probable"),
+    (SURE_PASS, {"weighted_lo_mbps": 40.0}, "meets_target", "confirmed"),
+    (SURE_PASS, {"weighted_lo_mbps": 39.9}, "meets_target", "probable"),
+    (SURE_PASS, {"weighted_lo_mbps": NAN}, "meets_target", "confirmed"),
     (SURE_PASS, {"q_meets": 0.06}, "meets_target", "probable"),
     (SURE_PASS, {"m": 9}, "meets_target", "probable"),
     (SURE_PASS, {"is_capped": True}, "meets_target", "probable"),
@@ -122,6 +138,11 @@ BORROWED = [
     ({"mean_mbps": 40.0}, False),
     ({"is_capped": True}, False),
     ({"is_tiles": True, "is_capped": True}, False),
+    ({"weighted_p_gap": 0.20}, True),
+    ({"weighted_p_gap": 0.21}, False),
+    ({"weighted_p_gap": NAN}, True),
+    ({"borrowed_mean_mbps": 30.7}, True),
+    ({"borrowed_mean_mbps": 30.8}, False),  # × 1.3 is above the target
     ({"recent_mean_mbps": 41.0}, False),
     ({"recent_mean_mbps": 41.0, "recent_device_count": 2}, True),
     # confirmed by its own devices: it does not carry the rate of those that borrow
@@ -157,6 +178,9 @@ BORROWED_PASS = [
     ({"capped_gap_probability": 0.005}, False),
     ({"capped_gap_probability": NAN}, False),
     ({"recent_mean_mbps": 39.9}, False),
+    ({"weighted_p_meets": 0.2}, True),
+    ({"weighted_p_meets": 0.21}, False),
+    ({"weighted_p_meets": NAN}, True),
     ({"is_capped": True}, False),
     ({"is_tiles": True, "is_capped": True}, False),
     ({"m": 12, "sample_count": 36, "q_meets": 0.001, "lo_mbps": 54.0}, False),
@@ -214,6 +238,8 @@ def test_a_borrowed_gap_is_confirmed_and_says_so_and_direct_evidence_goes_first(
         (SURE_PASS, {"recent_mean_mbps": 30.0}, "recent_month"),
         (SURE_PASS, {"capped_lo_mbps": 45.0}, "capped"),
         (SURE_PASS, {"mean_without_fastest_mbps": 39.0}, "capped"),
+        (SURE_GAP, {"weighted_hi_mbps": 41.0}, "people"),
+        (SURE_PASS, {"weighted_lo_mbps": 39.0}, "people"),
         (SURE_GAP, {"test_count": 0, "m": 0, "sample_count": 0, "date_count": 0}, ""),
         (SURE_PASS, {}, ""),
         (
@@ -230,6 +256,25 @@ def test_failed_gates(base, change, failed):
     )
 
 
+@pytest.mark.parametrize(
+    ("base", "change", "margin"),
+    [
+        (SURE_GAP, {"weighted_hi_mbps": 30.0, "hi_mbps": 32.0}, 0.25),
+        (SURE_GAP, {"weighted_hi_mbps": 32.0, "hi_mbps": 25.0}, 0.25),
+        (SURE_GAP, {"weighted_hi_mbps": NAN, "hi_mbps": 32.0}, 0.25),
+        (SURE_GAP, {"hi_mbps": 41.0, "weighted_hi_mbps": 30.0}, NAN),
+        (SURE_PASS, {"lo_mbps": 50.0, "weighted_lo_mbps": 55.0}, 0.2),
+        (SURE_PASS, {"lo_mbps": 64.0, "weighted_lo_mbps": 50.0}, 0.2),
+        (SURE_PASS, {"lo_mbps": 39.0}, NAN),
+        (SURE_GAP, {"m": 4}, NAN),
+    ],
+)
+def test_margin(base, change, margin):
+    rows = pd.DataFrame([base | change])
+    status = judge.assign_status(rows, T, GATES)["status"]
+    assert judge.margin(rows, status, T).iloc[0] == pytest.approx(margin, nan_ok=True)
+
+
 def test_evidence_basis_is_direct_wherever_there_are_devices():
     rows = pd.DataFrame([SURE_GAP, SURE_GAP | {"m": 0, "test_count": 0, "sample_count": 0}])
     basis = judge.assign_status(rows, T, GATES)["evidence_basis"]
@@ -244,7 +289,7 @@ FLAG_BASE = dict(
     all_mobile_mean_mbps=60.0,
     accurate_count=100, is_tiles=False, m=10, sd_mbps=5.0, is_widened=False,
     capped_mean_mbps=45.0, mean_without_fastest_mbps=44.0, recent_mean_mbps=45.0,
-    recent_device_count=5, fast_test_count=3,
+    recent_device_count=5, fast_test_count=3, weighted_mean_mbps=45.0,
 )  # fmt: skip
 
 
@@ -289,6 +334,12 @@ FLAG_BASE = dict(
         ({"mean_without_fastest_mbps": 39.9}, "fast_rows"),
         ({"mean_without_fastest_mbps": 39.9, "fast_test_count": 0}, ""),
         ({"mean_without_fastest_mbps": 39.9, "m": 4}, ""),
+        ({"weighted_mean_mbps": 53.9}, ""),
+        ({"weighted_mean_mbps": 54.1}, "testers_differ"),
+        ({"weighted_mean_mbps": 35.9}, "testers_differ"),
+        ({"weighted_mean_mbps": 36.1}, ""),
+        ({"weighted_mean_mbps": 35.9, "m": 4}, ""),
+        ({"weighted_mean_mbps": NAN}, ""),
         ({"recent_mean_mbps": 39.9}, "recent_change"),
         ({"recent_mean_mbps": 39.9, "recent_device_count": 2}, ""),
         (

@@ -19,6 +19,7 @@ from pipeline.config.settings import Settings
 from pipeline.verdicts import judge, statistics, weak_hexes
 from pipeline.verdicts.checks import checks
 from pipeline.verdicts.judge import Gates
+from pipeline.verdicts.weighted import FIGURES
 from tests.builders import RULES, device_frame
 
 T = 40.0
@@ -112,6 +113,7 @@ def test_worked_example(name):
         borrowed_miss_probability=np.nan,
         capped_gap_probability=np.nan,
         is_borrowed_pass=False,
+        **{f"weighted_{name}": np.nan for name in FIGURES},
         fast_test_count=sum(speed > 150 for speed in speeds),
         gap_probability=gap_probability,
         has_spread_between=True,

@@ -24,7 +24,7 @@ from pipeline.schema.month import AreaPeriod
 from pipeline.schema.periods import Period
 from pipeline.schema.tables import validated, with_declared_dtypes
 from pipeline.schema.vintages import vintage_of
-from pipeline.verdicts import judge, statistics
+from pipeline.verdicts import judge, statistics, weighted
 from pipeline.verdicts.checks import checks
 
 Priors = Mapping[str, statistics.Prior | None]
@@ -340,6 +340,7 @@ def _retested(rows: pd.DataFrame, priors: Priors, rules: Rules) -> pd.DataFrame:
         borrowed_gap_probability=np.nan,
         borrowed_miss_probability=np.nan,
         capped_gap_probability=np.nan,
+        **{f"weighted_{name}": np.nan for name in weighted.FIGURES},  # of a gap's own cells
     )
     verdict = judge.assign_status(asked, target, gates)["status"]
     found = units[["m", "mean_mbps", "sd_mbps"]].assign(

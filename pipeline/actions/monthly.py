@@ -15,8 +15,7 @@ import polars as pl
 from pipeline.actions import fieldwork
 from pipeline.config.rules import TrackerRules
 from pipeline.measurements.aggregates import Aggregates
-from pipeline.measurements.evidence import mean_of
-from pipeline.measurements.samples import PER_UNIT, UNIT_CODES
+from pipeline.measurements.samples import PER_UNIT, UNIT_CODES, mean_of
 from pipeline.measurements.scope import Names, Question
 from pipeline.schema import privacy
 from pipeline.schema.fields import ALL

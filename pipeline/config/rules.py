@@ -38,11 +38,13 @@ class Gates:
     one_place_share: float
     borrowed_max_p: float
     borrowed_max_miss: float
+    borrowed_gap_margin: float
     capped_max_miss: float
     capped_margin: float
     borrowed_capped_margin: float
     recent_min_devices: int
     crossed_min_probability: float
+    testers_differ_share: float
 
 
 @dataclass(frozen=True)

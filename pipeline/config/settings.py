@@ -334,10 +334,12 @@ class Evidence(Section):
     meets_gap_probability: float = Share
     eb_min_communes: int = Field(8, ge=2)
     borrowed_false_discovery_rate: float = Field(
-        0.01, ge=0, lt=1
+        0.02, ge=0, lt=1
     )  # 0: every verdict stands on its own devices alone
-    borrowed_min_probability: float = Field(0.90, ge=0, le=1)
+    borrowed_min_probability: float = Field(0.95, ge=0, le=1)
     borrowed_max_p: float = Field(0.20, gt=0, le=1)
+    # how many times its modelled mean goes into the target where a gap rests on borrowed evidence
+    borrowed_gap_margin: float = Field(1.3, ge=1)
     # P(mean < target) of a pass with capped tests: by its own devices, with borrowed evidence
     capped_max_miss: float = Field(0.02, gt=0, lt=1)
     borrowed_max_miss: float = Field(0.005, gt=0, lt=1)
@@ -346,13 +348,14 @@ class Evidence(Section):
     borrowed_capped_margin: float = Field(1.3, ge=1)
     fast_test_mbps: float = Field(150.0, gt=0)  # Mbit/s: verdicts must hold with tests capped here
     recent_min_devices: int = Field(3, ge=1)  # of the report month, which may veto a verdict
-    crossed_min_probability: float = Field(0.90, ge=0, le=1)  # of a gap by its own devices
+    crossed_min_probability: float = Field(0.95, ge=0, le=1)  # of a gap by its own devices
     max_devices_to_decide: int = Field(5000, ge=10)
     official_test_count: int = Field(300, ge=1)  # tests per commune and month, 5691/BTTTT-CVT
     heavy_tester_share: float = Share
     heavy_tester_shift: float = Share
     low_tail_share: float = Share
     one_place_share: float = Share
+    testers_differ_share: float = Share
 
     @model_validator(mode="before")
     @classmethod
@@ -364,6 +367,7 @@ class Evidence(Section):
             "heavy_tester_shift": 0.20,
             "low_tail_share": 0.10,
             "one_place_share": 0.50,
+            "testers_differ_share": 0.20,
         }
         return {**defaults, **values} if isinstance(values, dict) else values
 

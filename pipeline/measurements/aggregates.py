@@ -93,6 +93,7 @@ def aggregates_of(rows: pl.DataFrame, again: pl.DataFrame, scope: Scope) -> Aggr
             "phones": counts.phones(marked),
             **{f"spans {n}": counts.span_devices(months, one) for n, one in enumerate(scope.spans)},
             **{f"signals {n}": counts.signals(marked, scope.windows[n]) for n in scope.valued},
+            **{f"strata {n}": devices.strata(valid, scope.windows[n]) for n in scope.valued},
             **{f"values {n}": devices.device_values(one) for n, one in over.items()},
             **{f"units {n}": devices.units(one, len(prints)) for n, one in over.items()},
             **{

@@ -159,6 +159,15 @@ def cells(valid: pl.LazyFrame, scope: Scope) -> pl.LazyFrame:
     )  # fmt: skip
 
 
+def strata(valid: pl.LazyFrame, window: Window) -> pl.LazyFrame:
+    """Device × commune × operator × finest cell over a window, of all valid tests.
+
+    samples; sums of their means download, and of speeds up to the cap capped.
+    """
+    here = valid.filter(during(window)).group_by(*UNIT_CODES, "device", "cell")
+    return here.agg(samples=pl.len(), download=c("mean").sum(), capped=c("capped").sum())
+
+
 def known_samples(valid: pl.LazyFrame, scope: Scope) -> pl.LazyFrame:
     """Samples of the base window at cells of gaps that are known already, one to a row.
 

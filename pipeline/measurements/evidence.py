@@ -7,21 +7,20 @@ statistics (`verdicts/statistics.py`).
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
-import numpy.typing as npt
 import pandas as pd
 import polars as pl
 from polars.lazyframe.group_by import LazyGroupBy
 
 from pipeline.hexgrid import hexes
-from pipeline.hexgrid.hexes import FINE
 from pipeline.measurements import tile_values
 from pipeline.measurements.aggregates import Aggregates
 from pipeline.measurements.fingerprints import combined, mixed, operator_prints
-from pipeline.measurements.samples import PER_UNIT, UNIT_CODES, during
+from pipeline.measurements.samples import PER_UNIT, UNIT_CODES, during, mean_of
 from pipeline.measurements.scope import Names, Question, Window
+from pipeline.measurements.strata import Strata, no_strata
 from pipeline.schema.fields import ALL
 from pipeline.schema.tables import decode_labels, validated, with_declared_dtypes
 
@@ -49,6 +48,7 @@ class Evidence:
     sample_count: int
     device_count: int
     last_date: str | None  # local date of the last sample, YYYY-MM-DD
+    strata: Strata = field(default_factory=no_strata)
 
 
 def evidence_of_tests(
@@ -173,20 +173,6 @@ def _figures(table: pl.DataFrame) -> pl.DataFrame:
     )  # fmt: skip
 
 
-def mean_of(table: pl.DataFrame, total: str, count: str | None = None) -> npt.NDArray[np.float64]:
-    """Mbit/s (ms) of a column in 1 / FINE: of sums over `count` the means, NaN where it is 0.
-
-    By numpy: Polars multiplies by the reciprocal where a column has one row, which shows in a
-    figure.
-    """
-    sums = table[total].cast(pl.Float64).fill_null(np.nan).to_numpy()
-    if count is not None:
-        counts = table[count].to_numpy()
-        sums = np.divide(sums, counts, out=np.full(len(sums), np.nan), where=counts > 0)
-    # samples are rounded to 1 / FINE: thirds that make 39.99999999999 are 40 again
-    return np.asarray(np.round(sums / FINE, 10))
-
-
 def _device_values(values: pl.DataFrame, names: Names) -> pd.DataFrame:
     """Device values x_i: the mean of a device's samples in commune × operator.
 
@@ -308,19 +294,26 @@ def widened(
     base: Evidence,
     devices: pd.DataFrame,
     counts: pd.DataFrame,
+    sums: pd.DataFrame,
     units: Iterable[tuple[str, str]],
     month_count: int,
 ) -> Evidence:
     """The evidence with the given units taken from a longer window (METHOD §2.5).
 
-    `devices`, `counts`: of that window.
+    `devices`, `counts`, `sums` (by place): of that window.
     """
     chosen = pd.MultiIndex.from_tuples(sorted(units), names=UNIT)
-    kept = base.devices[~pd.MultiIndex.from_frame(base.devices[UNIT]).isin(chosen)]
-    added = devices[pd.MultiIndex.from_frame(devices[UNIT]).isin(chosen)]
+
+    def exchanged(ours: pd.DataFrame, theirs: pd.DataFrame) -> pd.DataFrame:
+        kept = ours[~pd.MultiIndex.from_frame(ours[UNIT]).isin(chosen)]
+        return pd.concat([kept, theirs[pd.MultiIndex.from_frame(theirs[UNIT]).isin(chosen)]])
+
     joined = pd.concat(
         [base.counts[~base.counts.index.isin(chosen)], counts.reindex(chosen)]
     ).sort_index()
     joined.loc[chosen, "window_months"] = float(month_count)
-    values = pd.concat([kept, added]).sort_values([*UNIT, "device_key"], ignore_index=True)
-    return replace(base, devices=values, counts=joined)
+    values = exchanged(base.devices, devices)
+    values = values.sort_values([*UNIT, "device_key"], ignore_index=True)
+    places = exchanged(base.strata.sums, sums).sort_values([*UNIT, "stratum"], ignore_index=True)
+    strata = replace(base.strata, sums=places)
+    return replace(base, devices=values, counts=joined, strata=strata)

@@ -8,6 +8,7 @@ machines shows in a figure. Does not belong here: what samples add up to (`devic
 from __future__ import annotations
 
 import numpy as np
+import numpy.typing as npt
 import polars as pl
 
 from pipeline.hexgrid.hexes import FINE
@@ -89,3 +90,17 @@ def samples(rows: pl.LazyFrame, scope: Scope) -> pl.LazyFrame:
         latency=mean("latency_ns"), close_mean=mean("close_bits"),
         close_upload=mean("close_upload_bits"), close_latency=mean("close_latency_ns"),
     )  # fmt: skip
+
+
+def mean_of(table: pl.DataFrame, total: str, count: str | None = None) -> npt.NDArray[np.float64]:
+    """Mbit/s (ms) of a column in 1 / FINE: of sums over `count` the means, NaN where it is 0.
+
+    By numpy: Polars multiplies by the reciprocal where a column has one row, which shows in a
+    figure.
+    """
+    sums = table[total].cast(pl.Float64).fill_null(np.nan).to_numpy()
+    if count is not None:
+        counts = table[count].to_numpy()
+        sums = np.divide(sums, counts, out=np.full(len(sums), np.nan), where=counts > 0)
+    # samples are rounded to 1 / FINE: thirds that make 39.99999999999 are 40 again
+    return np.asarray(np.round(sums / FINE, 10))

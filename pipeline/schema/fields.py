@@ -41,6 +41,7 @@ FLAGS = (
     "no_spread",
     "fast_rows",
     "recent_change",
+    "testers_differ",
 )
 # what stands between a row and a confirmed verdict (METHOD §4)
 GATES = (
@@ -52,6 +53,7 @@ GATES = (
     "confirmed_min_dates",
     "min_hours_apart",
     "interval",
+    "people",
     "q_value",
     "leave_one_out",
     "posterior",

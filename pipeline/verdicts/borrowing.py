@@ -100,7 +100,7 @@ def borrow(units: pd.DataFrame, *, target: float, min_units: int) -> pd.DataFram
     """
     result = pd.DataFrame(np.nan, index=units.index, columns=list(COLUMNS))
     named = units[(units.index.get_level_values("operator") != ALL) & units["m"].gt(0)].sort_index()
-    pairs = named[named["m"] >= 2]
+    pairs = named[(named["m"] >= 2) & named["log_var"].notna()]
     if len(pairs) < min_units:
         return result
     freedom = pairs["m"] - 1
@@ -116,7 +116,7 @@ def borrow(units: pd.DataFrame, *, target: float, min_units: int) -> pd.DataFram
     log_mean = np.zeros((len(index.levels[0]), len(index.levels[1])))
     error = np.full_like(log_mean, np.inf)
     log_mean[place, operator] = named["log_mean"]
-    error[place, operator] = sw2[operator] / named["m"].to_numpy()
+    error[place, operator] = sw2[operator] * named["error_factor"].to_numpy()
     spread, doubt = shrunk_spread(named["m"].to_numpy(), named["log_var"].to_numpy(), sw2[operator])
     exp_sums = pairs.groupby("operator")[["exp_residuals", "m"]].sum()
     factors = (exp_sums["exp_residuals"] / exp_sums["m"]).reindex(index.levels[1])

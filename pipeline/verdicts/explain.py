@@ -89,6 +89,7 @@ def explanation(
             )
             if pd.notna(row["lo_mbps"]):
                 lines.append(say("explain_interval", confidence=_percent(rules["confidence"])))
+            lines += _by_people(row, say)
             if pd.notna(row["gap_probability"]):
                 lines.append(say("explain_probability", chance=_percent(row["gap_probability"])))
     lines += _reasons(row, rules, target, say, lang)
@@ -102,6 +103,16 @@ def explanation(
     return lines
 
 
+def _by_people(row: Row, say: Sentence) -> list[str]:
+    """The mean by people, and how far those who did not test must differ from them."""
+    has_figures = pd.notna(row["weighted_lo_mbps"])
+    lines: list[str] = [say("explain_people")] if has_figures else []
+    if pd.notna(row["margin"]):
+        key = "explain_margin_pass" if row["status"] == "meets_target" else "explain_margin_gap"
+        lines.append(say(key, share=_percent(row["margin"])))
+    return lines
+
+
 def _reasons(
     row: Row, rules: Mapping[str, Any], target: float, say: Sentence, lang: texts.Lang
 ) -> list[str]:
@@ -109,7 +120,8 @@ def _reasons(
     if row["status"] == "no_data":
         return [say("explain_no_data", reason=texts.word(row["no_data_reason"], lang))]
     gates = [gate for gate in row["failed_gates"].split(";") if gate]
-    asked = {**rules, "interval": target, "q_value": rules["max_q"], "leave_one_out": target}
+    asked = {**rules, "q_value": rules["max_q"]}
+    asked |= dict.fromkeys(("interval", "people", "leave_one_out"), target)
     asked |= {
         "posterior": rules["meets_gap_probability"], "capped": rules["fast_test_mbps"],
         "crossed": _percent(rules["crossed_min_probability"]),
@@ -124,6 +136,7 @@ def _reasons(
     below = bool(pd.notna(row["mean_mbps"]) and row["mean_mbps"] < target)
     figures |= {
         "interval": "hi_mbps" if below else "lo_mbps",
+        "people": "weighted_hi_mbps" if below else "weighted_lo_mbps",
         "q_value": "q_gap" if below else "q_meets",
     }
     failed = []

@@ -31,6 +31,7 @@ GAP_GATES = (
     *CONFIRMING_SIZES,
     "min_hours_apart",
     "interval",
+    "people",
     "q_value",
     "leave_one_out",
     "crossed",
@@ -40,6 +41,7 @@ GAP_GATES = (
 PASS_GATES = (
     *CONFIRMING_SIZES,
     "interval",
+    "people",
     "q_value",
     "posterior",
     "capped",
@@ -64,6 +66,8 @@ def gates_passed(rows: pd.DataFrame, target: float, gates: Gates) -> pd.DataFram
             "min_hours_apart": (rows["slow_hours_apart"] >= gates.min_hours_apart) | tiles,
             "interval": (below & (rows["hi_mbps"] < target))
             | (~below & (rows["lo_mbps"] >= target)),
+            "people": (below & ~(rows["weighted_hi_mbps"] >= target))
+            | (~below & ~(rows["weighted_lo_mbps"] < target)),
             "q_value": rows["q_gap"].where(below, rows["q_meets"]) <= gates.max_q,
             "leave_one_out": rows["worst_hi_mbps"] < target,
             "posterior": ~(posterior > gates.meets_gap_probability),
@@ -76,6 +80,20 @@ def gates_passed(rows: pd.DataFrame, target: float, gates: Gates) -> pd.DataFram
         },
         index=rows.index,
     )
+
+
+def margin(rows: pd.DataFrame, status: pd.Series, target: float) -> pd.Series:
+    """How far from the limit untested people must be to overturn a verdict, as a share of it.
+
+    Of a gap: how much faster than the upper limit, target / limit − 1; of a pass: how much slower
+    than the lower, 1 − target / limit. The limit is the worse of the plain interval's and the one
+    by people. NaN without a verdict, and where the limit lies on the target's other side.
+    """
+    hi = rows["hi_mbps"].clip(lower=rows["weighted_hi_mbps"])
+    lo = rows["lo_mbps"].clip(upper=rows["weighted_lo_mbps"])
+    is_gap = status.isin(["confirmed_gap", "probable_gap"]) & (hi < target)
+    is_pass = status.eq("meets_target") & (lo > target)
+    return (target / hi - 1).where(is_gap, (1 - target / lo).where(is_pass))
 
 
 def holds_capped(rows: pd.DataFrame, target: float) -> pd.Series:
@@ -122,17 +140,21 @@ def may_borrow(rows: pd.DataFrame, target: float, gates: Gates) -> pd.DataFrame:
 
     Own evidence needed: E1, three dates, device ids, the report month on the same side, and a
     one-sided p-value of at most `borrowed_max_p` (docs/decisions/0002: it keeps false gaps within
-    5 % where every true mean lies within 35–45 Mbit/s). A gap: slow at times of day apart, mean
-    below the target. A pass: mean at the target or above, also with capped tests and without the
-    fastest device; with capped tests a mean of `borrowed_capped_margin` times the target and
-    P(mean < target) below `borrowed_max_miss`. Rows that are confirmed by their own devices do not
-    borrow: they would carry the rate of those that do.
+    5 % where every true mean lies within 35–45 Mbit/s), by devices and by people. A gap: slow at
+    times of day apart, mean below the target, the modelled mean by `borrowed_gap_margin` times
+    (slow phones may test more than others). A pass: mean at the target or above, also with capped
+    tests and without the fastest device; with capped tests a mean of `borrowed_capped_margin`
+    times the target and P(mean < target) below `borrowed_max_miss`. Rows that are confirmed by
+    their own devices do not borrow: they would carry the rate of those that do.
     """
     passed = gates_passed(rows, target, gates)
     own = passed[list(OWN_GATES)].all(axis=1) & ~rows["is_tiles"]
     below = rows["mean_mbps"] < target
-    gap = own & below & passed["min_hours_apart"] & (rows["p_gap"] <= gates.borrowed_max_p)
-    meets = own & ~below & holds_capped(rows, target) & (rows["p_meets"] <= gates.borrowed_max_p)
+    p_gap = rows["p_gap"].clip(lower=rows["weighted_p_gap"])
+    p_meets = rows["p_meets"].clip(lower=rows["weighted_p_meets"])
+    gap = own & below & passed["min_hours_apart"] & (p_gap <= gates.borrowed_max_p)
+    gap &= rows["borrowed_mean_mbps"] * gates.borrowed_gap_margin <= target
+    meets = own & ~below & holds_capped(rows, target) & (p_meets <= gates.borrowed_max_p)
     meets &= rows["capped_gap_probability"] < gates.borrowed_max_miss
     meets &= rows["capped_mean_mbps"] >= gates.borrowed_capped_margin * target
     return pd.DataFrame(
@@ -172,6 +194,7 @@ def assign_status(rows: pd.DataFrame, target: float, gates: Gates) -> pd.DataFra
     posterior = rows["gap_probability"].where(rows["has_spread_between"])
     crossed = rows["capped_gap_probability"]
     likely_gap = first & below & ((posterior >= gates.probable_gap_probability) | own_gap)
+    likely_gap &= ~(rows["borrowed_gap_probability"] < gates.probable_gap_probability)
     likely_pass = first & ~below & holds_capped(rows, target)
     likely_pass &= ~(crossed > gates.meets_gap_probability)
     likely_pass &= (posterior <= gates.meets_gap_probability) | (own_pass & posterior.isna())
@@ -247,6 +270,8 @@ def flags(rows: pd.DataFrame, target: float, gates: Gates) -> pd.Series:
         & (rows["fast_test_count"] > 0)
         & (rows["m"] >= gates.min_devices),
         "recent_change": is_contrary_lately(rows, target, gates) & mean.notna(),
+        "testers_differ": (rows["m"] >= gates.min_devices)
+        & ((rows["weighted_mean_mbps"] / mean - 1).abs() > gates.testers_differ_share),
     }
     table = pd.DataFrame(
         {name: held.fillna(False).astype(bool) for name, held in holds.items()}, index=rows.index

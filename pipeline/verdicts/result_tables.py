@@ -16,11 +16,12 @@ import pandas as pd
 
 from pipeline.config.rules import Gates, Rules
 from pipeline.measurements.evidence import Evidence
+from pipeline.measurements.strata import Strata
 from pipeline.schema import privacy
 from pipeline.schema.fields import ALL, GAP_CLASSES, STATUSES
 from pipeline.schema.month import AreaPeriod
 from pipeline.schema.tables import validated, with_declared_dtypes
-from pipeline.verdicts import borrowing, judge, statistics
+from pipeline.verdicts import borrowing, judge, statistics, weighted
 from pipeline.verdicts.checks import checks
 
 UNIT = statistics.UNIT
@@ -76,7 +77,7 @@ class Verdicts:
 
 def verdicts(evidence: Evidence, area: AreaPeriod, rules: Rules) -> Verdicts:
     """Estimate, judge and suppress: device values and counts → the tables of communes."""
-    units, priors = estimated(evidence.devices, rules)
+    units, priors = estimated(evidence.devices, evidence.strata, rules)
     rows = judged(evidence, units, area, rules)
     status, suppressed = commune_status(rows, rules.shown_min_devices)
     summary = commune_summary(rows, suppressed, area, rules)
@@ -84,9 +85,13 @@ def verdicts(evidence: Evidence, area: AreaPeriod, rules: Rules) -> Verdicts:
 
 
 def estimated(
-    devices: pd.DataFrame, rules: Rules
+    devices: pd.DataFrame, strata: Strata, rules: Rules
 ) -> tuple[pd.DataFrame, dict[str, statistics.Prior | None]]:
-    """`device_values` → every figure of METHOD §3 by unit, and the priors by operator."""
+    """`device_values` → every figure of METHOD §3 by unit, and the priors by operator.
+
+    `weighted_`: the mean over the commune's people, of `strata`; the plain mean's where none are
+    known. Probabilities and limits that verdicts must hold on rest on it.
+    """
     target, confidence, least = rules.target_mbps, rules.confidence, rules.eb_min_communes
     units, priors = statistics.estimate(
         devices, target=target, confidence=confidence, min_units=least
@@ -100,12 +105,26 @@ def estimated(
         most=rules.max_devices_to_decide,
     )
     also = checks(devices, units, target=target, confidence=confidence)
-    logs = {"log_mean": also["capped_log_mean"], "log_var": also["capped_log_var"]}
-    plain = units.assign(exp_residuals=also["exp_residuals"])
-    borrowed = borrowing.borrow(plain, target=target, min_units=least)
-    capped = borrowing.borrow(plain.assign(**logs), target=target, min_units=least)
+    given = {"target": target, "confidence": confidence}
+    by_people, capped_by_people = (
+        weighted.people_weighted(strata.sums, strata.shares, speed=speed, **given)
+        for speed in ("download", "capped")
+    )
+    plain = units.assign(exp_residuals=also["exp_residuals"], error_factor=1 / units["m"])
+    logs = {name: also[f"capped_{name}"] for name in ("log_mean", "log_var")}
+    borrowed = borrowing.borrow(
+        weighted.preferred(plain, by_people), target=target, min_units=least
+    )
+    capped = borrowing.borrow(
+        weighted.preferred(plain.assign(**logs), capped_by_people), target=target, min_units=least
+    )
     borrowed["capped_gap_probability"] = capped["borrowed_gap_probability"]
-    return units.join(further).join(also).join(borrowed), priors
+    for name in ("mean_mbps", "lo_mbps"):  # the worse of both
+        of_people = capped_by_people[name].reindex(units.index)
+        also[f"capped_{name}"] = also[f"capped_{name}"].clip(upper=of_people)
+    figures = by_people[list(weighted.FIGURES)].add_prefix("weighted_")
+    units = units.join(further).join(also).join(borrowed).join(figures)
+    return units, priors
 
 
 def judged(evidence: Evidence, units: pd.DataFrame, area: AreaPeriod, rules: Rules) -> pd.DataFrame:
@@ -134,7 +153,8 @@ def judged(evidence: Evidence, units: pd.DataFrame, area: AreaPeriod, rules: Rul
     first = judge.passes_first_gate(rows, gates)
     pooled = pd.Series(rows.index.get_level_values("operator") == ALL, index=rows.index)
     for p, q in (("p_gap", "q_gap"), ("p_meets", "q_meets")):
-        families = [statistics.q_values(rows[p], first & family) for family in (pooled, ~pooled)]
+        worse = rows[p].clip(lower=rows[f"weighted_{p}"])
+        families = [statistics.q_values(worse, first & family) for family in (pooled, ~pooled)]
         rows[q] = families[0].fillna(families[1])
     may = judge.may_borrow(rows, target, gates)
     chances = {
@@ -146,6 +166,7 @@ def judged(evidence: Evidence, units: pd.DataFrame, area: AreaPeriod, rules: Rul
             chance, may[kind], rules.borrowed_false_discovery_rate, rules.borrowed_min_probability
         )
     rows = rows.join(judge.assign_status(rows, target, gates))
+    rows["margin"] = judge.margin(rows, rows["status"], target)
     tried = rows["failed_test_count"] + rows["test_count"]
     rows["failure_rate"] = (rows["failed_test_count"] / tried.where(tried > 0)).where(
         ~rows["is_tiles"]

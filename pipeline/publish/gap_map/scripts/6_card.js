@@ -12,6 +12,8 @@ function why(row, commune) {
   if (row.devices > 0 && row.mean !== null) {
     lines.push(say('explain_mean', {mean_mbps: row.mean, target: data.target_mbps, median_mbps: row.median, low: percent(row.low_share), raw_mean_mbps: row.raw}));
     if (row.lo !== null) lines.push(say('explain_interval', {...confidence(), lo_mbps: row.lo, hi_mbps: row.hi}));
+    if (row.people_lo !== null) lines.push(say('explain_people', {weighted_mean_mbps: row.people_mean, weighted_lo_mbps: row.people_lo, weighted_hi_mbps: row.people_hi}));
+    if (row.margin !== null) lines.push(say(row.verdict.startsWith('meets') ? 'explain_margin_pass' : 'explain_margin_gap', {share: percent(row.margin)}));
     if (row.chance !== null) lines.push(say('explain_probability', {chance: percent(row.chance)}));
   }
   lines.push(...reasons(row, say));
@@ -29,8 +31,9 @@ function reasons(row, say) {
   const below = row.mean !== null && row.mean < data.target_mbps, target = data.target_mbps;
   const figures = {min_devices: row.devices, min_samples: row.samples, min_dates: row.dates, confirmed_min_devices: row.devices,
     confirmed_min_samples: row.samples, confirmed_min_dates: row.dates, min_hours_apart: row.hours, leave_one_out: row.worst,
-    posterior: row.chance, crossed: row.borrowed_chance === null ? null : percent(row.borrowed_chance), interval: below ? row.hi : row.lo, q_value: below ? row.q_gap : row.q_meets};
-  const asked = Object.assign({}, rules, {interval: target, q_value: rules.max_q, leave_one_out: target, posterior: rules.meets_gap_probability,
+    posterior: row.chance, crossed: row.borrowed_chance === null ? null : percent(row.borrowed_chance), interval: below ? row.hi : row.lo, people: below ? row.people_hi : row.people_lo,
+    q_value: below ? row.q_gap : row.q_meets};
+  const asked = Object.assign({}, rules, {interval: target, people: target, q_value: rules.max_q, leave_one_out: target, posterior: rules.meets_gap_probability,
     crossed: percent(rules.crossed_min_probability), capped: rules.fast_test_mbps, recent_month: rules.recent_min_devices});
   const failed = row.gates.map((gate) => say(gate in figures && figures[gate] === null ? 'gate_unknown' : 'gate_' + gate,
     {found: gate in figures ? figures[gate] : '', asked: gate in asked ? asked[gate] : '', gate}));
