@@ -24,6 +24,7 @@ from pipeline.console import (
 )
 from pipeline.schema import texts
 from pipeline.schema.errors import Fault, UserFault, fault
+from pipeline.schema.fields import ALL
 
 if TYPE_CHECKING:
     from pipeline.config.settings import Settings
@@ -274,6 +275,10 @@ def explain(
             n: about[f"operators_{n}"].replace(";", ", ") or texts.word("nobody", language)
             for n in ("gap", "meeting", "unknown")
         }
+        here = done.status[done.status["commune_code"] == about["commune_code"]]
+        is_borderline = here["status"].eq("borderline") & here["operator"].ne(ALL)
+        borderline = here.loc[is_borderline, "operator"]
+        lists["borderline"] = ", ".join(borderline) or texts.word("nobody", language)
         gap_class = texts.word(about["gap_class"], language)
         typer.echo(texts.line("explain_commune", language, gap_class=gap_class, **lists))
 

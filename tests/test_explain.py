@@ -45,6 +45,12 @@ def test_the_demo_is_explained_row_by_row_with_the_tables_figures(demo_outputs, 
             assert "{" not in block
             gates = [g for g in row["failed_gates"].split(";") if g]
             assert block.count("\n  – ") == len(gates)
+        is_listed = (status["commune_code"] == code) & (status["operator"] != "all")
+        names = status.loc[is_listed & status["status"].eq("borderline"), "operator"]
+        listed = (
+            f"{texts.word('borderline', lang)}: {', '.join(names) or texts.word('nobody', lang)}."
+        )
+        assert listed in blocks[-1]
         intervals += re.findall(r"interval from these devices alone: ([\d.,]+) – ([\d.,]+) ", text)
     known = status[status["commune_code"].isin(codes[1::2]) & status["lo_mbps"].notna()]
     shown = [[float(end.replace(",", "")) for end in interval] for interval in intervals]

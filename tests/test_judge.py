@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from pipeline.verdicts import judge
 from tests.test_method import GATES, T
@@ -400,13 +402,22 @@ G, P, M, B, U, N = (
     ("statuses", "gap_class"),
     [
         ([G, P], "total_gap"),
-        ([G, B], "total_gap"),
+        ([G, P, P], "total_gap"),
+        ([G], "total_gap"),
+        ([G, B], "gap_rest_borderline"),
+        ([P, G, B], "gap_rest_borderline"),
+        ([G, B, U], "gap_rest_unknown"),
+        ([G, B, N], "gap_rest_unknown"),
+        ([G, B, M], "partial_gap"),
+        ([G, B, M, U], "partial_gap"),
         ([P, M], "partial_gap"),
         ([G, M, U], "partial_gap"),
         ([G, U], "gap_rest_unknown"),
         ([M, U], "no_gap_found"),
         ([M, B], "no_gap_found"),
         ([B, U], "unknown"),
+        ([B], "unknown"),
+        ([B, B], "unknown"),
         ([U, U], "unknown"),
         ([N, N], "unknown"),
     ],
@@ -423,24 +434,61 @@ def test_gap_class(statuses, gap_class):
     assert judge.summarise(rows)["gap_class"].iloc[0] == gap_class
 
 
-def test_an_operator_without_devices_there_within_a_year_does_not_count():
+@pytest.mark.parametrize(
+    ("statuses", "gap_class", "gap_class_if_all_counted"),
+    [
+        ([G, N], "total_gap", "gap_rest_unknown"),
+        ([G, U], "total_gap", "gap_rest_unknown"),
+        ([G, B], "total_gap", "gap_rest_borderline"),
+        ([G, B, N], "gap_rest_borderline", "gap_rest_unknown"),
+        ([G, M, N], "partial_gap", "partial_gap"),
+        ([B, N], "unknown", "unknown"),
+    ],
+)
+def test_an_operator_without_devices_there_within_a_year_does_not_count(
+    statuses, gap_class, gap_class_if_all_counted
+):
     rows = pd.DataFrame(
         {
             "commune_code": "a",
-            "operator": ["x", "y"],
-            "status": [G, N],
-            "counts_here": [True, False],
+            "operator": [f"o{i}" for i in range(len(statuses))],
+            "status": statuses,
+            "counts_here": [True] * (len(statuses) - 1) + [False],  # the last one is absent
         }
     )
-    assert judge.summarise(rows)["gap_class"].iloc[0] == "total_gap"
-    assert judge.summarise(rows.assign(counts_here=True))["gap_class"].iloc[0] == "gap_rest_unknown"
+    assert judge.summarise(rows)["gap_class"].iloc[0] == gap_class
+    counted = judge.summarise(rows.assign(counts_here=True))
+    assert counted["gap_class"].iloc[0] == gap_class_if_all_counted
+
+
+@given(st.lists(st.sampled_from([G, P, M, B, U, N]), min_size=1, max_size=6), st.data())
+def test_a_total_gap_is_a_gap_of_every_operator_present(statuses, data):
+    # an operator with a verdict has tests there within 12 months, so that it is present
+    here = [status not in (U, N) or data.draw(st.booleans()) for status in statuses]
+    rows = pd.DataFrame(
+        {
+            "commune_code": "a",
+            "operator": [f"o{i}" for i in range(len(statuses))],
+            "status": statuses,
+            "counts_here": here,
+        }
+    )
+    present = [status for status, counts in zip(statuses, here, strict=True) if counts]
+    is_total = judge.summarise(rows)["gap_class"].iloc[0] == "total_gap"
+    assert is_total == (len(present) > 0 and set(present) <= {G, P})
 
 
 def test_a_pooled_gap_leaves_the_rest_unknown():
     rows = pd.DataFrame(
-        {"commune_code": ["a", "b"], "operator": "all", "status": [P, M], "counts_here": True}
+        {
+            "commune_code": ["a", "b", "c"],
+            "operator": "all",
+            "status": [P, M, B],
+            "counts_here": True,
+        }
     )
-    assert judge.summarise(rows)["gap_class"].tolist() == ["gap_rest_unknown", "no_gap_found"]
+    found = judge.summarise(rows)["gap_class"].tolist()
+    assert found == ["gap_rest_unknown", "no_gap_found", "unknown"]
 
 
 @pytest.mark.parametrize(

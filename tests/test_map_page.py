@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 import zlib
 from pathlib import Path
@@ -20,6 +21,7 @@ from pipeline.publish.gap_map.columns import classed, decoded, encoded, scaled, 
 from pipeline.publish.gap_map.offline_map import OfflineMap, RemoteReference
 from pipeline.publish.gap_map.page_data import _outlines, simplified
 from pipeline.publish.gap_map.page_texts import page_texts
+from pipeline.schema.fields import GAP_CLASSES, STATUSES
 from tests.builders import read_page
 
 FOLDER = Path(palette.__file__).parent
@@ -191,6 +193,69 @@ def test_the_picture_is_small_and_has_the_verdicts_colours(demo_outputs):
             if max(abs(a - b) for a, b in zip(colour, rgb, strict=True)) <= 3
         )
         assert near > 1000 * count, key
+
+
+# Machado, Oliveira, Fernandes 2009, severity 1, on linear RGB; grey print: luminance
+SEEN_AS = {
+    "full colour": np.eye(3),
+    "protanopia": [
+        [0.152286, 1.052583, -0.204868],
+        [0.114503, 0.786281, 0.099216],
+        [-0.003882, -0.048116, 1.051998],
+    ],
+    "deuteranopia": [
+        [0.367322, 0.860646, -0.227968],
+        [0.280085, 0.672501, 0.047413],
+        [-0.011820, 0.042940, 0.968881],
+    ],
+    "tritanopia": [
+        [1.255528, -0.076749, -0.178779],
+        [-0.078411, 0.930809, 0.147602],
+        [0.004733, 0.691367, 0.303900],
+    ],
+    "grey print": np.tile([0.2126, 0.7152, 0.0722], (3, 1)),
+}
+
+
+def lab(fill: str, seen_as: str) -> np.ndarray:
+    """CIE L*a*b* (D65) of a colour as it is seen."""
+    rgb = np.array([int(fill[i : i + 2], 16) for i in (1, 3, 5)]) / 255
+    linear = np.where(rgb <= 0.04045, rgb / 12.92, ((rgb + 0.055) / 1.055) ** 2.4)
+    to_xyz = np.array(
+        [[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]]
+    )
+    seen = np.clip(SEEN_AS[seen_as] @ linear, 0, 1)
+    share = to_xyz @ seen / to_xyz.sum(axis=1)
+    x, y, z = np.where(share > (6 / 29) ** 3, np.cbrt(share), share / (3 * (6 / 29) ** 2) + 4 / 29)
+    return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])
+
+
+@pytest.mark.parametrize("seen_as", SEEN_AS)
+def test_gap_classes_are_told_apart_by_everyone_and_in_grey_print(seen_as):
+    seen = {key: lab(paint.fill, seen_as) for key, paint in palette.CLASS_PAINT.items()}
+    for one, other in itertools.combinations(seen, 2):
+        if {one, other} != {"partial_gap", "gap_rest_unknown"}:  # these differ by their pattern
+            assert np.linalg.norm(seen[one] - seen[other]) > 10, (one, other)
+    patterns = {key: paint.pattern for key, paint in palette.CLASS_PAINT.items()}
+    assert patterns["partial_gap"] != patterns["gap_rest_unknown"]
+    assert patterns["total_gap"] != patterns["gap_rest_borderline"]
+
+
+def test_the_more_operators_miss_the_target_the_darker_the_commune():
+    order = ["total_gap", "gap_rest_borderline", "partial_gap", "no_gap_found", "unknown"]
+    lightness = [lab(palette.CLASS_PAINT[key].fill, "grey print")[0] for key in order]
+    assert np.diff(lightness).min() > 10
+    assert list(palette.CLASS_PAINT) == list(GAP_CLASSES), "the legend's order is the tables'"
+
+
+def test_the_headline_counts_every_class_with_a_gap_as_not_met():
+    script = (FOLDER / "scripts/4_view.js").read_text(encoding="utf-8")
+    good, bad = (
+        set(re.findall(r"'(\w+)'", re.search(rf"const {name} = (.+);", script)[1]))
+        for name in ("GOOD", "BAD")
+    )
+    assert bad == {key for key in (*GAP_CLASSES, *STATUSES) if "gap" in key} - good
+    assert good & set(GAP_CLASSES) == {"no_gap_found"}
 
 
 def test_scripts_stay_small():

@@ -16,6 +16,7 @@ from scipy import stats
 from pipeline.actions import prioritise
 from pipeline.config.rules import priority_rules_of
 from pipeline.config.settings import Settings
+from pipeline.schema.fields import GAP_CLASSES
 from pipeline.verdicts import judge, statistics, weak_hexes
 from pipeline.verdicts.checks import checks
 from pipeline.verdicts.judge import Gates
@@ -257,6 +258,18 @@ def priority_rows(terrain: tuple[str, str, str]) -> pd.DataFrame:
 
 
 WEIGHTS = prioritise.Weights(0.5, 0.10, 5, 0.10, {"flat": 1.0, "hilly": 2.0, "mountainous": 3.0})
+
+
+def test_only_a_gap_of_every_operator_present_has_the_weight_of_a_total_gap():
+    rows = pd.DataFrame(
+        {"gap_class": GAP_CLASSES, "facility_count": np.nan, "has_main_road": pd.NA}
+    )
+    weights = prioritise.weight(
+        rows.astype({"has_main_road": "boolean"}), np.array([0.5, 0.1, 0.1]), 5
+    )
+    weight_of = dict(zip(GAP_CLASSES, weights, strict=True))
+    assert weight_of.pop("total_gap") == 1.5
+    assert set(weight_of.values()) == {1}
 
 
 def test_worked_priorities():

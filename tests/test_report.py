@@ -177,6 +177,17 @@ def test_other_simulated_provinces_too(tmp_path, lomsong, province, seed):
     )
 
 
+def test_support_is_asked_only_where_every_operator_present_misses_the_target(demo_outputs):
+    status = pd.read_parquet(demo_outputs / "tables/commune_status.parquet")
+    named = status[status["operator"] != "all"].groupby("commune_code")["status"].agg(set)
+    summary = pd.read_parquet(demo_outputs / "tables/commune_summary.parquet")
+    no_pass = summary[summary["gap_class"].isin(["total_gap", "gap_rest_borderline"])]
+    total = [c for c in no_pass["commune_code"] if "borderline" not in named[c]]
+    assert 0 < len(total) < len(no_pass), "the demo has both classes"
+    asked = f"tại {number(len(total))} xã, phường lõm ở mọi nhà mạng có mặt."
+    assert asked in body_text(report_of(demo_outputs))
+
+
 def test_the_layout_is_the_decrees(demo_outputs):
     """Decree 30/2020/NĐ-CP, annex I."""
     document = report_of(demo_outputs)

@@ -15,6 +15,7 @@ import pytest
 from pipeline.schema import texts
 from pipeline.schema.column_labels import heading
 from pipeline.schema.columns import FIELDS
+from pipeline.schema.fields import GAP_CLASSES
 from tests.builders import month_of_tests, write_world
 
 NASTY = '=HYPERLINK("x")'
@@ -88,6 +89,24 @@ def test_headings_stand_over_machine_names_and_codes_are_text(book):
     }
     shown = [name for number, name in enumerate(machine, 1) if number not in folded]
     assert 10 <= len(shown) <= 20, "what is printed fits on a page"
+
+
+def test_verdicts_can_be_read_on_their_colours(book):
+    def luminance(argb: str) -> float:
+        shares = [int(argb[i : i + 2], 16) / 255 for i in (2, 4, 6)]
+        red, green, blue = (
+            s / 12.92 if s <= 0.04045 else ((s + 0.055) / 1.055) ** 2.4 for s in shares
+        )
+        return 0.2126 * red + 0.7152 * green + 0.0722 * blue
+
+    words = {texts.word(key, "vi"): key for key in GAP_CLASSES}
+    found = {}
+    for row in book["Tóm tắt"].iter_rows(max_col=1):
+        if row[0].value in words:
+            pair = (luminance(row[0].font.color.rgb), luminance(row[0].fill.fgColor.rgb))
+            found[words[row[0].value]] = (max(pair) + 0.05) / (min(pair) + 0.05)
+    assert list(found) == list(GAP_CLASSES)
+    assert min(found.values()) > 4.5, f"WCAG's contrast for text: {found}"
 
 
 def test_sharing_counts_the_good_ones(book, demo_outputs):

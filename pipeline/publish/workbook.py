@@ -41,7 +41,7 @@ FIRST = ("need_rank", "rank_lo", "rank_hi", "need_band", "efficiency_rank", "com
          "commune_name", "status", "evidence_basis", "gap_class", "population", "mean_mbps",
          "lo_mbps", "hi_mbps", "device_count", "priority_index", "likely_cause",
          "suggested_action")  # fmt: skip
-DARK = ("confirmed_gap", "total_gap")
+DARK = ("confirmed_gap", "total_gap", "gap_rest_borderline")
 BARS = ("priority_index", "people_without_verdict", "share_of_official", "devices_per_1000")
 _MOST_IN_MARGIN = 120
 _BAD_IN_SHEET_NAMES = str.maketrans(dict.fromkeys("[]:*?/\\'", "_"))

@@ -18,7 +18,14 @@ STATUSES = (
     "insufficient_evidence",
     "no_data",
 )
-GAP_CLASSES = ("total_gap", "partial_gap", "gap_rest_unknown", "no_gap_found", "unknown")
+GAP_CLASSES = (
+    "total_gap",
+    "gap_rest_borderline",
+    "partial_gap",
+    "gap_rest_unknown",
+    "no_gap_found",
+    "unknown",
+)
 EVIDENCES = ("confirmed", "probable", "none")
 GAP_STATES = ("new", "persisting", "improving", "fixed", "returned", "not_retested")
 CAMPAIGN_SIGNS = ("bursts", "one_place", "copied_rows", "month_end")

@@ -286,9 +286,9 @@ def summarise(status: pd.DataFrame) -> pd.DataFrame:
     """`gap_class` and lists of operators by commune.
 
     `status`: `commune_status` with `counts_here` (a device in the commune within 12 months).
-    insufficient_evidence is unknown; borderline is neither gap nor meets. Without named operators
-    (tiles) the pooled row counts: a pooled gap means that at least one operator misses the target,
-    and leaves the others unknown.
+    insufficient_evidence is unknown; borderline is neither gap nor meets, so that a total gap is a
+    gap of every operator that counts here. Without named operators (tiles) the pooled row counts:
+    a pooled gap means that at least one operator misses the target, and leaves the others unknown.
     """
     named = status[status["operator"] != ALL]
     pooled_only = named.empty
@@ -296,6 +296,7 @@ def summarise(status: pd.DataFrame) -> pd.DataFrame:
     is_gap = rows["status"].isin(["confirmed_gap", "probable_gap"])
     meets = rows["status"].eq("meets_target")
     unknown = rows["counts_here"] & rows["status"].isin(["insufficient_evidence", "no_data"])
+    borderline = rows["counts_here"] & rows["status"].eq("borderline")
     communes = pd.Index(status["commune_code"].unique(), name="commune_code").sort_values()
 
     def listed(mask: pd.Series) -> pd.Series:
@@ -308,9 +309,16 @@ def summarise(status: pd.DataFrame) -> pd.DataFrame:
     gaps, passes, unknowns = count(is_gap), count(meets), count(unknown)
     if pooled_only:
         unknowns = unknowns + gaps
+    has_gap = gaps > 0
     gap_class = np.select(
-        [(gaps > 0) & (passes > 0), (gaps > 0) & (unknowns > 0), gaps > 0, passes > 0],
-        ["partial_gap", "gap_rest_unknown", "total_gap", "no_gap_found"],
+        [
+            has_gap & (passes > 0),
+            has_gap & (unknowns > 0),
+            has_gap & (count(borderline) > 0),
+            has_gap,
+            passes > 0,
+        ],
+        ["partial_gap", "gap_rest_unknown", "gap_rest_borderline", "total_gap", "no_gap_found"],
         default="unknown",
     )
     return pd.DataFrame(

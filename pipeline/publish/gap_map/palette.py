@@ -34,9 +34,10 @@ STATUS_PAINT: dict[str, Paint] = {
     "insufficient_evidence": Paint("#ddd8e6", "dots"),
     "no_data": Paint("#ffffff"),
 }
-# verdict over a commune's operators
+# verdict over a commune's operators; the more of them miss the target, the darker
 CLASS_PAINT: dict[str, Paint] = {
-    "total_gap": Paint("#a83c08"),
+    "total_gap": Paint("#5c1a06"),
+    "gap_rest_borderline": Paint("#a83c08", "hatch"),
     "partial_gap": Paint("#d2691e"),
     "gap_rest_unknown": Paint("#d2691e", "hatch"),
     "no_gap_found": Paint("#97c3e5"),

@@ -101,7 +101,7 @@ function legend() {
 }
 
 const GOOD = ['no_gap_found', 'meets_confirmed', 'meets_probable'];
-const BAD = ['total_gap', 'partial_gap', 'gap_rest_unknown', 'confirmed_gap', 'probable_gap'];
+const BAD = ['total_gap', 'gap_rest_borderline', 'partial_gap', 'gap_rest_unknown', 'confirmed_gap', 'probable_gap'];
 const periodName = (period) => period.replace(/^(\d{4})-?(Q\d|\d\d)$/, '$2/$1');
 const verdictKey = (commune) => (isAll() ? commune['class'] : commune.rows[state.operator].verdict);
 function headline() {
