@@ -214,13 +214,10 @@ def _km_outside(communes: gpd.GeoDataFrame, points: np.ndarray, rows: pd.DataFra
     apart = rows["commune_code"].notna() & (rows["commune_code"] != rows["inside"])
     if apart.any():
         crs = communes.estimate_utm_crs()
-        homes = rows.loc[apart, "commune_code"]
-        own = communes[communes["commune_code"].isin(homes)].to_crs(crs)
-        outlines = gpd.GeoSeries(
-            own.set_index("commune_code").geometry.loc[homes].to_numpy(), crs=crs
-        )
-        metres = gpd.GeoSeries(points[apart], crs=4326).to_crs(crs).distance(outlines, align=False)
-        km[apart] = metres.to_numpy() / 1000
+        own = pd.Index(communes["commune_code"]).get_indexer(rows.loc[apart, "commune_code"])
+        outlines = communes.geometry.to_crs(crs).to_numpy()[own]
+        found = gpd.GeoSeries(points[apart], crs=4326).to_crs(crs).to_numpy()
+        km[apart] = shapely.distance(found, outlines) / 1000
     return km
 
 
