@@ -129,7 +129,15 @@ def test_columns_of_the_settings_count_whatever_their_headings(tmp_path):
     assert read(path, places, name="n", commune="c", people="p")[0] == [("A", LU, "7")]
     assert fault(path, places=places, name="tên", commune="c") == [("missing_column", 1, "tên")]
     path = csv(tmp_path, f"A,{LU},22.05,103.15,7", "B,Bình Lư,22.05,103.15,8", heading="n,c,y,x,p")
-    assert read(path, name="n", commune="c")[0] == [("A", LU, ""), ("B", LU, "")]
+    found, warnings = read(path, name="n", commune="c")
+    assert found == [("A", LU, ""), ("B", LU, "")]
+    assert [*warnings] == ["names_met"]  # a code is not compared with the commune's name
+
+
+@pytest.mark.parametrize(("mark", "people"), [(None, "1234"), (".", "1.234"), (",", "1234")])
+def test_the_decimal_mark_of_the_settings_is_that_of_people_too(tmp_path, mark, people):
+    path = csv(tmp_path, "A,,22.05,103.05,1.234")
+    assert read(path, {"decimal": mark})[0] == [("A", KET, people)]
 
 
 # --- files

@@ -740,13 +740,8 @@ TABLES: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 # fmt: on
 
-INNER = (
-    "tests",
-    "tiles",
-    "communes",
-    "villages",
-    "device_values",
-)  # tables that are never published
+# tables that are never published
+INNER = ("tests", "tiles", "communes", "villages", "device_values")
 
 KEYS: dict[str, tuple[str, ...]] = {
     "tests": ("source_file", "source_row"),
