@@ -144,14 +144,29 @@ class Shapes(Section):
     swap_axes: bool = False  # coordinates come as latitude, longitude (or north, east)
 
 
-class Facilities(Shapes):
+class Places(Shapes):
+    """How a vector file or a table of places is read."""
+
+    latitude_column: str | None = None  # of a table
+    longitude_column: str | None = None  # of a table; absent: both may stand in one column
+    decimal: Literal[".", ","] | None = None  # of a table's numbers
+
+
+class Facilities(Places):
     """Schools, health posts, commune offices, border posts: a vector file, or a table of places."""
 
     kind_column: str | None = None
     kinds: tuple[str, ...] = ()  # values of kind_column that count; none: all
-    latitude_column: str | None = None  # of a table
-    longitude_column: str | None = None  # of a table; absent: both may stand in one column
-    decimal: Literal[".", ","] | None = None  # of a table's positions
+
+
+class Villages(Places):
+    """The villages, their positions and people: a vector file, or a table of places."""
+
+    name_column: str | None = None
+    commune_column: str | None = None  # codes or names; absent: the position may say it alone
+    people_column: str | None = None
+    vintage: str = UNSTATED  # of the communes that the rows name
+    radius_km: float = Field(1.5, gt=0)  # km; a village farther outside its commune is left out
 
 
 class Roads(Shapes):
@@ -425,6 +440,7 @@ class Settings(Section):
     crosswalk: Crosswalk = Crosswalk()
     population: Population = Population()
     facilities: Facilities = Facilities()
+    villages: Villages = Villages.model_validate({})
     roads: Roads = Roads()
     terrain: Terrain = Terrain()
     sources: dict[str, Source] = Field({})
@@ -477,7 +493,11 @@ class Settings(Section):
             return self
         tables = {
             name: table.model_copy(update={"vintage": self.boundaries.vintage})
-            for name, table in (("population", self.population), ("installs", self.installs))
+            for name, table in (
+                ("population", self.population),
+                ("installs", self.installs),
+                ("villages", self.villages),
+            )
             if table.vintage == UNSTATED
         }
         former = Boundaries(**about.model_dump(exclude={"valid_to"}))
@@ -535,7 +555,7 @@ def _absolute(settings: Settings, folder: Path) -> Settings:
         name: getattr(settings, name).model_copy(
             update={"path": join(getattr(settings, name).path)}
         )
-        for name in ("crosswalk", "installs", "facilities", "roads", "terrain")
+        for name in ("crosswalk", "installs", "facilities", "villages", "roads", "terrain")
     }
     table = settings.names.model_copy(
         update={"operator_table": join(settings.names.operator_table)}

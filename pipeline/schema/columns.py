@@ -67,6 +67,9 @@ FIELDS: dict[str, Field] = {
     "hex_id": Field("text",
         vi=("Ô H3", "ô H3"),
         en=("H3 cell", "H3 cell")),
+    "village_name": Field("text",
+        vi=("Thôn, bản", "tên thôn, bản, tổ dân phố như trong tệp"),
+        en=("Village", "name as the file of villages writes it")),
     # tests
     "test_id": Field("text", missing="unknown", identifying=True,
         vi=("Mã phép đo", "mã của phép đo trong nguồn"),
@@ -364,6 +367,9 @@ FIELDS: dict[str, Field] = {
     "population": Field("count", unit="people", missing="unknown",
         vi=("Dân số", "dân số"),
         en=("People", "people")),
+    "people": Field("count", unit="people", missing="unknown",
+        vi=("Số dân", "số dân của thôn, bản"),
+        en=("People of the village", "people of the village")),
     "depth": Field("share", page=("p.depth",),
         vi=("Độ sâu thiếu hụt", "mức thấp hơn mục tiêu, theo tỷ lệ"),
         en=("Depth", "relative distance below the target")),
@@ -662,6 +668,7 @@ TABLES: dict[str, tuple[str, ...]] = {
         "commune_code", "commune_name", "former_district", "former_communes", "province_name",
         "boundary_vintage", "population", "terrain", "area_km2", "geometry",
     ),
+    "villages": ("village_name", "commune_code", "latitude", "longitude", "people"),
     "device_values": (
         "commune_code", "operator", "device_key", "download_mbps", "capped_mbps", "month_mbps",
         "upload_mbps", "latency_ms", "test_count", "sample_count", "device_weight", "is_pseudo",
@@ -755,12 +762,14 @@ TABLES: dict[str, tuple[str, ...]] = {
 }  # fmt: skip
 # fmt: on
 
-INNER = ("tests", "tiles", "communes", "device_values")  # tables that are never published
+# tables that are never published
+INNER = ("tests", "tiles", "communes", "villages", "device_values")
 
 KEYS: dict[str, tuple[str, ...]] = {
     "tests": ("source_file", "source_row"),
     "tiles": ("source_file", "source_row"),
     "communes": ("commune_code",),
+    "villages": ("commune_code", "village_name", "latitude", "longitude"),
     "device_values": ("commune_code", "operator", "device_key"),
     "commune_status": ("commune_code", "boundary_vintage", "operator", "period"),
     "commune_summary": ("commune_code", "boundary_vintage", "period"),

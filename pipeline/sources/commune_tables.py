@@ -7,7 +7,7 @@ Does not belong here: rasters, what the figures weigh (`population.py`).
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -120,7 +120,7 @@ def figures_by_commune(
     by_code = columns.code is not None
     meeting = commune_names.met(register, keys, by_code=by_code, code_length=about.code_length)
     used = sorted(meeting.commune)
-    figures, warnings = _figures(table, columns.figure, about)
+    figures, warnings = read_figures(table, columns.figure, about)
     faults = [
         *_row_faults(table, columns, keys, meeting, figures),
         *_meeting_faults(table, columns, register, keys, meeting),
@@ -131,7 +131,8 @@ def figures_by_commune(
         raise _nothing_met(table, columns, register, keys, by_code=by_code)
     if question := _other_vintage(table, columns, register, keys, meeting, about):
         raise UserFault([question])
-    warnings += _said(table, columns, register, keys, meeting)
+    warnings += meeting_warnings(table, columns.code, columns.name, register, keys, meeting)
+    warnings += _left_said(table, keys, meeting)
     warnings += _totals_said(table, columns, totals)
     by_place = np.full(len(communes), np.nan)
     by_place[[meeting.commune[row] for row in used]] = figures[used]
@@ -155,25 +156,22 @@ def _columns(table: Table, register: Register, about: Asked) -> _Columns:
         faults += other_tables.given_column(table, column, key)
     if faults:
         raise UserFault(faults)
-    name = about.name or _by_usual(table, NAMES, "name_column", faults)
+    name = about.name or other_tables.usual_column(table, NAMES, "name_column", faults)
     code = about.code
     if code is None and about.name is None:
         code = _code_column(table, register, has_name=name is not None)
     figure = about.figure or _figure_column(table, register, about, faults, {code, name})
     if code is None and name is None:
         faults.append(_no_key(table, register))
-    district = about.district or _by_usual(table, DISTRICTS, "district_column", faults)
-    province = about.province or _by_usual(table, PROVINCES, "province_column", faults)
+    district = about.district or other_tables.usual_column(
+        table, DISTRICTS, "district_column", faults
+    )
+    province = about.province or other_tables.usual_column(
+        table, PROVINCES, "province_column", faults
+    )
     if faults or figure is None:
         raise UserFault(faults)
     return _Columns(figure, code, name, district, province)
-
-
-def _by_usual(table: Table, usual: Sequence[str], key: str, faults: list[Fault]) -> str | None:
-    found = other_tables.usual_columns(table, usual)
-    if len(found) > 1:
-        faults.append(other_tables.several(table, found, key))
-    return found[0] if found else None
 
 
 def _code_column(table: Table, register: Register, *, has_name: bool) -> str | None:
@@ -203,7 +201,7 @@ def _figure_column(
         name
         for name in table.names
         if name not in taken
-        and _holds_numbers(table, name)
+        and holds_numbers(table, name)
         and commune_names.share_met(register, _codes(table, name)) < _LIKELY
     ]
     lines = [asked(about.figure_key, name) for name in likely] or [asked(about.figure_key, "…")]
@@ -214,7 +212,8 @@ def _figure_column(
     return None
 
 
-def _holds_numbers(table: Table, name: str) -> bool:
+def holds_numbers(table: Table, name: str) -> bool:
+    """Whether more than half of a column's cells are numbers."""
     cells = table.rows[name]
     if cells.dtype.is_numeric():
         return True
@@ -293,8 +292,7 @@ def _row_faults(
         commune = meeting.commune.get(row)
         if commune is None:
             continue
-        is_blank = not texts[row] or re.fullmatch(_NOTHING, texts[row]) is not None
-        if figures[row] < 0 or (np.isnan(figures[row]) and not is_blank):
+        if is_no_figure(texts[row], figures[row]):
             faults.append(
                 Fault("bad_population", file, number, columns.figure, {"found": texts[row]})
             )
@@ -302,6 +300,12 @@ def _row_faults(
             faults.append(_repeated(table, key, columns, row, first[commune]))
         first.setdefault(commune, row)
     return faults
+
+
+def is_no_figure(text: str, figure: float) -> bool:
+    """Whether a cell that is not empty was not read as a number, or as a negative one."""
+    is_blank = not text or re.fullmatch(_NOTHING, text) is not None
+    return bool(figure < 0 or (np.isnan(figure) and not is_blank))
 
 
 def _repeated(table: Table, key: Key, columns: _Columns, row: int, other: int) -> Fault:
@@ -379,12 +383,17 @@ def _differing(register: Register, key: Key, place: int) -> str:
     return f"{key.code} {key.name} → {register.shown(place)}"
 
 
-def _said(
-    table: Table, columns: _Columns, register: Register, keys: Mapping[int, Key], meeting: Meeting
+def meeting_warnings(
+    table: Table,
+    code: str | None,
+    name: str | None,
+    register: Register,
+    keys: Mapping[int, Key],
+    meeting: Meeting,
 ) -> list[Fault]:
-    """A warning for each name that was not matched exactly, and for those not matched at all."""
+    """A warning for each name and code that was not matched exactly. `code`, `name`: columns."""
     found: list[Fault] = []
-    code, name = columns.code or "", columns.name or ""
+    code, name = code or "", name or ""
     if meeting.zeros:
         shown = [
             f"{met} → {register.codes[meeting.commune[r]]}" for r, met in meeting.zeros.items()
@@ -399,12 +408,17 @@ def _said(
         shown = [_differing(register, keys[row], p) for row, p in meeting.differing.items()]
         values = {"found": "; ".join(shown), "count": len(shown)}
         found.append(Fault("names_differ", table.file, None, name, values))
-    left = [row for row in keys if row not in meeting.commune]
-    if left:
-        shown = [" ".join(one for one in (keys[r].code, keys[r].name) if one) for r in left]
-        values = {"found": shown, "count": len(left), "of": len(keys)}
-        found.append(Fault("rows_of_no_commune", table.file, values=values))
     return found
+
+
+def _left_said(table: Table, keys: Mapping[int, Key], meeting: Meeting) -> list[Fault]:
+    """A warning that lists the rows that meet no commune."""
+    left = [row for row in keys if row not in meeting.commune]
+    if not left:
+        return []
+    shown = [" ".join(one for one in (keys[r].code, keys[r].name) if one) for r in left]
+    values: dict[str, object] = {"found": shown, "count": len(left), "of": len(keys)}
+    return [Fault("rows_of_no_commune", table.file, values=values)]
 
 
 def _totals_said(table: Table, columns: _Columns, totals: list[int]) -> list[Fault]:
@@ -419,7 +433,7 @@ def _totals_said(table: Table, columns: _Columns, totals: list[int]) -> list[Fau
 # ── which figures ────────────────────────────────────────────────────────────────────────────────
 
 
-def _figures(table: Table, column: str, about: Asked) -> tuple[np.ndarray, list[Fault]]:
+def read_figures(table: Table, column: str, about: Asked) -> tuple[np.ndarray, list[Fault]]:
     """(figures by row, NaN where there is none; warnings). Raises `UserFault` with a question."""
     cells = table.rows[column].alias(column)
     if cells.dtype == pl.String:

@@ -18,6 +18,7 @@ import shapely
 
 from pipeline.schema.errors import Fault
 from pipeline.sources import shapes as shape_files
+from pipeline.sources.cells.positions import Bounds
 from pipeline.sources.rasters import zones_on
 from pipeline.sources.shapes import Asked, read_shapes
 
@@ -42,13 +43,9 @@ def facilities_per_commune(
     shared border the smaller code has it. Raises `UserFault`.
     """
     asked = replace(more or FACILITIES, kind=kind_column, wanted=tuple(map(str, kinds)))
-    shapes, warnings = read_shapes(path, _bounds(communes), asked)
+    shapes, warnings = read_shapes(path, bounds_of(communes), asked)
     points = shapely.point_on_surface(shapes)
-    facility, commune = shapely.STRtree(communes.geometry.to_numpy()).query(
-        points, predicate="intersects"
-    )
-    codes = communes["commune_code"].to_numpy()[commune]
-    first = pd.Series(codes).groupby(facility).min()
+    first = commune_of_points(communes, points)
     counts = first.value_counts().reindex(communes["commune_code"], fill_value=0).astype("float64")
     outside = len(points) - len(first)
     if outside:
@@ -57,7 +54,20 @@ def facilities_per_commune(
     return counts, warnings
 
 
-def _bounds(communes: gpd.GeoDataFrame) -> tuple[float, float, float, float]:
+def commune_of_points(communes: gpd.GeoDataFrame, points: np.ndarray) -> pd.Series:
+    """`commune_code` by place in `points` (EPSG:4326); those outside every commune are absent.
+
+    On a shared border the smaller code has the point.
+    """
+    point, commune = shapely.STRtree(communes.geometry.to_numpy()).query(
+        points, predicate="intersects"
+    )
+    codes = communes["commune_code"].to_numpy()[commune]
+    return pd.Series(codes).groupby(point).min()
+
+
+def bounds_of(communes: gpd.GeoDataFrame) -> Bounds:
+    """West, south, east, north of all communes, in degrees."""
     west, south, east, north = communes.total_bounds.tolist()
     return west, south, east, north
 
@@ -75,7 +85,7 @@ def main_roads(
     `classes`: values of `class_column` that count as main; none: all. Raises `UserFault`.
     """
     asked = replace(more or ROADS, kind=class_column, wanted=tuple(map(str, classes)))
-    return read_shapes(path, _bounds(communes), asked)
+    return read_shapes(path, bounds_of(communes), asked)
 
 
 def terrain_of_communes(

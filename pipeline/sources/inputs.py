@@ -12,14 +12,14 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import Protocol, Self
+from typing import Protocol, Self, TypeVar
 
 import geopandas as gpd
 import numpy as np
 import pandas as pd
 
 from pipeline.config.output_settings import CommuneTable
-from pipeline.config.settings import Settings, Shapes
+from pipeline.config.settings import Places, Settings, Shapes
 from pipeline.schema.columns import TABLES
 from pipeline.schema.errors import Fault, UserFault
 from pipeline.schema.month import Input
@@ -33,6 +33,7 @@ from pipeline.sources import (
     ookla,
     population,
     shapes,
+    villages,
 )
 from pipeline.sources.commune_tables import Asked
 from pipeline.sources.containers import Delivery
@@ -72,6 +73,7 @@ class Inputs:
     facility_count: pd.Series | None = None  # by commune_code; None: not known
     roads: np.ndarray | None = None  # lines of the main roads, EPSG:4326; None: not known
     installs: pd.Series | None = None  # of the app, by commune_code; None: not known
+    villages: pd.DataFrame | None = None  # the table `villages`; None: not known
     people_grid: Path | None = None  # raster that spreads the communes' people over cells
     villages: pd.DataFrame | None = None  # declared table; None: no list is given
     village_radius_km: float = 1.5  # of tests around a village's centre
@@ -147,20 +149,21 @@ def read_inputs(settings: Settings, *, is_profiled: bool = False) -> Delivered:
     warnings: list[Fault] = []
     read: list[Input] = []
     communes = collect_faults(faults, partial(_communes, settings, read, warnings))
-    facility_count, roads, installs = None, None, None
+    facility_count, roads, installs, places = None, None, None, None
     if communes is not None:
         facility_count = collect_faults(
             faults, partial(_facilities, communes, settings, read, warnings)
         )
         roads = collect_faults(faults, partial(_roads, communes, settings, read, warnings))
         installs = collect_faults(faults, partial(_installs, communes, settings, read, warnings))
+        places = collect_faults(faults, partial(_villages, communes, settings, read, warnings))
         communes = collect_faults(faults, partial(_with_terrain, communes, settings, read))
     if communes is not None:
         communes = collect_faults(
             faults, partial(_with_former_names, communes, settings, read, warnings)
         )
     listed = deliveries.listed(settings, warnings, faults)
-    bounds = None if communes is None else _bounds(communes)
+    bounds = None if communes is None else context_layers.bounds_of(communes)
     plans = deliveries.planned(listed, settings, bounds, warnings)
     if is_profiled:
         for one in listed:
@@ -182,14 +185,10 @@ def read_inputs(settings: Settings, *, is_profiled: bool = False) -> Delivered:
         facility_count,
         roads,
         installs,
+        places,
         settings.population.grid or population.raster_path(settings.population.path),
     )
     return Delivered(inputs, listed, faults, hashes, plans)
-
-
-def _bounds(communes: gpd.GeoDataFrame) -> tuple[float, float, float, float]:
-    west, south, east, north = communes.total_bounds.tolist()
-    return west, south, east, north
 
 
 def _warnings_of_people(communes: gpd.GeoDataFrame) -> list[Fault]:
@@ -210,12 +209,7 @@ def _facilities(
         about.path,
         kind_column=about.kind_column,
         kinds=about.kinds,
-        more=replace(
-            _of_shapes(context_layers.FACILITIES, about),
-            latitude=about.latitude_column,
-            longitude=about.longitude_column,
-            decimal=about.decimal,
-        ),
+        more=_of_places(context_layers.FACILITIES, about),
     )
     warnings += found
     read.append(Input("facilities", about.path.name, _sha256(about.path), int(counts.sum())))
@@ -227,6 +221,41 @@ def _of_shapes(kind: shapes.Asked, about: Shapes) -> shapes.Asked:
     keys = ("delimiter", "encoding", "sheet", "layer", "heading_row")
     how = {key: getattr(about, key) for key in keys}
     return replace(kind, crs=about.crs, swap_axes=about.swap_axes, how=how)
+
+
+def _of_places(kind: shapes.Asked, about: Places) -> shapes.Asked:
+    """What the settings say of a file of places, as plain values."""
+    return replace(
+        _of_shapes(kind, about),
+        latitude=about.latitude_column,
+        longitude=about.longitude_column,
+        decimal=about.decimal,
+    )
+
+
+def _villages(
+    communes: gpd.GeoDataFrame, settings: Settings, read: list[Input], warnings: list[Fault]
+) -> pd.DataFrame | None:
+    about = settings.villages
+    if about.path is None:
+        return None
+    asked = villages.Asked(
+        name=about.name_column,
+        commune=about.commune_column,
+        people=about.people_column,
+        stated=Stated(about.vintage),
+        radius_km=about.radius_km,
+        places=_of_places(villages.PLACES, about),
+    )
+    listed = _unless_later(
+        settings, warnings, partial(villages.villages_of, communes, about.path, asked)
+    )
+    if listed is None:
+        return None
+    rows, found = listed
+    warnings += found
+    read.append(Input("villages", about.path.name, _sha256(about.path), len(rows)))
+    return rows
 
 
 def _roads(
@@ -282,12 +311,12 @@ def _installs(
     return counts
 
 
-Counted = tuple[pd.Series, list[Fault]]  # by commune_code, and warnings
+Read = TypeVar("Read")
 
 
 def _unless_later(
-    settings: Settings, warnings: list[Fault], read_table: Callable[[], Counted]
-) -> Counted | None:
+    settings: Settings, warnings: list[Fault], read_table: Callable[[], Read]
+) -> Read | None:
     """A table of communes; None, with a warning, where a period before lacks one of its vintage.
 
     A report on the former boundaries is made without the tables of the later ones.

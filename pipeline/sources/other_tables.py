@@ -25,7 +25,10 @@ EXPECTED = "CSV, XLSX, ODS, Parquet, GeoPackage"
 _ASKED = {"which_sheet": "which_other_sheet", "which_layer": "which_other_layer"}
 _BRACKETS = re.compile(r"\([^()]*\)|\[[^\[\]]*\]")
 _YEAR = re.compile(r"\b(?:nam )?(?:19|20)\d\d\b")
-_UNIT_WORDS = re.compile(r" (?:nghin |ngan |trieu |1000 )?(?:nguoi|nhan khau|persons?|people)$")
+# not behind `số`: `Số người` is itself what is counted
+_UNIT_WORDS = re.compile(
+    r"(?<!^so)(?<!^tong so) (?:nghin |ngan |trieu |1000 )?(?:nguoi|nhan khau|persons?|people)$"
+)
 
 
 @dataclass(frozen=True)
@@ -137,6 +140,8 @@ def heading_key(heading: str) -> str:
 
     >>> [heading_key(text) for text in ("Dân số năm 2024 (người)", "DAN_SO", "Dân số nam")]
     ['danso', 'danso', 'dansonam']
+    >>> heading_key("Số nhân khẩu")
+    'sonhankhau'
     """
     text = values.folded(_BRACKETS.sub(" ", heading))
     text = _YEAR.sub(" ", text)
@@ -156,16 +161,23 @@ def usual_columns(table: Table, usual: Iterable[str]) -> list[str]:
     return found
 
 
+def usual_column(table: Table, usual: Iterable[str], key: str, faults: list[Fault]) -> str | None:
+    """The column under a usual heading; with several, `faults` gets the question which is meant."""
+    found = usual_columns(table, usual)
+    if len(found) > 1:
+        faults.append(several(table, found, key))
+    return found[0] if found else None
+
+
 def given_column(table: Table, column: str | None, key: str) -> list[Fault]:
     """What is wrong with a column of the settings: it is absent, or stands there twice."""
     if column is None:
         return []
+    row = table.layouts[0].heading_row if table.layouts else None
     if column not in table.names:
-        row = table.layouts[0].heading_row
         found: dict[str, object] = {"found": list(table.names), "ours": key}
         return [Fault("missing_column", table.file, row, column, found)]
     repeated = any(column in layout.repeated for layout in table.layouts)
-    row = table.layouts[0].heading_row
     return [Fault("repeated_heading", table.file, row, "", {"found": column})] if repeated else []
 
 

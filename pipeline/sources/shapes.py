@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -26,8 +26,8 @@ from pipeline.schema.errors import Fault, UserFault, fault
 from pipeline.sources import containers, other_tables, values
 from pipeline.sources.cells import positions
 from pipeline.sources.cells.positions import Bounds
-from pipeline.sources.containers import SUFFIXES, Delivery
-from pipeline.sources.other_tables import Table, asked
+from pipeline.sources.containers import ROW, SUFFIXES, Delivery
+from pipeline.sources.other_tables import FILE, Table, asked
 
 WGS84 = "EPSG:4326"
 LATITUDES: tuple[str, ...] = (
@@ -77,7 +77,9 @@ class _Part:
     shapes: np.ndarray
     columns: dict[str, list[str]]
     crs: Any
-    is_placed: bool = False  # in degrees of WGS 84 for certain
+    rows: list[int]  # their numbers in the file
+    table: Table | None = None  # of positions: in degrees of WGS 84 for certain
+    position: tuple[str, ...] = ()  # its columns of positions
 
 
 def read_shapes(path: Path, bounds: Bounds, about: Asked) -> tuple[np.ndarray, list[Fault]]:
@@ -86,17 +88,65 @@ def read_shapes(path: Path, bounds: Bounds, about: Asked) -> tuple[np.ndarray, l
     Raises `UserFault`: a file that cannot be read, layers that differ, a column or a CRS that is
     open, nothing in the area.
     """
+    parts, warnings = _parts_of_known_crs(path, bounds, about)
+    for part in parts:
+        if part.table and (lost := int(shapely.is_missing(part.shapes).sum())):
+            said: dict[str, object] = {"found": lost, "count": len(part.shapes)}
+            column = part.position[0]
+            warnings.append(Fault("places_without_position", part.file, None, column, said))
+    kept = _wanted(parts, path.name, about, warnings)
+    placed = [_in_degrees(part, bounds, about) for part in parts]
+    found = np.concatenate([shapes[rows] for shapes, rows in zip(placed, kept, strict=True)])
+    return found[~(shapely.is_missing(found) | shapely.is_empty(found))], warnings
+
+
+@dataclass(frozen=True)
+class Places:
+    """Rows of a file and where each is.
+
+    `table`: cells as texts. `points`: EPSG:4326, None where a row has no position that can be read;
+    of an area or line its representative point. `position`: columns of positions, none of shapes.
+    """
+
+    table: Table
+    points: np.ndarray
+    position: tuple[str, ...]
+
+
+def read_places(path: Path, bounds: Bounds, about: Asked) -> tuple[Places, list[Fault]]:
+    """All rows of a file of shapes or of a table of positions, and warnings.
+
+    Raises `UserFault` as `read_shapes` does.
+    """
+    parts, warnings = _parts_of_known_crs(path, bounds, about)
+    frames = [
+        pl.DataFrame(
+            {**part.columns, FILE: [part.file] * len(part.rows), ROW: part.rows},
+            schema_overrides=dict.fromkeys(part.columns, pl.String),
+        )
+        for part in parts
+    ]
+    rows = pl.concat(frames, how="diagonal")
+    names = tuple(name for name in rows.columns if name not in (FILE, ROW))
+    layouts = tuple(one for part in parts if part.table for one in part.table.layouts)
+    table = Table(path.name, about.section, names, rows, layouts, [])
+    shapes = np.concatenate([_in_degrees(part, bounds, about) for part in parts])
+    shapes[shapely.is_empty(shapes)] = None
+    position = tuple(dict.fromkeys(name for part in parts for name in part.position))
+    return Places(table, shapely.point_on_surface(shapes), position), warnings
+
+
+def _parts_of_known_crs(
+    path: Path, bounds: Bounds, about: Asked
+) -> tuple[list[_Part], list[Fault]]:
     warnings: list[Fault] = []
     parts = _parts(path, bounds, about, warnings)
     if not any(len(part.shapes) for part in parts):
         raise fault("empty_file", path.name)
     for part in parts:
-        if part.crs is None and about.crs is None and not part.is_placed:
+        if part.crs is None and about.crs is None and part.table is None:
             _place_without_crs(part, bounds, about, warnings)
-    kept = _wanted(parts, path.name, about, warnings)
-    placed = [_in_degrees(part, bounds, about) for part in parts]
-    found = np.concatenate([shapes[rows] for shapes, rows in zip(placed, kept, strict=True)])
-    return found[~(shapely.is_missing(found) | shapely.is_empty(found))], warnings
+    return parts, warnings
 
 
 # ── reading ──────────────────────────────────────────────────────────────────────────────────────
@@ -163,7 +213,7 @@ def _geoparquet(delivery: Delivery) -> gpd.GeoDataFrame | None:
 def _of_frame(file: str, rows: gpd.GeoDataFrame) -> _Part:
     shapes = shapely.force_2d(rows.geometry.to_numpy())
     columns = {str(name): _cells(rows[name]) for name in rows.columns if name != rows.geometry.name}
-    return _Part(file, shapes, columns, rows.crs)
+    return _Part(file, shapes, columns, rows.crs, list(range(2, len(rows) + 2)))
 
 
 def _cells(column: pd.Series) -> list[str]:
@@ -177,10 +227,14 @@ def _of_table(table: Table, bounds: Bounds, about: Asked, warnings: list[Fault])
         *other_tables.given_column(table, about.latitude, "latitude_column"),
         *other_tables.given_column(table, about.longitude, "longitude_column"),
     ]
-    latitude = about.latitude or _by_usual(table, LATITUDES, "latitude_column", faults)
-    longitude = about.longitude or _by_usual(table, LONGITUDES, "longitude_column", faults)
+    latitude = about.latitude or other_tables.usual_column(
+        table, LATITUDES, "latitude_column", faults
+    )
+    longitude = about.longitude or other_tables.usual_column(
+        table, LONGITUDES, "longitude_column", faults
+    )
     if about.latitude is None and not (latitude and longitude):
-        joined = _by_usual(table, PLACES, "latitude_column", faults)
+        joined = other_tables.usual_column(table, PLACES, "latitude_column", faults)
         latitude, longitude = (joined, None) if joined else (latitude, longitude)
         if joined is None:
             lines = (asked("latitude_column", "…"), asked("longitude_column", "…"))
@@ -204,18 +258,9 @@ def _of_table(table: Table, bounds: Bounds, about: Asked, warnings: list[Fault])
     known = np.isfinite(pairs).all(axis=1)
     shapes = np.full(len(pairs), None, dtype=object)
     shapes[known] = shapely.points(pairs[known])
-    if lost := int((~known).sum()):
-        said: dict[str, object] = {"found": lost, "count": len(pairs)}
-        warnings.append(Fault("places_without_position", table.file, None, latitude, said))
     columns = {name: table.texts(name) for name in table.names}
-    return _Part(table.file, shapes, columns, WGS84, is_placed=True)
-
-
-def _by_usual(table: Table, usual: Sequence[str], key: str, faults: list[Fault]) -> str | None:
-    found = other_tables.usual_columns(table, usual)
-    if len(found) > 1:
-        faults.append(other_tables.several(table, found, key))
-    return found[0] if found else None
+    position = (latitude,) if longitude is None else (latitude, longitude)
+    return _Part(table.file, shapes, columns, WGS84, table.rows[ROW].to_list(), table, position)
 
 
 def _asked_again(table: Table, question: Fault | None, column: str) -> Fault:
@@ -330,7 +375,7 @@ def _likely(y: pl.Series, x: pl.Series, bounds: Bounds) -> list[str]:
 
 def _in_degrees(part: _Part, bounds: Bounds, about: Asked) -> np.ndarray:
     """The shapes in EPSG:4326. Raises `UserFault` where none lies in the area."""
-    if part.is_placed:
+    if part.table:
         y, x = _middles(part.shapes)
         if not positions.share_inside(y, x, bounds):
             raise _elsewhere(part, y, x, bounds)

@@ -27,7 +27,7 @@ VERDICT = ["status", "evidence", "evidence_basis"]
 BOUNDARIES = "boundaries"
 ROLES = (
     BOUNDARIES, "population", "gap ledger", "former period", "crosswalk", "installs", "facilities",
-    "roads", "terrain",
+    "villages", "roads", "terrain",
 )  # fmt: skip
 JUDGED_BY = ("target", "evidence")  # settings that change a verdict and no figure
 # settings that change neither
