@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from itertools import islice
 from multiprocessing import Pool
@@ -36,7 +37,9 @@ from pipeline.sources.previous_runs import NOTHING, Previous
 
 MONTHS = 26
 NEAR = 6.0  # Mbit/s from the target
+SIGNALS = ("new_gap", "better", "improving")
 Looks = tuple[pd.DataFrame, pd.DataFrame]
+Tables = Mapping[str, pd.DataFrame]
 
 
 def looked(task: Task, settings: Settings = SETTINGS, months: int = MONTHS) -> Looks:
@@ -49,39 +52,31 @@ def looked(task: Task, settings: Settings = SETTINGS, months: int = MONTHS) -> L
     """
     world, seed, phones = task
     inputs, truth, _ = worlds.draw_months(world, seed, phones, months)
-    truth = truth.assign(
-        seed=seed, distance_mbps=truth["true_mean_mbps"] - settings.target.download_mbps
-    )
-    with prepared(inputs, settings) as ready:
-        verdicts, signals = [], []
-        previous = NOTHING
-        first = Period(12 * worlds.FIRST.year + worlds.FIRST.month - 1, 1).first
+    distance = truth["true_mean_mbps"] - settings.target.download_mbps
+    truth = truth.assign(seed=seed, distance_mbps=distance)
+    verdicts, signals = [], []
+    for tables in monthly(inputs, settings, months):
+        verdicts.append(confirmed(tables["commune_status"]))
+        if "changes" in tables:
+            said = pd.concat([tables["changes"]["change"], tables["gap_areas"]["state"]])
+            counts = {name: int(said.eq(name).sum()) for name in SIGNALS}
+            signals.append({"seed": seed, "period": tables["changes"]["period"].iloc[0], **counts})
+    rows = pd.concat(verdicts, ignore_index=True).merge(truth, on=UNIT, validate="many_to_one")
+    return rows, pd.DataFrame(signals)
+
+
+def monthly(inputs: Inputs, settings: Settings, months: int) -> Iterator[Tables]:
+    """The tables of each look, the first in the third month; the tests are prepared once."""
+    parts, rules = [Part(tests=inputs.tests)], cleaning_rules_of(settings)
+    rows, _ = prepared_tests(parts, inputs.communes, rules, Local())
+    first = Period.parse(f"{worlds.FIRST:%Y-%m}").first
+    previous = NOTHING
+    with replace(inputs, rows=rows, account=rows.account) as ready:
         for last in range(first + worlds.WINDOW - 1, first + months):
-            period = Period(last, 1)
-            tables = judge_month(ready, RunContext(settings, period), previous).tables
-            status = tables["commune_status"]
-            verdicts.append(confirmed(status).merge(truth, on=UNIT, validate="one_to_one"))
-            if previous is not NOTHING:
-                said = tables["changes"]["change"].value_counts()
-                signals.append(
-                    {
-                        "seed": seed,
-                        "period": str(period),
-                        "new_gap": int(said.get("new_gap", 0)),
-                        "better": int(said.get("better", 0)),
-                        "improving": int(tables["gap_areas"]["state"].eq("improving").sum()),
-                    }
-                )
-            previous = Previous(tables["gap_ledger"], status, [])
-    return pd.concat(verdicts, ignore_index=True), pd.DataFrame(signals)
-
-
-def prepared(inputs: Inputs, settings: Settings) -> Inputs:
-    """The inputs with their tests prepared once for all looks."""
-    rows, _ = prepared_tests(
-        [Part(tests=inputs.tests)], inputs.communes, cleaning_rules_of(settings), Local()
-    )
-    return replace(inputs, rows=rows, account=rows.account)
+            context = RunContext(settings, Period(last, 1))
+            tables = judge_month(ready, context, previous).tables
+            previous = Previous(tables["gap_ledger"], tables["commune_status"], [])
+            yield tables
 
 
 def confirmed(status: pd.DataFrame) -> pd.DataFrame:
@@ -123,9 +118,6 @@ def summary(verdicts: pd.DataFrame, signals: pd.DataFrame) -> dict[str, float]:
             f"{name}_monthly": float(right.sum() / province_months),
         }
     return found | {name: float(signals[name].mean()) for name in SIGNALS}
-
-
-SIGNALS = ("new_gap", "better", "improving")
 
 
 def line(world: str, phones: int, verdicts: pd.DataFrame, signals: pd.DataFrame) -> str:
