@@ -120,7 +120,6 @@ def test_looks_come_with_the_truth_and_what_the_tables_say():
     assert len(verdicts) == 2 * 38 * 4
     assert verdicts.groupby(UNIT)["true_mean_mbps"].nunique().eq(1).all()
     assert verdicts["distance_mbps"].equals(verdicts["true_mean_mbps"] - 40)
-    # the tables are few months old: most confirmed verdicts are right
     assert verdicts.loc[verdicts["is_gap_found"], "distance_mbps"].lt(0).mean() > 0.9
     assert verdicts.loc[verdicts["is_pass_found"], "distance_mbps"].ge(0).mean() > 0.9
     assert signals["period"].tolist() == ["2026-11"]
