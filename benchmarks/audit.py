@@ -134,21 +134,31 @@ HEADING = " | ".join(
 )
 
 
-def main() -> int:
-    """Judge and print."""
+def asked(
+    about: str, names: str = ",".join(worlds.WORLDS), provinces: int = 10, phones: str = "8,20,60"
+) -> tuple[list[tuple[str, int]], range]:
+    """([(world, mean number of phones)], seeds) that the command line asks for, or the defaults.
+
+    `about`: the help. A world that there is not ends the program.
+    """
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        description=about, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--worlds", default=",".join(worlds.WORLDS), help="names, by commas")
-    parser.add_argument("--provinces", type=int, default=10, help="of each world (default 10)")
-    parser.add_argument("--phones", default="8,20,60", help="mean numbers by unit")
+    parser.add_argument("--worlds", default=names, help="names, by commas")
+    parser.add_argument("--provinces", type=int, default=provinces, help="of each world")
+    parser.add_argument("--phones", default=phones, help="mean numbers by unit")
     parser.add_argument("--first", type=int, default=0, help="first seed (default 0)")
     chosen = parser.parse_args()
-    names = chosen.worlds.split(",")
-    if unknown := sorted(set(names) - set(worlds.WORLDS)):
+    wanted = chosen.worlds.split(",")
+    if unknown := sorted(set(wanted) - set(worlds.WORLDS)):
         parser.error(f"no such world: {', '.join(unknown)}; there are {', '.join(worlds.WORLDS)}")
-    seeds = range(chosen.first, chosen.first + chosen.provinces)
-    groups = [(name, int(phones)) for name in names for phones in chosen.phones.split(",")]
+    groups = [(name, int(phones)) for name in wanted for phones in chosen.phones.split(",")]
+    return groups, range(chosen.first, chosen.first + chosen.provinces)
+
+
+def main() -> int:
+    """Judge and print."""
+    groups, seeds = asked(__doc__)
     tasks = [(name, seed, phones) for name, phones in groups for seed in seeds]
     print(HEADING, flush=True)
     with Pool(os.cpu_count()) as pool:

@@ -26,6 +26,8 @@ Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 LEVELS = {"V": 1.15, "P": 1.0, "M": 0.85, "N": 0.65}  # of the operators, against the commune's
 FIRST, DAYS = pd.Timestamp("2026-08-01"), 90  # the last day is 2026-10-29
+LIFE, MONTHLY = 6, 0.8  # months that a phone tests, sittings in each of them: means
+WINDOW = 3  # months that a look judges
 FEWEST, MOST = 5, 10  # villages of a commune
 SIDE, MARGIN, APART = 0.15, 0.01, 0.016  # degrees: a commune; its border; 1.6 km between villages
 GRID = 4  # cells in a row of a commune; each holds at most one village
@@ -36,7 +38,8 @@ class World:
     """How speeds, people and tests are drawn; log-sds are of natural logarithms.
 
     Phones by unit are a geometric number from 0. A phone tests in one sitting and a geometric
-    number (from 0) of further ones, on days drawn evenly from 90; a sitting is one test.
+    number (from 0) of further ones, on days drawn evenly from 90; a sitting is one test. Over
+    months phones come and leave instead: see `phones_of_months` and `sittings_of_months`.
     """
 
     meaning: str
@@ -173,16 +176,36 @@ def draw(name: str, seed: int, phones: int) -> tuple[Inputs, pd.DataFrame, pd.Da
 
     `phones`: mean number by unit. Equal arguments give equal tables.
     """
+    return _inputs(name, seed, phones, None)
+
+
+def draw_months(
+    name: str, seed: int, phones: int, months: int = 26
+) -> tuple[Inputs, pd.DataFrame, pd.DataFrame]:
+    """(inputs of a run, truth, villages) of one province of a world, tested for months on end.
+
+    Villages, units and truth are those of `draw` by the same arguments, and stay so from the third
+    month on: a repaired unit is so before that month ends. `phones`: mean number by unit of phones
+    that test within three months; as in `draw` that number is geometric, from 0.
+    """
+    return _inputs(name, seed, phones, months)
+
+
+def _inputs(
+    name: str, seed: int, phones: int, months: int | None
+) -> tuple[Inputs, pd.DataFrame, pd.DataFrame]:
     number = list(WORLDS).index(name)
-    drawn = draw_world(WORLDS[name], phones, np.random.default_rng((number, seed, phones)))
+    drawn = draw_world(WORLDS[name], phones, np.random.default_rng((number, seed, phones)), months)
     area = communes(side=SIDE)
     people = drawn.villages.groupby("commune_code")["people"].sum()
     area["population"] = area["commune_code"].map(people).astype("float64")
     return inputs_of(area, drawn.tests), drawn.truth, drawn.villages
 
 
-def draw_world(world: World, phones: float, generator: np.random.Generator) -> Drawn:
-    """Draw a province.
+def draw_world(
+    world: World, phones: float, generator: np.random.Generator, months: int | None = None
+) -> Drawn:
+    """Draw a province, over so many months of phones that come and leave, or over 90 days.
 
     Worlds that differ in one thing share the draws of all the others, given equal generators.
     """
@@ -193,9 +216,16 @@ def draw_world(world: World, phones: float, generator: np.random.Generator) -> D
     villages, phone_log_sd = _with_units(world, villages, for_units)
     is_repaired = for_units.random(villages.mean.shape[:2]) < world.repaired_share
     now = np.where(is_repaired, world.repaired_factor, 1.0)  # in the report month
-    counts = for_phones.geometric(1 / (1 + phones), is_repaired.shape) - 1
+    if months is None:
+        counts = for_phones.geometric(1 / (1 + phones), is_repaired.shape) - 1
+    else:
+        counts = phones_of_months(phones, months, is_repaired.shape, for_phones)
     unit, home, speed = _phones(world, counts, villages, phone_log_sd, for_phones)
-    tests = _tests(world, unit, speed, is_repaired.ravel(), for_tests)
+    if months is None:
+        sittings = _sittings(world, len(unit), for_tests)
+    else:
+        sittings = sittings_of_months(len(unit), months, for_tests)
+    tests = _tests(world, unit, speed, is_repaired.ravel(), sittings, for_tests)
     phone, place = tests["phone"].to_numpy(), np.divmod(unit, len(operators))[0]
     at = place[phone], home[phone]
     # tests stay near their village, and so in its commune
@@ -229,6 +259,62 @@ def draw_world(world: World, phones: float, generator: np.random.Generator) -> D
         }
     )
     return Drawn(tests, truth, listed)
+
+
+def testing_share() -> float:
+    """Mean number of phones that test within a window, where one phone comes in every month.
+
+    Of a phone that is there for k of the window's months 1 − exp(−0.8 k) tests at all. Six are
+    there in the first month, and one comes in each of the others; each leaves after every month
+    with a chance of 1/6.
+    """
+    stays = 1 - 1 / LIFE
+    found = 0.0
+    for first in range(WINDOW):
+        left = WINDOW - first  # months of the window from the phone's first in it
+        there = np.arange(1, left + 1)
+        chance = stays ** (there - 1) * np.where(there < left, 1 / LIFE, 1.0)
+        found += (LIFE if first == 0 else 1) * (chance * -np.expm1(-MONTHLY * there)).sum()
+    return float(found)
+
+
+def phones_of_months(
+    phones: float, months: int, shape: tuple[int, ...], generator: np.random.Generator
+) -> Ints:
+    """Numbers by unit of all phones that are there in some month.
+
+    Each unit has its own rate, exponential, at which phones come: those that test within a window
+    are then a Poisson number of exponential mean, which is geometric. `phones`: its mean.
+    """
+    monthly = generator.exponential(phones / testing_share(), shape)
+    return generator.poisson(monthly * (LIFE + months - 1))
+
+
+def months_there(count: int, months: int, generator: np.random.Generator) -> tuple[Ints, Ints]:
+    """(phone, month) for each month, numbered from 0, in which each of so many phones is there.
+
+    As many are there at first as later: six times those that come in a month. A geometric life,
+    from 1, does not remember how long it has lasted.
+    """
+    came = generator.integers(1 - LIFE, months, count).clip(0)
+    left = np.minimum(came + generator.geometric(1 / LIFE, count), months)
+    phone = np.repeat(np.arange(count), left - came)
+    return phone, came[phone] + np.arange(len(phone)) - np.searchsorted(phone, phone)
+
+
+def sittings_of_months(
+    count: int, months: int, generator: np.random.Generator
+) -> tuple[Ints, Ints]:
+    """(phone, day from `FIRST`) of the sittings of so many phones that come and leave.
+
+    In each month that a phone is there it has a Poisson number of sittings, mean 0.8, on days drawn
+    evenly from the month; so a phone may have none.
+    """
+    phone, month = months_there(count, months, generator)
+    sittings = generator.poisson(MONTHLY, len(phone))
+    phone, month = np.repeat(phone, sittings), np.repeat(month, sittings)
+    starts = (pd.date_range(FIRST, periods=months + 1, freq="MS") - FIRST).days.to_numpy()
+    return phone, generator.integers(starts[month], starts[month + 1])
 
 
 def true_means(world: World, people: npt.ArrayLike, mean: Floats, phone_log_sd: Floats) -> Floats:
@@ -353,17 +439,23 @@ def _phones(
     return unit, home, pd.DataFrame({"mean_mbps": speed, "cap_mbps": cap})
 
 
+def _sittings(world: World, count: int, generator: np.random.Generator) -> tuple[Ints, Ints]:
+    """(phone, day from `FIRST`) of the sittings of so many phones."""
+    sittings = generator.geometric(1 / (1 + world.further_sittings), count)
+    phone = np.repeat(np.arange(count), sittings)
+    return phone, generator.integers(0, DAYS, len(phone))
+
+
 def _tests(
     world: World,
     unit: Ints,
     speed: pd.DataFrame,
     is_repaired: npt.NDArray[np.bool_],
+    sittings: tuple[Ints, Ints],
     generator: np.random.Generator,
 ) -> pd.DataFrame:
     """Sound tests: phone, measured_at, download_mbps. `is_repaired`: by unit."""
-    sittings = generator.geometric(1 / (1 + world.further_sittings), len(unit))
-    phone = np.repeat(np.arange(len(unit)), sittings)
-    day = generator.integers(0, DAYS, len(phone))
+    phone, day = sittings
     evening = generator.normal(EVENING_HOUR, EVENING_SD_H, len(phone)).clip(0, 23.99)
     is_evening = generator.random(len(phone)) < EVENING_SHARE
     hour = np.where(is_evening, evening, generator.uniform(6, 22, len(phone)))
@@ -396,5 +488,7 @@ def _with_errors(
 def _ids(world: World, tests: pd.DataFrame, generator: np.random.Generator) -> list[str]:
     phone = tests["phone"].to_numpy()
     number = phone * world.ids_per_phone + generator.integers(0, world.ids_per_phone, len(tests))
-    month = tests["measured_at"].dt.month.to_numpy() if world.ids_restart else 0 * phone
+    at = tests["measured_at"].dt
+    since = 12 * (at.year - FIRST.year) + at.month  # 8 in August of the first year
+    month = since.to_numpy() if world.ids_restart else 0 * phone
     return [f"{m:02x}{n:010x}" for m, n in zip(month, number, strict=True)]
