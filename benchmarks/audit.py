@@ -3,7 +3,8 @@
     python -m benchmarks.audit                                  # every world, 8, 20 and 60 phones
     python -m benchmarks.audit --worlds control,good_signal --provinces 4 --phones 20
 
-Prints a line per world and mean number of phones by unit. Shares are of units (commune ×
+Prints a line per world, mean number of phones by unit, and whether villages are listed or places
+are clusters of cells. Shares are of units (commune ×
 operator); a bound is the upper end of a one-sided 95 % Clopper–Pearson interval, which takes units
 as independent: where a commune's operators err together, the truth may be worse. Same arguments,
 same figures.
@@ -14,6 +15,7 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+from dataclasses import replace
 from itertools import islice
 from multiprocessing import Pool
 
@@ -32,20 +34,23 @@ from pipeline.schema.periods import Period
 SETTINGS = Settings.model_validate({"priority": {"draws": 20}})
 PERIOD = Period.parse("2026-10")
 UNIT = ["commune_code", "operator"]
-Task = tuple[str, int, int]  # world, seed, mean number of phones by unit
+BASES = ("clusters", "villages")  # whether the places of the people are listed
+Task = tuple[str, int, int, str]  # world, seed, mean number of phones by unit, one of BASES
 
 
 def judged(task: Task, settings: Settings = SETTINGS) -> pd.DataFrame:
     """Units of one province: truth and verdict.
 
-    Columns of `commune_status` and world, seed, phones, true_mean_mbps, is_gap.
+    Columns of `commune_status` and world, seed, phones, basis, true_mean_mbps, is_gap.
     """
-    world, seed, phones = task
-    inputs, truth, _ = worlds.draw(world, seed, phones)
+    world, seed, phones, basis = task
+    inputs, truth, villages = worlds.draw(world, seed, phones)
+    if basis == "villages":
+        inputs = replace(inputs, villages=villages)
     status = judge_month(inputs, RunContext(settings, PERIOD)).tables["commune_status"]
     rows = status[status["operator"] != ALL].merge(truth, on=UNIT, validate="one_to_one")
     is_gap = rows["true_mean_mbps"] < settings.target.download_mbps
-    return rows.assign(world=world, seed=seed, phones=phones, is_gap=is_gap)
+    return rows.assign(world=world, seed=seed, phones=phones, basis=basis, is_gap=is_gap)
 
 
 def upper_bound(false: int, of: int) -> float:
@@ -63,20 +68,25 @@ def summary(rows: pd.DataFrame) -> dict[str, float]:
     """Figures of the units of `judged`; NaN where a share is of none."""
     is_gap, is_sure = rows["is_gap"], rows["evidence"].eq("confirmed")
     gaps, passes = rows["status"].eq("confirmed_gap"), rows["status"].eq("meets_target")
-    known = rows["lo_mbps"].notna()
-    holds = rows["true_mean_mbps"].between(rows["lo_mbps"], rows["hi_mbps"])
-    borrowed = gaps & rows["evidence_basis"].eq("borrowed")
+    known, by_people = rows["lo_mbps"].notna(), rows["weighted_lo_mbps"].notna()
+    true = rows["true_mean_mbps"]
+    holds = true.between(rows["lo_mbps"], rows["hi_mbps"])
+    holds_by_people = true.between(rows["weighted_lo_mbps"], rows["weighted_hi_mbps"])
+    borrowed = rows["evidence_basis"].eq("borrowed")
     return {
         **_falses("gaps", gaps, ~is_gap),
         "gaps_found": _share(gaps[is_gap]),
-        **_falses("borrowed", borrowed, ~is_gap),
+        **_falses("borrowed", gaps & borrowed, ~is_gap),
         "probable_gaps": int(rows["status"].eq("probable_gap").sum()),
         "probable_gaps_right": _share(is_gap[rows["status"].eq("probable_gap")]),
         **_falses("passes", passes & is_sure, is_gap),
+        **_falses("borrowed_passes", passes & is_sure & borrowed, is_gap),
         "passes_found": _share((passes & is_sure)[~is_gap]),
         "probable_passes": int((passes & ~is_sure).sum()),
         "probable_passes_false": _share(is_gap[passes & ~is_sure]),
         "covers": _share(holds[known]),
+        "people_covers": _share(holds_by_people[by_people]),
+        "decided": int((gaps | (passes & is_sure)).sum()),
     }
 
 
@@ -95,7 +105,7 @@ def _falses(name: str, verdict: pd.Series, is_false: pd.Series) -> dict[str, flo
     }
 
 
-def line(world: str, phones: int, rows: pd.DataFrame) -> str:
+def line(world: str, phones: int, rows: pd.DataFrame, basis: str = BASES[0]) -> str:
     """A row of the printed table, in the order of `HEADING`."""
     f = summary(rows)
 
@@ -106,13 +116,16 @@ def line(world: str, phones: int, rows: pd.DataFrame) -> str:
         )
 
     cells = [
-        f"{world:<19} {phones:>3}",
+        f"{world:<19} {phones:>3} {basis:<8}",
         f"{falses('gaps')} {_percent(f['gaps_found'])}",
         falses("borrowed"),
         f"{f['probable_gaps']:>4} {_percent(f['probable_gaps_right'])}",
         f"{falses('passes')} {_percent(f['passes_found'])}",
         f"{f['probable_passes']:>4} {_percent(f['probable_passes_false'])}",
+        falses("borrowed_passes"),
         _percent(f["covers"]),
+        _percent(f["people_covers"]),
+        f"{f['decided']:>6}",
     ]
     return " | ".join(cells)
 
@@ -123,13 +136,16 @@ def _percent(share: float) -> str:
 
 HEADING = " | ".join(
     [
-        f"{'world':<19} {'M':>3}",
+        f"{'world':<19} {'M':>3} {'places':<8}",
         f"{'confirmed gaps: false, ≤':<25} {'found':>6}",
         f"{'of them borrowed: false':<25}",
         f"{'probable, right':>11}",
         f"{'confirmed passes: false':<25} {'found':>6}",
         f"{'probable, false':>11}",
+        f"{'of them borrowed: false':<25}",
         "covers",
+        "people",
+        "decided",
     ]
 )
 
@@ -159,13 +175,14 @@ def asked(
 def main() -> int:
     """Judge and print."""
     groups, seeds = asked(__doc__)
-    tasks = [(name, seed, phones) for name, phones in groups for seed in seeds]
+    lines = [(name, phones, basis) for name, phones in groups for basis in BASES]
+    tasks = [(name, seed, phones, basis) for name, phones, basis in lines for seed in seeds]
     print(HEADING, flush=True)
     with Pool(os.cpu_count()) as pool:
         found = pool.imap(judged, tasks)
-        for name, phones in groups:
+        for name, phones, basis in lines:
             rows = pd.concat(islice(found, len(seeds)), ignore_index=True)
-            print(line(name, phones, rows), flush=True)
+            print(line(name, phones, rows, basis), flush=True)
     return 0
 
 

@@ -163,7 +163,7 @@ class Drawn:
 
     `tests`: measured_at (local), latitude, longitude, location_accuracy_m, operator, technology,
     download_mbps, device_id, and the number of the `phone`. `truth`: commune_code, operator,
-    true_mean_mbps. `villages`: village, commune_code, latitude, longitude, people.
+    true_mean_mbps. `villages`: village_name, commune_code, latitude, longitude, people.
     """
 
     tests: pd.DataFrame
@@ -251,11 +251,11 @@ def draw_world(
     place, number = np.nonzero(villages.people)
     listed = pd.DataFrame(
         {
-            "village": [f"{codes[i]}-{n + 1}" for i, n in zip(place, number, strict=True)],
+            "village_name": [f"{codes[i]}-{n + 1}" for i, n in zip(place, number, strict=True)],
             "commune_code": codes[place],
             "latitude": villages.latitude[place, number],
             "longitude": villages.longitude[place, number],
-            "people": villages.people[place, number],
+            "people": villages.people[place, number].astype("float64"),
         }
     )
     return Drawn(tests, truth, listed)

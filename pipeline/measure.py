@@ -102,7 +102,7 @@ def _measured_tests(
     least = settings.privacy.min_devices
     evidence = evidence_of_tests(found, question, len(window), least)
     run_log.tests(log, books, evidence)
-    by_place, strata = _strata(found, question, inputs)
+    by_place, strata = _strata(found, question, inputs, settings)
     evidence = replace(evidence, strata=strata)
     evidence = _widened(evidence, found, question, by_place, inputs, context)
     area = AreaPeriod(inputs.communes, period)
@@ -118,11 +118,13 @@ def _in_memory(inputs: Inputs, settings: Settings) -> Prepared:
     return prepared_tests(parts, inputs.communes, rules, Local())[0]
 
 
-def _strata(found: Aggregates, question: Question, inputs: Inputs) -> tuple[Places, Strata]:
+def _strata(
+    found: Aggregates, question: Question, inputs: Inputs, settings: Settings
+) -> tuple[Places, Strata]:
     """The places of all windows, and device values by place over the base window."""
     names, communes = question.names, inputs.communes
     longest = found[f"strata {question.scope.valued[-1]}"]
-    places = places_of(longest, names, inputs.villages, inputs.village_radius_km)
+    places = places_of(longest, names, inputs.villages, settings.villages.radius_km)
     people = people_of_hexes(cells_with_people(places), communes, inputs.people_grid)
     population = communes.set_index("commune_code")["population"]
     basis, shares = shares_of(places, names, inputs.villages, people, population)

@@ -325,6 +325,7 @@ def test_figures_of_the_audit_by_hand():
         columns=["status", "evidence", "evidence_basis", "true_mean_mbps", "lo_mbps", "hi_mbps"],
     )
     rows["is_gap"] = rows["true_mean_mbps"] < 40
+    rows["weighted_lo_mbps"], rows["weighted_hi_mbps"] = rows["lo_mbps"] - 4, rows["hi_mbps"] + 3
     found = audit.summary(rows)
     assert (found["gaps"], found["gaps_wrong"], found["gaps_false"]) == (2, 1, 0.5)
     assert found["gaps_bound"] == pytest.approx(np.sqrt(0.95))  # both false: p² = 0.05 for none
@@ -335,6 +336,8 @@ def test_figures_of_the_audit_by_hand():
     assert found["passes_found"] == pytest.approx(1 / 3)
     assert (found["probable_passes"], found["probable_passes_false"]) == (1, 1.0)
     assert found["covers"] == pytest.approx(4 / 6)
+    assert found["people_covers"] == pytest.approx(1.0)
+    assert (found["borrowed_passes"], found["decided"]) == (0, 4)
     none = audit.summary(rows.iloc[6:])
     assert none["gaps"] == 0
     assert np.isnan(none["gaps_bound"])
@@ -344,7 +347,7 @@ def test_figures_of_the_audit_by_hand():
 
 @pytest.mark.slow
 def test_a_province_of_a_world_is_judged_by_the_pipeline_itself():
-    rows = audit.judged(("control", 0, 20))
+    rows = audit.judged(("control", 0, 20, "villages"))
     assert len(rows) == 38 * 4
     assert rows["status"].eq("confirmed_gap").sum() > 10
     assert rows.loc[rows["status"].eq("confirmed_gap"), "is_gap"].mean() > 0.9

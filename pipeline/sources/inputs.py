@@ -75,8 +75,6 @@ class Inputs:
     installs: pd.Series | None = None  # of the app, by commune_code; None: not known
     villages: pd.DataFrame | None = None  # the table `villages`; None: not known
     people_grid: Path | None = None  # raster that spreads the communes' people over cells
-    villages: pd.DataFrame | None = None  # declared table; None: no list is given
-    village_radius_km: float = 1.5  # of tests around a village's centre
     rows: Closable | None = None  # prepared rows of the tests (`measurements.prepare.Prepared`)
     account: Account = field(default_factory=Account)  # of all tests
 
