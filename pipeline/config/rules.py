@@ -95,6 +95,7 @@ class ScopeRules:
     target_mbps: float
     max_download_mbps: float
     fast_test_mbps: float  # speeds above it are capped where a verdict must hold without them
+    fast_test_ratio: float  # the same, times the lower quartile of the device's tests
 
 
 @dataclass(frozen=True)

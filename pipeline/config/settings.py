@@ -363,6 +363,8 @@ class Evidence(Section):
     capped_margin: float = Field(1.15, ge=1)
     borrowed_capped_margin: float = Field(1.3, ge=1)
     fast_test_mbps: float = Field(150.0, gt=0)  # Mbit/s: verdicts must hold with tests capped here
+    # the same, times the lower quartile of a device's tests in the commune, but at least the target
+    fast_test_ratio: float = Field(3.0, ge=1)
     recent_min_devices: int = Field(3, ge=1)  # of the report month, which may veto a verdict
     crossed_min_probability: float = Field(0.95, ge=0, le=1)  # of a gap by its own devices
     max_devices_to_decide: int = Field(5000, ge=10)

@@ -59,9 +59,11 @@ def samples(rows: pl.LazyFrame, scope: Scope) -> pl.LazyFrame:
 
     Of every mobile technology, up to ten times the target technology's ceiling: 5G is faster.
     SAMPLE; month, second (of the first test), is_pseudo, tests, accurate, fast (tests above the
-    cap), bits (sum); mean, capped (the mean of speeds up to the cap), upload, latency in 1 / FINE
-    Mbit/s and ms, null where no test has them; close (tests whose position is
-    exact enough for a hex) and of these close_mean, close_upload, close_latency.
+    cap), bits (sum); mean, capped, upload, latency in 1 / FINE Mbit/s and ms, null where no test
+    has them; close (tests whose position is exact enough for a hex) and of these close_mean,
+    close_upload, close_latency. capped: the mean where no test counts for more than
+    `fast_test_mbps`, nor for more than `fast_test_ratio` times the lower quartile of its device's
+    tests there (in the longest window) and the target.
     """
     is_sound = c("reason").is_null() | (c("reason") == "other_technology")
     is_placed = (c("zone") >= 0) & c("operator").is_not_null() & (c("technology") < WIFI)
@@ -69,12 +71,17 @@ def samples(rows: pl.LazyFrame, scope: Scope) -> pl.LazyFrame:
     mobile = rows.filter(is_sound & is_placed & ~c("is_repeat") & c("bits").is_between(1, ceiling))
 
     cap = round(scope.rules.fast_test_mbps * PER_UNIT)
+    # a phone whose slower tests are of 4G and whose others may be of 5G; 0 outside the windows
+    lately = pl.when(during(scope.longest)).then("bits")
+    slow = lately.quantile(0.25, "lower").over("device", *UNIT_CODES, "technology").fill_null(0)
+    least = scope.rules.target_mbps * PER_UNIT
+    own_cap = (slow * scope.rules.fast_test_ratio).clip(lower_bound=least).clip(upper_bound=cap)
     close = [pl.when("is_close").then(name).alias(f"close_{name}") for name in FIGURES]
     figures = [*FIGURES, *(f"close_{name}" for name in FIGURES)]
-    sums = mobile.with_columns(close).group_by(SAMPLE).agg(
+    sums = mobile.with_columns(*close, cap=own_cap.cast(pl.Int64)).group_by(SAMPLE).agg(
         c("second").min(), c("is_pseudo").any(), c("is_accurate", "is_close").sum(),
         c(figures).sum(), c(figures).count().name.suffix("_count"), tests=pl.len(),
-        capped=pl.min_horizontal("bits", pl.lit(cap, pl.Int64)).sum(),
+        capped=pl.min_horizontal("bits", "cap").sum(),
         fast=(c("bits") > cap).sum(),
     )  # fmt: skip
 
