@@ -22,7 +22,7 @@ from multiprocessing import Pool
 import pandas as pd
 
 from benchmarks import worlds
-from benchmarks.audit import SETTINGS, UNIT, Task, asked, upper_bound
+from benchmarks.audit import SETTINGS, UNIT, asked, upper_bound
 from pipeline.config.rules import cleaning_rules_of
 from pipeline.config.run_context import RunContext
 from pipeline.config.settings import Settings
@@ -36,6 +36,7 @@ from pipeline.sources.inputs import Inputs
 from pipeline.sources.previous_runs import NOTHING, Previous
 
 MONTHS = 26
+Task = tuple[str, int, int]  # world, seed, mean number of phones that test in a window
 NEAR = 6.0  # Mbit/s from the target
 SIGNALS = ("new_gap", "better", "improving")
 Looks = tuple[pd.DataFrame, pd.DataFrame]

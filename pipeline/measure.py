@@ -126,8 +126,8 @@ def _strata(
     longest = found[f"strata {question.scope.valued[-1]}"]
     places = places_of(longest, names, inputs.villages, settings.villages.radius_km)
     people = people_of_hexes(cells_with_people(places), communes, inputs.people_grid)
-    population = communes.set_index("commune_code")["population"]
-    basis, shares = shares_of(places, names, inputs.villages, people, population)
+    known = pd.DataFrame(communes.set_index("commune_code")[["population", "area_km2"]])
+    basis, shares = shares_of(places, names, inputs.villages, people, known)
     return places, Strata(basis, shares, stratum_sums(found["strata 0"], places, names))
 
 

@@ -110,3 +110,30 @@ def test_units_and_bursts_are_those_of_plain_pandas(rows, least, gap):
     mobile = once[once["technology"].isin(["4G", "5G"]) & once["download_mbps"].gt(0)]
     expected = mobile.groupby("device")["download_mbps"].mean().mean()
     assert everyone["all_mobile_mean_mbps"] == pytest.approx(expected, abs=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("speeds", "capped"),
+    [
+        # three times the lower quartile 30 is 90
+        ([30.0, 30.0, 30.0, 180.0], (30 + 30 + 30 + 90) / 4),
+        # never below the target: a phone of 1 Mbit/s in a cellar is not capped at 3
+        ([1.0, 1.0, 1.0, 180.0], (1 + 1 + 1 + 40) / 4),
+        # never above fast_test_mbps: a phone whose tests are all fast
+        ([180.0, 180.0, 200.0], 150.0),
+        # the lower quartile of few tests is the slowest
+        ([20.0, 90.0], (20 + 60) / 2),
+        # a test of long ago caps nothing: the longest window is one month here
+        ([70.0, 150.0], (70 + 150) / 2),
+    ],
+)
+def test_a_test_counts_for_no_more_than_three_times_its_phones_slower_tests(speeds, capped):
+    tests = rows_as_tests(
+        [("d", "V", 22.05, i, "4G", x, np.nan) for i, x in enumerate([*speeds, 2.0])]
+    )
+    tests.loc[len(speeds), "measured_at"] -= pd.Timedelta(days=400)
+    window = {"evidence": {"window_months": 1, "widened_months": []}}
+    found, asked, _ = aggregates_of_tests(tests, squares(), **window)
+    value = units_over(found, asked, 0, 1, 3)[0].iloc[0]
+    assert value["capped_mbps"] == pytest.approx(capped)
+    assert value["download_mbps"] == pytest.approx(np.mean(speeds))

@@ -161,9 +161,10 @@ def test_order_and_shards_do_not_matter_and_votes_are_devices(rows, random):
 NOBODY = pd.Series(dtype="float64")
 
 
-def shares(rows: pl.DataFrame, villages=None, people=NOBODY, population=NOBODY):
+def shares(rows: pl.DataFrame, villages=None, people=NOBODY, population=NOBODY, area=NOBODY):
     found = strata.places_of(rows, NAMES, villages, 1.5)
-    basis, table = strata.shares_of(found, NAMES, villages, people, population)
+    communes = pd.DataFrame({"population": population, "area_km2": area}, dtype="float64")
+    basis, table = strata.shares_of(found, NAMES, villages, people, communes)
     return found, basis, table.set_index(["commune_code", "stratum"])["share"]
 
 
@@ -204,6 +205,30 @@ def test_clusters_count_alike_from_two_devices_on():
         ("a", stratum_of(found, 0, cell())): 0.5,
         ("a", stratum_of(found, 0, cell(16.0))): 0.5,
     }
+
+
+@pytest.mark.parametrize(
+    ("area_of_c", "wanted"),
+    [
+        (90.0, 3),  # three places in two communes, one here: three are usual
+        (60.0, 2),  # of 60 km² two of the 30 km² that a place takes in half of the communes
+        (20.0, 1),  # a small town is one place
+        (np.nan, 1),
+    ],
+)
+def test_a_commune_with_few_tested_places_has_untested_ones_too(area_of_c, wanted):
+    three = [(0, 1, i, cell(8.0 * (i // 2)), 1, 30.0) for i in range(6)]
+    rows = drawn([*three, *((1, *row[1:]) for row in three), *((2, *row[1:]) for row in three[:2])])
+    names = Names(np.array(["a", "b", "c"], dtype=object), ["P", "V"])
+    communes = pd.DataFrame({"area_km2": {"a": 90.0, "b": 90.0, "c": area_of_c}})
+    found = strata.places_of(rows, names, None, 1.5)
+    _, table = strata.shares_of(found, names, None, NOBODY, communes.assign(population=np.nan))
+    share = table.set_index("commune_code")["share"]
+    assert share["a"].tolist() == pytest.approx([1 / 3] * 3)
+    assert table.loc[table["commune_code"] == "c", "share"].tolist() == pytest.approx(
+        [1 / wanted] * wanted
+    )
+    assert not table.duplicated(["commune_code", "stratum"]).any()
 
 
 def test_clusters_share_by_the_grids_people_and_the_rest_live_elsewhere():

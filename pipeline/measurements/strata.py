@@ -154,15 +154,17 @@ def shares_of(
     names: Names,
     villages: pd.DataFrame | None,
     people: pd.Series,
-    population: pd.Series,
+    communes: pd.DataFrame,
 ) -> tuple[str, pd.DataFrame]:
     """(`basis`, `shares` of `Strata`).
 
-    `people`: by cell of `cells_with_people`, NaN where not known. `population`: by commune_code.
+    `people`: by cell of `cells_with_people`, NaN where not known. `communes`: population and
+    area_km2 by commune_code.
     Villages: by their people; a village whose people are not known counts as the mean of its
     commune's others, all as equal where none are known. Clusters: by the grid's people, where the
     commune's are known; those who live elsewhere are spread over untested places of the tested
-    ones' mean size. Else equal shares for clusters where MIN_DEVICES devices or more tested.
+    ones' mean size. Else equal shares for clusters where MIN_DEVICES devices or more tested; a
+    commune with fewer of them than half of the communes has untested ones too (`_alike`).
     """
     if villages is not None and len(villages):
         known = villages["people"].groupby(villages["commune_code"]).transform("mean")
@@ -174,14 +176,36 @@ def shares_of(
     cells["commune_code"] = names.communes[cells["zone"].to_numpy()]
     cells["people"] = texts_of(cells["parent"].to_numpy()).map(people).to_numpy()
     by_place = cells.groupby(["commune_code", "stratum"])["people"].sum(min_count=1)
-    total = population.reindex(by_place.index.get_level_values("commune_code")).to_numpy()
+    total = (
+        communes["population"].reindex(by_place.index.get_level_values("commune_code")).to_numpy()
+    )
     if (by_place / total).notna().any():
         return "population", _by_people((by_place / total).clip(upper=1.0))
     counts = places.device_counts.reset_index()
     counts["commune_code"] = names.communes[counts["zone"].to_numpy()]
     counts = counts[counts["device"] >= MIN_DEVICES]
-    share = 1 / counts.groupby("commune_code")["stratum"].transform("size")
-    return "clusters", counts[["commune_code", "stratum"]].assign(share=share)
+    return "clusters", _alike(counts[["commune_code", "stratum"]], communes["area_km2"])
+
+
+def _alike(places: pd.DataFrame, area_km2: pd.Series) -> pd.DataFrame:
+    """Equal shares; a commune has as many places as half of the communes, tested or not.
+
+    No more than its area holds by half of the communes' area per place: a small town is one place.
+    """
+    count = places.groupby("commune_code").size()
+    area = area_km2.reindex(count.index)
+    held = np.floor(area / (area / count).median())
+    usual = np.minimum(held.fillna(0.0), np.floor(count.median()) if len(count) else 0.0)
+    missing = np.maximum(usual - count, 0).astype("int64").to_numpy()
+    number = int(places["stratum"].max()) + 1 if len(places) else 0
+    untested = pd.DataFrame(
+        {
+            "commune_code": np.repeat(count.index.to_numpy(), missing),
+            "stratum": number + np.arange(missing.sum()),
+        }
+    )
+    table = pd.concat([places, untested], ignore_index=True)
+    return table.assign(share=1 / table.groupby("commune_code")["stratum"].transform("size"))
 
 
 def _by_people(share: pd.Series) -> pd.DataFrame:
