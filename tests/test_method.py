@@ -112,6 +112,7 @@ def test_worked_example(name):
     also = checks(devices, units, target=T, confidence=0.95)
     units = units.join(also).assign(
         borrowed_gap_probability=np.nan,
+        borrowed_mean_mbps=np.nan,
         borrowed_miss_probability=np.nan,
         capped_gap_probability=np.nan,
         is_borrowed_pass=False,

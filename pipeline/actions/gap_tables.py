@@ -338,6 +338,7 @@ def _retested(rows: pd.DataFrame, priors: Priors, rules: Rules) -> pd.DataFrame:
         worst_hi_mbps=np.nan,
         slow_hours_apart=np.nan,
         borrowed_gap_probability=np.nan,
+        borrowed_mean_mbps=np.nan,
         borrowed_miss_probability=np.nan,
         capped_gap_probability=np.nan,
         **{f"weighted_{name}": np.nan for name in weighted.FIGURES},  # of a gap's own cells

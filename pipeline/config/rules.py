@@ -39,6 +39,7 @@ class Gates:
     borrowed_max_p: float
     borrowed_max_miss: float
     borrowed_gap_margin: float
+    probable_gap_margin: float
     capped_max_miss: float
     capped_margin: float
     borrowed_capped_margin: float

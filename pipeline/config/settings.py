@@ -355,6 +355,7 @@ class Evidence(Section):
     borrowed_max_p: float = Field(0.20, gt=0, le=1)
     # how many times its modelled mean goes into the target where a gap rests on borrowed evidence
     borrowed_gap_margin: float = Field(1.3, ge=1)
+    probable_gap_margin: float = Field(1.15, ge=1)  # the same of a probable gap
     # P(mean < target) of a pass with capped tests: by its own devices, with borrowed evidence
     capped_max_miss: float = Field(0.02, gt=0, lt=1)
     borrowed_max_miss: float = Field(0.005, gt=0, lt=1)

@@ -172,6 +172,32 @@ def confirmed_pass(passed: pd.DataFrame, below: pd.Series) -> pd.Series:
     return ~below & passed[[*SIZE_GATES, *PASS_GATES]].all(axis=1)
 
 
+def probable(
+    rows: pd.DataFrame, passed: pd.DataFrame, target: float, gates: Gates
+) -> tuple[pd.Series, pd.Series]:
+    """(rows that are at least a probable gap, rows that are at least a probable pass).
+
+    E1, the report month not on the other side. A gap: `probable_gap_probability` by empirical Bayes
+    or confirmed but for missing device ids, and by the crossed model, whose mean is below the
+    target by `probable_gap_margin` times. A pass: holds capped and without the fastest device, its
+    capped mean `capped_margin` times the target, and no model gives a gap more than
+    `meets_gap_probability`. `passed`: of `gates_passed`.
+    """
+    first = passed[[*SIZE_GATES, "recent_month"]].all(axis=1)
+    below = rows["mean_mbps"] < target
+    with_ids = passed.assign(device_ids=True)
+    own_gap, own_pass = confirmed_gap(with_ids, below), confirmed_pass(with_ids, below)
+    posterior = rows["gap_probability"].where(rows["has_spread_between"])
+    gap = first & below & ((posterior >= gates.probable_gap_probability) | own_gap)
+    gap &= ~(rows["borrowed_gap_probability"] < gates.probable_gap_probability)
+    gap &= ~(rows["borrowed_mean_mbps"] * gates.probable_gap_margin > target)
+    meets = first & ~below & holds_capped(rows, target)
+    meets &= rows["capped_mean_mbps"] >= gates.capped_margin * target
+    meets &= ~(rows["capped_gap_probability"] > gates.meets_gap_probability)
+    meets &= (posterior <= gates.meets_gap_probability) | (own_pass & posterior.isna())
+    return gap, meets
+
+
 def assign_status(rows: pd.DataFrame, target: float, gates: Gates) -> pd.DataFrame:
     """`status`, `evidence`, `evidence_basis` and `failed_gates` of each row, in METHOD §4's order.
 
@@ -186,18 +212,10 @@ def assign_status(rows: pd.DataFrame, target: float, gates: Gates) -> pd.DataFra
     passed = gates_passed(rows, target, gates)
     first = passed[list(SIZE_GATES)].all(axis=1)
     below = rows["mean_mbps"] < target
-    with_ids = passed.assign(device_ids=True)  # without ids a verdict is probable at best
-    own_gap, own_pass = confirmed_gap(with_ids, below), confirmed_pass(with_ids, below)
     direct_gap, direct_pass = confirmed_gap(passed, below), confirmed_pass(passed, below)
     borrowed_gap = rows["is_borrowed_gap"] & ~direct_gap
     borrowed_pass = rows["is_borrowed_pass"] & ~direct_pass
-    posterior = rows["gap_probability"].where(rows["has_spread_between"])
-    crossed = rows["capped_gap_probability"]
-    likely_gap = first & below & ((posterior >= gates.probable_gap_probability) | own_gap)
-    likely_gap &= ~(rows["borrowed_gap_probability"] < gates.probable_gap_probability)
-    likely_pass = first & ~below & holds_capped(rows, target)
-    likely_pass &= ~(crossed > gates.meets_gap_probability)
-    likely_pass &= (posterior <= gates.meets_gap_probability) | (own_pass & posterior.isna())
+    likely_gap, likely_pass = probable(rows, passed, target, gates)
     status = np.select(
         [
             rows["test_count"] == 0,
@@ -211,14 +229,14 @@ def assign_status(rows: pd.DataFrame, target: float, gates: Gates) -> pd.DataFra
     )
     is_pass = status == "meets_target"
     confirmed = (status == "confirmed_gap") | (is_pass & (direct_pass | borrowed_pass))
-    probable = (status == "probable_gap") | (is_pass & ~confirmed)
+    is_probable = (status == "probable_gap") | (is_pass & ~confirmed)
     borrowed = borrowed_gap | (is_pass & borrowed_pass)
     basis = np.select([rows["m"] == 0, borrowed], ["", "borrowed"], default="direct")
     return pd.DataFrame(
         {
             "status": pd.Series(status, index=rows.index, dtype="str"),
             "evidence": pd.Series(
-                np.select([confirmed, probable], ["confirmed", "probable"], default="none"),
+                np.select([confirmed, is_probable], ["confirmed", "probable"], default="none"),
                 index=rows.index,
                 dtype="str",
             ),

@@ -44,6 +44,7 @@ function statusRow(commune, operator) {
     latency: figure('s.latency', i, SPEED), worst: figure('s.worst', i, SPEED), hours: figure('s.hours', i, SPEED),
     low_share: figure('s.low_share', i, SHARE), failure_rate: figure('s.failure_rate', i, SHARE),
     chance: figure('s.chance', i, SHARE), borrowed_chance: figure('s.borrowed_chance', i, SHARE), borrowed_miss: figure('s.borrowed_miss', i, SHARE),
+    people_mean: figure('s.people_mean', i, SPEED), people_lo: figure('s.people_lo', i, SPEED), people_hi: figure('s.people_hi', i, SPEED), margin: figure('s.margin', i, SHARE),
     q_gap: figure('s.q_gap', i, SHARE), q_meets: figure('s.q_meets', i, SHARE),
     change: data.former ? listed('s.change', i, lists.changes) : null,
     former_mean: data.former ? figure('s.former_mean', i, SPEED) : null
