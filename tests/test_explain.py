@@ -84,6 +84,26 @@ def test_confirmed_borrowed_and_undecided_say_why(golden, lomsong):
     assert "Silence is not a pass" in text
 
 
+def test_every_undecided_row_says_how_many_devices_would_decide_or_why_none(demo_outputs, lomsong):
+    status = pd.read_parquet(demo_outputs / "tables/commune_status.parquet")
+    confirmed = status["evidence"].eq("confirmed")
+    number, reason = status["devices_to_decide"], status["devices_to_decide_reason"]
+    assert number[confirmed].isna().all()
+    assert reason[confirmed].isna().all()
+    assert (number.dropna() >= 1).all()
+    assert not (number.notna() & reason.notna()).any()
+    has_interval = status["lo_mbps"].notna() & ~confirmed
+    assert (number.notna() | reason.notna())[has_interval].all()
+    clear = "more devices the interval lies clear of the target in 80 % of futures"
+    for row, sentence in (
+        (status[number.notna()].iloc[0], "with {devices_to_decide:,.0f} " + clear),
+        (status[reason.eq("other_gate")].iloc[0], "not the number of devices. It is enough"),
+    ):
+        asked = ("explain", row["commune_code"], "--operator", row["operator"], "--lang", "en")
+        _, text = lomsong(*asked, "--out", demo_outputs.parent)
+        assert sentence.format(**row) in " ".join(text.split())
+
+
 @pytest.mark.usefixtures("golden")
 def test_names_without_accents_and_parts_of_names_will_do(lomsong):
     assert plain("  Xã ĐỨC  Thắng ") == "xa duc thang"

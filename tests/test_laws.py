@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -204,3 +205,82 @@ def test_months_of_the_window_that_the_data_lack_are_warned_about():
     assert [w.values["found"] for w in month.warnings if w.code == "months_missing"] == [
         ["2026-08", "2026-09"]
     ]
+
+
+def further(
+    unit: tuple[int, float, float, float],
+    *,
+    factor: float = 1.0,
+    prior: statistics.Prior | None = None,
+    between: tuple[int, int] = (10, 5000),
+) -> tuple[float, str]:
+    """Further devices of a log-normal unit (infinite where there are none), and why none.
+
+    `unit`: devices, mean, variance of logarithms, and how many times the arithmetic mean is that
+    which the logarithms say. `factor`: of speeds and target.
+    """
+    m, mean, log_var, skew = unit
+    figures = {
+        "m": float(m),
+        "mean_mbps": mean * skew * factor,
+        "sd_mbps": mean * skew * factor * np.sqrt(np.expm1(log_var)),
+        "log_mean": np.log(mean * factor) - log_var / 2,
+        "log_var": log_var,
+    }
+    index = pd.MultiIndex.from_tuples([("a", "V")], names=statistics.UNIT)
+    given = {"target": 40.0 * factor, "confidence": 0.95}
+    units = statistics.with_limits(pd.DataFrame(figures, index=index), **given)
+    found = statistics.devices_to_decide(
+        units, {"V": prior}, probability=0.8, between=between, **given
+    ).iloc[0]
+    number, reason = found["devices_to_decide"], found["devices_to_decide_reason"]
+    assert pd.isna(number) != pd.isna(reason)
+    return (np.inf if pd.isna(number) else float(number)), ("" if pd.isna(reason) else reason)
+
+
+logs_of_spread = st.floats(0.01, 2.0)
+units = st.tuples(st.integers(5, 200), st.floats(25, 65), logs_of_spread, st.floats(0.85, 1.2))
+open_units = units.filter(lambda unit: np.isfinite(further(unit)[0]))
+priors = st.builds(
+    statistics.Prior,
+    mu=st.floats(2.5, 4.5),
+    tau2=st.floats(0, 0.5),
+    sw2=st.floats(0.1, 1.0),
+    var_mu=st.floats(0, 0.05),
+)
+quick = settings(max_examples=60, deadline=None)
+
+
+@quick
+@given(units, st.none() | priors)
+def test_further_devices_are_one_at_least_and_reach_the_least_of_a_verdict(unit, prior):
+    assert further(unit, prior=prior)[0] >= max(1, 10 - unit[0])
+
+
+@quick
+@given(open_units, st.floats(0, 1))
+def test_further_devices_are_the_fewest(unit, share):
+    number, reason = further(unit)
+    total = int(unit[0] + number)
+    fewest = max(unit[0] + 1, 10)
+    later = fewest + int(share * (total - fewest))  # none of the numbers before would have done
+    assert further(unit, between=(later, 5000)) == (number, reason)
+    assert further(unit, between=(10, total)) == (number, reason)
+
+
+@quick
+@given(open_units, logs_of_spread)
+def test_a_larger_spread_never_needs_fewer_further_devices(unit, more):
+    m, mean, log_var, _ = unit
+    (fewer, reason), (number, _) = (further((m, mean, s, 1.0)) for s in (log_var, log_var + more))
+    assert fewer <= number or reason == "other_gate"
+
+
+@quick
+@given(units, priors, st.floats(0.1, 10))
+def test_scaling_speeds_and_target_leaves_the_further_devices(unit, prior, factor):
+    moved = replace(prior, mu=prior.mu + float(np.log(factor)))
+    number, reason = further(unit, prior=prior)
+    scaled, why = further(unit, prior=moved, factor=factor)
+    assert why == reason
+    np.testing.assert_allclose(scaled, number, rtol=0, atol=1)  # P = 0.8 may fall to either side

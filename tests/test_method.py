@@ -5,10 +5,11 @@ Worked examples, the BH check, the EB check, k*, the worked priorities.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import pytest
 from scipy import stats
@@ -329,72 +330,121 @@ def test_rank_spread_is_seeded_and_holds_plausible_ranks():
     assert (one["rank_lo"] < one["rank_hi"]).any(), "resampling the devices must move ranks"
 
 
-def devices_to_decide(name: str) -> tuple[int, Callable[[int], bool]]:
-    """Of an example: how many devices decide in all, and whether a given number does."""
-    units, _ = statistics.estimate(
-        device_frame({("a", "V"): EXAMPLES[name][0]}), target=T, confidence=0.95, min_units=8
-    )
-    further = statistics.devices_to_decide(
-        units, {"V": None}, target=T, confidence=0.95, least=10, most=5000
-    )
-    figures = [units[c].to_numpy() for c in ("mean_mbps", "sd_mbps", "log_mean", "log_var")]
-
-    def decides(total: int) -> bool:
-        lo, hi = statistics.envelope(*figures, np.array([float(total)]), 0.95)
-        return bool(hi[0] < T or lo[0] > T)
-
-    return int(units["m"].iloc[0] + further["devices_to_decide"].iloc[0]), decides
+ASKED = {"target": T, "confidence": 0.95, "probability": 0.8, "between": (10, 5000)}
 
 
-def test_devices_to_decide_is_the_smallest_number_that_decides():
-    total, decides = devices_to_decide("skewed")
-    assert total == 169
-    assert decides(total)
-    assert not decides(total - 1)
+def further(speeds: list[float], prior: statistics.Prior | None = None) -> pd.Series:
+    """devices_to_decide and its reason of one unit."""
+    units = statistics.direct(device_frame({("a", "V"): speeds}), target=T, confidence=0.95)
+    return statistics.devices_to_decide(units, {"V": prior}, **ASKED).iloc[0]
 
 
-def test_devices_to_decide_asks_for_the_least_of_any_verdict_where_fewer_would_do():
-    total, decides = devices_to_decide("probable gap")
-    assert total == 10
-    assert decides(9)
+def test_devices_to_decide_by_hand():
+    """16 devices, mean 36, sd 8, logs far below the target, so that the t reading counts alone.
+
+    Present interval: 36 + 2.131·8/√16 = 40.26 > 40. With M devices in all the mean has the sd
+    8·√(1/16 − 1/M), and must lie below 40 − t·8/√M; Φ(0.8416) = 0.8.
+    M = 34: (4 − 2.0345·8/√34) / (8·√(1/16 − 1/34)) = 1.2087/1.4552 = 0.831.
+    M = 35: (4 − 2.0322·8/√35) / (8·√(1/16 − 1/35)) = 1.2520/1.4736 = 0.850. So 19 more.
+    With mean and spread held fixed it would be 2: t·8/√18 = 3.98 < 4.
+    """
+    units = units_of(m=16, mean=36.0, sd=8.0, log_mean=np.log(30), log_var=0.01)
+    found = statistics.devices_to_decide(units, {"V": None}, **ASKED).iloc[0]
+    assert found["devices_to_decide"] == 19
+
+
+def units_of(*, m: int, mean: float, sd: float, log_mean: float, log_var: float) -> pd.DataFrame:
+    """One unit of given figures."""
+    figures = {
+        "m": float(m), "mean_mbps": mean, "sd_mbps": sd, "log_mean": log_mean, "log_var": log_var
+    }  # fmt: skip
+    index = pd.MultiIndex.from_tuples([("a", "V")], names=statistics.UNIT)
+    return statistics.with_limits(pd.DataFrame(figures, index=index), target=T, confidence=0.95)
+
+
+def test_what_the_operators_communes_are_like_counts():
+    """Seven devices somewhat below the target: slow neighbours confirm them, fast ones do not."""
+    speeds = [14.0, 19.0, 24.0, 30.0, 36.0, 43.0, 60.0]
+    slow, fast = (replace(PRIOR, mu=float(np.log(median))) for median in (18, 60))
+    numbers = [further(speeds, prior)["devices_to_decide"] for prior in (slow, None, fast)]
+    assert numbers == sorted(numbers)
+    assert numbers[0] < numbers[2]
+    same = further(speeds, replace(fast, tau2=0.0))["devices_to_decide"]
+    assert same == numbers[1], "as for the status: no prior without a spread between communes"
 
 
 @pytest.mark.parametrize(
-    ("speeds", "decides", "reason"),
+    ("speeds", "reason"),
     [
-        (EXAMPLES["probable gap"][0], True, None),
-        (EXAMPLES["skewed"][0], True, None),
-        ([39.99, 40.0, 40.01, 40.0, 40.0], False, "near_target"),
+        (EXAMPLES["probable gap"][0], None),
+        (EXAMPLES["skewed"][0], None),
+        # below, but a gap needs 10 devices: the number is 1 or more
+        ([10.0, 11.0, 12.0, 13.0, 14.0, 15.0, 16.0, 17.0, 18.0], None),
+        # the same, and one device more: enough
+        ([10.0, 11.0, 12.0, 13.0, 14.0, 15.0, 16.0, 17.0, 18.0, 19.0], "other_gate"),
+        # 5 devices know their mean less well than 200, which say that it is at the target
+        ([30.0, 35.0, 40.0, 45.0, 50.0], None),
+        ([30.0, 35.0, 40.0, 45.0, 50.0] * 40, "near_target"),
         # mean 35.2 but Cox mean 117: two readings of the same devices on the two sides of the
         # target
-        ([50.0] * 7 + [0.5] * 3, False, "skew"),
+        ([50.0] * 7 + [0.5] * 3, "skew"),
     ],
 )
-def test_devices_to_decide_reason(speeds, decides, reason):
-    units, _ = statistics.estimate(
-        device_frame({("a", "V"): speeds}), target=T, confidence=0.95, min_units=8
-    )
-    further = statistics.devices_to_decide(
-        units, {"V": None}, target=T, confidence=0.95, least=10, most=5000
-    ).iloc[0]
-    assert pd.notna(further["devices_to_decide"]) == decides
-    found = further["devices_to_decide_reason"]
-    assert (None if pd.isna(found) else found) == reason
+def test_devices_to_decide_reason(speeds, reason):
+    found = further(speeds)
+    assert pd.notna(found["devices_to_decide"]) == (reason is None)
+    shown = found["devices_to_decide_reason"]
+    assert (None if pd.isna(shown) else shown) == reason
 
 
 def test_few_devices_take_the_operators_spread():
-    units, _ = statistics.estimate(
-        device_frame({("a", "V"): [20.0]}), target=T, confidence=0.95, min_units=8
+    assert further([20.0], PRIOR)["devices_to_decide"] >= 9
+    assert further([20.0]).isna().all()
+
+
+def decided(
+    level: np.ndarray, spread: np.ndarray, m: np.ndarray, *, with_prior: bool
+) -> npt.NDArray[np.bool_]:
+    """Of log-normal units of given truth: which decide with as many more devices as are asked.
+
+    m devices of each have tested. Units that decide now, or for which no number is asked, are left
+    out.
+    """
+    generator = np.random.default_rng(20250701)
+
+    def drawn(unit: int, size: int) -> list[float]:
+        return list(np.exp(generator.normal(level[unit], spread[unit], size)))
+
+    speeds = {(f"c{i:04d}", "V"): drawn(i, count) for i, count in enumerate(m)}
+    units, priors = statistics.estimate(
+        device_frame(speeds), target=T, confidence=0.95, min_units=8
     )
-    known = statistics.devices_to_decide(
-        units, {"V": PRIOR}, target=T, confidence=0.95, least=10, most=5000
-    )
-    assert known["devices_to_decide"].iloc[0] >= 9
-    unknown = statistics.devices_to_decide(
-        units, {"V": None}, target=T, confidence=0.95, least=10, most=5000
-    )
-    assert unknown["devices_to_decide"].isna().all()
-    assert unknown["devices_to_decide_reason"].isna().all()
+    priors = priors if with_prior else {"V": None}
+    asked = statistics.devices_to_decide(units, priors, **ASKED)["devices_to_decide"].dropna()
+    futures = {unit: speeds[unit] + drawn(int(unit[0][1:]), int(n)) for unit, n in asked.items()}
+    later = statistics.direct(device_frame(futures), target=T, confidence=0.95)
+    return ((later["hi_mbps"] < T) | (later["lo_mbps"] > T)).to_numpy()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("m", [3, 8, 20, 40])
+def test_of_ten_futures_of_a_province_eight_decide(m):
+    """With the number that holds mean and spread fixed, five to six of ten do."""
+    generator = np.random.default_rng(m)
+    level = generator.normal(np.log(38), 0.45, 1200)
+    spread = 0.7 * np.exp(generator.normal(0, 0.15, 1200))
+    found = decided(level, spread, np.full(1200, m), with_prior=True)
+    assert len(found) > 400
+    assert 0.75 <= found.mean() <= 0.90
+
+
+@pytest.mark.slow
+def test_of_ten_futures_of_given_truths_eight_decide_without_a_prior():
+    truths = product((20, 25, 30, 35, 38, 45, 60), (0.5, 0.7, 1.0), (5, 8, 12, 20, 40), range(20))
+    mean, spread, m, _ = (np.array(x) for x in zip(*truths, strict=True))
+    found = decided(np.log(mean) - spread**2 / 2, spread, m, with_prior=False)
+    assert len(found) > 800
+    assert 0.75 <= found.mean() <= 0.90
 
 
 def test_one_device_has_no_interval_and_equal_devices_no_p_value():

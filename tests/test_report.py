@@ -112,7 +112,9 @@ def compared(folder: Path) -> int:
         assert row[1:3] == [unit["commune_name"], unit["operator"]]
         assert row[4:] == [
             number(unit["device_count"]),
-            number(unit["devices_to_decide"]),
+            number(unit["devices_to_decide"])
+            if pd.isna(unit["devices_to_decide_reason"])
+            else texts.word(unit["devices_to_decide_reason"], "vi"),
             number(unit["population"]),
         ]
         count += 5

@@ -57,6 +57,7 @@ class Rules:
     confidence: float  # of intervals, two-sided
     fast_test_mbps: float  # speeds above it are capped where a verdict must hold without them
     eb_min_communes: int  # an operator's prior is fitted from this many communes on
+    decide_probability: float  # of futures that devices_to_decide must let decide
     max_devices_to_decide: int
     borrowed_false_discovery_rate: float
     borrowed_min_probability: float

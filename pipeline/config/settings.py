@@ -367,6 +367,7 @@ class Evidence(Section):
     fast_test_ratio: float = Field(3.0, ge=1)
     recent_min_devices: int = Field(3, ge=1)  # of the report month, which may veto a verdict
     crossed_min_probability: float = Field(0.95, ge=0, le=1)  # of a gap by its own devices
+    decide_probability: float = Field(0.8, ge=0.5, lt=1)  # of futures, by devices_to_decide
     max_devices_to_decide: int = Field(5000, ge=10)
     official_test_count: int = Field(300, ge=1)  # tests per commune and month, 5691/BTTTT-CVT
     heavy_tester_share: float = Share

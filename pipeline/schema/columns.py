@@ -279,13 +279,20 @@ FIELDS: dict[str, Field] = {
         en=("Devices below 10 Mbps", "share of devices below 10 Mbit/s")),
     "devices_to_decide": Field("count", missing="none", private=True, page=("s.further",),
         vi=("Cần thêm thiết bị",
-            "số thiết bị cần thêm để kết luận, nếu trung bình và độ phân tán giữ nguyên"),
+            "số thiết bị cần thêm ít nhất để khoảng tin cậy nằm hẳn một phía của mục tiêu với xác"
+            " suất decide_probability (80 %), theo những gì đã biết; không xét các điều kiện khác"),
         en=("Further devices",
-            "further devices that would decide the row at the present mean and spread")),
-    "devices_to_decide_reason": Field("text", missing="none", among=("near_target", "skew"),
-        private=True, page=("s.undecided",),
-        vi=("Vì sao không tính được", "vì sao không có con số đó: near_target (quá gần mục tiêu) "),
-        en=("Why no number", "why no such number exists: near_target | skew")),
+            "fewest further devices with which the interval lies clear of the target with the"
+            " probability decide_probability (80 %), by what is known now; other gates are ignored"
+            )),
+    "devices_to_decide_reason": Field("text", missing="none",
+        among=("near_target", "skew", "other_gate"), private=True, page=("s.undecided",),
+        vi=("Vì sao không có con số",
+            "vì sao không có con số đó: near_target (quá gần mục tiêu) | skew (phân bố quá lệch) |"
+            " other_gate (đã đủ thiết bị, còn điều kiện khác chưa thoả)"),
+        en=("Why no number",
+            "why there is no such number: near_target | skew | other_gate (devices are enough,"
+            " another gate is not passed)")),
     "upload_mean_mbps": Field("speed", page=("s.upload", "c.upload"),
         vi=("Tải lên trung bình (Mbps)", "trung bình tốc độ tải lên của các thiết bị"),
         en=("Upload mean (Mbps)", "mean of device upload values")),

@@ -162,11 +162,12 @@ def _reasons(
 def _what_decides(row: Row, rules: Mapping[str, Any], say: Sentence) -> str:
     """How many further devices would decide, or why more devices would not."""
     if pd.notna(row["devices_to_decide"]):
-        return say("explain_decide", count=int(row["devices_to_decide"]))
+        share = _percent(rules["decide_probability"])
+        return say("explain_decide", count=int(row["devices_to_decide"]), share=share)
     if pd.notna(row["devices_to_decide_reason"]):
         return say(f"explain_{row['devices_to_decide_reason']}")
     missing = int(rules["confirmed_min_devices"] - row["device_count"])
-    return say("explain_at_least", count=max(0, missing))
+    return say("explain_at_least", count=max(1, missing))
 
 
 def _percent(share: float) -> float:

@@ -101,8 +101,8 @@ def estimated(
         priors,
         target=target,
         confidence=confidence,
-        least=rules.gates.confirmed_min_devices,
-        most=rules.max_devices_to_decide,
+        probability=rules.decide_probability,
+        between=(rules.gates.confirmed_min_devices, rules.max_devices_to_decide),
     )
     also = checks(devices, units, target=target, confidence=confidence)
     given = {"target": target, "confidence": confidence}

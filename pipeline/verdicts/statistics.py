@@ -125,15 +125,21 @@ def envelope(
     >>> round(float(lo[0]), 2), round(float(hi[0]), 2)
     (10.93, 57.77)
     """
-    # a quantile costs more than all the rest, and many rows have the same count
-    place, counts = pd.factorize(m)
+    quantile = t_quantile(m, confidence)
     with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
-        quantile = special.stdtrit(counts - 1, (1 + confidence) / 2)[place]
         half = quantile * sd / np.sqrt(m)
         middle, half_log = log_mean + log_var / 2, quantile * cox_error(log_var, m)
         lo = np.minimum(mean - half, np.exp(middle - half_log))
         hi = np.maximum(mean + half, np.exp(middle + half_log))
     return np.where(m >= 2, np.maximum(lo, 0.0), np.nan), np.where(m >= 2, hi, np.nan)
+
+
+def t_quantile(m: Floats, confidence: float) -> Floats:
+    """The quantile of Student's t behind a two-sided interval of m values; NaN for m < 2."""
+    # a quantile costs more than all the rest, and many rows have the same count
+    place, counts = pd.factorize(m)
+    with np.errstate(invalid="ignore"):
+        return np.asarray(special.stdtrit(counts - 1, (1 + confidence) / 2)[place])
 
 
 def p_values(
@@ -317,41 +323,113 @@ def devices_to_decide(
     *,
     target: float,
     confidence: float,
-    least: int,
-    most: int,
+    probability: float,
+    between: tuple[int, int],
 ) -> pd.DataFrame:
-    """Further devices until the envelope excludes the target (METHOD §3).
+    """The fewest further devices with which `probability` of futures decide.
 
-    The present mean and spread stay fixed. Columns devices_to_decide, devices_to_decide_reason
-    (`near_target`, or `skew` where the mean and the Cox mean lie on different sides of the target).
-    Units with fewer than 5 devices take their operator's pooled spread. Empty without one.
-    `least`, `most`: bounds of the devices in all.
+    A future decides where its envelope excludes the target. `between`: the fewest devices in all
+    with which it may, and the most that are tried. The means of m + n devices are normal around
+    what is known now: the unit's own devices, and the operator's prior where tau² > 0; the spread
+    stays as it is (`_chance`). Units with fewer than 5 devices take their operator's pooled spread
+    and the log-normal mean that goes with it. All other gates are ignored: places and people,
+    samples, dates, hours, q-values, leave-one-out. Further devices at the same places may thus
+    leave a row undecided whose people's interval (`weighted.py`) is too wide.
+
+    Columns devices_to_decide (1 or more) and, where it is empty, devices_to_decide_reason:
+    `other_gate` where the present devices are enough and their envelope excludes the target, so
+    that another gate keeps the row undecided; where even the most do not reach `probability`,
+    `skew` if the mean and the Cox mean lie on different sides of the target, else
+    `near_target`. Both are empty without a spread. `units`: of `estimate`.
     """
-    pooled = {name: prior.sw2 for name, prior in priors.items() if prior}
-    sw2 = units.index.get_level_values("operator").map(pooled).to_numpy(dtype="float64")
-    m, mean, log_mean = (units[c].to_numpy() for c in ("m", "mean_mbps", "log_mean"))
+    operators = units.index.get_level_values("operator")
+    fitted = {name: prior for name, prior in priors.items() if prior}
+    nothing = Prior(mu=0.0, tau2=np.inf, sw2=np.nan, var_mu=0.0)
+    known_priors = [fitted.get(name, nothing) for name in operators]
+    sw2 = np.array([prior.sw2 for prior in known_priors])
+    m, log_mean = units["m"].to_numpy(), units["log_mean"].to_numpy()
     is_small = m < 5
     log_var = np.where(is_small, sw2, units["log_var"].to_numpy())
+    mean = np.where(is_small, np.exp(log_mean + sw2 / 2), units["mean_mbps"].to_numpy())
     sd = np.where(is_small, mean * np.sqrt(np.expm1(sw2)), units["sd_mbps"].to_numpy())
+    chance = _chance(
+        (mean, sd, log_mean, log_var, m),
+        [prior if prior.tau2 > 0 else nothing for prior in known_priors],
+        target=target,
+        confidence=confidence,
+    )
 
-    def excluded(total: Floats) -> npt.NDArray[np.bool_]:
-        lo, hi = envelope(mean, sd, log_mean, log_var, total, confidence)
-        return np.asarray((hi < target) | (lo > target))
+    def decides(total: Floats) -> npt.NDArray[np.bool_]:
+        return chance(total) >= probability
 
-    needed = smallest(excluded, np.maximum(m, least), np.full(len(m), float(most)))
+    least, most = between
+    first, last = np.maximum(m + 1, least), np.full(len(m), float(most))
+    # an envelope just clear of the target: with few further devices it hardly moves, with some it
+    # may; so the chance can fall before it rises for good
+    needed = np.where(decides(first), first, smallest(decides, first, last)) - m
+    is_clear = (units["hi_mbps"] < target) | (units["lo_mbps"] > target)
+    enough = is_clear.to_numpy() & (m >= least)
     known = np.isfinite(log_var)
     cox_side = np.sign(log_mean + log_var / 2 - np.log(target))
-    reason = np.where(cox_side * np.sign(mean - target) < 0, "skew", "near_target")
-    never = known & ~np.isfinite(needed)
+    is_skew = cox_side * np.sign(mean - target) < 0
+    reason = np.select(
+        [~known, enough, np.isfinite(needed), is_skew],
+        ["", "other_gate", "", "skew"],
+        default="near_target",
+    )
     return pd.DataFrame(
         {
-            "devices_to_decide": np.where(known, needed - m, np.nan),
-            "devices_to_decide_reason": pd.Series(
-                np.where(never, reason, ""), index=units.index, dtype="str"
-            ).replace("", np.nan),
+            "devices_to_decide": np.where(known & ~enough, needed, np.nan),
+            "devices_to_decide_reason": pd.Series(reason, index=units.index, dtype="str").replace(
+                "", np.nan
+            ),
         },
         index=units.index,
     )
+
+
+def _chance(
+    figures: tuple[Floats, Floats, Floats, Floats, Floats],
+    priors: list[Prior],
+    *,
+    target: float,
+    confidence: float,
+) -> Callable[[Floats], Floats]:
+    """P(the envelope of so many devices in all excludes the target), by unit.
+
+    `figures`: mean, sd, log_mean, log_var, m. With n further devices the log mean of all m + n has
+    the variance (n/(m+n))² (v + s²/n) around what is known, v the variance of the posterior; with
+    v = s²/m, where there is no prior, that is s² (1/m − 1/(m+n)). The same of the mean in Mbit/s.
+    The t and the Cox reading go together: the less likely of the two counts.
+    """
+    mean, sd, log_mean, log_var, m = figures
+    mu, tau2, var_mu = (np.array([getattr(p, c) for p in priors]) for c in ("mu", "tau2", "var_mu"))
+    with np.errstate(invalid="ignore"):
+        pull = log_var / m / (tau2 + log_var / m)
+        drift = pull * (mu - log_mean)
+
+    def chance(total: Floats) -> Floats:
+        further = total - m
+        share = further / total
+        quantile = t_quantile(total, confidence)
+
+        def sides(
+            middle: Floats, limit: float, variance: Floats, half: Floats, unit: Floats
+        ) -> tuple[Floats, Floats]:
+            v = variance * (1 - pull) / m + (pull * unit) ** 2 * var_mu
+            error = share * np.sqrt(v + variance / further)
+            return (limit - half - middle) / error, (middle - half - limit) / error
+
+        with np.errstate(invalid="ignore", divide="ignore", over="ignore"):
+            middle = mean * (1 + share * np.expm1(drift))
+            t = sides(middle, target, sd**2, quantile * sd / np.sqrt(total), mean)
+            middle = log_mean + log_var / 2 + share * drift
+            half = quantile * cox_error(log_var, total)
+            cox = sides(middle, np.log(target), log_var, half, np.ones_like(m))
+        below, above = (np.minimum(*readings) for readings in zip(t, cox, strict=True))
+        return np.asarray(special.ndtr(below) + special.ndtr(above))
+
+    return chance
 
 
 def smallest(holds: Callable[[Floats], npt.NDArray[np.bool_]], low: Floats, high: Floats) -> Floats:

@@ -289,7 +289,9 @@ class Content:
                 texts.word(ALL, lang) if row["operator"] == ALL else row["operator"],
                 texts.word(row["status"], lang),
                 self.number(row["device_count"]),
-                self.number(row["devices_to_decide"]),
+                texts.word(row["devices_to_decide_reason"], lang)
+                if pd.notna(row["devices_to_decide_reason"])
+                else self.number(row["devices_to_decide"]),
                 self.number(row["population"]),
             ]
             for row in shown.to_dict("records")

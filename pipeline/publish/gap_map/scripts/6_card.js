@@ -19,8 +19,8 @@ function why(row, commune) {
   lines.push(...reasons(row, say));
   if (row.flags.length) lines.push(say('explain_flags', {flags: row.flags.map((flag) => t(flag)).join(', ')}));
   if (!['confirmed_gap', 'meets_confirmed'].includes(row.verdict)) {
-    lines.push(row.further !== null ? say('explain_decide', {count: row.further}) : row.undecided ? say('explain_' + row.undecided)
-      : say('explain_at_least', {count: Math.max(0, rules.confirmed_min_devices - row.devices)}));
+    lines.push(row.further !== null ? say('explain_decide', {count: row.further, share: percent(rules.decide_probability)}) : row.undecided ? say('explain_' + row.undecided)
+      : say('explain_at_least', {count: Math.max(1, rules.confirmed_min_devices - row.devices)}));
   }
   const gaps = data.gaps.filter((gap) => gap.commune === commune.index && commune.rows[gap.operator] === row).map((gap) => gap.id);
   if (gaps.length) lines.push(say('explain_gaps', {gaps: gaps.slice(0, 12).join(', ') + (gaps.length > 12 ? ' … (' + gaps.length + ')' : '')}));
