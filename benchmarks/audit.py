@@ -4,7 +4,7 @@
     python -m benchmarks.audit --worlds control,good_signal --provinces 4 --phones 20
 
 Prints a line per world, mean number of phones by unit, and whether villages are listed or places
-are clusters of cells. Shares are of units (commune ×
+are clusters of cells; `--write` renews the table of docs/method.md. Shares are of units (commune ×
 operator); a bound is the upper end of a one-sided 95 % Clopper–Pearson interval, which takes units
 as independent: where a commune's operators err together, the truth may be worse. Same arguments,
 same figures.
@@ -18,6 +18,7 @@ import sys
 from dataclasses import replace
 from itertools import islice
 from multiprocessing import Pool
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -106,54 +107,63 @@ def _falses(name: str, verdict: pd.Series, is_false: pd.Series) -> dict[str, flo
 
 
 def line(world: str, phones: int, rows: pd.DataFrame, basis: str = BASES[0]) -> str:
-    """A row of the printed table, in the order of `HEADING`."""
+    """A row of the table, in the order of `HEADINGS`."""
     f = summary(rows)
 
     def falses(name: str) -> str:
-        return (
-            f"{f[f'{name}_wrong']:>4} /{f[name]:>5} {_percent(f[f'{name}_false'])}"
-            f" {_percent(f[f'{name}_bound'])}"
-        )
+        """How many of how many are false, and the upper bound of their share."""
+        if not f[name]:
+            return "–"
+        bound = _percent(f[f"{name}_bound"])
+        return f"{f[f'{name}_wrong']} of {f[name]}: {_percent(f[f'{name}_false'])}, ≤ {bound}"
 
     cells = [
-        f"{world:<19} {phones:>3} {basis:<8}",
-        f"{falses('gaps')} {_percent(f['gaps_found'])}",
+        f"{world.replace('_', ' ')}, {phones}",
+        basis,
+        falses("gaps"),
+        _percent(f["gaps_found"]),
         falses("borrowed"),
-        f"{f['probable_gaps']:>4} {_percent(f['probable_gaps_right'])}",
-        f"{falses('passes')} {_percent(f['passes_found'])}",
-        f"{f['probable_passes']:>4} {_percent(f['probable_passes_false'])}",
+        f"{_percent(f['probable_gaps_right'])} of {f['probable_gaps']}",
+        falses("passes"),
+        _percent(f["passes_found"]),
         falses("borrowed_passes"),
+        f"{_percent(f['probable_passes_false'])} of {f['probable_passes']}",
         _percent(f["covers"]),
         _percent(f["people_covers"]),
-        f"{f['decided']:>6}",
+        f"{100 * f['decided'] / len(rows):.1f} %",
     ]
-    return " | ".join(cells)
+    return f"| {' | '.join(cells)} |"
 
 
 def _percent(share: float) -> str:
-    return "     –" if np.isnan(share) else f"{100 * share:5.1f}%"
+    return "–" if np.isnan(share) else f"{100 * share:.1f} %"
 
 
-HEADING = " | ".join(
-    [
-        f"{'world':<19} {'M':>3} {'places':<8}",
-        f"{'confirmed gaps: false, ≤':<25} {'found':>6}",
-        f"{'of them borrowed: false':<25}",
-        f"{'probable, right':>11}",
-        f"{'confirmed passes: false':<25} {'found':>6}",
-        f"{'probable, false':>11}",
-        f"{'of them borrowed: false':<25}",
-        "covers",
-        "people",
-        "decided",
-    ]
-)
+HEADINGS = (
+    "world, phones by unit", "places", "confirmed gaps: false", "gaps found",
+    "of them borrowed: false", "probable gaps: right", "confirmed passes: false", "passes found",
+    "of them borrowed: false", "probable passes: false", "plain interval holds",
+    "interval by people holds", "units with a confirmed verdict",
+)  # fmt: skip
+HEADING = f"| {' | '.join(HEADINGS)} |\n|{'---|' * len(HEADINGS)}"
+MARKS = "<!-- audit: begin -->", "<!-- audit: end -->"
+METHOD = Path(__file__).resolve().parent.parent / "docs" / "method.md"
+
+
+def written(text: str, table: str, marks: tuple[str, str] = MARKS) -> str:
+    r"""The document with the table between its marks.
+
+    >>> written("a <b>old<e> c", "new", ("<b>", "<e>"))
+    'a <b>\nnew\n<e> c'
+    """
+    before, rest = text.split(marks[0])
+    return f"{before}{marks[0]}\n{table}\n{marks[1]}{rest.split(marks[1])[1]}"
 
 
 def asked(
     about: str, names: str = ",".join(worlds.WORLDS), provinces: int = 10, phones: str = "8,20,60"
-) -> tuple[list[tuple[str, int]], range]:
-    """([(world, mean number of phones)], seeds) that the command line asks for, or the defaults.
+) -> tuple[list[tuple[str, int]], range, bool]:
+    """([(world, mean number of phones)], seeds, --write) as the command line asks, or the defaults.
 
     `about`: the help. A world that there is not ends the program.
     """
@@ -164,25 +174,32 @@ def asked(
     parser.add_argument("--provinces", type=int, default=provinces, help="of each world")
     parser.add_argument("--phones", default=phones, help="mean numbers by unit")
     parser.add_argument("--first", type=int, default=0, help="first seed (default 0)")
+    parser.add_argument("--write", action="store_true", help="renew the table of docs/method.md")
     chosen = parser.parse_args()
     wanted = chosen.worlds.split(",")
     if unknown := sorted(set(wanted) - set(worlds.WORLDS)):
         parser.error(f"no such world: {', '.join(unknown)}; there are {', '.join(worlds.WORLDS)}")
     groups = [(name, int(phones)) for name in wanted for phones in chosen.phones.split(",")]
-    return groups, range(chosen.first, chosen.first + chosen.provinces)
+    return groups, range(chosen.first, chosen.first + chosen.provinces), chosen.write
 
 
 def main() -> int:
     """Judge and print."""
-    groups, seeds = asked(__doc__)
+    groups, seeds, is_written = asked(__doc__)
     lines = [(name, phones, basis) for name, phones in groups for basis in BASES]
     tasks = [(name, seed, phones, basis) for name, phones, basis in lines for seed in seeds]
+    table = [HEADING]
     print(HEADING, flush=True)
     with Pool(os.cpu_count()) as pool:
         found = pool.imap(judged, tasks)
         for name, phones, basis in lines:
             rows = pd.concat(islice(found, len(seeds)), ignore_index=True)
-            print(line(name, phones, rows, basis), flush=True)
+            table.append(line(name, phones, rows, basis))
+            print(table[-1], flush=True)
+    if is_written:
+        about = f"{len(seeds)} provinces of each world, seeds {seeds.start}–{seeds.stop - 1}."
+        text = METHOD.read_text(encoding="utf-8")
+        METHOD.write_text(written(text, "\n".join([about, "", *table])), encoding="utf-8")
     return 0
 
 

@@ -152,7 +152,7 @@ HEADING = " | ".join(
 
 def main() -> int:
     """Judge and print."""
-    groups, seeds = asked(__doc__, "control", 6, "20")
+    groups, seeds, _ = asked(__doc__, "control", 6, "20")
     tasks = [(name, seed, phones) for name, phones in groups for seed in seeds]
     print(HEADING, flush=True)
     with Pool(os.cpu_count()) as pool:

@@ -342,7 +342,9 @@ def test_figures_of_the_audit_by_hand():
     assert none["gaps"] == 0
     assert np.isnan(none["gaps_bound"])
     assert np.isnan(none["covers"])
-    assert len(audit.line("control", 20, rows)) == len(audit.line("control", 8, rows.iloc[6:]))
+    columns = [audit.line("control", 20, part).count("|") for part in (rows, rows.iloc[6:])]
+    assert columns == [len(audit.HEADINGS) + 1] * 2
+    assert "1 of 2: 50.0 %, ≤ 97.5 %" in audit.line("control", 20, rows)
 
 
 @pytest.mark.slow
