@@ -79,6 +79,8 @@ def aggregates_of(rows: pl.DataFrame, again: pl.DataFrame, scope: Scope) -> Aggr
         for number in scope.valued
     }
     over = {number: one.lazy() for number, one in _collected(windows).items()}
+    named = id_signs.named_samples(valid, scope).collect(engine="streaming").lazy()
+    id_dates = id_signs.device_dates(named).collect(engine="streaming").lazy()
     found = _collected(
         {
             "cells": devices.cells(valid, scope),
@@ -86,10 +88,10 @@ def aggregates_of(rows: pl.DataFrame, again: pl.DataFrame, scope: Scope) -> Aggr
             "places": counts.places(valid),
             "dates": counts.dates(valid),
             "slow": counts.slow_times(valid, scope),
-            "stays": id_signs.stays(valid, scope),
-            "id months": id_signs.id_months(valid, scope),
-            "spots": id_signs.spots(valid, scope),
-            "steps": id_signs.steps(valid, scope),
+            "stays": id_signs.stays(id_dates),
+            "id months": id_signs.id_months(id_dates),
+            "spots": id_signs.spots(named),
+            "steps": id_signs.steps(named, id_dates),
             "commune_months": counts.month_counts(months, scope),
             "bursts": counts.bursts(marked, valid, scope),
             "books": counts.books(judged),

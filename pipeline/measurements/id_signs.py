@@ -39,38 +39,43 @@ class IdLife:
     month_shares: tuple[float, ...]
 
 
-def _with_id(valid: pl.LazyFrame, scope: Scope) -> pl.LazyFrame:
-    return valid.filter(~c("is_pseudo") & during(scope.windows[0]))
+def named_samples(valid: pl.LazyFrame, scope: Scope) -> pl.LazyFrame:
+    """device, day, second, cell: samples of the base window with a device id."""
+    with_id = valid.filter(~c("is_pseudo") & during(scope.windows[0]))
+    return with_id.select("device", "day", "second", "cell")
 
 
-def stays(valid: pl.LazyFrame, scope: Scope) -> pl.LazyFrame:
+def device_dates(named: pl.LazyFrame) -> pl.LazyFrame:
+    """device, day: samples."""
+    return named.group_by("device", "day").agg(samples=pl.len())
+
+
+def stays(dates: pl.LazyFrame) -> pl.LazyFrame:
     """One row: devices with MIN_DATES dates or more, and how many stayed: met in two months."""
-    of_device = _with_id(valid, scope).group_by("device").agg(
-        dates=c("day").n_unique(), has_stayed=c("month").min() < c("month").max()
-    )  # fmt: skip
-    often = of_device.filter(c("dates") >= MIN_DATES)
+    month = c("day").dt.month_start()
+    by_device = dates.group_by("device").agg(dates=pl.len(), has_stayed=month.min() < month.max())
+    often = by_device.filter(c("dates") >= MIN_DATES)
     return often.select(devices=pl.len(), stayed=c("has_stayed").sum())
 
 
-def id_months(valid: pl.LazyFrame, scope: Scope) -> pl.LazyFrame:
+def id_months(dates: pl.LazyFrame) -> pl.LazyFrame:
     """month: samples with a device id."""
-    return _with_id(valid, scope).group_by("month").agg(samples=pl.len())
+    return dates.group_by(month=c("day").dt.month_start()).agg(c("samples").sum())
 
 
-def spots(valid: pl.LazyFrame, scope: Scope) -> pl.LazyFrame:
+def spots(named: pl.LazyFrame) -> pl.LazyFrame:
     """device, spot: cell and minute of each sample, as one 64-bit hash."""
     minute = c("day").to_physical().cast(pl.Int64) * 1440 + c("second") // 60
-    return _with_id(valid, scope).select("device", spot=c("cell").hash(0) ^ minute.hash(1))
+    return named.select("device", spot=c("cell").hash(0) ^ minute.hash(1))
 
 
-def steps(valid: pl.LazyFrame, scope: Scope) -> pl.LazyFrame:
+def steps(named: pl.LazyFrame, dates: pl.LazyFrame) -> pl.LazyFrame:
     """device, before, cell, seconds: from a sample to the device's next one of the date elsewhere.
 
     Those of LONGEST_S or less.
     """
-    places = _with_id(valid, scope).select("device", "day", "second", "cell")
-    several = places.group_by("device", "day").len().filter(c("len") > 1).drop("len")
-    moved = places.join(several, on=["device", "day"], how="semi")
+    several = dates.filter(c("samples") > 1)
+    moved = named.join(several, on=["device", "day"], how="semi")
     moved = moved.sort("device", "day", "second", "cell").select(
         "device", "cell", before=c("cell").shift(), seconds=c("second").diff(),
         is_next=(c("device") == c("device").shift()) & (c("day") == c("day").shift()),
