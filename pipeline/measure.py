@@ -104,6 +104,8 @@ def _measured_tests(
     run_log.tests(log, books, evidence)
     warnings += result_tables.id_warnings(evidence, context.rules.gates)
     by_place, strata = _strata(found, question, inputs, settings)
+    tested = strata.shares["stratum"].isin(strata.sums["stratum"]).sum()
+    log(f"places_{strata.basis}", tested=int(tested), count=len(strata.shares))
     evidence = replace(evidence, strata=strata)
     evidence = _widened(evidence, found, question, by_place, inputs, context)
     area = AreaPeriod(inputs.communes, period)
