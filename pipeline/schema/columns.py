@@ -212,9 +212,11 @@ FIELDS: dict[str, Field] = {
         en=("Interval to (Mbps)", "upper limit of the envelope interval, direct evidence")),
     "weighted_mean_mbps": Field("speed", page=("s.people_mean",),
         vi=("Trung bình theo dân cư (Mbps)",
-            "trung bình theo nơi dân cư sinh sống: các thôn, hoặc các cụm ô có phép đo"),
+            "trung bình qua các nơi trong xã (thôn, bản, hoặc cụm ô có phép đo), theo số dân của "
+            "nơi đó nếu biết, nếu không thì các nơi như nhau"),
         en=("Mean by people (Mbps)",
-            "mean weighted by where the people live: villages, or clusters of tested cells")),
+            "mean over the places of the commune (villages, or clusters of tested cells), by their "
+            "people where these are known, else alike")),
     "weighted_lo_mbps": Field("speed", page=("s.people_lo",),
         vi=("Cận dưới theo dân cư (Mbps)",
             "cận dưới của khoảng tin cậy của trung bình theo dân cư"),
