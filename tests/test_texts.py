@@ -144,8 +144,10 @@ def with_lao(tmp_path, monkeypatch):
     )
     monkeypatch.setattr(texts, "CATALOGUES", folder)
     texts.languages.cache_clear()
+    texts.catalogue.cache_clear()
     yield
     texts.languages.cache_clear()
+    texts.catalogue.cache_clear()
 
 
 @pytest.mark.usefixtures("with_lao")
