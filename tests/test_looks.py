@@ -108,7 +108,7 @@ def test_a_look_knows_no_later_month_and_goes_on_as_a_run_that_reads_files(tmp_p
         path.parent.mkdir(parents=True, exist_ok=True)
         alone[name].to_parquet(path)
     november = Period.parse("2026-11")
-    previous = previous_runs(tmp_path, november, "simulated")
+    previous = previous_runs(tmp_path, november, "simulated", 3)
     after = judge_month(inputs, RunContext(SETTINGS, november), previous).tables
     for name in ("commune_status", "gap_ledger", "gap_areas", "changes"):
         pd.testing.assert_frame_equal(second[name], after[name])
