@@ -16,7 +16,7 @@ from pipeline.schema import texts
 from pipeline.schema.periods import Period
 from pipeline.sources.previous_runs import LOOKED, previous_runs
 from pipeline.verdicts.looks import look_count
-from tests.builders import month_of_tests, page_table, read_page, run_lomsong, write_world
+from tests.builders import months_run, page_table, read_page, run_lomsong
 
 GAP, PASS = ("confirmed_gap", "confirmed"), ("meets_target", "confirmed")
 LIKELY_GAP, LIKELY_PASS = ("probable_gap", "probable"), ("meets_target", "probable")
@@ -87,32 +87,6 @@ def test_the_windows_of_two_looks_touch_and_share_no_month(period, months, earli
 
 # --- end to end
 
-SLOW, FAST = [10.0 + i / 9 for i in range(14)], [60.0 + i for i in range(14)]
-
-
-def months_run(folder: Path, window_months: int, *periods: str) -> Path:
-    """The folder of outputs after runs of some months, from July on.
-
-    r0c0 is slow in all of them, r1c1 fast; r2c2 is slow until August and fast from September on.
-    """
-    plans = {
-        f"2026-{month:02d}": {
-            ("r0c0", "V"): SLOW,
-            ("r1c1", "V"): FAST,
-            ("r2c2", "V"): SLOW if month < 9 else FAST,
-            ("r3c3", "V"): SLOW[:2],
-        }
-        for month in range(5, 11)
-    }
-    deliveries = {month: month_of_tests(month, plan) for month, plan in plans.items()}
-    rules = f"[evidence]\nwindow_months = {window_months}\nwidened_months = []\n"
-    settings = write_world(folder, deliveries, rules)
-    for period in periods:
-        run = ("run", "--settings", settings, "--out", folder / "outputs", "--period", period)
-        code, text = run_lomsong(*run, "--publish", "tables,map")
-        assert code == 0, text
-    return folder / "outputs"
-
 
 def counts_in(out: Path, period: str) -> list[float]:
     """`look_count` of r0c0, r1c1, r2c2, r3c3."""
@@ -139,13 +113,6 @@ def test_four_months_with_windows_of_one(tmp_path):
     }
     assert role(out, "2026-07") == []
     assert role(out, "2026-10") == ["2026-09/tables/commune_status.parquet"]
-
-
-@pytest.fixture(scope="module")
-def four_months(made_once) -> Path:
-    """Four months with windows of three, published."""
-    months = ("2026-07", "2026-08", "2026-09", "2026-10")
-    return made_once("four_months", lambda folder: months_run(folder, 3, *months)) / "outputs"
 
 
 @pytest.mark.slow

@@ -47,7 +47,7 @@ CLASS_PAINT: dict[str, Paint] = {
 CHANGE_PAINT: dict[str, Paint] = {
     "new_gap": Paint("#5c1a06"),
     "worse": Paint("#d2691e"),
-    "decided": Paint("#a19d93"),  # grey: neither worse nor better
+    "decided": Paint("#a6a196"),  # grey: neither worse nor better
     "no_change": Paint("#ece7da"),
     "better": Paint("#97c3e5"),
     "closed_gap": Paint("#2f6fa5"),
