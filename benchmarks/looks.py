@@ -5,9 +5,9 @@
 
 Each province is tested for 26 months by phones that come and leave (`worlds.draw_months`) and
 judged at the end of each month from the third on: 24 looks, each at three months, each going on
-from the ledger and the status of the look before, and the status a window earlier. Prints a line per world and mean number of
-phones that test a unit within a window. Units (commune × operator) count as in `audit.py`; so do
-bounds. Same arguments, same figures.
+from the ledger and the status of the look before, and from the status a window earlier. Prints a
+line per world and mean number of phones that test a unit within a window. Units (commune ×
+operator) count as in `audit.py`; so do bounds. Same arguments, same figures.
 """
 
 from __future__ import annotations

@@ -409,8 +409,8 @@ def test_changes_of_speed_are_listed_and_other_verdicts_only_counted():
     _, sentence, sheet = Content(tables, ["V"], about("2026-10", lang="en")).changes()
     assert sentence.text == (
         "Verdicts of commune × operator since 09/2026. Clearly changed (the two intervals lie "
-        "apart): new gaps 1; closed gaps 2; otherwise better 3; otherwise worse 4. Only the verdict "
-        "differs, the speed may be the same: 5. No detectable change: 6; not comparable: 7."
+        "apart): new gaps 1; closed gaps 2; otherwise better 3; otherwise worse 4. Only the "
+        "verdict differs, the speed may be the same: 5. No detectable change: 6; not comparable: 7."
     )
     assert len(sheet.rows) == 1 + 2 + 3 + 4
     assert set(counts) == set(CHANGES)
