@@ -5,9 +5,9 @@
 
 Each province is tested for 26 months by phones that come and leave (`worlds.draw_months`) and
 judged at the end of each month from the third on: 24 looks, each at three months, each going on
-from the ledger and the status of the look before. Prints a line per world and mean number of
-phones that test a unit within a window. Units (commune × operator) count as in `audit.py`; so do
-bounds. Same arguments, same figures.
+from the ledger and the status of the look before, and from the status a window earlier. Prints a
+line per world and mean number of phones that test a unit within a window. Units (commune ×
+operator) count as in `audit.py`; so do bounds. Same arguments, same figures.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from pipeline.sources.previous_runs import NOTHING, Previous
 MONTHS = 26
 Task = tuple[str, int, int]  # world, seed, mean number of phones that test in a window
 NEAR = 6.0  # Mbit/s from the target
-SIGNALS = ("new_gap", "better", "improving")
+SIGNALS = ("new_gap", "better", "decided", "improving")
 Looks = tuple[pd.DataFrame, pd.DataFrame]
 Tables = Mapping[str, pd.DataFrame]
 
@@ -49,7 +49,8 @@ def looked(task: Task, settings: Settings = SETTINGS, months: int = MONTHS) -> L
     `verdicts`, a row per look and unit: seed, period, commune_code, operator, true_mean_mbps,
     distance_mbps (from the target, negative of a gap), is_gap_found, is_pass_found (confirmed).
     `signals`, a row per look that has one before it: seed, period, and the number of rows of the
-    published tables that say `new_gap` or `better` (`changes`), or `improving` (`gap_areas`).
+    published tables that say `new_gap`, `better` or `decided` (`changes`), or `improving`
+    (`gap_areas`).
     """
     world, seed, phones = task
     inputs, truth, _ = worlds.draw_months(world, seed, phones, months)
@@ -71,11 +72,14 @@ def monthly(inputs: Inputs, settings: Settings, months: int) -> Iterator[Tables]
     parts, rules = [Part(tests=inputs.tests)], cleaning_rules_of(settings)
     rows, _ = prepared_tests(parts, inputs.communes, rules, Local())
     first = Period.parse(f"{worlds.FIRST:%Y-%m}").first
-    previous = NOTHING
+    previous, looked_at = NOTHING, dict[Period, pd.DataFrame]()
     with replace(inputs, rows=rows, account=rows.account) as ready:
         for last in range(first + worlds.WINDOW - 1, first + months):
-            context = RunContext(settings, Period(last, 1))
-            tables = judge_month(ready, context, previous).tables
+            period = Period(last, 1)
+            earlier = looked_at.get(period.earlier(settings.evidence.window_months))
+            context = RunContext(settings, period)
+            tables = judge_month(ready, context, replace(previous, earlier=earlier)).tables
+            looked_at[period] = tables["commune_status"]
             previous = Previous(tables["gap_ledger"], tables["commune_status"], [])
             yield tables
 

@@ -66,8 +66,9 @@ def run(
     def published(inputs: Inputs, one: Period) -> Path:
         context = RunContext(settings.as_of(one), one, log, progress, Timer(timer))
         vintage = vintage_of(inputs.communes)
-        month = judge_month(inputs, context, previous_runs(outputs.folder, one, vintage))
-        return publish_month(month, context, outputs)
+        window = evidence_window(inputs, context.settings, one)
+        previous = previous_runs(outputs.folder, one, vintage, len(window))
+        return publish_month(judge_month(inputs, context, previous), context, outputs)
 
     first, folders = _settings_of(settings, period), []
     with read_timed(first) as inputs:
@@ -144,8 +145,9 @@ def check(
 def judge_month(inputs: Inputs, context: RunContext, previous: Previous = NOTHING) -> Month:
     """Judge one period from inputs that were read; nothing is written, so this serves notebooks.
 
-    `previous`: the ledger that the period continues, and the status it is compared with; without
-    them every gap is new and no change is reported.
+    `previous`: the ledger that the period continues, the status it is compared with, and the one a
+    window earlier; without them every gap is new, no change is reported, and every confirmed
+    verdict is one at first look.
     """
     area, rules = AreaPeriod(inputs.communes, context.period), context.rules
     window = evidence_window(inputs, context.settings, context.period)
@@ -154,7 +156,7 @@ def judge_month(inputs: Inputs, context: RunContext, previous: Previous = NOTHIN
         measured = measure(inputs, context, previous.ledger)
         evidence = measured.evidence
     with context.step("judge", 0.5):
-        verdicts = result_tables.verdicts(evidence, area, rules)
+        verdicts = result_tables.verdicts(evidence, area, rules, previous.earlier)
     with context.step("hexes", 0.7):
         gaps, hex_status = _gaps(inputs, evidence, verdicts, previous.ledger, area, rules)
         coarser = hex_tables.coarser_cells(evidence, verdicts.priors, hex_status, area, rules)

@@ -179,6 +179,33 @@ def run_lomsong(*arguments: object) -> tuple[int, str]:
     return result.exit_code, result.output
 
 
+SLOW, FAST = [10.0 + i / 9 for i in range(14)], [60.0 + i for i in range(14)]
+
+
+def months_run(folder: Path, window_months: int, *periods: str) -> Path:
+    """The folder of outputs after runs of some months, from July on.
+
+    r0c0 is slow in all of them, r1c1 fast; r2c2 is slow until August and fast from September on.
+    """
+    plans = {
+        f"2026-{month:02d}": {
+            ("r0c0", "V"): SLOW,
+            ("r1c1", "V"): FAST,
+            ("r2c2", "V"): SLOW if month < 9 else FAST,
+            ("r3c3", "V"): SLOW[:2],
+        }
+        for month in range(5, 11)
+    }
+    deliveries = {month: month_of_tests(month, plan) for month, plan in plans.items()}
+    rules = f"[evidence]\nwindow_months = {window_months}\nwidened_months = []\n"
+    settings = write_world(folder, deliveries, rules)
+    for period in periods:
+        run = ("run", "--settings", settings, "--out", folder / "outputs", "--period", period)
+        code, text = run_lomsong(*run, "--publish", "tables,map")
+        assert code == 0, text
+    return folder / "outputs"
+
+
 def device_frame(groups: dict[tuple[str, str], list[float]]) -> pd.DataFrame:
     """`device_values` with the given speeds by (commune, operator)."""
     rows = [
@@ -231,7 +258,8 @@ def page_table(data: dict, kind: str) -> pd.DataFrame:
             for name in ("mean", "median", "lo", "hi", "upload", "latency")
         }
         counts = {
-            name: figures(f"s.{name}", 1) for name in ("tests", "devices", "samples", "month")
+            name: figures(f"s.{name}", 1)
+            for name in ("tests", "devices", "samples", "month", "looks")
         }
         return pd.DataFrame({"verdict": verdict, **speeds, **counts}, index=index)
     ids = [

@@ -11,7 +11,7 @@ import pytest
 from filelock import FileLock
 
 from pipeline.demo.province import write_demo
-from tests.builders import SHARED, golden_world, run_lomsong
+from tests.builders import SHARED, golden_world, months_run, run_lomsong
 
 
 def listing(folder: Path) -> dict[str, tuple[int, int]]:
@@ -80,6 +80,13 @@ def golden_tables(made_once) -> Path:
         assert code == 0, text
 
     return made_once("golden", publish)
+
+
+@pytest.fixture(scope="session")
+def four_months(made_once) -> Path:
+    """The outputs of four months one after the other, tables and map, with windows of three."""
+    months = ("2026-07", "2026-08", "2026-09", "2026-10")
+    return made_once("four_months", lambda folder: months_run(folder, 3, *months)) / "outputs"
 
 
 @pytest.fixture

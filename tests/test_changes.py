@@ -49,24 +49,47 @@ def status_of(
     )
 
 
-@pytest.mark.parametrize(
-    ("former", "now", "change"),
-    [
-        (("borderline", 30, 50), ("confirmed_gap", 20, 30), "new_gap"),
-        (("insufficient_evidence", NAN, NAN), ("probable_gap", 20, 45), "new_gap"),
-        (("meets_target", 45, 60), ("confirmed_gap", 20, 30), "new_gap"),
-        (("confirmed_gap", 20, 30), ("meets_target", 45, 60), "closed_gap"),
-        (("probable_gap", 20, 50), ("meets_target", 41, 60), "closed_gap"),
-        (("confirmed_gap", 20, 30), ("borderline", 31, 45), "better"),
-        (("confirmed_gap", 20, 30), ("confirmed_gap", 10, 19), "worse"),
-        (("meets_target", 60, 80), ("meets_target", 45, 59), "worse"),
-        (("confirmed_gap", 20, 30), ("confirmed_gap", 25, 35), "no_change"),
-        (("confirmed_gap", 20, 30), ("borderline", 30, 45), "no_change"),
-        (("no_data", NAN, NAN), ("meets_target", 45, 60), "not_comparable"),
-        (("confirmed_gap", 20, 30), ("no_data", NAN, NAN), "not_comparable"),
-        (("confirmed_gap", 20, 30), ("insufficient_evidence", NAN, NAN), "not_comparable"),
-    ],
-)
+CHANGE_TABLE = [
+    # a gap now and not then: new where it is slower, else decided
+    (("borderline", 31, 50), ("confirmed_gap", 20, 30), "new_gap"),
+    (("borderline", 30, 50), ("confirmed_gap", 20, 30), "decided"),  # 30 is in both intervals
+    (("borderline", 30, 50), ("probable_gap", 20, 45), "decided"),
+    (("meets_target", 45, 60), ("confirmed_gap", 20, 30), "new_gap"),
+    (("meets_target", 41, 60), ("probable_gap", 20, 45), "decided"),
+    (("insufficient_evidence", 36, 90), ("probable_gap", 20, 35), "new_gap"),
+    (("insufficient_evidence", 20, 90), ("confirmed_gap", 20, 35), "decided"),
+    (("insufficient_evidence", NAN, NAN), ("probable_gap", 20, 45), "decided"),
+    (("no_data", NAN, NAN), ("confirmed_gap", 20, 30), "decided"),
+    (("borderline", 10, 19), ("probable_gap", 20, 39), "better"),  # a gap, but a faster one
+    # a gap then, the target met now: closed where it is faster, else decided
+    (("confirmed_gap", 20, 30), ("meets_target", 45, 60), "closed_gap"),
+    (("probable_gap", 20, 40), ("meets_target", 41, 60), "closed_gap"),
+    (("probable_gap", 20, 50), ("meets_target", 41, 60), "decided"),
+    # no longer decided, decided as a pass
+    (("confirmed_gap", 20, 30), ("borderline", 31, 45), "better"),
+    (("confirmed_gap", 20, 30), ("borderline", 30, 45), "decided"),
+    (("confirmed_gap", 20, 30), ("insufficient_evidence", NAN, NAN), "decided"),
+    (("confirmed_gap", 20, 30), ("no_data", NAN, NAN), "decided"),
+    (("meets_target", 45, 60), ("borderline", 35, 50), "decided"),
+    (("meets_target", 45, 60), ("borderline", 35, 44), "worse"),
+    (("borderline", 35, 50), ("meets_target", 41, 60), "decided"),
+    (("borderline", 35, 40), ("meets_target", 41, 60), "better"),
+    (("no_data", NAN, NAN), ("meets_target", 45, 60), "decided"),
+    # the same verdict, whatever its evidence
+    (("confirmed_gap", 20, 30), ("confirmed_gap", 10, 19), "worse"),
+    (("probable_gap", 20, 45), ("confirmed_gap", 20, 30), "no_change"),
+    (("confirmed_gap", 20, 30), ("probable_gap", 25, 45), "no_change"),
+    (("confirmed_gap", 20, 30), ("confirmed_gap", 25, 35), "no_change"),
+    (("meets_target", 60, 80), ("meets_target", 45, 59), "worse"),
+    (("meets_target", 45, 60), ("meets_target", NAN, NAN), "not_comparable"),
+    (("borderline", 30, 50), ("insufficient_evidence", 30, 60), "no_change"),
+    (("borderline", 30, 50), ("insufficient_evidence", NAN, NAN), "not_comparable"),
+    (("insufficient_evidence", NAN, NAN), ("borderline", 30, 50), "not_comparable"),
+    (("no_data", NAN, NAN), ("no_data", NAN, NAN), "not_comparable"),
+]
+
+
+@pytest.mark.parametrize(("former", "now", "change"), CHANGE_TABLE)
 def test_the_first_rule_that_holds_names_the_change(former, now, change):
     found = changes(status_of(*now), status_of(*former, period="2026-09"))
     assert found["change"].tolist() == [change]
@@ -87,7 +110,7 @@ def test_a_code_of_another_vintage_is_another_commune():
 def slow_then_fast(tmp_path):
     """Two months in which one commune's gap is closed in October.
 
-    Another commune stays as it is.
+    Another commune stays as it is; a third is as slow as before and tested for the first time.
     """
     months = {
         "2026-09": {
@@ -97,6 +120,7 @@ def slow_then_fast(tmp_path):
         "2026-10": {
             ("r0c0", "V"): [80.0 + i / 9 for i in range(14)],
             ("r1c1", "V"): [60.0 + i for i in range(14)],
+            ("r2c2", "V"): [10.0 + i / 9 for i in range(14)],
         },
     }
     texts = {month: month_of_tests(month, plan) for month, plan in months.items()}
@@ -129,6 +153,7 @@ def test_two_months_one_after_the_other(tmp_path, lomsong, september):
     )
     assert found["r0c0"] == "closed_gap"
     assert found["r1c1"] == "no_change"
+    assert found["r2c2"] == "decided"
     assert found["r3c3"] == "not_comparable"
     roles = {
         i["role"]: i

@@ -100,6 +100,7 @@ INTERFACE_STATUS = [
     "evidence_basis",
     "no_data_reason",
     "flags",
+    "look_count",
     "test_count",
     "sample_count",
     "device_count",

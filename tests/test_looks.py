@@ -108,7 +108,7 @@ def test_a_look_knows_no_later_month_and_goes_on_as_a_run_that_reads_files(tmp_p
         path.parent.mkdir(parents=True, exist_ok=True)
         alone[name].to_parquet(path)
     november = Period.parse("2026-11")
-    previous = previous_runs(tmp_path, november, "simulated")
+    previous = previous_runs(tmp_path, november, "simulated", 3)
     after = judge_month(inputs, RunContext(SETTINGS, november), previous).tables
     for name in ("commune_status", "gap_ledger", "gap_areas", "changes"):
         pd.testing.assert_frame_equal(second[name], after[name])
@@ -123,7 +123,8 @@ def test_looks_come_with_the_truth_and_what_the_tables_say():
     assert verdicts.loc[verdicts["is_gap_found"], "distance_mbps"].lt(0).mean() > 0.9
     assert verdicts.loc[verdicts["is_pass_found"], "distance_mbps"].ge(0).mean() > 0.9
     assert signals["period"].tolist() == ["2026-11"]
-    assert signals["new_gap"].item() > 0
+    assert signals["new_gap"].item() == 0
+    assert signals["decided"].item() > 0
 
 
 def test_figures_of_looks_by_hand():
@@ -137,7 +138,9 @@ def test_figures_of_looks_by_hand():
         ],
         columns=["commune_code", "distance_mbps", "is_gap_found", "is_pass_found"],
     ).assign(seed=0, operator="V", period=["2026-10", "2026-11"] * 5)  # fmt: skip
-    signals = pd.DataFrame({"new_gap": [2, 4], "better": [0, 1], "improving": [0, 0]})
+    signals = pd.DataFrame(
+        {"new_gap": [2, 4], "better": [0, 1], "decided": [1, 6], "improving": [0, 0]}
+    )
     found = looks.summary(verdicts, signals)
     assert (found["gaps_ever"], found["gaps_units"]) == (2, 3)
     assert found["gaps_share"] == pytest.approx(2 / 3)
@@ -149,7 +152,7 @@ def test_figures_of_looks_by_hand():
     assert (found["passes_near_ever"], found["passes_near_units"]) == (1, 1)
     assert found["passes_found"] == pytest.approx(2 / 6)
     assert found["passes_monthly"] == pytest.approx(2 / 2)
-    assert (found["new_gap"], found["better"], found["improving"]) == (3.0, 0.5, 0.0)
+    assert [found[name] for name in looks.SIGNALS] == [3.0, 0.5, 3.5, 0.0]
     # equal codes of two provinces are two units
     both = pd.concat([verdicts, verdicts.assign(seed=1)])
     assert looks.summary(both, signals)["gaps_units"] == 6

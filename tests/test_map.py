@@ -11,6 +11,8 @@ import pandas as pd
 import pytest
 
 from pipeline.publish.gap_map import palette
+from pipeline.schema import texts
+from pipeline.schema.fields import CHANGES
 from pipeline.sources.previous_runs import read_run
 from pipeline.verdicts.explain import explanation
 from tests.builders import golden_world, page_table, read_page
@@ -382,6 +384,31 @@ def test_why_says_what_explain_says(opened, demo_outputs, lang):
             assert cards[row["operator"]] == [line.strip() for line in expected]
             compared += 1
     assert compared == 190
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("lang", ["vi", "en"])
+def test_the_card_and_the_headline_of_a_later_month(browser, four_months, lang):
+    """The card says in how many windows; the headline counts what changed and what did not."""
+    run = read_run(four_months / "2026-10")
+    named = run.status[run.status["operator"] == "V"].set_index("commune_code")
+    changes = pd.read_csv(four_months / "2026-10/tables/changes.csv").query("operator == 'V'")
+    path = four_months / "2026-10/maps/coverage_gaps.html"
+    for code in ("r0c0", "r2c2"):
+        seen = Seen(browser, path, f"#commune={code}&lang={lang}").ready()
+        lines = seen.page.query_selector_all('[data-why="V"] li')
+        gaps = run.gap_areas.query("commune_code == @code and operator == 'V'")["gap_id"]
+        row = named.reset_index().set_index("commune_code", drop=False).loc[code].to_dict()
+        expected = explanation(row, run.manifest["settings"], list(gaps), lang)[1:]
+        assert [one.text_content() for one in lines] == [line.strip() for line in expected]
+        counts = changes["change"].value_counts().to_dict()
+        since = texts.text(
+            "page", "since", lang, period="09/2026", **dict.fromkeys(CHANGES, 0) | counts
+        )
+        assert seen.page.inner_text("#since") == since
+        assert seen.complaints == []
+        seen.context.close()
+    assert named["look_count"][["r0c0", "r1c1"]].tolist() == [2, 2]
 
 
 @pytest.mark.browser

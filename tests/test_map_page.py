@@ -21,7 +21,7 @@ from pipeline.publish.gap_map.columns import classed, decoded, encoded, scaled, 
 from pipeline.publish.gap_map.offline_map import OfflineMap, RemoteReference
 from pipeline.publish.gap_map.page_data import _outlines, simplified
 from pipeline.publish.gap_map.page_texts import page_texts
-from pipeline.schema.fields import GAP_CLASSES, STATUSES
+from pipeline.schema.fields import CHANGES, GAP_CLASSES, STATUSES
 from tests.builders import read_page
 
 FOLDER = Path(palette.__file__).parent
@@ -239,6 +239,14 @@ def test_gap_classes_are_told_apart_by_everyone_and_in_grey_print(seen_as):
     patterns = {key: paint.pattern for key, paint in palette.CLASS_PAINT.items()}
     assert patterns["partial_gap"] != patterns["gap_rest_unknown"]
     assert patterns["total_gap"] != patterns["gap_rest_borderline"]
+
+
+@pytest.mark.parametrize("seen_as", SEEN_AS)
+def test_another_verdict_is_told_apart_from_every_change_of_speed_and_from_none(seen_as):
+    seen = {key: lab(paint.fill, seen_as) for key, paint in palette.CHANGE_PAINT.items()}
+    decided = seen.pop("decided")
+    assert min(np.linalg.norm(decided - other) for other in seen.values()) > 9
+    assert set(palette.CHANGE_PAINT) == set(CHANGES)
 
 
 def test_the_more_operators_miss_the_target_the_darker_the_commune():

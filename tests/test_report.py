@@ -19,8 +19,10 @@ from docx.enum.text import WD_ALIGN_PARAGRAPH
 from pipeline.config.output_settings import Report
 from pipeline.publish.gap_map import palette
 from pipeline.publish.report import office
+from pipeline.publish.report.content import Content
 from pipeline.publish.report.letterhead import area_title, letterhead
 from pipeline.schema import texts
+from pipeline.schema.fields import CHANGES
 from tests.builders import about, accept, month_of_tests, squares, write_boundaries, write_world
 from tests.test_cli import ONE_MONTH
 
@@ -407,3 +409,22 @@ def test_the_pdf_is_the_report(demo_outputs, tmp_path):
     copy.write_bytes((demo_outputs / "report/monthly_report.docx").read_bytes())
     assert office.write_pdf(copy, datetime(2026, 10, 31))
     assert copy.with_suffix(".pdf").read_bytes() == pdf.read_bytes(), "equal reports, equal bytes"
+
+
+def test_changes_of_speed_are_listed_and_other_verdicts_only_counted():
+    counts = {"new_gap": 1, "closed_gap": 2, "better": 3, "worse": 4, "decided": 5,
+              "no_change": 6, "not_comparable": 7}  # fmt: skip
+    said = [change for change, count in counts.items() for _ in range(count)]
+    rows = {"commune_name": "Xã A", "operator": "V", "former_period": "2026-09",
+            "former_mean_mbps": 30.0, "mean_mbps": 35.0}  # fmt: skip
+    table = pd.DataFrame([rows | {"change": change} for change in said])
+    pooled = table.head(1).assign(operator="all")  # another unit: not counted
+    tables = {"changes": pd.concat([table, pooled])}
+    _, sentence, sheet = Content(tables, ["V"], about("2026-10", lang="en")).changes()
+    assert sentence.text == (
+        "Verdicts of commune × operator since 09/2026. Clearly changed (the two intervals lie "
+        "apart): new gaps 1; closed gaps 2; otherwise better 3; otherwise worse 4. Only the "
+        "verdict differs, the speed may be the same: 5. No detectable change: 6; not comparable: 7."
+    )
+    assert len(sheet.rows) == 1 + 2 + 3 + 4
+    assert set(counts) == set(CHANGES)

@@ -327,6 +327,13 @@ FIELDS: dict[str, Field] = {
             "bằng `;`"),
         en=("Failed gates",
             "`;`-separated gates between the row and a confirmed verdict by its own devices")),
+    "look_count": Field("count", page=("s.looks",),
+        vi=("Số lần kết luận chắc chắn",
+            "số cửa sổ liên tiếp không chung phép đo, kể cả cửa sổ này, có cùng kết luận "
+            "chắc chắn; 0 = chưa chắc chắn"),
+        en=("Confirmed looks",
+            "consecutive windows that share no test, this one included, with the same confirmed "
+            "verdict; 0 = not confirmed")),
     "slow_hours_apart": Field("hours", page=("s.hours",),
         vi=("Khoảng cách giờ chậm",
             "khoảng cách lớn nhất giữa hai mẫu dưới mục tiêu trên vòng 24 giờ"),
@@ -521,8 +528,10 @@ FIELDS: dict[str, Field] = {
         vi=("Kết luận kỳ trước", "kết luận của kỳ trước"),
         en=("Former verdict", "status in the former period")),
     "change": Field("text", among=CHANGES, page=("s.change",),
-        vi=("Thay đổi", "thay đổi của kết luận hoặc tốc độ so với kỳ trước"),
-        en=("Change", "what became of the verdict or the speed since the former period")),
+        vi=("Thay đổi", "thay đổi của kết luận hoặc tốc độ so với kỳ trước; "
+            "`decided`: kết luận khác trước, tốc độ có thể như cũ"),
+        en=("Change", "what became of the verdict or the speed since the former period; "
+            "`decided`: the verdict is another, the speeds may be the same")),
     "former_mean_mbps": Field("speed", of="former_device_count", page=("s.former_mean",),
         vi=("Trung bình kỳ trước (Mbps)", "trung bình của giá trị thiết bị kỳ trước"),
         en=("Former mean (Mbps)", "mean of device values in the former period")),
@@ -685,8 +694,9 @@ TABLES: dict[str, tuple[str, ...]] = {
     "commune_status": (
         "commune_code", "commune_name", "boundary_vintage", "operator", "period", "window_months",
         "status", "evidence", "evidence_basis", "no_data_reason", "flags", "failed_gates",
-        "test_count", "sample_count", "device_count", "date_count", "failed_test_count",
-        "failure_rate", "fast_test_count", "month_test_count", "month_mean_mbps", "mean_mbps",
+        "look_count", "test_count", "sample_count", "device_count", "date_count",
+        "failed_test_count", "failure_rate", "fast_test_count", "month_test_count",
+        "month_mean_mbps", "mean_mbps",
         "median_mbps", "p10_mbps", "raw_mean_mbps", "lo_mbps", "hi_mbps", "weighted_mean_mbps",
         "weighted_lo_mbps", "weighted_hi_mbps", "margin", "eb_mean_mbps", "gap_probability",
         "p_gap", "q_gap", "q_meets", "borrowed_mean_mbps",

@@ -70,6 +70,17 @@ class Period:
         """
         return Period(self.first - self.length, self.length)
 
+    def earlier(self, month_count: int) -> Period:
+        """The latest period of the same length that ends `month_count` months before, or more.
+
+        A window of that many months that ends with it has no month in common with this one's.
+
+        >>> str(Period.parse("2026-01").earlier(3)), str(Period.parse("2024Q4").earlier(4))
+        ('2025-10', '2024Q2')
+        """
+        steps = -(-month_count // self.length)
+        return Period(self.first - steps * self.length, self.length)
+
     @property
     def end(self) -> datetime:
         """The period's last day, midnight: the time that goes into files which carry one."""

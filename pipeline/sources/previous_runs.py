@@ -23,6 +23,8 @@ from pipeline.schema.tables import validated, with_declared_dtypes
 from pipeline.schema.vintages import vintage_of
 
 LEDGER, STATUS = "tables/gap_ledger.parquet", "tables/commune_status.parquet"
+# of a window earlier: what `look_count` goes on from
+LOOKED = ["commune_code", "boundary_vintage", "operator", "status", "evidence", "look_count"]
 
 
 def no_ledger() -> pd.DataFrame:
@@ -34,19 +36,22 @@ def no_ledger() -> pd.DataFrame:
 
 @dataclass(frozen=True)
 class Previous:
-    """What a run continues: the ledger of gaps, the status before, and the files of both."""
+    """What a run continues: the ledger of gaps, the status before, and the files of these."""
 
     ledger: pd.DataFrame  # gap_ledger
     status: pd.DataFrame | None  # commune_status of the period just before
     inputs: list[Input]
     warnings: list[Fault] = field(default_factory=list)
+    earlier: pd.DataFrame | None = None  # columns LOOKED of the period one window earlier
 
 
 NOTHING = Previous(no_ledger(), None, [])
 
 
-def previous_runs(out: Path, period: Period, vintage: str) -> Previous:
+def previous_runs(out: Path, period: Period, vintage: str, window_months: int) -> Previous:
     """What the runs under `out` left for a period on boundaries of a vintage.
+
+    `window_months`: of the window that the period's evidence is taken from.
 
     Where the run before was made on boundaries of another vintage, its status is left out and a
     warning says so: equal codes may be two communes. The ledger goes on, since a gap is known by
@@ -55,7 +60,9 @@ def previous_runs(out: Path, period: Period, vintage: str) -> Previous:
     ledger, ledger_file = read_ledger(out, period)
     broken = _series_broken(out, period, vintage)
     status, status_file = (None, []) if broken else read_former_status(out, period)
-    return Previous(ledger, status, [*ledger_file, *status_file], broken)
+    earlier, earlier_file = read_earlier_status(out, period, vintage, window_months)
+    files = [*ledger_file, *status_file, *earlier_file]
+    return Previous(ledger, status, files, broken, earlier)
 
 
 def _series_broken(out: Path, period: Period, vintage: str) -> list[Fault]:
@@ -107,19 +114,49 @@ def read_former_status(out: Path, period: Period) -> tuple[pd.DataFrame | None, 
     Only the period just before: over a longer time "since the former period" would say too much.
     Raises `UserFault` where another version made the file.
     """
-    path = _latest_before(out, period, STATUS)
-    if path is None or Period.parse(path.parents[1].name) != period.before():
+    path = _status_file(out, period.before())
+    if path is None:
         return None, []
-    try:
-        table = pd.read_parquet(path)
-    except (OSError, ValueError):
-        raise fault("no_run", path.parents[1]) from None
+    table = _read_status(path)
     if missing := [name for name in TABLES["commune_status"] if name not in table.columns]:
         raise fault("old_run", path.parents[1], found=missing)
-    name = path.relative_to(out).as_posix()
-    return table, [
-        Input("former period", name, hashlib.sha256(path.read_bytes()).hexdigest(), len(table))
-    ]
+    return table, [_status_input("former period", path, table)]
+
+
+def read_earlier_status(
+    out: Path, period: Period, vintage: str, window_months: int
+) -> tuple[pd.DataFrame | None, list[Input]]:
+    """(Columns LOOKED of `commune_status` one window earlier under `out`, the file as an input).
+
+    It is of the period `Period.earlier` and shares no test with this one's window of
+    `window_months`. (None, []) where there is none, another vintage, or a version without these
+    columns made it. Raises `UserFault` for a file that cannot be read.
+    """
+    path = _status_file(out, period.earlier(window_months))
+    if path is None:
+        return None, []
+    table = _read_status(path)
+    if not set(LOOKED) <= set(table.columns) or vintage_of(table) != vintage:
+        return None, []
+    return table[LOOKED], [_status_input("one window earlier", path, table)]
+
+
+def _status_file(out: Path, period: Period) -> Path | None:
+    """The `commune_status` of a period under `out`, if any."""
+    paths = [out / name / STATUS for found, name in _periods(out) if found == period]
+    return max((path for path in paths if path.is_file()), default=None)
+
+
+def _read_status(path: Path) -> pd.DataFrame:
+    try:
+        return pd.read_parquet(path)
+    except (OSError, ValueError):
+        raise fault("no_run", path.parents[1]) from None
+
+
+def _status_input(role: str, path: Path, table: pd.DataFrame) -> Input:
+    name = f"{path.parents[1].name}/{STATUS}"
+    return Input(role, name, hashlib.sha256(path.read_bytes()).hexdigest(), len(table))
 
 
 def _latest_before(out: Path, period: Period, file: str) -> Path | None:

@@ -26,8 +26,8 @@ OWN = [
 VERDICT = ["status", "evidence", "evidence_basis"]
 BOUNDARIES = "boundaries"
 ROLES = (
-    BOUNDARIES, "population", "gap ledger", "former period", "crosswalk", "installs", "facilities",
-    "villages", "roads", "terrain",
+    BOUNDARIES, "population", "gap ledger", "former period", "one window earlier", "crosswalk",
+    "installs", "facilities", "villages", "roads", "terrain",
 )  # fmt: skip
 JUDGED_BY = ("target", "evidence")  # settings that change a verdict and no figure
 # settings that change neither

@@ -96,8 +96,8 @@ def explanation(
     if row["flags"]:
         named = [texts.word(flag, lang) for flag in row["flags"].split(";")]
         lines.append(say("explain_flags", flags=named))
-    if row["evidence"] != "confirmed":
-        lines.append(_what_decides(row, rules, say))
+    is_sure = row["evidence"] == "confirmed"
+    lines.append(_looks(row, say) if is_sure else _what_decides(row, rules, say))
     if gap_ids:
         lines.append(say("explain_gaps", gaps=gap_ids))
     return lines
@@ -157,6 +157,11 @@ def _reasons(
     if row["evidence"] == "confirmed":
         return [*lines, say("explain_passed")]
     return [*lines, say("explain_failed_gates"), *failed] if failed else lines
+
+
+def _looks(row: Row, say: Sentence) -> str:
+    """In how many windows that share no test the verdict was confirmed."""
+    return say("explain_first_look") if row["look_count"] == 1 else say("explain_looks")
 
 
 def _what_decides(row: Row, rules: Mapping[str, Any], say: Sentence) -> str:

@@ -24,6 +24,7 @@ from pipeline.schema.month import AreaPeriod
 from pipeline.schema.tables import validated, with_declared_dtypes
 from pipeline.verdicts import borrowing, judge, statistics, weighted
 from pipeline.verdicts.checks import checks
+from pipeline.verdicts.looks import look_count
 
 UNIT = statistics.UNIT
 
@@ -78,10 +79,16 @@ class Verdicts:
     priors: Mapping[str, statistics.Prior | None]  # by operator
 
 
-def verdicts(evidence: Evidence, area: AreaPeriod, rules: Rules) -> Verdicts:
-    """Estimate, judge and suppress: device values and counts → the tables of communes."""
+def verdicts(
+    evidence: Evidence, area: AreaPeriod, rules: Rules, earlier: pd.DataFrame | None = None
+) -> Verdicts:
+    """Estimate, judge and suppress: device values and counts → the tables of communes.
+
+    `earlier`: of `looks.look_count`.
+    """
     units, priors = estimated(evidence.devices, evidence.strata, rules)
     rows = judged(evidence, units, area, rules)
+    rows["look_count"] = look_count(rows, earlier)
     status, suppressed = commune_status(rows, rules.shown_min_devices)
     summary = commune_summary(rows, suppressed, area, rules)
     return Verdicts(rows, suppressed, status, summary, priors)

@@ -47,6 +47,7 @@ CLASS_PAINT: dict[str, Paint] = {
 CHANGE_PAINT: dict[str, Paint] = {
     "new_gap": Paint("#5c1a06"),
     "worse": Paint("#d2691e"),
+    "decided": Paint("#a6a196"),  # grey: neither worse nor better
     "no_change": Paint("#ece7da"),
     "better": Paint("#97c3e5"),
     "closed_gap": Paint("#2f6fa5"),

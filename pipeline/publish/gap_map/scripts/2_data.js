@@ -35,7 +35,7 @@ function statusRow(commune, operator) {
     index: i,
     verdict: listed('s.verdict', i, lists.verdicts), reason: listed('s.reason', i, lists.reasons),
     undecided: listed('s.undecided', i, lists.undecided), flags: named('s.flags', i, lists.flags),
-    gates: named('s.gates', i, lists.gates), borrowed: columns['s.borrowed'][i] === 1,
+    gates: named('s.gates', i, lists.gates), looks: figure('s.looks', i), borrowed: columns['s.borrowed'][i] === 1,
     tests: figure('s.tests', i), devices: figure('s.devices', i), samples: figure('s.samples', i),
     dates: figure('s.dates', i), month: figure('s.month', i), failed: figure('s.failed', i),
     window: figure('s.window', i), further: figure('s.further', i),

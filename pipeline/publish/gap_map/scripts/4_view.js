@@ -5,7 +5,7 @@ const ONE_OPERATOR = ['mean', 'median', 'upload', 'latency'];  // operators are 
 const isAll = () => operators[state.operator] === 'all' && !pooled;
 const viewOpen = (view) => !(isAll() && ONE_OPERATOR.includes(view));
 const classIndex = (view, value) => data.scales[view].breaks.filter((limit) => value >= limit).length;
-const RANKED_CHANGES = ['new_gap', 'worse', 'closed_gap', 'better', 'no_change', 'not_comparable'];
+const RANKED_CHANGES = ['new_gap', 'worse', 'closed_gap', 'better', 'decided', 'no_change', 'not_comparable'];
 
 function communeKey(commune) {
   const row = commune.rows[state.operator], view = state.view;
@@ -111,8 +111,8 @@ function headline() {
     t('bad') + ' ' + number(bad), t('open') + ' ' + number(communeCount - good - bad)].join(' · ');
   const rows = data.communes.flatMap((commune) => (isAll() ? commune.rows.slice(1) : [commune.rows[state.operator]]));
   const changed = (change) => number(rows.filter((row) => row.change === change).length);
-  document.getElementById('since').textContent = !data.former ? '' : t('since', {period: periodName(data.former)}) + ': '
-    + ['new_gap', 'closed_gap', 'better', 'worse'].map((change) => t(change + '_short') + ' ' + changed(change)).join(' · ');
+  const counts = Object.fromEntries(lists.changes.map((change) => [change, changed(change)]));
+  document.getElementById('since').textContent = data.former ? t('since', {period: periodName(data.former), ...counts}) : '';
 }
 
 function paintCommunes() {

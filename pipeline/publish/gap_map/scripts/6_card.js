@@ -18,7 +18,9 @@ function why(row, commune) {
   }
   lines.push(...reasons(row, say));
   if (row.flags.length) lines.push(say('explain_flags', {flags: row.flags.map((flag) => t(flag)).join(', ')}));
-  if (!['confirmed_gap', 'meets_confirmed'].includes(row.verdict)) {
+  if (['confirmed_gap', 'meets_confirmed'].includes(row.verdict)) {
+    lines.push(row.looks === 1 ? say('explain_first_look') : say('explain_looks', {look_count: row.looks}));
+  } else {
     lines.push(row.further !== null ? say('explain_decide', {count: row.further, share: percent(rules.decide_probability)}) : row.undecided ? say('explain_' + row.undecided)
       : say('explain_at_least', {count: Math.max(1, rules.confirmed_min_devices - row.devices)}));
   }
