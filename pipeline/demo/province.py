@@ -131,8 +131,8 @@ def invented_communes(province: str, seed: int) -> tuple[str, gpd.GeoDataFrame]:
 def village_names(places: pd.DataFrame, communes: gpd.GeoDataFrame) -> pd.Series:
     """Invented names by row of `places`: "Thôn 3", of a ward "Tổ dân phố 3"."""
     name = places["commune_code"].map(communes.set_index("commune_code")["commune_name"])
-    kind = np.where(name.str.startswith("Phường"), "Tổ dân phố ", "Thôn ")
-    return kind + (places["place"] + 1).astype("str")
+    is_ward = name.str.startswith("Phường")
+    return is_ward.map({True: "Tổ dân phố ", False: "Thôn "}) + (places["place"] + 1).astype("str")
 
 
 def village_list(places: pd.DataFrame, communes: gpd.GeoDataFrame) -> pd.DataFrame:
