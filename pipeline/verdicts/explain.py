@@ -178,10 +178,10 @@ def _sentences_of(row: Row, lang: texts.Lang) -> Sentence:
     """Sentences with the row's figures and the given values, rounded for people."""
 
     def shown(value: object) -> object:
-        if not isinstance(value, float) or pd.isna(value):
+        if not isinstance(value, float) or not math.isfinite(value):
             return value
         value = round(value, 6)  # a median of two is 28.285 but for the last bit
-        if (value == 0 or value >= 0.1) and round(value, 2).is_integer():
+        if (value == 0 or value >= 0.1) and texts.half_up(value, 2) % 1 == 0:
             return round(value)
         return texts.short_number(float(f"{value:.2g}"), lang) if 0 < value < 0.1 else value
 
