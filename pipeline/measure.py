@@ -61,7 +61,7 @@ class Measured:
     books: pd.DataFrame  # by source
     months: Mapping[str, pd.DataFrame]  # tables of the months; none of tiles
     device_prints: npt.NDArray[np.uint64]
-    warnings: list[Fault] = field(default_factory=list)  # findings that the settings accept
+    warnings: list[Fault] = field(default_factory=list)  # accepted findings; ids that restart
 
 
 def measure(inputs: Inputs, context: RunContext, ledger: pd.DataFrame) -> Measured:
@@ -102,7 +102,10 @@ def _measured_tests(
     least = settings.privacy.min_devices
     evidence = evidence_of_tests(found, question, len(window), least)
     run_log.tests(log, books, evidence)
+    warnings += result_tables.id_warnings(evidence, context.rules.gates)
     by_place, strata = _strata(found, question, inputs, settings)
+    tested = strata.shares["stratum"].isin(strata.sums["stratum"]).sum()
+    log(f"places_{strata.basis}", tested=int(tested), count=len(strata.shares))
     evidence = replace(evidence, strata=strata)
     evidence = _widened(evidence, found, question, by_place, inputs, context)
     area = AreaPeriod(inputs.communes, period)

@@ -136,53 +136,21 @@ def test_numbers_that_are_no_numbers_hold_no_id():
 # --- whose id
 
 
-def column(device_count, tests_each):
-    rows = [
-        (f"d{d}", 1000.0 * t + d, 22 + 0.001 * d)
-        for d in range(device_count)
-        for t in range(tests_each)
-    ]
-    return [pl.Series(list(part)) for part in zip(*rows, strict=True)]
+def whose(*rows):
+    """Whose the ids of (id, mark) rows are."""
+    names, marks = zip(*rows, strict=True)
+    return ids.whose(pl.Series(names, dtype=pl.String), pl.Series(marks))
 
 
 def test_an_id_that_repeats_at_other_times_is_a_device():
-    found = ids.id_findings(*column(12, 12))
-    assert (found.is_of, found.id_count, found.tests_per_id, found.alarms) == (
-        "device",
-        12,
-        12.0,
-        (),
-    )
+    found = whose(*[(f"d{n % 12}", n) for n in range(144)])
+    assert (found.is_of, found.id_count, found.tests_per_id) == ("device", 12, 12.0)
     assert found.evidence == "12 ids in 144 rows, 132 repeats at other times or places"
 
 
 def test_an_id_of_each_row_is_a_test_and_copies_of_rows_change_nothing():
-    one = column(144, 1)
-    assert ids.id_findings(*one).is_of == "test"
-    twice = [pl.concat([part, part]) for part in one]
-    assert ids.id_findings(*twice).is_of == "copies"
-    some = [pl.concat([part, part[:5]]) for part in one]
-    assert ids.id_findings(*some).is_of == "test"
-    assert (
-        ids.id_findings(pl.Series([None], dtype=pl.String), *[part[:1] for part in one[1:]]).is_of
-        == "none"
-    )
-
-
-def test_times_may_be_datetimes():
-    names, seconds, latitudes = column(3, 4)
-    times = seconds.cast(pl.Int64).cast(pl.Datetime("ms"))
-    assert ids.id_findings(names, times, latitudes).is_of == "device"
-
-
-def test_few_devices_and_ids_at_two_places_at_once_are_alarms():
-    few = ids.id_findings(*column(2, 100))
-    assert few.alarms == ("few_devices",)
-    names, seconds, _ = column(4, 60)
-    everywhere = pl.Series([22 + (n * 7 % 11) * 0.05 for n in range(240)])
-    shared = ids.id_findings(names, seconds / 1000, everywhere)
-    assert shared.alarms == ("shared_ids",)
-    assert set(shared.shared) == {"d0", "d1", "d2", "d3"}
-    assert "at two places at once" in shared.evidence
-    driving = ids.id_findings(names, seconds, pl.Series([22 + n * 0.001 for n in range(240)]))
-    assert driving.alarms == ()
+    one = [(f"t{n}", n) for n in range(144)]
+    assert whose(*one).is_of == "test"
+    assert whose(*one, *one).is_of == "copies"
+    assert whose(*one, *one[:5]).is_of == "test"
+    assert whose((None, 1)).is_of == "none"

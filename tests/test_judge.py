@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pipeline.measurements.id_signs import IdLife
 from pipeline.verdicts import judge
 from tests.test_method import GATES, T
 
@@ -296,6 +297,7 @@ FLAG_BASE = dict(
     accurate_count=100, is_tiles=False, m=10, sd_mbps=5.0, is_widened=False,
     capped_mean_mbps=45.0, mean_without_fastest_mbps=44.0, recent_mean_mbps=45.0,
     recent_device_count=5, fast_test_count=3, weighted_mean_mbps=45.0,
+    ids_restart=False, device_count=20, two_places_device_count=2, crowd_device_count=2,
 )  # fmt: skip
 
 
@@ -346,6 +348,13 @@ FLAG_BASE = dict(
         ({"weighted_mean_mbps": 36.1}, ""),
         ({"weighted_mean_mbps": 35.9, "m": 4}, ""),
         ({"weighted_mean_mbps": NAN}, ""),
+        ({"ids_restart": True}, "ids_restart"),
+        ({"ids_restart": True, "m": 1}, "ids_restart"),
+        ({"two_places_device_count": 3}, "id_in_two_places"),
+        ({"two_places_device_count": 3, "m": 5}, "id_in_two_places"),
+        ({"two_places_device_count": 3, "m": 4}, ""),
+        ({"crowd_device_count": 3}, "many_ids_at_once"),
+        ({"crowd_device_count": 3, "m": 4}, ""),
         ({"recent_mean_mbps": 39.9}, "recent_change"),
         ({"recent_mean_mbps": 39.9, "recent_device_count": 2}, ""),
         (
@@ -356,6 +365,7 @@ FLAG_BASE = dict(
                 "mean_mbps": NAN,
                 "month_test_count": 0,
                 "accurate_count": 0,
+                "ids_restart": True,
             },
             "",
         ),
@@ -363,6 +373,26 @@ FLAG_BASE = dict(
 )
 def test_flags(change, flags):
     assert judge.flags(pd.DataFrame([FLAG_BASE | change]), T, GATES).iloc[0] == flags
+
+
+@pytest.mark.parametrize(
+    ("asked", "stayed", "shares", "restart"),
+    [
+        (20, 1, (0.5, 0.5), True),
+        (20, 0, (0.5, 0.5), True),
+        (20, 2, (0.5, 0.5), False),  # a tenth is not below a tenth
+        (19, 0, (0.5, 0.5), False),
+        (2000, 199, (0.4, 0.3, 0.3), True),
+        (2000, 200, (0.4, 0.3, 0.3), False),
+        (20, 0, (0.85, 0.15), True),
+        (20, 0, (0.851, 0.149), False),
+        (20, 0, (0.80, 0.14, 0.06), False),
+        (500, 0, (1.0,), False),
+        (0, 0, (), False),
+    ],
+)
+def test_ids_restart_where_hardly_one_is_seen_in_two_months(asked, stayed, shares, restart):
+    assert judge.do_ids_restart(IdLife(asked, stayed, shares), GATES) is restart
 
 
 @pytest.mark.parametrize(

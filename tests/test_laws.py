@@ -50,10 +50,12 @@ def table_of(rows: list[tuple[str, str, int, int, int, float]], *, files: int = 
     return with_declared_dtypes("tests", frame.reindex(columns=list(TABLES["tests"])))
 
 
-def judged(tests: pd.DataFrame, **change) -> Mapping[str, pd.DataFrame]:
+def judged(
+    tests: pd.DataFrame, villages: pd.DataFrame | None = None, **change
+) -> Mapping[str, pd.DataFrame]:
     rules = Settings.model_validate({"priority": {"draws": 20}} | change)
     tiles = with_declared_dtypes("tiles", pd.DataFrame({c: [] for c in TABLES["tiles"]}))
-    inputs = Inputs(COMMUNES, tests, tiles, [], [], [], {"s": 1})
+    inputs = Inputs(COMMUNES, tests, tiles, [], [], [], {"s": 1}, villages=villages)
     return judge_month(inputs, RunContext(rules, chosen_period(inputs, rules, "2026-10"))).tables
 
 
@@ -165,6 +167,49 @@ def test_a_further_device_above_the_target_never_turns_a_units_pass_into_a_gap(r
 
 
 fast = st.lists(st.floats(45, 200), min_size=10, max_size=25)
+
+
+@pytest.mark.slow
+@few
+@given(months, st.floats(2, 39.9), st.data())
+def test_a_further_device_below_the_target_never_turns_a_units_gap_into_a_pass(rows, speed, data):
+    fixed = {"evidence": {"widened_months": [], "min_samples": 5, "confirmed_min_samples": 8}}
+    sure = [("r0c0", "V", n, 1 + day, 2 + 5 * day, 10.0 + n) for n in range(12) for day in range(3)]
+    rows = [*sure, *(one for one in rows if one[:2] != ("r0c0", "V"))]  # one gap at least
+    status = judged(table_of(rows), **fixed)["commune_status"]
+    gaps = status[status["status"].isin(["confirmed_gap", "probable_gap"])]
+    units = [
+        unit
+        for unit in zip(gaps["commune_code"], gaps["operator"], strict=True)
+        if unit[1] != "all"
+    ]
+    assert ("r0c0", "V") in units
+    unit = data.draw(st.sampled_from(units))
+    added = [(*unit, 99, day, hour, speed) for day, hour in ((1, 3), (3, 9), (5, 15))]
+    after = judged(table_of([*rows, *added]), **fixed)["commune_status"].set_index(
+        ["commune_code", "operator"]
+    )
+    assert after.loc[unit, "status"] != "meets_target"
+
+
+@pytest.mark.slow
+@few
+@given(months, st.permutations(range(6)), st.lists(st.integers(1, 900), min_size=6, max_size=6))
+def test_order_and_names_of_villages_do_not_matter(rows, order, people):
+    """Two villages in each commune: one where the tests are, one 2 km off."""
+    villages = pd.DataFrame(
+        {
+            "village_name": [f"Bản {i}" for i in range(6)],
+            "commune_code": np.repeat(CODES, 2),
+            "latitude": [PLACES[code][0] + off for code in CODES for off in (0.0, 0.018)],
+            "longitude": [PLACES[code][1] for code in CODES for _ in (0, 1)],
+            "people": np.array(people, dtype="float64"),
+        }
+    )
+    once = judged(table_of(rows), villages)["commune_status"]
+    named = villages.assign(village_name=villages["village_name"].to_numpy()[::-1])
+    again = judged(table_of(rows), named.iloc[list(order)].reset_index(drop=True))["commune_status"]
+    pd.testing.assert_frame_equal(once, again, rtol=1e-9, atol=1e-9)
 
 
 @settings(max_examples=80, deadline=None)

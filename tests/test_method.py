@@ -136,6 +136,10 @@ def test_worked_example(name):
         largest_cell_samples=0,
         pseudo_count=0,
         accurate_count=tests,
+        ids_restart=False,
+        device_count=len(speeds),
+        two_places_device_count=0,
+        crowd_device_count=0,
         all_mobile_mean_mbps=np.nan,
     )
     verdict = judge.assign_status(units, T, GATES).iloc[0]

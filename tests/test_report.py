@@ -75,7 +75,8 @@ def compared(folder: Path) -> int:
         for operator, cell in zip(operators, row[1:], strict=True):
             unit = by.loc[(code, operator)]
             verdict = palette.verdict(unit["status"], unit["evidence"])
-            assert cell == f"{texts.word(verdict, 'vi')}\n{number(unit['mean_mbps'], 1)}"
+            mark = " *" if unit["evidence_basis"] == "borrowed" else ""
+            assert cell == f"{texts.word(verdict, 'vi')}{mark}\n{number(unit['mean_mbps'], 1)}"
             count += 1
     whole = pd.read_parquet(tables / "operator_summary.parquet").set_index(
         ["technology_used", "operator", "span"]
@@ -99,6 +100,7 @@ def compared(folder: Path) -> int:
         cells(table_after(document, "Bảng 3."))[1:], gaps.head(30).iterrows(), strict=True
     ):
         assert row[:3] == [number(gap["need_rank"]), gap["commune_name"], gap["operator"]]
+        assert row[3].endswith(" *") == (gap["evidence_basis"] == "borrowed")
         assert row[4:7] == [
             number(gap["mean_mbps"], 1),
             number(gap["population"]),
@@ -177,6 +179,18 @@ def test_other_simulated_provinces_too(tmp_path, lomsong, province, seed):
         f"ỦY BAN NHÂN DÂN TỈNH {province.upper()}"
         in report_of(tmp_path / "o/2026-10").tables[0].cell(0, 0).text
     )
+
+
+def test_borrowed_verdicts_are_marked_and_the_mark_is_explained(demo_outputs):
+    document = report_of(demo_outputs)
+    status = pd.read_parquet(demo_outputs / "tables/commune_status.parquet")
+    named = status[status["operator"] != "all"]
+    expected = int(named["evidence_basis"].eq("borrowed").sum())
+    assert expected > 0
+    shown = [cell for row in cells(table_after(document, "Bảng 2."))[1:] for cell in row]
+    assert sum(" *" in cell for cell in shown) == expected
+    note = "* kết luận chắc chắn nhờ bằng chứng của các nhà mạng khác trong xã"
+    assert body_text(document).count(note) == 2, "below both tables"
 
 
 def test_support_is_asked_only_where_every_operator_present_misses_the_target(demo_outputs):

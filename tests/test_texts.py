@@ -10,6 +10,7 @@ from typing import get_args
 import pytest
 
 from pipeline.config.settings import Settings
+from pipeline.measurements.strata import BASES
 from pipeline.publish.gap_map import palette
 from pipeline.publish.gap_map.page_texts import page_texts
 from pipeline.schema import fields, tables, texts
@@ -75,8 +76,10 @@ def test_every_text_is_used_and_every_used_one_is_there():
     undecided = {f"explain_{key}" for key in tables.FIELDS["devices_to_decide_reason"].among}
     assert gates | undecided <= set(catalogue["log"])
     basis = {f"basis_{basis}" for basis in get_args(Basis)}
+    places = {f"places_{basis}" for basis in BASES}
+    assert places <= set(catalogue["log"])
     heads = {f"profile_head_{key}" for key in ("theirs", "ours", "unit", "values", "readable")}
-    screen = basis | heads | {"profile_operator", "profile_technology"}
+    screen = basis | places | heads | {"profile_operator", "profile_technology"}
     assert screen <= set(catalogue["log"])
     assert set(catalogue["log"]) <= named(CODE) | gates | undecided | screen | {"near"}
     said = r"""(?:said|self\.say)\(\s*["'](\w+)["']"""

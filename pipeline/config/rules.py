@@ -46,6 +46,10 @@ class Gates:
     recent_min_devices: int
     crossed_min_probability: float
     testers_differ_share: float
+    restart_max_share: float
+    restart_min_devices: int
+    restart_min_month_share: float
+    marked_ids_share: float
 
 
 @dataclass(frozen=True)
@@ -97,6 +101,7 @@ class ScopeRules:
     max_download_mbps: float
     fast_test_mbps: float  # speeds above it are capped where a verdict must hold without them
     fast_test_ratio: float  # the same, times the lower quartile of the device's tests
+    same_minute_min_ids: int  # that begin to test in one finest cell and minute: a crowd
 
 
 @dataclass(frozen=True)

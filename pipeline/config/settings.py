@@ -375,6 +375,12 @@ class Evidence(Section):
     low_tail_share: float = Share
     one_place_share: float = Share
     testers_differ_share: float = Share
+    # ids begin anew where fewer of those that may be asked are seen in two months; 0: never so
+    restart_max_share: float = Field(0.10, ge=0, le=1)
+    restart_min_devices: int = Field(20, ge=1)  # with tests on three dates or more
+    restart_min_month_share: float = Share  # of the samples, in each of two months
+    same_minute_min_ids: int = Field(5, ge=2)  # that begin to test in one finest cell
+    marked_ids_share: float = Share  # of a row's ids in two places at once, or in such crowds
 
     @model_validator(mode="before")
     @classmethod
@@ -387,6 +393,8 @@ class Evidence(Section):
             "low_tail_share": 0.10,
             "one_place_share": 0.50,
             "testers_differ_share": 0.20,
+            "restart_min_month_share": 0.15,
+            "marked_ids_share": 0.10,
         }
         return {**defaults, **values} if isinstance(values, dict) else values
 

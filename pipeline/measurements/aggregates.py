@@ -2,11 +2,13 @@
 
 rows ─ repeats ─► samples ─► months of devices ─► devices over a window ─► values, units
                   samples ─► cells, places, dates, slow, known; months ─► area, months, spans
+                  samples ─► stays, id months; spots, steps ─► marked devices
 rows ─► books, rejects, uncounted, repeats, present, met, phones, signals, bursts
 
-Tables are declared in `devices.py` and `counts.py`, one statement each. A shard holds all rows of
-its devices, so that whatever compares rows with rows is closed in it: aggregates of several shards
-stand one below the other, and what is counted over devices is added up where it is used.
+Tables are declared in `devices.py`, `counts.py` and `id_signs.py`, one statement each. A shard
+holds all rows of its devices, so that whatever compares rows with rows is closed in it: aggregates
+of several shards stand one below the other, and what is counted over devices is added up where it
+is used.
 Does not belong here: names (`evidence.py`), formulas and verdicts (`verdicts/`).
 """
 
@@ -17,7 +19,7 @@ from functools import partial
 import pandas as pd
 import polars as pl
 
-from pipeline.measurements import counts, devices, fingerprints
+from pipeline.measurements import counts, devices, fingerprints, id_signs
 from pipeline.measurements.prepare import Prepared, rows_of
 from pipeline.measurements.samples import UNIT_CODES, repeats, row_number, samples
 from pipeline.measurements.scope import Scope
@@ -42,7 +44,10 @@ def aggregates_in(prepared: Prepared, scope: Scope) -> Aggregates:
             "tests", pd.DataFrame({name: [] for name in TABLES["tests"]})
         )
         found = [aggregates_of(rows_of(tests_in_memory(nothing), prepared.how), none, scope)]
-    return {name: pl.concat([part[name] for part in found]) for name in found[0]}
+    whole = {name: pl.concat([part[name] for part in found]) for name in found[0]}
+    least = scope.rules.same_minute_min_ids
+    marked = id_signs.marked_devices(whole.pop("spots"), whole.pop("steps"), least)
+    return whole | {"marked devices": marked}
 
 
 def aggregates_of(rows: pl.DataFrame, again: pl.DataFrame, scope: Scope) -> Aggregates:
@@ -74,6 +79,8 @@ def aggregates_of(rows: pl.DataFrame, again: pl.DataFrame, scope: Scope) -> Aggr
         for number in scope.valued
     }
     over = {number: one.lazy() for number, one in _collected(windows).items()}
+    named = id_signs.named_samples(valid, scope).collect(engine="streaming").lazy()
+    id_dates = id_signs.device_dates(named).collect(engine="streaming").lazy()
     found = _collected(
         {
             "cells": devices.cells(valid, scope),
@@ -81,6 +88,10 @@ def aggregates_of(rows: pl.DataFrame, again: pl.DataFrame, scope: Scope) -> Aggr
             "places": counts.places(valid),
             "dates": counts.dates(valid),
             "slow": counts.slow_times(valid, scope),
+            "stays": id_signs.stays(id_dates),
+            "id months": id_signs.id_months(id_dates),
+            "spots": id_signs.spots(named),
+            "steps": id_signs.steps(named, id_dates),
             "commune_months": counts.month_counts(months, scope),
             "bursts": counts.bursts(marked, valid, scope),
             "books": counts.books(judged),

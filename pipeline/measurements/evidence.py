@@ -18,6 +18,7 @@ from pipeline.hexgrid import hexes
 from pipeline.measurements import tile_values
 from pipeline.measurements.aggregates import Aggregates
 from pipeline.measurements.fingerprints import combined, mixed, operator_prints
+from pipeline.measurements.id_signs import IdLife, id_life
 from pipeline.measurements.samples import PER_UNIT, UNIT_CODES, during, mean_of
 from pipeline.measurements.scope import Names, Question, Window
 from pipeline.measurements.strata import Strata, no_strata
@@ -49,6 +50,7 @@ class Evidence:
     device_count: int
     last_date: str | None  # local date of the last sample, YYYY-MM-DD
     strata: Strata = field(default_factory=no_strata)
+    id_life: IdLife | None = None  # None of tiles
 
 
 def evidence_of_tests(
@@ -77,6 +79,7 @@ def evidence_of_tests(
         int(area["samples"].sum()),
         area["device"].n_unique(),
         str(last) if last is not None else None,
+        id_life=id_life(found),
     )
 
 
@@ -123,6 +126,7 @@ def _joined(found: Aggregates, names: Names, number: int, window: Window) -> pl.
     in_cells = by_unit(found["places"].filter(inside), "cell").agg(c("samples").sum())
     largest = in_cells.group_by(UNIT_CODES).agg(largest_cell=c("samples").max())
     signals = found[f"signals {number}"].with_columns(c("operator").fill_null(names.pooled))
+    marked = _marked_counts(found[f"values {number}"], found["marked devices"], names)
     slow = by_unit(found["slow"].filter(inside)).agg(c("second").unique().sort())
     kinds = c("failed", "newer", "fourth", "older")
     others = by_unit(found["uncounted"].filter(inside)).agg(kinds.sum())
@@ -136,8 +140,20 @@ def _joined(found: Aggregates, names: Names, number: int, window: Window) -> pl.
             on=UNIT_CODES, how="left",
         )
         .join(slow, on=UNIT_CODES, how="left")
+        .join(marked, on=UNIT_CODES, how="left")
         .collect()
     )  # fmt: skip
+
+
+def _marked_counts(values: pl.DataFrame, marked: pl.DataFrame, names: Names) -> pl.LazyFrame:
+    """UNIT_CODES (and the pooled unit): devices in two places at once, and in crowds.
+
+    A phone with two operators' SIM cards is one device of the pooled unit.
+    """
+    signs = [name for name in marked.columns if name != "device"]
+    some = values.lazy().select(*UNIT_CODES, "device").join(marked.lazy(), on="device")
+    phones = some.with_columns(operator=pl.lit(names.pooled, pl.Int8)).unique()
+    return pl.concat([some, phones]).group_by(UNIT_CODES).agg(c(signs).sum())
 
 
 def _figures(table: pl.DataFrame) -> pl.DataFrame:
@@ -165,6 +181,7 @@ def _figures(table: pl.DataFrame) -> pl.DataFrame:
         signal_median_dbm="signal", signal_device_count="heard",
         failed_test_count="failed", newer_test_count="newer", test_count_4g="fourth",
         older_test_count="older", fast_test_count="fast",
+        two_places_device_count="is_in_two_places", crowd_device_count="is_in_crowd",
     )  # fmt: skip
     numbered = (r"^.*_count(_\dg)?$", "largest_device_tests")
     return figures.with_columns(c(*numbered).fill_null(0)).filter(

@@ -29,6 +29,7 @@ CLUSTER_RESOLUTION = 8  # H3: cells of some 0.7 km² that touch are one place
 EARTH_KM = 6371.0088  # mean radius
 MIN_DEVICES = 2  # of any operator, before a cluster counts as a place where people live
 SPEEDS = ("download", "capped")
+BASES = ("villages", "population", "clusters")
 SUMS = tuple(f"{speed}_{of}" for speed in SPEEDS for of in ("log", "log_square", "mbps", "square"))
 c = pl.col
 
@@ -37,8 +38,8 @@ c = pl.col
 class Strata:
     """Places, their shares of the people, and device values added up by place.
 
-    `basis`: `villages`, `population` (clusters of cells, people of a grid) or `clusters` (the same,
-    each with as many people). `shares`: commune_code, stratum, share (NaN: nobody's home is known
+    `basis`: one of BASES: villages; clusters of cells by the people of a grid; clusters that each
+    have as many people. `shares`: commune_code, stratum, share (NaN: nobody's home is known
     there); places where nobody tested too. `sums`: commune_code, operator (and `all`), stratum,
     votes and SUMS: a device has one vote, divided between places by its samples there; sums of
     votes × ln(Mbit/s), × its square, × Mbit/s, × its square.

@@ -49,6 +49,9 @@ FLAGS = (
     "fast_rows",
     "recent_change",
     "testers_differ",
+    "ids_restart",
+    "id_in_two_places",
+    "many_ids_at_once",
 )
 # what stands between a row and a confirmed verdict (METHOD §4)
 GATES = (

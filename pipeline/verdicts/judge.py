@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.config.rules import Gates
+from pipeline.measurements.id_signs import IdLife
 from pipeline.schema.fields import ALL
 
 
@@ -290,6 +291,9 @@ def flags(rows: pd.DataFrame, target: float, gates: Gates) -> pd.Series:
         "recent_change": is_contrary_lately(rows, target, gates) & mean.notna(),
         "testers_differ": (rows["m"] >= gates.min_devices)
         & ((rows["weighted_mean_mbps"] / mean - 1).abs() > gates.testers_differ_share),
+        "ids_restart": rows["ids_restart"] & (rows["m"] > 0),
+        "id_in_two_places": _is_marked(rows, "two_places_device_count", gates),
+        "many_ids_at_once": _is_marked(rows, "crowd_device_count", gates),
     }
     table = pd.DataFrame(
         {name: held.fillna(False).astype(bool) for name, held in holds.items()}, index=rows.index
@@ -297,6 +301,26 @@ def flags(rows: pd.DataFrame, target: float, gates: Gates) -> pd.Series:
     names = np.array(list(table.columns))
     return pd.Series(
         [";".join(names[row]) for row in table.to_numpy()], index=rows.index, dtype="str"
+    )
+
+
+def _is_marked(rows: pd.DataFrame, count: str, gates: Gates) -> pd.Series:
+    """Whether a sign concerns more of a row's devices than a few; of few devices it is not said."""
+    return (rows["m"] >= gates.min_devices) & (
+        rows[count] > gates.marked_ids_share * rows["device_count"]
+    )
+
+
+def do_ids_restart(life: IdLife, gates: Gates) -> bool:
+    """Whether device ids begin anew from month to month: hardly one is seen in two months.
+
+    False where too few ids may be asked, or one month holds nearly all samples.
+    """
+    full_months = sum(share >= gates.restart_min_month_share for share in life.month_shares)
+    return (
+        life.device_count >= gates.restart_min_devices
+        and full_months >= 2
+        and life.stayed_count < gates.restart_max_share * life.device_count
     )
 
 

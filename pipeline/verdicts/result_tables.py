@@ -18,6 +18,7 @@ from pipeline.config.rules import Gates, Rules
 from pipeline.measurements.evidence import Evidence
 from pipeline.measurements.strata import Strata
 from pipeline.schema import privacy
+from pipeline.schema.errors import Fault
 from pipeline.schema.fields import ALL, GAP_CLASSES, STATUSES
 from pipeline.schema.month import AreaPeriod
 from pipeline.schema.tables import validated, with_declared_dtypes
@@ -47,6 +48,8 @@ _ZERO = (
     "signal_device_count",
     "busy_device_count",
     "calm_device_count",
+    "two_places_device_count",
+    "crowd_device_count",
     "small_operator_count",
     "small_5g_operator_count",
     "m",
@@ -148,8 +151,10 @@ def judged(evidence: Evidence, units: pd.DataFrame, area: AreaPeriod, rules: Rul
     rows["is_tiles"] = evidence.is_tiles
     rows["window_months"] = rows["window_months"].fillna(float(evidence.window_months))
     rows["is_widened"] = rows["window_months"] > evidence.window_months
-    rows["is_capped"] = evidence.is_tiles | rows["pseudo_count"].gt(0)
     target, gates = rules.target_mbps, rules.gates
+    life = evidence.id_life
+    rows["ids_restart"] = life is not None and judge.do_ids_restart(life, gates)
+    rows["is_capped"] = evidence.is_tiles | rows["pseudo_count"].gt(0) | rows["ids_restart"]
     first = judge.passes_first_gate(rows, gates)
     pooled = pd.Series(rows.index.get_level_values("operator") == ALL, index=rows.index)
     for p, q in (("p_gap", "q_gap"), ("p_meets", "q_meets")):
@@ -183,6 +188,14 @@ def judged(evidence: Evidence, units: pd.DataFrame, area: AreaPeriod, rules: Rul
         .merge(communes[["commune_code", "commune_name", "boundary_vintage"]], on="commune_code")
         .assign(period=str(period))
     )
+
+
+def id_warnings(evidence: Evidence, gates: Gates) -> list[Fault]:
+    """The warning that device ids begin anew every month; none where they do not."""
+    life = evidence.id_life
+    if life is None or not judge.do_ids_restart(life, gates):
+        return []
+    return [Fault("ids_restart", values={"count": life.stayed_count, "of": life.device_count})]
 
 
 def below_first_gate(

@@ -7,7 +7,7 @@ Does not belong here: the letterhead (`document.py`), pictures (`charts.py`), wo
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Hashable, Mapping
 
 import pandas as pd
 
@@ -193,7 +193,8 @@ class Content:
                 row = by[operator]
                 verdict = palette.verdict(row["status"], row["evidence"])
                 fills[i, k + 1] = palette.STATUS_PAINT[verdict].fill
-                cells.append(f"{texts.word(verdict, lang)}\n{self.number(row['mean_mbps'], 1)}")
+                named = f"{texts.word(verdict, lang)}{borrowed_mark(row)}"
+                cells.append(f"{named}\n{self.number(row['mean_mbps'], 1)}")
             rows.append([f"{name[1]}", *cells])
         width = (_TEXT_CM - 3.4) / len(columns)
         heads = [
@@ -252,7 +253,7 @@ class Content:
                     self.number(row["need_rank"]),
                     row["commune_name"],
                     texts.word(ALL, lang) if row["operator"] == ALL else row["operator"],
-                    texts.word(row["status"], lang),
+                    texts.word(row["status"], lang) + borrowed_mark(row),
                     self.number(row["mean_mbps"], 1),
                     self.number(row["population"]),
                     self.number(row["expected_person_gap"]),
@@ -409,6 +410,11 @@ class Content:
             *notes,
             self.say("sources", sources="; ".join(self.about.sources)),
         ]
+
+
+def borrowed_mark(row: Mapping[Hashable, object]) -> str:
+    """` *` after a verdict that rests on the commune's other operators too, else nothing."""
+    return " *" if row["evidence_basis"] == "borrowed" else ""
 
 
 def _words(keys: str, lang: texts.Lang) -> str:

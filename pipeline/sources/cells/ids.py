@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -20,11 +20,6 @@ from pipeline.sources.cells.decision import Decision
 from pipeline.sources.cells.spellings import MISSING
 
 CONSTANT_FROM = 20  # rows from which one id in all of them is no id
-FEW_FROM = 100  # rows from which few devices are an alarm
-MOST_TESTS_PER_DEVICE = 200  # of a column's mean
-FASTEST_MPS = 300.0  # m/s; a phone that is faster is two phones
-_METRES_PER_DEGREE = 111_195.0  # of latitude
-_NEAR_M = 2_000.0  # a jump this short says nothing
 
 _ZEROS = r"^[\s0:.{}-]{3,}$"  # 00000000-0000-…, 00:00:00:00:00:00, 000000000000000
 _ONES = r"^[\s\{\}f:.-]{8,}$"
@@ -206,50 +201,25 @@ def _whole(text: str | None) -> str | None:
 
 @dataclass(frozen=True)
 class IdFindings:
-    """Whose id a column is, and what is wrong with it as that of devices.
+    """Whose id a column is.
 
     `is_of`: `test` (each row its own), `device` (repeats at other times or places), `copies`
-    (repeats are copies of the same row), `none` (empty). `alarms`: `few_devices`, `shared_ids` (an
-    id at two places at once).
+    (repeats are copies of the same row), `none` (empty).
     """
 
     is_of: Literal["test", "device", "copies", "none"]
     row_count: int
     id_count: int
     tests_per_id: float
-    alarms: tuple[str, ...] = ()
-    shared: tuple[str, ...] = ()
     evidence: str = ""
 
 
-def id_findings(
-    ids: pl.Series, times: pl.Series, latitudes: pl.Series, longitudes: pl.Series | None = None
-) -> IdFindings:
-    """Whose id a column is, by times and places of its rows.
-
-    `ids` as `read_ids` gives them; `times` as Datetime or seconds; positions in degrees. A test's
-    id stands in one row; copies of a row have its time and place; an id that repeats at other times
-    or places in more than a tenth of the rows is a device's.
-    """
-    seconds = times.dt.epoch("s") if isinstance(times.dtype, pl.Datetime) else times
-    second = pl.Series(longitudes if longitudes is not None else latitudes)
-    rows = pl.DataFrame(
-        {
-            "id": ids,
-            "t": seconds.cast(pl.Float64),
-            "y": latitudes.cast(pl.Float64),
-            "x": second.cast(pl.Float64),
-        }
-    ).drop_nulls("id")
-    found = whose(rows["id"], rows.drop("id").hash_rows())
-    if found.is_of != "device":
-        return replace(found, row_count=found.row_count or len(ids))
-    alarms, shared, why = _of_devices(rows, found.id_count, rows.unique().height)
-    return replace(found, alarms=alarms, shared=shared, evidence=joined(found.evidence, *why))
-
-
 def whose(ids: pl.Series, marks: pl.Series) -> IdFindings:
-    """`id_findings` without alarms. `marks`: equal in rows that are copies of each other."""
+    """Whose id a column is. `marks`: equal in rows that are copies of each other.
+
+    A test's id stands in one row; an id that repeats, but for copies, in more than a tenth of the
+    rows is a device's.
+    """
     rows = pl.DataFrame({"id": ids, "mark": marks}).drop_nulls("id")
     if rows.is_empty():
         return IdFindings("none", 0, 0, 0.0)
@@ -263,30 +233,3 @@ def whose(ids: pl.Series, marks: pl.Series) -> IdFindings:
     elif rows.height > 1.1 * distinct:
         kind = "copies"
     return IdFindings(kind, rows.height, count, distinct / count, evidence=evidence)
-
-
-def _of_devices(
-    rows: pl.DataFrame, count: int, distinct: int
-) -> tuple[tuple[str, ...], tuple[str, ...], list[str]]:
-    c = pl.col
-    ordered = rows.drop_nulls().unique().sort("id", "t", "y", "x")
-    steps = ordered.select(
-        "id",
-        moved=(c("y").diff().over("id").abs() * _METRES_PER_DEGREE),
-        took=c("t").diff().over("id"),
-    ).drop_nulls()
-    jumps = steps.filter((c("moved") > _NEAR_M) & (c("moved") > FASTEST_MPS * c("took")))
-    by_id = (
-        jumps.group_by("id").len().filter(c("len") >= 2).sort("len", "id", descending=[True, False])
-    )
-    shared = tuple(by_id["id"].cast(pl.String).to_list())
-    in_shared = ordered.filter(c("id").is_in(by_id["id"].to_list())).height
-    alarms: list[str] = []
-    why: list[str] = []
-    if distinct >= FEW_FROM and (count < 3 or distinct / count > MOST_TESTS_PER_DEVICE):
-        alarms.append("few_devices")
-        why.append(said("tests_per_device", count=round(distinct / count)))
-    if in_shared > 0.2 * distinct:
-        alarms.append("shared_ids")
-        why.append(said("shared_ids", count=len(shared), example=shared[0]))
-    return tuple(alarms), shared, why
