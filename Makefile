@@ -1,7 +1,7 @@
 # make run    the whole job on the embedded demo province, into outputs/PERIOD/
 # make test   everything that is checked: style, types, tests in a real browser, notebooks
 # make test-quick   while you work (a minute and a half): all but the browser and what is marked slow
-# make calibrate is a verdict right as often as it says? judges 240 simulated provinces (five minutes), renews docs/method.md
+# make calibrate is a verdict right as often as it says? judges 270 simulated provinces (five minutes), renews docs/method.md
 # make bench-map the map's budgets in headless Chromium beside plain folium (ten minutes), renews docs/map.md
 # make bench  binning, locating and the whole job beside their peers, up to 10 million tests (ten minutes), renews docs/performance.md
 #             BENCH="--largest 100000000 --boundaries FILE" for more

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import shapely
 
+from pipeline.demo.province import village_list, village_names
 from pipeline.demo.simulate import Operator, Province, Spread, draw_province
 from pipeline.schema.columns import TABLES
 from pipeline.schema.tables import with_declared_dtypes
@@ -22,8 +23,10 @@ OPERATORS = {
     "N": Operator(0.25, 0.80, ("N",)),
 }
 # regimes differ in one thing: the plain province has no throttled plans, dead spots, campaigns or
-# heavy testers
-PLAIN = Spread(throttled_share=0.0, dead_share=0.0, campaign_share=0.0, heavy_share=0.0)
+# heavy testers, and testers live where the people live
+PLAIN = Spread(
+    throttled_share=0.0, dead_share=0.0, campaign_share=0.0, heavy_share=0.0, tester_log_sd=0.0
+)
 
 
 @dataclass(frozen=True)
@@ -34,6 +37,7 @@ class Regime:
     devices_per_unit: float
     spread: Spread
     is_log_normal: bool = False  # as the method assumes
+    has_village_list: bool = False  # as an input of the run
 
 
 REGIMES = {
@@ -78,6 +82,13 @@ REGIMES = {
         25,
         replace(PLAIN, campaign_share=0.50),
     ),
+    "uneven": Regime(
+        "testers live in other villages than the people, more of them in fast ones; the villages "
+        "are listed; about 25 devices",
+        25,
+        replace(PLAIN, tester_log_sd=0.8, tester_tilt=0.3),
+        has_village_list=True,
+    ),
 }
 
 
@@ -117,7 +128,16 @@ def draw(name: str, seed: int) -> tuple[Inputs, Province]:
         seed=1_000_000 * (number + 1) + seed,
         spread=replace(regime.spread, devices_per_unit=regime.devices_per_unit),
     )
-    return inputs_of(area, province.tests), province
+    inputs = inputs_of(area, province.tests)
+    if regime.has_village_list:
+        inputs = replace(inputs, villages=village_table(area, province.places))
+    return inputs, province
+
+
+def village_table(area: gpd.GeoDataFrame, places: pd.DataFrame) -> pd.DataFrame:
+    """The table `villages` of a drawn province, as if a list had been read."""
+    named = places.assign(village_name=village_names(places, area))
+    return with_declared_dtypes("villages", village_list(named, area))
 
 
 def inputs_of(area: gpd.GeoDataFrame, drawn: pd.DataFrame) -> Inputs:

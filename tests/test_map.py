@@ -518,7 +518,7 @@ def test_the_picture_of_the_view_is_a_png_with_the_map_in_it(opened):
 
 @pytest.mark.browser
 def test_a_place_and_ids_can_be_copied(opened):
-    opened.page.evaluate("() => { location.hash = '#operator=MobiFone&commune=03390'; }")
+    opened.page.evaluate("() => { location.hash = '#operator=MobiFone&commune=03434'; }")
     opened.page.wait_for_selector("#card li[data-gap]")
     opened.page.click("#card li[data-gap] button:has-text('Chép mã')")
     gap = opened.page.get_attribute("#card li[data-gap]", "data-gap")
@@ -532,11 +532,11 @@ def test_a_place_and_ids_can_be_copied(opened):
 @pytest.mark.browser
 def test_gap_areas_are_drawn_named_and_flown_to(opened, demo_outputs):
     areas = pd.read_csv(demo_outputs / "tables/gap_areas.csv", dtype={"commune_code": str})
-    area = areas[(areas["operator"] == "MobiFone") & (areas["commune_code"] == "03390")].iloc[0]
-    opened.page.evaluate("() => { location.hash = '#operator=MobiFone&commune=03390'; }")
+    area = areas[(areas["operator"] == "MobiFone") & (areas["commune_code"] == "03434")].iloc[0]
+    opened.page.evaluate("() => { location.hash = '#operator=MobiFone&commune=03434'; }")
     opened.page.wait_for_selector("#card li[data-gap]")
     lines = opened.page.query_selector_all("#card li[data-gap]")
-    here = areas[(areas["operator"] == "MobiFone") & (areas["commune_code"] == "03390")]
+    here = areas[(areas["operator"] == "MobiFone") & (areas["commune_code"] == "03434")]
     assert [line.get_attribute("data-gap") for line in lines] == here["gap_id"].tolist()
     assert written(float(area["mean_mbps"]), 1) + " Mbps" in lines[0].inner_text()
     opened.page.emulate_media(reduced_motion="reduce")

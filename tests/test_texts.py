@@ -167,3 +167,13 @@ def test_the_method_note_has_the_thresholds_in_use():
         assert part in note
     alone = texts.method_note("en", rules | {"borrowed_false_discovery_rate": 0.0}, "4G", 3)
     assert not any("borrowed" in paragraph for paragraph in alone)
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [(61.495, "61.5"), (61.485, "61.49"), (61.46, "61.46"), (61.5, "61.5"), (1.005, "1.01"),
+     (2.675, "2.68"), (61.0, "61.0"), (float("inf"), "inf")],
+)  # fmt: skip
+def test_figures_in_sentences_are_rounded_half_up_and_have_no_second_digit_of_nought(value, shown):
+    text = texts.line("explain_at_least", "en", count=value)
+    assert re.search(r"[\d.]+|inf", text).group() == shown

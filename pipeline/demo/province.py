@@ -39,8 +39,8 @@ HEADINGS = {
 def write_demo(out: Path, *, test_count: int, seed: int, province: str | None = None) -> list[Path]:
     """Write the demo's files under `out` and return their paths.
 
-    raw/MONTH/ispeed.csv, boundaries/*, settings.toml and truth/*.csv. Equal arguments give equal
-    bytes. Raises `UserFault` for an unknown province.
+    raw/MONTH/ispeed.csv, boundaries/*, villages.csv, settings.toml and truth/*.csv. Equal arguments
+    give equal bytes. Raises `UserFault` for an unknown province.
     """
     about = tomllib.loads(files("pipeline").joinpath("demo.toml").read_text(encoding="utf-8"))
     name, communes = invented_communes(province or about["province"], seed)
@@ -61,6 +61,13 @@ def write_demo(out: Path, *, test_count: int, seed: int, province: str | None = 
     names = former_names(communes["commune_code"]).assign(notice=about["notice"])
     text = names.to_csv(index=False, lineterminator="\n")
     written.append(_write_text(out / "boundaries" / "crosswalk.csv", text))
+    places = drawn.places.assign(village_name=village_names(drawn.places, communes))
+    text = (
+        village_list(places, communes)
+        .assign(notice=about["notice"])
+        .to_csv(index=False, lineterminator="\n", float_format="%.6f")
+    )
+    written.append(_write_text(out / "villages.csv", text))
     for number, month in enumerate(about["months"]):
         rows = delivered[delivered["measured_at"].dt.strftime("%Y-%m") == month]
         # offices differ: the last delivery is written as a Vietnamese Excel would write it
@@ -69,7 +76,7 @@ def write_demo(out: Path, *, test_count: int, seed: int, province: str | None = 
     truth = drawn.truth.assign(
         is_gap=drawn.truth["true_mean_mbps"] < about["target_mbps"], notice=about["notice"]
     )
-    places = drawn.places.assign(notice=about["notice"])
+    places = places.assign(notice=about["notice"])
     for file, table in (("commune_operator.csv", truth), ("places.csv", places)):
         text = table.to_csv(index=False, lineterminator="\n", float_format="%.4f")
         written.append(_write_text(out / "truth" / file, text))
@@ -119,6 +126,25 @@ def invented_communes(province: str, seed: int) -> tuple[str, gpd.GeoDataFrame]:
         crs="EPSG:4326",
     )
     return str(met["provinceShort"].iloc[0]), communes
+
+
+def village_names(places: pd.DataFrame, communes: gpd.GeoDataFrame) -> pd.Series:
+    """Invented names by row of `places`: "Thôn 3", of a ward "Tổ dân phố 3"."""
+    name = places["commune_code"].map(communes.set_index("commune_code")["commune_name"])
+    is_ward = name.str.startswith("Phường")
+    return is_ward.map({True: "Tổ dân phố ", False: "Thôn "}) + (places["place"] + 1).astype("str")
+
+
+def village_list(places: pd.DataFrame, communes: gpd.GeoDataFrame) -> pd.DataFrame:
+    """One row per village: village_name, commune_code, latitude, longitude (degrees), people.
+
+    `places`: of `Province`, with village_name. People are whole numbers, 1 or more.
+    """
+    listed = places.drop_duplicates(["commune_code", "place"]).reset_index(drop=True)
+    total = listed["commune_code"].map(communes.set_index("commune_code")["population"])
+    people = (listed["share"] * total).round().clip(lower=1).astype("int64")
+    columns = ["village_name", "commune_code", "latitude", "longitude"]
+    return listed[columns].assign(people=people)
 
 
 def former_names(codes: pd.Series) -> pd.DataFrame:
@@ -225,6 +251,10 @@ terrain_column = "terrain"         # invented
 
 [crosswalk]
 path = "boundaries/crosswalk.csv"  # real names of before July 2025
+
+[villages]
+path = "villages.csv"              # invented; verdicts must hold for their people too
+vintage = "{about["vintage"]}"
 
 [sources.ispeed]
 path = "raw"                       # every month's folder; the window reaches back over them

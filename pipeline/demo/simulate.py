@@ -2,9 +2,9 @@
 
 speed of a test = commune × operator mean · place · phone · hour · noise, each factor of mean 1, so
 that the true mean is known exactly: what an operator's customers would measure where they live, one
-phone one vote, over the day. Throttled plans, dead spots, campaign bursts and heavy testers are
-added. Does not belong here: names and outlines (`province.py`, `schematic.py`), errors of
-deliveries (`inject_errors.py`), writing.
+phone one vote, over the day. Those who test need not live where the people live. Throttled plans,
+dead spots, campaign bursts and heavy testers are added. Does not belong here: names and outlines
+(`province.py`, `schematic.py`), errors of deliveries (`inject_errors.py`), writing.
 """
 
 from __future__ import annotations
@@ -43,6 +43,11 @@ class Spread:
     # true means are drawn evenly between these, instead of all of the above
     bounds_mbps: tuple[float, float] | None = None
     place_log_sd: float = 0.30  # villages of one commune
+    place_shared: float = 0.60  # share of the villages' variance that all operators have
+    # the testers' share of a village is the people's × a log-normal factor of this log-sd ×
+    # exp(tester_tilt · z), z the village's shared effect in sds; 0: testers live as the people do
+    tester_log_sd: float = 0.80
+    tester_tilt: float = 0.0
     # places without signal and so without tests, by operator; never the commune's office
     dead_share: float = 0.04
     # phones; with the places they make the log-sd of device values, METHOD §3: 0.7–0.95
@@ -77,8 +82,10 @@ class Operator:
 class Province:
     """Sound tests (without errors), and the truth behind them by unit and by place.
 
-    `truth`: commune_code, operator, true_mean_mbps, dead_share, drawn_device_count. `places`:
-    commune_code, operator, place, latitude, longitude, share, true_mean_mbps, is_dead.
+    `truth`: commune_code, operator, true_mean_mbps, dead_share, drawn_device_count. `places`: the
+    commune's villages for each operator: commune_code, operator, place, latitude, longitude, share
+    (of the people), tester_share (both add up to 1 in a commune × operator), true_mean_mbps,
+    is_dead.
     """
 
     tests: pd.DataFrame
@@ -136,9 +143,10 @@ def _places(
     generator: np.random.Generator,
     spread: Spread,
 ) -> pd.DataFrame:
-    """Villages: 4 to 12 places in each commune × operator.
+    """Villages: 4 to 12 places in each commune, the same for all operators.
 
-    The first, at the commune's office, is the largest and never dead.
+    The first, at the commune's office, is the largest on average and never dead. Which others are
+    dead, and a part of their speeds, is the operator's own.
     """
     found = []
     for code, shape in zip(communes["commune_code"], communes.geometry, strict=True):
@@ -151,19 +159,26 @@ def _places(
         x = generator.uniform(west, east, 60 * count)
         y = generator.uniform(south, north, 60 * count)
         inside = np.flatnonzero(shapely.contains_xy(inner, x, y))[: count - 1]
+        share = generator.dirichlet(np.r_[3.0, np.ones(len(inside))])
+        shared = generator.normal(0, 1, len(share))
+        log_factor = generator.normal(0, spread.tester_log_sd, len(share))
+        testers = share * np.exp(log_factor + spread.tester_tilt * shared)
         spots = pd.DataFrame(
             {
                 "commune_code": code,
-                "place": np.arange(len(inside) + 1),
+                "place": np.arange(len(share)),
                 "latitude": np.r_[centre.y, y[inside]],
                 "longitude": np.r_[centre.x, x[inside]],
-                "share": generator.dirichlet(np.r_[3.0, np.ones(len(inside))]),
-                "factor": _unit_mean(generator, spread.place_log_sd, len(inside) + 1),
+                "share": share,
+                "tester_share": testers / testers.sum(),
             }
         )
         for operator in operators:
+            own = generator.normal(0, 1, len(share))
+            z = np.sqrt(spread.place_shared) * shared + np.sqrt(1 - spread.place_shared) * own
+            factor = np.exp(spread.place_log_sd * z - spread.place_log_sd**2 / 2)
             dead = (generator.random(len(spots)) < spread.dead_share) & (spots["place"] > 0)
-            found.append(spots.assign(operator=operator, is_dead=dead))
+            found.append(spots.assign(factor=factor, operator=operator, is_dead=dead))
     return pd.concat(found, ignore_index=True)
 
 
@@ -241,7 +256,7 @@ def _devices(
     chance = generator.random(total)
     for (code, name), spots in live.groupby(["commune_code", "operator"]):
         here = (codes == code) & (operator == name)
-        edges = np.cumsum(spots["share"].to_numpy())
+        edges = np.cumsum(spots["tester_share"].to_numpy())
         homes[here] = spots.index.to_numpy()[
             np.searchsorted(edges / edges[-1], chance[here], side="right")
         ]

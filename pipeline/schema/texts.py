@@ -189,8 +189,16 @@ def number(value: float, lang: Lang, digits: int = 0) -> str:
     """
     if not math.isfinite(value):
         return str(value)
-    rounded = Decimal(repr(float(value))).quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP)
-    return _with_marks(f"{rounded:,}", lang)
+    return _with_marks(f"{half_up(value, digits):,}", lang)
+
+
+def half_up(value: float, digits: int) -> Decimal:
+    """A finite number rounded half up to so many decimals, as it is written.
+
+    >>> half_up(61.495, 2), round(61.495, 2)
+    (Decimal('61.50'), 61.49)
+    """
+    return Decimal(repr(float(value))).quantize(Decimal(1).scaleb(-digits), ROUND_HALF_UP)
 
 
 def short_number(value: float, lang: Lang, digits: int = 6) -> str:
@@ -214,7 +222,8 @@ def _plain(value: object, lang: Lang) -> str:
     if isinstance(value, int):
         return number(value, lang)
     if isinstance(value, float):
-        return number(value, lang, 1 if round(value, 1) == round(value, 2) else 2)
+        is_short = math.isfinite(value) and half_up(value, 1) == half_up(value, 2)
+        return number(value, lang, 1 if is_short else 2)
     if isinstance(value, str):
         return _text(value, lang)
     if isinstance(value, Iterable):

@@ -182,16 +182,23 @@ def _percent(share: float) -> float:
 def _sentences_of(row: Row, lang: texts.Lang) -> Sentence:
     """Sentences with the row's figures and the given values, rounded for people."""
 
-    def shown(value: object) -> object:
-        if not isinstance(value, float) or pd.isna(value):
+    def shown(value: object, *, is_speed: bool) -> object:
+        if not isinstance(value, float) or not math.isfinite(value):
             return value
         value = round(value, 6)  # a median of two is 28.285 but for the last bit
-        if (value == 0 or value >= 0.1) and round(value, 2).is_integer():
+        if (value == 0 or value >= 0.1) and texts.half_up(value, 2) % 1 == 0:
             return round(value)
-        return texts.short_number(float(f"{value:.2g}"), lang) if 0 < value < 0.1 else value
+        if 0 < value < 0.1 and not is_speed:  # speeds: the map's page keeps three decimals
+            return texts.short_number(float(f"{value:.2g}"), lang)
+        return value
 
     def say(key: str, /, **values: object) -> str:
         figures = {str(name): value for name, value in row.items()} | values
-        return texts.line(key, lang, **{name: shown(value) for name, value in figures.items()})
+        of_speed = values.get("gate") in ("interval", "people")
+        words = {
+            name: shown(value, is_speed=of_speed or name.endswith("_mbps"))
+            for name, value in figures.items()
+        }
+        return texts.line(key, lang, **words)
 
     return say

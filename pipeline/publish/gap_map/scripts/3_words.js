@@ -16,12 +16,14 @@ function speed(value) {
   if ((value < target) === (shown < target)) return number(value, 1);
   return number(Math.floor(value * 100 + 1e-6) / 100, 2);
 }
+// half up as written: 1.005 * 100 is 100.49999999999999
+const halfUp = (value, digits) => Math.round(Number((value * 10 ** digits).toPrecision(12))) / 10 ** digits;
 // a figure inside a sentence, as `lomsong explain` writes it
-function told(value) {
+function told(value, isSpeed) {
   if (value === null || value === undefined) return MISSING;
-  if ((value === 0 || value >= 0.1) && Number.isInteger(Math.round(value * 100) / 100)) return number(Math.round(value));
-  if (value > 0 && value < 0.1) return Number(value.toPrecision(2)).toLocaleString(t('locale'), {maximumSignificantDigits: 2});
-  return number(value, Math.abs(Math.round(value * 10) / 10 - Math.round(value * 100) / 100) < 1e-9 ? 1 : 2);
+  if ((value === 0 || value >= 0.1) && Number.isInteger(halfUp(value, 2))) return number(Math.round(value));
+  if (value > 0 && value < 0.1 && !isSpeed) return Number(value.toPrecision(2)).toLocaleString(t('locale'), {maximumSignificantDigits: 2});
+  return number(value, halfUp(value, 1) === halfUp(value, 2) ? 1 : 2);
 }
 const percent = (share) => Math.round(1000 * share) / 10;
 const operatorName = (i) => (operators[i] === 'all' ? t('all') : operators[i]);

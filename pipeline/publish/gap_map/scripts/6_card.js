@@ -5,7 +5,7 @@ const places = (at) => at[0].toFixed(5) + ', ' + at[1].toFixed(5);
 
 // the sentences of `lomsong explain`, from the same figures
 function why(row, commune) {
-  const say = (key, values) => t(key, Object.fromEntries(Object.entries(values || {}).map(([name, value]) => [name, typeof value === 'number' || value === null ? told(value) : value])));
+  const say = (key, values) => t(key, Object.fromEntries(Object.entries(values || {}).map(([name, value]) => [name, typeof value === 'number' || value === null ? told(value, name.endsWith('_mbps') || ['interval', 'people'].includes(values.gate)) : value])));
   const lines = [say('explain_data', {test_count: row.tests, sample_count: row.samples, device_count: row.devices, date_count: row.dates, months: row.window})];
   if (row.failed > 0) lines.push(say('explain_failed', {failed_test_count: row.failed, share: percent(row.failure_rate)}));
   if (row.devices > 0 && row.mean === null) lines.push(say('explain_private', {asked: data.min_devices}));
