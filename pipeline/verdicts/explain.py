@@ -140,13 +140,14 @@ def _reasons(
         "q_value": "q_gap" if below else "q_meets",
     }
     failed = []
+    limits = {"margin": rules["capped_margin"], "ratio": rules["fast_test_ratio"]}
     for gate in gates:
         value = row[figures[gate]] if gate in figures else None
         if gate == "crossed":
             value = _percent(row["borrowed_gap_probability"])
         known = value is None or pd.notna(value)
         key = f"gate_{gate}" if known else "gate_unknown"
-        failed.append(say(key, found=value, asked=asked.get(gate), gate=gate))
+        failed.append(say(key, found=value, asked=asked.get(gate), gate=gate, **limits))
     if row["evidence_basis"] == "borrowed":
         is_gap = row["status"] == "confirmed_gap"
         name = "borrowed_gap_probability" if is_gap else "borrowed_miss_probability"

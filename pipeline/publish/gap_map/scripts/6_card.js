@@ -38,7 +38,7 @@ function reasons(row, say) {
   const asked = Object.assign({}, rules, {interval: target, people: target, q_value: rules.max_q, leave_one_out: target, posterior: rules.meets_gap_probability,
     crossed: percent(rules.crossed_min_probability), capped: rules.fast_test_mbps, recent_month: rules.recent_min_devices});
   const failed = row.gates.map((gate) => say(gate in figures && figures[gate] === null ? 'gate_unknown' : 'gate_' + gate,
-    {found: gate in figures ? figures[gate] : '', asked: gate in asked ? asked[gate] : '', gate}));
+    {found: gate in figures ? figures[gate] : '', asked: gate in asked ? asked[gate] : '', gate, margin: rules.capped_margin, ratio: rules.fast_test_ratio}));
   if (row.borrowed && row.verdict === 'confirmed_gap') {
     return [say('explain_borrowed', {chance: percent(row.borrowed_chance), rate: percent(rules.borrowed_false_discovery_rate)}), ...failed];
   }
