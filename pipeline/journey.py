@@ -67,7 +67,8 @@ def run(
         context = RunContext(settings.as_of(one), one, log, progress, Timer(timer))
         vintage = vintage_of(inputs.communes)
         window = evidence_window(inputs, context.settings, one)
-        previous = previous_runs(outputs.folder, one, vintage, len(window))
+        target = context.settings.target.model_dump()
+        previous = previous_runs(outputs.folder, one, vintage, len(window), target)
         return publish_month(judge_month(inputs, context, previous), context, outputs)
 
     first, folders = _settings_of(settings, period), []

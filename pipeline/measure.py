@@ -48,7 +48,7 @@ from pipeline.schema.month import AreaPeriod
 from pipeline.sources.deliveries import Part
 from pipeline.sources.inputs import Inputs, evidence_window, periods_of
 from pipeline.sources.overlap import overlaps
-from pipeline.sources.population import people_of_hexes
+from pipeline.sources.population import people_of_parts
 from pipeline.verdicts import result_tables
 
 
@@ -128,7 +128,7 @@ def _strata(
     names, communes = question.names, inputs.communes
     longest = found[f"strata {question.scope.valued[-1]}"]
     places = places_of(longest, names, inputs.villages, settings.villages.radius_km)
-    people = people_of_hexes(cells_with_people(places), communes, inputs.people_grid)
+    people = people_of_parts(cells_with_people(places), communes, inputs.people_grid)
     known = pd.DataFrame(communes.set_index("commune_code")[["population", "area_km2"]])
     basis, shares = shares_of(places, names, inputs.villages, people, known)
     return places, Strata(basis, shares, stratum_sums(found["strata 0"], places, names))

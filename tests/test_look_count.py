@@ -23,6 +23,9 @@ LIKELY_GAP, LIKELY_PASS = ("probable_gap", "probable"), ("meets_target", "probab
 OPEN = ("borderline", "none")
 
 
+TARGET = {"download_mbps": 40.0, "technology": "4G"}
+
+
 def rows_of(*verdicts: tuple[str, str], **columns: object) -> pd.DataFrame:
     """A row of operator V for each (status, evidence), of the communes 0, 1 and so on."""
     status, evidence = zip(*verdicts, strict=True)
@@ -138,7 +141,7 @@ def test_explain_and_the_maps_data_say_in_how_many_windows(four_months):
     )
     for period, sentence in (
         ("2026-10", "Confirmed in 2 windows, one after the other, that share no test."),
-        ("2026-09", "Confirmed at first look: no earlier window"),
+        ("2026-09", "Confirmed at first look: no earlier result"),
     ):
         asked = ("explain", "r0c0", "--operator", "V", "--lang", "en", "--period", period)
         code, text = run_lomsong(*asked, "--out", four_months)
@@ -153,12 +156,34 @@ def write_status(out: Path, period: str, **columns: object) -> Path:
     path = out / period / "tables/commune_status.parquet"
     path.parent.mkdir(parents=True)
     rows_of(GAP, look_count=1.0, **columns)[LOOKED].to_parquet(path)
+    manifest = json.dumps({"settings": {"target": TARGET | {"source": "s"}}})
+    (out / period / "manifest.json").write_text(manifest, encoding="utf-8")
     return path
+
+
+@pytest.mark.parametrize(
+    ("target", "is_read"),
+    [
+        ({"source": "another decree"}, True),
+        ({"download_mbps": 50.0}, False),
+        ({"technology": "5G"}, False),
+    ],
+)
+def test_looks_at_another_target_do_not_count(tmp_path, target, is_read):
+    write_status(tmp_path, "2026-07")
+    found = previous_runs(tmp_path, Period.parse("2026-10"), "v", 3, TARGET | target)
+    assert (found.earlier is not None) == is_read
+
+
+def test_a_run_without_its_manifest_does_not_count(tmp_path):
+    write_status(tmp_path, "2026-07")
+    (tmp_path / "2026-07/manifest.json").unlink()
+    assert previous_runs(tmp_path, Period.parse("2026-10"), "v", 3, TARGET).earlier is None
 
 
 def test_the_status_a_window_earlier_is_read_and_named(tmp_path):
     path = write_status(tmp_path, "2026-07")
-    found = previous_runs(tmp_path, Period.parse("2026-10"), "v", 3)
+    found = previous_runs(tmp_path, Period.parse("2026-10"), "v", 3, TARGET)
     assert found.earlier["look_count"].tolist() == [1]
     assert [(one.role, one.name) for one in found.inputs] == [
         ("one window earlier", path.relative_to(tmp_path).as_posix())
@@ -176,7 +201,7 @@ def test_the_status_a_window_earlier_is_read_and_named(tmp_path):
 )
 def test_no_other_period_and_no_other_vintage_is_read(tmp_path, period, window_months, vintage):
     write_status(tmp_path, "2026-07")
-    found = previous_runs(tmp_path, Period.parse(period), vintage, window_months)
+    found = previous_runs(tmp_path, Period.parse(period), vintage, window_months, TARGET)
     assert found.earlier is None
     assert found.inputs == []
 
@@ -184,7 +209,7 @@ def test_no_other_period_and_no_other_vintage_is_read(tmp_path, period, window_m
 def test_a_version_without_the_column_begins_the_count(tmp_path):
     path = write_status(tmp_path, "2026-07")
     pd.read_parquet(path).drop(columns="look_count").to_parquet(path)
-    found = previous_runs(tmp_path, Period.parse("2026-10"), "v", 3)
+    found = previous_runs(tmp_path, Period.parse("2026-10"), "v", 3, TARGET)
     assert (found.earlier, found.inputs) == (None, [])
 
 

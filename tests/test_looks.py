@@ -15,6 +15,7 @@ from pipeline.journey import judge_month
 from pipeline.schema.periods import Period
 from pipeline.sources.previous_runs import previous_runs
 
+TARGET = {"download_mbps": 40.0, "technology": "4G"}
 MANY = 40_000
 
 
@@ -108,7 +109,7 @@ def test_a_look_knows_no_later_month_and_goes_on_as_a_run_that_reads_files(tmp_p
         path.parent.mkdir(parents=True, exist_ok=True)
         alone[name].to_parquet(path)
     november = Period.parse("2026-11")
-    previous = previous_runs(tmp_path, november, "simulated", 3)
+    previous = previous_runs(tmp_path, november, "simulated", 3, TARGET)
     after = judge_month(inputs, RunContext(SETTINGS, november), previous).tables
     for name in ("commune_status", "gap_ledger", "gap_areas", "changes"):
         pd.testing.assert_frame_equal(second[name], after[name])

@@ -234,10 +234,10 @@ def test_a_commune_with_few_tested_places_has_untested_ones_too(area_of_c, wante
 def test_clusters_share_by_the_grids_people_and_the_rest_live_elsewhere():
     rows = drawn([(0, 1, 1, cell(), 1, 30.0), (0, 1, 2, cell(8.0), 1, 30.0)])
     found = strata.places_of(rows, NAMES, None, 1.5)
-    cells = strata.cells_with_people(found)
-    of = {h3.int_to_str(cell(km, resolution=8)): n for km, n in ((0.0, 300.0), (8.0, 100.0))}
-    people = pd.Series(of).reindex(cells)
-    _, basis, share = shares(rows, None, people, pd.Series({"a": 1000.0, "b": 50.0}))
+    of = {("a", h3.int_to_str(cell(km, resolution=8))): n for km, n in ((0.0, 300.0), (8.0, 100.0))}
+    people = pd.Series(of)
+    known = pd.Series({"a": 1000.0, "b": 50.0}), pd.Series({"a": 90.0})
+    _, basis, share = shares(rows, None, people, *known)
     assert basis == "population"
     assert share[("a", stratum_of(found, 0, cell()))] == pytest.approx(0.3)
     assert share[("a", stratum_of(found, 0, cell(8.0)))] == pytest.approx(0.1)
@@ -245,9 +245,69 @@ def test_clusters_share_by_the_grids_people_and_the_rest_live_elsewhere():
     assert sorted(share.tolist()) == pytest.approx([0.1, 0.2, 0.2, 0.2, 0.3])
 
 
+@pytest.mark.parametrize(
+    ("here", "expected"),
+    [
+        (900.0, [0.5, 0.5]),  # grid and census need not agree: 1,800 of 1,000
+        (300.0, [0.3, 0.3, 0.2, 0.2]),
+    ],
+)
+def test_shares_of_a_commune_add_up_to_one(here, expected):
+    rows = drawn([(0, 1, 1, cell(), 1, 30.0), (0, 1, 2, cell(8.0), 1, 30.0)])
+    cells = [h3.int_to_str(cell(km, resolution=8)) for km in (0.0, 8.0)]
+    # the neighbour's part of the first cell is no one of this commune
+    people = pd.Series({("a", cells[0]): here, ("a", cells[1]): here, ("b", cells[0]): 5000.0})
+    _, _, share = shares(rows, None, people, pd.Series({"a": 1000.0}), pd.Series({"a": 90.0}))
+    assert share["a"].tolist() == pytest.approx(expected)
+    assert share["a"].sum() == pytest.approx(1)
+
+
+def test_traces_of_people_at_the_tests_make_no_endless_list():
+    rows = drawn([(0, 1, i, cell(), 1, 30.0) for i in range(2)])
+    people = pd.Series({("a", h3.int_to_str(cell(resolution=8))): 0.01})
+    _, _, share = shares(rows, None, people, pd.Series({"a": 2000.0}), pd.Series({"a": 90.0}))
+    assert len(share) == 1 + int(90 / strata.CELL_KM2)
+    assert share.sum() == pytest.approx(1)
+
+
+def test_communes_that_a_list_or_grid_leaves_out_have_equal_shares():
+    rows = drawn(
+        [
+            (zone, 1, 10 * zone + i, cell(8.0 * (i // 2)), 1, 30.0)
+            for zone in (0, 1)
+            for i in range(4)
+        ]
+    )
+    area = pd.Series({"a": 90.0, "b": 90.0})
+    _, basis, share = shares(rows, village_at([("a", 0.0, 0.0)], [50.0]), area=area)
+    assert basis == "villages"
+    assert share["a"].tolist() == [1.0]
+    assert share["b"].tolist() == [0.5, 0.5]
+    grid = pd.Series({("a", h3.int_to_str(cell(resolution=8))): 400.0})
+    _, basis, share = shares(rows, None, grid, pd.Series({"a": 400.0}), area)
+    assert basis == "population"
+    assert share["a"].sum() == pytest.approx(1)
+    assert share["b"].tolist() == [0.5, 0.5]
+
+
+def test_an_untested_place_has_the_number_of_no_tested_one():
+    three = [(0, 1, i, cell(8.0 * (i // 2)), 1, 30.0) for i in range(6)]
+    last = [(2, 1, 100 + i, cell(40.0), 1, 30.0) for i in range(2)]
+    lone = [(2, 1, 102, cell(), 1, 300.0)]
+    rows = drawn([*three, *((1, *row[1:]) for row in three), *last, *lone])
+    names = Names(np.array(["a", "b", "c"], dtype=object), ["P", "V"])
+    found = strata.places_of(rows, names, None, 1.5)
+    communes = pd.DataFrame({"area_km2": dict.fromkeys("abc", 90.0)}).assign(population=np.nan)
+    _, table = strata.shares_of(found, names, None, NOBODY, communes)
+    tested = set(found.cells["stratum"].to_list())
+    untested = set(table["stratum"]) - tested
+    assert len(untested) == 2, "one place of two devices, three are usual"
+    assert stratum_of(found, 2, cell()) not in set(table["stratum"])
+
+
 def test_a_grid_without_people_there_says_nothing():
     rows = drawn([(0, 1, 1, cell(), 1, 30.0), (0, 1, 2, cell(), 1, 30.0)])
-    people = pd.Series({h3.int_to_str(cell(resolution=8)): np.nan})
+    people = pd.Series({("a", h3.int_to_str(cell(resolution=8))): np.nan})
     _, basis, share = shares(rows, None, people, pd.Series({"a": 1000.0}))
     assert basis == "clusters"
     assert share.tolist() == [1.0]

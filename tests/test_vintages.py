@@ -28,6 +28,7 @@ from tests.builders import (
     write_world,
 )
 
+TARGET = {"download_mbps": 40.0, "technology": "4G"}
 pytestmark = pytest.mark.slow  # whole months are run
 
 OLD, NEW = "2024", "2025-07-01"
@@ -226,14 +227,14 @@ def test_a_month_after_one_without_a_vintage_begins_its_series(tmp_path):
     row = pd.DataFrame(table).reindex([0]).assign(boundary_vintage="unstated", operator="V")
     row.to_parquet(folder / "commune_status.parquet")
     july = Period.parse("2025-07")
-    found = previous_runs(tmp_path, july, NEW, 3)
+    found = previous_runs(tmp_path, july, NEW, 3, TARGET)
     assert (found.status, found.inputs) == (None, [])
     assert [one.code for one in found.warnings] == ["series_broken"]
     assert found.warnings[0].values["found"] == "unstated"
-    same = previous_runs(tmp_path, july, "unstated", 3)
+    same = previous_runs(tmp_path, july, "unstated", 3, TARGET)
     assert (len(same.status), same.warnings) == (1, [])
     # a later month is not compared with June, but its ledger would go on from it
-    later = previous_runs(tmp_path, Period.parse("2025-09"), NEW, 3)
+    later = previous_runs(tmp_path, Period.parse("2025-09"), NEW, 3, TARGET)
     assert [one.code for one in later.warnings] == ["series_broken"]
 
 

@@ -22,10 +22,13 @@ def sums_of(devices: Devices, votes: float = 1.0) -> pd.DataFrame:
             x = np.array(values)
             y = np.log(x)
             figures = [votes * s.sum() for s in (y, y**2, x, x**2)]
-            rows.append((commune, operator, stratum, votes * len(x), *figures, *figures))
+            counts = votes * len(x), votes**2 * len(x)
+            rows.append((commune, operator, stratum, *counts, *figures, *figures))
     figures = ("log", "log_square", "mbps", "square")
     names = [f"{speed}_{of}" for speed in ("download", "capped") for of in figures]
-    return pd.DataFrame(rows, columns=["commune_code", "operator", "stratum", "votes", *names])
+    return pd.DataFrame(
+        rows, columns=["commune_code", "operator", "stratum", "votes", "vote_squares", *names]
+    )
 
 
 def shares_of(shares: dict[str, dict[int, float]]) -> pd.DataFrame:
@@ -95,6 +98,7 @@ def test_the_share_between_places_by_hand():
             "operator": ["V", "V", "V"],
             "stratum": [0, 1, 2],
             "votes": [2.0, 2.0, 2.0],
+            "vote_squares": [2.0, 2.0, 2.0],
             "total": [4.0, 12.0, 6.0],
             "square": [10.0, 74.0, 20.0],
         }
@@ -116,6 +120,33 @@ def test_without_a_sign_of_places_the_share_is_zero(devices):
 
 
 speeds = st.lists(st.floats(2, 300), min_size=2, max_size=6)
+
+
+@pytest.mark.parametrize("away", [0, 1, 2])
+def test_phones_that_test_in_two_places_do_not_hide_that_places_differ(away):
+    """38 communes of 10 phones, ρ = 0.4; of 4 samples of a phone `away` are in another place."""
+    generator, rho, variance = np.random.default_rng(1), 0.4, 0.5
+    rows = []
+    for commune in range(38):
+        for _ in range(10):
+            home, other = generator.choice(6, 2, replace=False)
+            phone = generator.normal(0, np.sqrt((1 - rho) * variance))
+            for place, vote in ((home, 1 - away / 4), (other, away / 4)):
+                y = np.sqrt(rho * variance) * (1 if place % 2 else -1) + phone
+                rows.append((f"c{commune}", place, vote, vote**2, vote * y, vote * y**2))
+    names = ["commune_code", "stratum", "votes", "vote_squares", "total", "square"]
+    table = pd.DataFrame(rows, columns=names).query("votes > 0").assign(operator="V")
+    sums = table.groupby([*UNIT, "stratum"], as_index=False).sum()
+    assert weighted.share_between(sums, "total", "square") == pytest.approx(rho, abs=0.12)
+
+
+def test_equal_speeds_give_no_share_between_places_whatever_the_rounding():
+    sums = sums_of({("a", "V"): {0: [33.33] * 7, 1: [33.33] * 3}, ("b", "V"): {2: [33.33] * 5}})
+    noisy = sums.assign(download_log_square=sums["download_log_square"] * (1 + 1e-15))
+    for table in (sums, noisy):
+        assert weighted.share_between(table, "download_log", "download_log_square") == 0
+
+
 two_units = st.tuples(speeds, speeds, speeds, speeds).map(
     lambda x: {("a", "V"): {0: x[0], 1: x[1]}, ("b", "V"): {2: x[2], 3: x[3]}}
 )

@@ -25,7 +25,8 @@ from pipeline.measurements.samples import UNIT_CODES, mean_of
 from pipeline.measurements.scope import Names
 from pipeline.schema.fields import ALL
 
-CLUSTER_RESOLUTION = 8  # H3: cells of some 0.7 km² that touch are one place
+CLUSTER_RESOLUTION = 8  # H3: cells that touch are one place
+CELL_KM2 = 0.737  # mean area of such a cell
 EARTH_KM = 6371.0088  # mean radius
 MIN_DEVICES = 2  # of any operator, before a cluster counts as a place where people live
 SPEEDS = ("download", "capped")
@@ -39,10 +40,10 @@ class Strata:
     """Places, their shares of the people, and device values added up by place.
 
     `basis`: one of BASES: villages; clusters of cells by the people of a grid; clusters that each
-    have as many people. `shares`: commune_code, stratum, share (NaN: nobody's home is known
-    there); places where nobody tested too. `sums`: commune_code, operator (and `all`), stratum,
-    votes and SUMS: a device has one vote, divided between places by its samples there; sums of
-    votes × ln(Mbit/s), × its square, × Mbit/s, × its square.
+    have as many people. `shares`: commune_code, stratum, share, also of places where nobody tested;
+    those of a commune add up to 1. `sums`: commune_code, operator (and `all`), stratum, votes,
+    vote_squares and SUMS: a device has one vote, divided between places by its samples there; sums
+    of votes, of their squares, of votes × ln(Mbit/s), × its square, × Mbit/s, × its square.
     """
 
     basis: str
@@ -54,7 +55,8 @@ def no_strata() -> Strata:
     """No places: of tiles, and where nobody tested."""
     shares = pd.DataFrame({"commune_code": [], "stratum": [], "share": []})
     sums = pd.DataFrame({name: [] for name in ("commune_code", "operator", "stratum")})
-    return Strata("", shares, sums.assign(**{name: [] for name in ("votes", *SUMS)}))
+    more = ("votes", "vote_squares", *SUMS)
+    return Strata("", shares, sums.assign(**{name: [] for name in more}))
 
 
 @dataclass(frozen=True)
@@ -159,75 +161,88 @@ def shares_of(
 ) -> tuple[str, pd.DataFrame]:
     """(`basis`, `shares` of `Strata`).
 
-    `people`: by cell of `cells_with_people`, NaN where not known. `communes`: population and
-    area_km2 by commune_code.
+    `people`: by commune_code and cell of `cells_with_people`, NaN where not known. `communes`:
+    population and area_km2 by commune_code.
     Villages: by their people; a village whose people are not known counts as the mean of its
     commune's others, all as equal where none are known. Clusters: by the grid's people, where the
     commune's are known; those who live elsewhere are spread over untested places of the tested
-    ones' mean size. Else equal shares for clusters where MIN_DEVICES devices or more tested; a
-    commune with fewer of them than half of the communes has untested ones too (`_alike`).
+    ones' mean size. Else, and in communes of which neither is known, equal shares for clusters
+    where MIN_DEVICES devices or more tested; a commune with fewer of them than half of the communes
+    has untested ones too (`_alike`).
     """
-    if villages is not None and len(villages):
-        known = villages["people"].groupby(villages["commune_code"]).transform("mean")
-        of = villages["people"].fillna(known).fillna(1.0).clip(lower=1e-9)
-        share = of / of.groupby(villages["commune_code"]).transform("sum")
-        table = villages[["commune_code"]].assign(stratum=np.arange(len(villages)), share=share)
-        return "villages", table.reset_index(drop=True)
-    cells = places.cells.select("zone", "stratum", "parent").unique().to_pandas()
-    cells["commune_code"] = names.communes[cells["zone"].to_numpy()]
-    cells["people"] = texts_of(cells["parent"].to_numpy()).map(people).to_numpy()
-    by_place = cells.groupby(["commune_code", "stratum"])["people"].sum(min_count=1)
-    total = (
-        communes["population"].reindex(by_place.index.get_level_values("commune_code")).to_numpy()
-    )
-    if (by_place / total).notna().any():
-        return "population", _by_people((by_place / total).clip(upper=1.0))
     counts = places.device_counts.reset_index()
     counts["commune_code"] = names.communes[counts["zone"].to_numpy()]
+    first_free = int(counts["stratum"].max()) + 1 if len(counts) else 0
     counts = counts[counts["device"] >= MIN_DEVICES]
-    return "clusters", _alike(counts[["commune_code", "stratum"]], communes["area_km2"])
+    alike = _alike(counts[["commune_code", "stratum"]], communes["area_km2"], first_free)
+    if villages is not None and len(villages):
+        basis, known = "villages", _by_village(villages)
+    else:
+        basis, known = "population", _by_people(places, names, people, communes, first_free)
+    if known.empty:
+        return "clusters", alike
+    rest = alike[~alike["commune_code"].isin(known["commune_code"])]
+    return basis, pd.concat([known, rest], ignore_index=True)
 
 
-def _alike(places: pd.DataFrame, area_km2: pd.Series) -> pd.DataFrame:
+def _by_village(villages: pd.DataFrame) -> pd.DataFrame:
+    known = villages["people"].groupby(villages["commune_code"]).transform("mean")
+    of = villages["people"].fillna(known).fillna(1.0).clip(lower=1e-9)
+    share = of / of.groupby(villages["commune_code"]).transform("sum")
+    table = villages[["commune_code"]].assign(stratum=np.arange(len(villages)), share=share)
+    return table.reset_index(drop=True)
+
+
+def _by_people(
+    places: Places, names: Names, people: pd.Series, communes: pd.DataFrame, first_free: int
+) -> pd.DataFrame:
+    """Shares of clusters, and of untested places for all other people.
+
+    Of communes whose people are known and of whom some live in the clusters. A commune has no more
+    untested places than cells of CLUSTER_RESOLUTION.
+    """
+    cells = places.cells.select("zone", "stratum", "parent").unique().to_pandas()
+    code = names.communes[cells["zone"].to_numpy()]
+    at = pd.MultiIndex.from_arrays([code, texts_of(cells["parent"].to_numpy())])
+    here = people.reindex(at) if len(people) else pd.Series(np.nan, index=at)
+    total = communes["population"].reindex(code).to_numpy(dtype="float64")
+    cells["share"] = here.to_numpy(dtype="float64") / np.where(total > 0, total, np.nan)
+    by_place = cells.groupby([code, "stratum"])["share"].sum(min_count=1).dropna()
+    found = [pd.DataFrame({"commune_code": [], "stratum": [], "share": []})]
+    for commune, counted in by_place.groupby(level=0):
+        tested = float(counted.sum())
+        if tested <= 0:
+            continue
+        # people are counted by grid and by census: they need not agree
+        share, elsewhere = counted / max(1.0, tested), max(0.0, 1 - tested)
+        most = communes["area_km2"].reindex([commune]).fillna(0.0).item() / CELL_KM2
+        count = int(min(np.ceil(elsewhere / share.mean()), max(1.0, most))) if elsewhere else 0
+        numbers = [*share.index.get_level_values("stratum"), *(first_free + np.arange(count))]
+        shares = [*share, *([elsewhere / count] * count if count else [])]
+        found.append(pd.DataFrame({"commune_code": commune, "stratum": numbers, "share": shares}))
+        first_free += count
+    return pd.concat(found[1:] or found, ignore_index=True)
+
+
+def _alike(places: pd.DataFrame, area_km2: pd.Series, first_free: int) -> pd.DataFrame:
     """Equal shares; a commune has as many places as half of the communes, tested or not.
 
     No more than its area holds by half of the communes' area per place: a small town is one place.
+    `first_free`: number of the first untested place.
     """
     count = places.groupby("commune_code").size()
     area = area_km2.reindex(count.index)
     held = np.floor(area / (area / count).median())
     usual = np.minimum(held.fillna(0.0), np.floor(count.median()) if len(count) else 0.0)
     missing = np.maximum(usual - count, 0).astype("int64").to_numpy()
-    number = int(places["stratum"].max()) + 1 if len(places) else 0
     untested = pd.DataFrame(
         {
             "commune_code": np.repeat(count.index.to_numpy(), missing),
-            "stratum": number + np.arange(missing.sum()),
+            "stratum": first_free + np.arange(missing.sum()),
         }
     )
     table = pd.concat([places, untested], ignore_index=True)
     return table.assign(share=1 / table.groupby("commune_code")["stratum"].transform("size"))
-
-
-def _by_people(share: pd.Series) -> pd.DataFrame:
-    """Shares of tested places, and untested places of their mean size for all other people."""
-    rows = [share.rename("share").reset_index()]
-    number = int(rows[0]["stratum"].max()) + 1
-    for code, of_commune in share.dropna().groupby(level="commune_code"):
-        elsewhere, mean = 1 - float(of_commune.sum()), float(of_commune.mean())
-        if elsewhere > 0 and mean > 0:
-            count = int(np.ceil(elsewhere / mean))
-            rows.append(
-                pd.DataFrame(
-                    {
-                        "commune_code": code,
-                        "stratum": np.arange(number, number + count),
-                        "share": elsewhere / count,
-                    }
-                )
-            )
-            number += count
-    return pd.concat(rows, ignore_index=True)
 
 
 def stratum_sums(tested: pl.DataFrame, places: Places, names: Names) -> pd.DataFrame:
@@ -246,7 +261,7 @@ def stratum_sums(tested: pl.DataFrame, places: Places, names: Names) -> pd.DataF
     order = pl.Series("order", mixed(rows["device"].to_numpy()))
     rows = rows.with_columns(order).sort(*UNIT_CODES, "stratum", "order", "own")
     votes = rows["samples"].to_numpy() / rows["of"].to_numpy()
-    table = {"votes": votes}
+    table = {"votes": votes, "vote_squares": votes**2}
     for speed in SPEEDS:
         mbps = mean_of(rows, speed, "samples")
         log = np.log(mbps)

@@ -228,11 +228,12 @@ FIELDS: dict[str, Field] = {
     "margin": Field("ratio", missing="none", page=("s.margin",),
         vi=("Biên",
             "những người chưa đo phải nhanh hơn cận trên (nếu lõm) hoặc chậm hơn cận dưới (nếu "
-            "đạt) bao nhiêu thì kết luận mới đảo ngược; trống nếu khoảng tin cậy chứa mục tiêu"),
+            "đạt) bao nhiêu thì kết luận mới đảo ngược; trống nếu chưa có kết luận hoặc khoảng tin "
+            "cậy chứa mục tiêu"),
         en=("Margin",
             "how much faster than the upper limit (of a gap) or slower than the lower (of a pass) "
-            "people who did not test would have to be to overturn the verdict; empty where the "
-            "interval holds the target")),
+            "people who did not test would have to be to overturn the verdict; empty without a "
+            "verdict and where the interval holds the target")),
     "eb_mean_mbps": Field("speed",
         vi=("Trung bình Bayes (Mbps)", "trung bình Bayes thực nghiệm"),
         en=("EB mean (Mbps)", "empirical Bayes mean")),

@@ -107,11 +107,27 @@ def raster_path(path: Path | None) -> Path | None:
 def people_of_hexes(hex_ids: pd.Series, communes: gpd.GeoDataFrame, path: Path | None) -> pd.Series:
     """People by hex_id; empty without a raster that shows where in a commune they live."""
     names = pd.Series(np.sort(hex_ids.unique()), dtype="str")
-    if path is None or names.empty:
-        return pd.Series(np.nan, index=names, dtype="float64")
+    result = pd.Series(np.nan, index=names, dtype="float64")
+    if path is not None and len(names):
+        result.update(people_of_cells(_outlines(names), communes, path))
+    return result
+
+
+def people_of_parts(hex_ids: pd.Series, communes: gpd.GeoDataFrame, path: Path | None) -> pd.Series:
+    """People by commune_code and hex_id: of the part of a hex that lies in the commune.
+
+    Empty without a raster.
+    """
+    if path is None or hex_ids.empty:
+        return pd.Series(dtype="float64")
+    names = pd.Series(np.sort(hex_ids.unique()), dtype="str")
+    return _people_of_parts(_outlines(names), communes, path)
+
+
+def _outlines(names: pd.Series) -> gpd.GeoSeries:
     outlines = hexes.outlines(names)
     outlines.index = pd.Index(names)
-    return people_of_cells(outlines, communes, path)
+    return outlines
 
 
 def people_of_cells(cells: gpd.GeoSeries, communes: gpd.GeoDataFrame, path: Path) -> pd.Series:
@@ -123,6 +139,14 @@ def people_of_cells(cells: gpd.GeoSeries, communes: gpd.GeoDataFrame, path: Path
     where no commune's people are known. Formula: sum over pieces of (raster sum of the piece /
     raster sum of the commune) × people of the commune.
     """
+    result = pd.Series(np.nan, index=cells.index, dtype="float64")
+    parts = _people_of_parts(cells, communes, path)
+    result.update(parts.groupby(level=1).sum(min_count=1))
+    return result
+
+
+def _people_of_parts(cells: gpd.GeoSeries, communes: gpd.GeoDataFrame, path: Path) -> pd.Series:
+    """People by commune_code and cell, as in `people_of_cells`."""
     from exactextract import exact_extract
 
     zones = zones_on(communes, path)
@@ -131,9 +155,9 @@ def people_of_cells(cells: gpd.GeoSeries, communes: gpd.GeoDataFrame, path: Path
         communes[["commune_code", "geometry"]],
         how="intersection",
     )
-    result = pd.Series(np.nan, index=cells.index, dtype="float64")
     if pieces.empty:
-        return result
+        none = pd.MultiIndex.from_arrays([[], []], names=["commune_code", "cell"])
+        return pd.Series(dtype="float64", index=none)
     assert zones.crs is not None, "zones_on refuses a raster without one"
     of_commune = exact_extract(path, zones, ["sum"], include_cols="commune_code", output="pandas")
     of_piece = exact_extract(
@@ -147,6 +171,6 @@ def people_of_cells(cells: gpd.GeoSeries, communes: gpd.GeoDataFrame, path: Path
     people = communes.set_index("commune_code")["population"]
     codes = of_piece["commune_code"]
     share = of_piece["sum"].to_numpy() / codes.map(weight.where(weight > 0)).to_numpy()
-    counted = pd.Series(share * codes.map(people).to_numpy(), index=of_piece["cell"])
-    result.update(counted.groupby(level=0).sum(min_count=1))
-    return result
+    index = pd.MultiIndex.from_frame(of_piece[["commune_code", "cell"]])
+    counted = pd.Series(share * codes.map(people).to_numpy(), index=index)
+    return counted.groupby(level=[0, 1]).sum(min_count=1)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -48,10 +49,13 @@ class Previous:
 NOTHING = Previous(no_ledger(), None, [])
 
 
-def previous_runs(out: Path, period: Period, vintage: str, window_months: int) -> Previous:
+def previous_runs(
+    out: Path, period: Period, vintage: str, window_months: int, target: Mapping[str, Any]
+) -> Previous:
     """What the runs under `out` left for a period on boundaries of a vintage.
 
-    `window_months`: of the window that the period's evidence is taken from.
+    `window_months`: of the window that the period's evidence is taken from. `target`: of the
+    settings; looks at another target do not count.
 
     Where the run before was made on boundaries of another vintage, its status is left out and a
     warning says so: equal codes may be two communes. The ledger goes on, since a gap is known by
@@ -60,7 +64,7 @@ def previous_runs(out: Path, period: Period, vintage: str, window_months: int) -
     ledger, ledger_file = read_ledger(out, period)
     broken = _series_broken(out, period, vintage)
     status, status_file = (None, []) if broken else read_former_status(out, period)
-    earlier, earlier_file = read_earlier_status(out, period, vintage, window_months)
+    earlier, earlier_file = read_earlier_status(out, period, vintage, window_months, target)
     files = [*ledger_file, *status_file, *earlier_file]
     return Previous(ledger, status, files, broken, earlier)
 
@@ -124,21 +128,31 @@ def read_former_status(out: Path, period: Period) -> tuple[pd.DataFrame | None, 
 
 
 def read_earlier_status(
-    out: Path, period: Period, vintage: str, window_months: int
+    out: Path, period: Period, vintage: str, window_months: int, target: Mapping[str, Any]
 ) -> tuple[pd.DataFrame | None, list[Input]]:
     """(Columns LOOKED of `commune_status` one window earlier under `out`, the file as an input).
 
     It is of the period `Period.earlier` and shares no test with this one's window of
-    `window_months`. (None, []) where there is none, another vintage, or a version without these
-    columns made it. Raises `UserFault` for a file that cannot be read.
+    `window_months`. (None, []) where there is none, it was judged by another speed or technology
+    than the `target`'s, is of another vintage, or a version without these columns made it. Raises
+    `UserFault` for a file that cannot be read.
     """
     path = _status_file(out, period.earlier(window_months))
-    if path is None:
+    if path is None or not _is_judged_by(path.parents[1], target):
         return None, []
     table = _read_status(path)
     if not set(LOOKED) <= set(table.columns) or vintage_of(table) != vintage:
         return None, []
     return table[LOOKED], [_status_input("one window earlier", path, table)]
+
+
+def _is_judged_by(run: Path, target: Mapping[str, Any]) -> bool:
+    """Whether a run's manifest names the speed and technology of the target."""
+    try:
+        then = json.loads((run / "manifest.json").read_text(encoding="utf-8"))["settings"]["target"]
+    except (OSError, ValueError, KeyError):
+        return False
+    return all(then.get(key) == target[key] for key in ("download_mbps", "technology"))
 
 
 def _status_file(out: Path, period: Period) -> Path | None:

@@ -30,6 +30,9 @@ TOTAL_SDS = np.geomspace(0.02, 1.6, 28)
 SHARED_SHARES = np.linspace(0.0, 1.0, 9)
 
 
+NO_SPREAD = 1e-12  # variance of log speeds: what is below is rounding
+
+
 @dataclass(frozen=True)
 class Given:
     """The posterior at one (τ, ρ)."""
@@ -99,14 +102,15 @@ def borrow(units: pd.DataFrame, *, target: float, min_units: int) -> pd.DataFram
     the operator's units.
     """
     result = pd.DataFrame(np.nan, index=units.index, columns=list(COLUMNS))
-    named = units[(units.index.get_level_values("operator") != ALL) & units["m"].gt(0)].sort_index()
+    is_usable = units["m"].gt(0) & np.isfinite(units["error_factor"])
+    named = units[(units.index.get_level_values("operator") != ALL) & is_usable].sort_index()
     pairs = named[(named["m"] >= 2) & named["log_var"].notna()]
     if len(pairs) < min_units:
         return result
     freedom = pairs["m"] - 1
     within = (freedom * pairs["log_var"]).groupby("operator").sum()
     within = within / freedom.groupby("operator").sum()
-    within = within[within > 0]
+    within = within[within > NO_SPREAD]
     named = named[named.index.get_level_values("operator").isin(within.index)]
     if named.empty:
         return result

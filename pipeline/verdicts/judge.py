@@ -155,7 +155,9 @@ def may_borrow(rows: pd.DataFrame, target: float, gates: Gates) -> pd.DataFrame:
     p_meets = rows["p_meets"].clip(lower=rows["weighted_p_meets"])
     gap = own & below & passed["min_hours_apart"] & (p_gap <= gates.borrowed_max_p)
     gap &= rows["borrowed_mean_mbps"] * gates.borrowed_gap_margin <= target
+    gap &= ~(rows["weighted_mean_mbps"] >= target)
     meets = own & ~below & holds_capped(rows, target) & (p_meets <= gates.borrowed_max_p)
+    meets &= ~(rows["weighted_mean_mbps"] < target)
     meets &= rows["capped_gap_probability"] < gates.borrowed_max_miss
     meets &= rows["capped_mean_mbps"] >= gates.borrowed_capped_margin * target
     return pd.DataFrame(
@@ -180,7 +182,8 @@ def probable(
 
     E1, the report month not on the other side. A gap: `probable_gap_probability` by empirical Bayes
     or confirmed but for missing device ids, and by the crossed model, whose mean is below the
-    target by `probable_gap_margin` times. A pass: holds capped and without the fastest device, its
+    target by `probable_gap_margin` times; the mean by people below the target. A pass: that mean at
+    the target or above, holds capped and without the fastest device, its
     capped mean `capped_margin` times the target, and no model gives a gap more than
     `meets_gap_probability`. `passed`: of `gates_passed`.
     """
@@ -192,8 +195,10 @@ def probable(
     gap = first & below & ((posterior >= gates.probable_gap_probability) | own_gap)
     gap &= ~(rows["borrowed_gap_probability"] < gates.probable_gap_probability)
     gap &= ~(rows["borrowed_mean_mbps"] * gates.probable_gap_margin > target)
+    gap &= ~(rows["weighted_mean_mbps"] >= target)
     meets = first & ~below & holds_capped(rows, target)
     meets &= rows["capped_mean_mbps"] >= gates.capped_margin * target
+    meets &= ~(rows["weighted_mean_mbps"] < target)
     meets &= ~(rows["capped_gap_probability"] > gates.meets_gap_probability)
     meets &= (posterior <= gates.meets_gap_probability) | (own_pass & posterior.isna())
     return gap, meets

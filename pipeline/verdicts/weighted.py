@@ -24,6 +24,8 @@ from pipeline.schema.fields import ALL
 from pipeline.verdicts.statistics import UNIT
 
 Floats = npt.NDArray[np.float64]
+MOST_BETWEEN = 0.99  # ρ: a place's devices never say nothing of each other
+_NOTHING = 1e-9
 FIGURES = ("mean_mbps", "lo_mbps", "hi_mbps", "p_gap", "p_meets")
 
 
@@ -33,20 +35,23 @@ def share_between(sums: pd.DataFrame, log: str, square: str) -> float:
     One-way analysis of variance of unequal groups, pooled over units (Searle, Casella & McCulloch,
     Variance Components, 1992). `log`, `square`: columns of sums, and of sums of squares.
     """
-    n, total = sums["votes"].to_numpy(), sums[log].to_numpy()
+    n, q, total = (sums[name].to_numpy() for name in ("votes", "vote_squares", log))
     units = sums.groupby(UNIT, sort=False)
-    votes, unit_total = (units[name].transform("sum").to_numpy() for name in ("votes", log))
+    names = ("votes", "vote_squares", log)
+    votes, squares, unit_total = (units[name].transform("sum").to_numpy() for name in names)
     within = float((sums[square].to_numpy() - total**2 / n).sum())
     between = float((n * (total / n - unit_total / votes) ** 2).sum())
-    unit_count = units.ngroups
-    within_freedom = n.sum() - len(sums)
-    between_freedom = len(sums) - unit_count
-    size = n.sum() - float((n**2 / votes).sum())
-    if within_freedom <= 0 or between_freedom <= 0 or size <= 0:
+    # a vote divided between places makes less than one degree of freedom; n/votes of a unit is 1
+    within_freedom = float((n - q / n).sum())
+    between_freedom = float((q / n - squares / votes * n / votes).sum())
+    size = float((n - n**2 / votes).sum())
+    if min(within_freedom, between_freedom, size) < _NOTHING:
         return 0.0
     error = max(within / within_freedom, 0.0)
     place = max((between - between_freedom * error) / size, 0.0)
-    return place / (place + error) if place + error > 0 else 0.0
+    if place + error <= _NOTHING * float((sums[square] / n).mean()):
+        return 0.0  # all speeds are alike: what is left is rounding
+    return min(place / (place + error), MOST_BETWEEN)
 
 
 def predicted(
@@ -106,7 +111,7 @@ def predicted(
     return pd.DataFrame(
         {
             "mean": mean,
-            "variance": np.where(votes > 1, variance, np.nan),
+            "variance": np.where(votes > 1 + _NOTHING, variance, np.nan),
             "factor": factor,
             "votes": votes,
             "squares": squares,
@@ -152,7 +157,7 @@ def people_weighted(
         hi = np.maximum(mean + quantile * error, np.exp(middle + quantile * log_error))
         t_score = (mean - target) / error
         cox_score = (middle - np.log(target)) / log_error
-    is_known = (freedom > 0) & (error > 0)
+    is_known = (freedom > _NOTHING) & (error > 0)
     figures = {
         "mean_mbps": mean,
         "lo_mbps": np.where(is_known, np.maximum(lo, 0.0), np.nan),
