@@ -53,6 +53,7 @@ class World:
     # Dirichlet parameter of the testers' shares of villages, one draw for all operators of a
     # commune; None: testers live where the people live
     tester_alpha: float | None = None
+    roaming_share: float = 0.0  # of tests that are made in any village of the commune
     tester_tilt: float = 0.0  # those shares × exp(tilt · z), z the shared village effect in sds
     phone_log_sd: float = 0.50
     phone_log_sd_range: tuple[float, float] | None = None  # the unit's own, even between these
@@ -140,6 +141,13 @@ WORLDS = {
         bounds_mbps=(36.0, 44.0),
         phone_log_sd_range=(0.25, 1.1),
     ),
+    "roaming": replace(
+        CONTROL,
+        meaning="as few villages, and a quarter of the tests are made in any village",
+        village_log_sd=0.60,
+        tester_alpha=0.3,
+        roaming_share=0.25,
+    ),
 }
 
 
@@ -226,15 +234,20 @@ def draw_world(
     else:
         sittings = sittings_of_months(len(unit), months, for_tests)
     tests = _tests(world, unit, speed, is_repaired.ravel(), sittings, for_tests)
-    phone, place = tests["phone"].to_numpy(), np.divmod(unit, len(operators))[0]
-    at = place[phone], home[phone]
+    phone = tests["phone"].to_numpy()
+    place, operator = np.divmod(unit[phone], len(operators))
+    village = _whereabouts(world, villages.people[place] > 0, home[phone], for_tests)
+    mean = villages.mean[place, operator]
+    rows = np.arange(len(phone))
+    tests["download_mbps"] *= mean[rows, village] / mean[rows, home[phone]]
+    at = place, village
     # tests stay near their village, and so in its commune
     around = SCATTER_DEG * for_tests.normal(0, 1, (2, len(tests))).clip(-2.5, 2.5)
     tests = tests.assign(
         latitude=villages.latitude[at] + around[0],
         longitude=villages.longitude[at] + around[1],
         location_accuracy_m=20.0,
-        operator=operators[unit[phone] % len(operators)],
+        operator=operators[operator],
         technology="4G",
         download_mbps=_with_errors(world, tests, unit, for_errors),
         device_id=_ids(world, tests, for_errors),
@@ -259,6 +272,17 @@ def draw_world(
         }
     )
     return Drawn(tests, truth, listed)
+
+
+def _whereabouts(
+    world: World, exists: npt.NDArray[np.bool_], home: Ints, generator: np.random.Generator
+) -> Ints:
+    """The village of each test: its phone's own, or any of the commune's. `exists`: by test."""
+    if not world.roaming_share:
+        return home
+    (own,) = generator.spawn(1)
+    anywhere = (own.random(exists.shape) * exists).argmax(axis=1)
+    return np.where(own.random(len(home)) < world.roaming_share, anywhere, home)
 
 
 def testing_share() -> float:

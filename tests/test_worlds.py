@@ -64,9 +64,20 @@ def test_the_worlds_are_those_that_were_agreed():
     assert list(WORLDS) == [
         "control", "few_villages", "good_signal", "slow_test_more", "repaired",
         "mislabelled_rows", "mislabelled_phones", "bimodal_15_90", "aggregation_25_200",
-        "several_ids", "ids_restart", "plan_caps", "one_fast_phone", "near_target",
+        "several_ids", "ids_restart", "plan_caps", "one_fast_phone", "near_target", "roaming",
     ]  # fmt: skip
     assert len({world.meaning for world in WORLDS.values()}) == len(WORLDS)
+
+
+def test_a_quarter_of_roaming_tests_are_made_in_any_village_at_its_speed():
+    few, roaming = (drawn(WORLDS[name], 60) for name in ("few_villages", "roaming"))
+    pd.testing.assert_frame_equal(few.truth, roaming.truth)
+    at_home = nearest_village(few) == nearest_village(roaming)
+    # one of 5 to 10 villages is its own
+    assert 1 - at_home.mean() == pytest.approx(0.25 * (1 - 1 / 7.5), abs=0.02)
+    before, after = (found.tests["download_mbps"].to_numpy() for found in (few, roaming))
+    np.testing.assert_allclose(after[at_home], before[at_home])
+    assert np.log(after / before)[~at_home].std() > 0.5
 
 
 def test_equal_arguments_give_equal_tables_and_others_others():
