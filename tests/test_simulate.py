@@ -175,8 +175,8 @@ def test_a_regime_with_a_village_list_hands_it_to_the_run():
     assert inputs.villages["village_name"].is_unique is False
     assert not inputs.villages.duplicated(["commune_code", "village_name"]).any()
     shares = inputs.villages["people"] / 5000
-    told = province.places[province.places["operator"] == "V"]["share"]
-    assert shares.to_numpy() == pytest.approx(told.to_numpy(), abs=0.0003)
+    listed = province.places[province.places["operator"] == "V"]["share"]
+    assert shares.to_numpy() == pytest.approx(listed.to_numpy(), abs=0.0003)
     assert provinces.draw("sparse", 0)[0].villages is None
     alike = [n for n, regime in provinces.REGIMES.items() if not regime.spread.tester_log_sd]
     assert alike == [name for name in provinces.REGIMES if name != "uneven"]

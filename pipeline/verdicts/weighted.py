@@ -30,7 +30,7 @@ FIGURES = ("mean_mbps", "lo_mbps", "hi_mbps", "p_gap", "p_meets")
 
 
 def share_between(sums: pd.DataFrame, log: str, square: str) -> float:
-    """ρ: how much of the variance of device values lies between places; 0 where it cannot be told.
+    """ρ: how much of the variance of device values lies between places; 0 where it is not known.
 
     One-way analysis of variance of unequal groups, pooled over units (Searle, Casella & McCulloch,
     Variance Components, 1992). `log`, `square`: columns of sums, and of sums of squares.
