@@ -14,6 +14,7 @@ import h3
 import numpy as np
 import numpy.typing as npt
 import polars as pl
+from pyproj import Geod
 
 from pipeline.measurements.samples import during
 from pipeline.measurements.scope import Scope
@@ -22,7 +23,6 @@ MIN_DATES = 3  # of a device that may be asked whether it is seen in two months
 FASTEST_MPS = 300.0  # m/s; a phone that is faster is two phones
 NEAR_M = 2_000.0  # a jump this short says nothing
 LONGEST_S = 7_200  # s; by then a phone of FASTEST_MPS has crossed any area
-EARTH_M = 6_371_008.8  # mean radius
 c = pl.col
 
 
@@ -110,17 +110,12 @@ def _is_too_fast(some_steps: pl.DataFrame) -> npt.NDArray[np.bool_]:
     if not len(distinct):
         return np.zeros(0, dtype=bool)
     texts = [h3.int_to_str(cell) for cell in distinct.tolist()]
-    latitude, longitude = np.radians([h3.cell_to_latlng(cell) for cell in texts]).T
+    latitude, longitude = np.array([h3.cell_to_latlng(cell) for cell in texts]).T
     first, then = number.reshape(cells.shape).T
-    half = (
-        np.sin((latitude[then] - latitude[first]) / 2) ** 2
-        + np.cos(latitude[first])
-        * np.cos(latitude[then])
-        * np.sin((longitude[then] - longitude[first]) / 2) ** 2
-    )
+    ends = longitude[first], latitude[first], longitude[then], latitude[then]
     # a test may lie an edge from its cell's centre
     around = 2 * h3.average_hexagon_edge_length(h3.get_resolution(texts[0]), unit="m")
-    metres = 2 * EARTH_M * np.arcsin(np.sqrt(half)) - around
+    metres = Geod(ellps="WGS84").inv(*ends)[2] - around
     seconds = some_steps["seconds"].to_numpy()
     return np.asarray((metres > NEAR_M) & (metres > FASTEST_MPS * seconds))
 

@@ -26,7 +26,7 @@ from pipeline.measurements.scope import Names
 from pipeline.schema.fields import ALL
 
 CLUSTER_RESOLUTION = 8  # H3: cells that touch are one place
-CELL_KM2 = 0.737  # mean area of such a cell
+CELL_KM2 = h3.average_hexagon_area(CLUSTER_RESOLUTION, unit="km^2")
 EARTH_KM = 6371.0088  # mean radius
 MIN_DEVICES = 2  # of any operator, before a cluster counts as a place where people live
 SPEEDS = ("download", "capped")
