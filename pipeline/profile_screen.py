@@ -56,7 +56,7 @@ def lines_to_paste(
         if source in sources:
             found.append(f"[sources.{source}]")
             found += [f"{key} = {json.dumps(v)}" for key, v in sources[source].items() if v]
-        for section in ("columns", "keep", "failed"):
+        for section in ("columns", "keep", "failed", "nr"):
             lines = dict.fromkeys(text for one in plans for text in one.lines.get(section, ()))
             if lines:
                 found += [f"[sources.{source}.{section}]", *lines]
@@ -83,6 +83,9 @@ def _source(source: str, delivered: Delivered, prepared: Prepared, lang: Lang) -
         if ours in profile:
             yield f"  {_heading(ours, lang)}: {_names(profile[ours].met, lang)}"
     yield from _columns(plans, profile, lang)
+    signs = dict.fromkeys(_cut(name) for plan in plans for name in plan.nr)
+    if signs:
+        yield "  " + line("profile_nr", lang, found=list(signs))
     unused = [name for one in about for name in one.unused]
     if unused:
         found = [_cut(name) for name in dict.fromkeys(unused)]

@@ -241,6 +241,8 @@ class Source(Section):
     keep: dict[str, Kept] = Field(default_factory=dict)
     # by a column of theirs: rows of tests that failed, whatever speed stands beside
     failed: dict[str, Kept] = Field(default_factory=dict)
+    # by a column of theirs: rows named 4G that NR carried, which count as 5G; "*": as named
+    nr: dict[str, Kept] = Field(default_factory=dict)
     accept: tuple[Alarm, ...] = ()  # findings that were looked at and may pass
     timezone: str | None = None  # of times without an offset; absent: the area's
     delimiter: str | None = None
@@ -271,7 +273,7 @@ class Source(Section):
             for ours, rule in value.items()
         }
 
-    @field_validator("keep", "failed", mode="before")
+    @field_validator("keep", "failed", "nr", mode="before")
     @classmethod
     def _short_conditions(cls, value: object) -> object:
         if not isinstance(value, dict):

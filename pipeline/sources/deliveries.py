@@ -6,7 +6,7 @@ Does not belong here: reading values (`sources/`), boundaries and people (`input
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, TypeVar
@@ -259,8 +259,9 @@ def _about(
     rules = {
         ours: Rule(**rule.model_dump(), is_given=True) for ours, rule in source.columns.items()
     }
-    every = frozenset(theirs for theirs, kept in source.keep.items() if kept.equals == ("*",))
+    every, as_named = _any_value(source.keep), _any_value(source.nr)
     keep = {theirs: _condition(kept) for theirs, kept in source.keep.items() if theirs not in every}
+    nr = {theirs: _condition(kept) for theirs, kept in source.nr.items() if theirs not in as_named}
     failed = {theirs: _condition(kept) for theirs, kept in source.failed.items()}
     return planning.About(
         name,
@@ -269,6 +270,8 @@ def _about(
         keep,
         failed,
         every,
+        nr,
+        as_named,
         source.crs,
         source.decimal,
         ZoneInfo(source.timezone) if source.timezone else settings.timezone,
@@ -277,6 +280,11 @@ def _about(
         technologies={str(ours): met for ours, met in settings.technologies.items()},
         bounds=bounds,
     )
+
+
+def _any_value(section: Mapping[str, Kept]) -> frozenset[str]:
+    """The columns of which the settings say `"*"`."""
+    return frozenset(theirs for theirs, kept in section.items() if kept.equals == ("*",))
 
 
 def _condition(kept: Kept) -> Condition:

@@ -17,6 +17,7 @@ from pipeline.sources.cells.positions import PositionForm
 from pipeline.sources.cells.times import TimeForm
 from pipeline.sources.cells.units import Unit
 from pipeline.sources.formats.declaration import Condition
+from pipeline.sources.formats.nr_signs import Sign
 
 Form = NumberForm | TimeForm | PositionForm | NameForm | IdForm
 
@@ -45,15 +46,17 @@ class Plan:
     """How a table is read.
 
     `keep`: heading → which of its values a row of a test has. `failed`: heading → which of its
-    values a test has that failed.
+    values a test has that failed. `nr`: heading → which of its values say that a test named 4G was
+    of 5G.
     """
 
     format: str
     columns: Mapping[str, ColumnPlan] = field(default_factory=dict)
     keep: Mapping[str, Condition] = field(default_factory=dict)
     failed: Mapping[str, Condition] = field(default_factory=dict)
+    nr: Mapping[str, Condition | Sign] = field(default_factory=dict)
 
     def headings(self) -> list[str]:
         """The headings that are read, ascending."""
         read = {name for one in self.columns.values() for name in one.columns}
-        return sorted(read.union(self.keep, self.failed))
+        return sorted(read.union(self.keep, self.failed, self.nr))

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import cast
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -25,6 +26,8 @@ from pipeline.sources.formats import FORMATS, fitting, found_out, ispeed, pairs,
 from pipeline.sources.formats.declaration import Condition, Format, bare_key, quoted
 from pipeline.sources.formats.guesses import Guess, doubts, guess_columns, unmapped
 from pipeline.sources.formats.keep import Proposal, proposed_conditions
+from pipeline.sources.formats.nr_signs import is_of_nr
+from pipeline.sources.nr_rows import nr_rows
 from pipeline.sources.plan import ColumnPlan, Form, Plan
 from pipeline.sources.rules import OPTIONAL, REQUIRED, Rule
 from pipeline.sources.table import IDS, NAMES, POSITION, column, plain, read_tests
@@ -52,6 +55,8 @@ class About:
     keep: Mapping[str, Condition] = field(default_factory=dict)
     failed: Mapping[str, Condition] = field(default_factory=dict)
     kept_whole: frozenset[str] = frozenset()  # columns of which every value is kept
+    nr: Mapping[str, Condition] = field(default_factory=dict)
+    as_named: frozenset[str] = frozenset()  # columns that change no technology
     crs: str | None = None
     decimal: str | None = None
     timezone: ZoneInfo = UTC
@@ -319,8 +324,10 @@ def _may_be(alias: Rule, guess: Guess | None) -> bool:
 
 def _add_conditions(table: Table, about: About, result: Mapped) -> None:
     """The conditions on rows, and proposals for columns that call for some."""
-    missing = [one for one in (*about.keep, *about.failed) if one not in table.sample.columns]
-    for section, conditions in (("keep", about.keep), ("failed", about.failed)):
+    missing = [
+        one for one in (*about.keep, *about.failed, *about.nr) if one not in table.sample.columns
+    ]
+    for section, conditions in (("keep", about.keep), ("failed", about.failed), ("nr", about.nr)):
         values: dict[str, object] = {"found": list(table.layout.names), "ours": section}
         result.questions += [
             Fault("missing_column", table.file, table.layout.heading_row, theirs, values)
@@ -342,6 +349,7 @@ def _add_conditions(table: Table, about: About, result: Mapped) -> None:
     used = {theirs for rule in result.rules.values() for theirs in rule.headings}
     left = unmapped(table.sample.select(own), result.guesses, result.rules)
     open_ones = [name for name in left if name not in {*settled, *result.keep, *used}]
+    open_ones = [name for name in open_ones if not is_of_nr(name)]
     has_speed = _has_speed(table, result.rules.get("download_mbps"))
     result.proposals = proposed_conditions(table.sample.select(open_ones), has_speed)
     for proposal in result.proposals:
@@ -429,11 +437,33 @@ def planned(
         if made is not None:
             columns[ours] = made
     _add_positions(table, about, mapped, columns, result)
+    if "technology" in columns:
+        _add_nr(table, about, mapped, columns["technology"], result)
     result.plan = replace(result.plan, columns=columns)
     result.questions += _of_trace(table, about, result.plan)
     used = result.plan.headings()
     result.unused = tuple(name for name in table.layout.names if name not in used)
     return result
+
+
+def _add_nr(
+    table: Table, about: About, mapped: Mapped, technology: ColumnPlan, result: Planned
+) -> None:
+    """The columns that say which rows named 4G are of 5G, and what is open about them."""
+    form = cast("names.NameForm", technology.form)
+    read = names.read_names(column(table.sample, technology), form).cast(pl.String)
+    is_4g = (read == "4G").fill_null(value=False)
+    own = [name for name in table.layout.names if name in table.sample.columns]
+    used = {theirs for rule in mapped.rules.values() for theirs in rule.headings}
+    left = unmapped(table.sample.select(own), mapped.guesses, mapped.rules)
+    free = [name for name in left if name not in used]
+    found = nr_rows(about.name, table.sample, is_4g, about.nr, about.as_named, free)
+    result.plan = replace(result.plan, nr=found.nr)
+    result.lines["nr"] = found.lines
+    for question in found.questions:
+        result.questions += _named(table, question)
+    for warning in found.warnings:
+        result.warnings += _named(table, warning)
 
 
 def _of_trace(table: Table, about: About, plan: Plan) -> list[Fault]:
@@ -447,7 +477,7 @@ def _of_trace(table: Table, about: About, plan: Plan) -> list[Fault]:
     headings = [name for one in wanted for name in one.columns]
     rows = table.sample.head(_ROWS_OF_TRACE).select([*dict.fromkeys(headings), ROW])
     of_these = {one.ours: one for one in wanted}
-    tests = read_tests("", "", rows, replace(plan, columns=of_these, keep={}, failed={}))
+    tests = read_tests("", "", rows, replace(plan, columns=of_these, keep={}, failed={}, nr={}))
     steps = trace.steps_of(tests["measured_at"], tests["latitude"], tests["longitude"])
     if not steps.is_trace:
         return []

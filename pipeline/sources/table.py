@@ -84,6 +84,8 @@ def read_tests(source: str, file: str, rows: pl.DataFrame, plan: Plan) -> pl.Dat
         if ours not in NAMES and read.null_count() > len(is_held) - int(is_held.sum()):
             lost[ours] = read.is_null() & is_held
         found[target] = read
+    if "technology" in plan.columns and (is_nr := is_carried_by_nr(rows, plan)) is not None:
+        found["technology"] = _as_5g(cast("pl.Series", found["technology"]), is_nr)
     if (failed := is_failed_test(rows, plan)) is not None:
         found["download_mbps"] = pl.select(
             pl.when(failed).then(0.0).otherwise(found["download_mbps"])
@@ -153,6 +155,25 @@ def is_failed_test(rows: pl.DataFrame, plan: Plan) -> pl.Series | None:
     if not plan.failed:
         return None
     return reduce(or_, [one.holds(rows[theirs]) for theirs, one in plan.failed.items()])
+
+
+def is_carried_by_nr(rows: pl.DataFrame, plan: Plan) -> pl.Series | None:
+    """Whether a column says of each row that NR carried its test; None where no column does."""
+    if not plan.nr:
+        return None
+    return reduce(or_, [one.holds(rows[theirs]) for theirs, one in plan.nr.items()])
+
+
+def _as_5g(technologies: pl.Series, is_nr: pl.Series) -> pl.Series:
+    """Technologies (an Enum), of rows named 4G that NR carried 5G; all others stay."""
+    changed = (technologies == "4G").fill_null(value=False) & is_nr
+    if not changed.any():
+        return technologies
+    words = pl.Enum(sorted({*technologies.unique().drop_nulls().to_list(), "5G"}))
+    read: pl.Series = pl.select(
+        pl.when(changed).then(pl.lit("5G", words)).otherwise(technologies.cast(words))
+    ).to_series()
+    return read.alias(technologies.name)
 
 
 def _read(rows: pl.DataFrame, about: ColumnPlan) -> tuple[pl.Series, pl.Series]:

@@ -49,14 +49,14 @@ _NR_WORDS = _listed(
 _PLAIN_5G = _listed("5g 5g+ 5ga 5g-a 5gsa 5g-sa 5g_sa 5guw 5guc")
 _FILLERS = _listed(
     "mang network net technology type mode only radio mobile cellular di dong data fdd tdd td sa",
-    "advanced adv pro plus a ca mimo uw uc preferred connected registered rat access",
+    "advanced adv pro plus a ca mimo mmwave uw uc preferred connected registered rat access",
 )
 _NAMES = {word: ours for ours, words in _WORDS.items() for word in words.split()}
 _MOBILE = _listed(
     "mobile cellular cell wwan mobiledata cellulardata didong mangdidong dulieudidong"
 )
 _PREFIX = re.compile(
-    r"^(?:network_type_|networktype|ctradioaccesstechnology|radio_tech(?:nology)?_|rat_)"
+    r"^(?:(?:override_)?network_type_|networktype|ctradioaccesstechnology|radio_tech(?:nology)?_|rat_)"
 )
 _SWITCH = re.compile(r"->|=>|→|⇒|>|\bto\b|\bsang\b")
 _SEPARATORS = re.compile(r"[\s/|,;:()\[\]&]+")

@@ -66,8 +66,9 @@ _SUCCESS = ("success", "succeeded", "successful", "thanh cong", "ok")
 _RESULTS = ("status", "state", "result", "outcome", "trang thai", "tinh trang", "ket qua")
 _IDLE = frozenset(["i", "idle", "ranh", "roi", "inactive", "none", "stopped"])
 _BUSY = frozenset(["d", "download", "downloading", "dl", "dang tai", "active"])
-_TRUE = frozenset(["true", "t", "1", "1 0", "yes", "y", "co", "dung", "x"])
-_FALSE = frozenset(["false", "f", "0", "0 0", "no", "n", "khong", "sai"])
+# Words of a flag
+TRUE = frozenset(["true", "t", "1", "1 0", "yes", "y", "co", "dung", "x"])
+FALSE = frozenset(["false", "f", "0", "0 0", "no", "n", "khong", "sai"])
 # Words of headings by what their true values say of a row
 _BAD = (
     "implausible", "invalid", "outlier", "is mock", "mock location", "mocked", "fake", "spoof",
@@ -87,31 +88,25 @@ _ERRORS = frozenset(
      "exception", "loi", "ma loi", "bi loi", "that bai", "ly do loi", "ly do that bai",
      "nguyen nhan loi", "nguyen nhan that bai", "thong bao loi", "mo ta loi", "chi tiet loi"]
 )  # fmt: skip
-_NO_ERROR = _FALSE | {
-    "ok",
-    "no error",
-    "none",
-    "success",
-    "khong loi",
-    "thanh cong",
-    "khong co loi",
-}
+_NO_ERROR = FALSE | {"ok", "no error", "none", "success", "khong loi", "thanh cong", "khong co loi"}
 _HTTP = ("http", "status code", "response code")
 _STATES = ("state", "status", "trang thai", "activity")
 
 
 @dataclass(frozen=True)
 class Proposal:
-    """A line for `[sources.NAME.keep]`, or `.failed`, and the values that call for it.
+    """A line for `[sources.NAME.keep]`, `.failed` or `.nr`, and the values that call for it.
 
-    `is_open`: the values are codes, and only the user knows which of them the condition is to name.
+    `is_open`: only the user knows which of the values the condition is to name. `beside`: values
+    that it names in any case.
     """
 
     heading: str
     condition: Condition
     evidence: str
-    section: Literal["keep", "failed"] = "keep"
+    section: Literal["keep", "failed", "nr"] = "keep"
     is_open: bool = False
+    beside: tuple[str, ...] = ()
 
     @property
     def line(self) -> str:
@@ -123,8 +118,9 @@ class Proposal:
         """The line to paste; of an open proposal a line for each value, all behind a #."""
         if not self.is_open:
             return [self.line]
-        each = [Condition(one_of=(value,)).toml() for value in self.condition.one_of]
-        return [f"# {bare_key(self.heading)} = {one}" for one in each]
+        alone = [Condition(one_of=self.beside)] if self.beside else []
+        each = [Condition(one_of=(*self.beside, value)) for value in self.condition.one_of]
+        return [f"# {bare_key(self.heading)} = {one.toml()}" for one in (*alone, *each)]
 
 
 def proposed_conditions(frame: pl.DataFrame, has_speed: pl.Series | None = None) -> list[Proposal]:
@@ -227,8 +223,8 @@ def _failed_values(heading: str, plain: dict[str, str], *, is_partly: bool) -> t
 
     `is_partly`: some cells hold nothing.
     """
-    if _says(heading, _SUCCESS) and set(plain.values()) <= _TRUE | _FALSE:
-        return tuple(value for value, key in plain.items() if key in _FALSE)
+    if _says(heading, _SUCCESS) and set(plain.values()) <= TRUE | FALSE:
+        return tuple(value for value, key in plain.items() if key in FALSE)
     if folded(heading) in _ERRORS:
         errors = tuple(value for value, key in plain.items() if key not in _NO_ERROR)
         return errors if is_partly or len(errors) < len(plain) else ()
@@ -252,8 +248,8 @@ def _by_state(heading: str, plain: dict[str, str]) -> Condition | None:
 
 
 def _by_flag(heading: str, plain: dict[str, str], *, is_partly: bool) -> Condition | None:
-    yes = [value for value, key in plain.items() if key in _TRUE]
-    no = [value for value, key in plain.items() if key in _FALSE]
+    yes = [value for value, key in plain.items() if key in TRUE]
+    no = [value for value, key in plain.items() if key in FALSE]
     if len(yes) + len(no) < len(plain):
         return None
     words = f" {folded(heading)} "
