@@ -454,9 +454,9 @@ def _add_nr(
     read = names.read_names(column(table.sample, technology), form).cast(pl.String)
     is_4g = (read == "4G").fill_null(value=False)
     own = [name for name in table.layout.names if name in table.sample.columns]
-    used = {theirs for rule in mapped.rules.values() for theirs in rule.headings}
-    left = unmapped(table.sample.select(own), mapped.guesses, mapped.rules)
-    free = [name for name in left if name not in used]
+    rules = [rule for ours, rule in mapped.rules.items() if ours != "signal_dbm"]  # may be NR's
+    used = {theirs for rule in rules for theirs in rule.headings}
+    free = [name for name in own if name not in used]
     found = nr_rows(about.name, table.sample, is_4g, about.nr, about.as_named, free)
     result.plan = replace(result.plan, nr=found.nr)
     result.lines["nr"] = found.lines

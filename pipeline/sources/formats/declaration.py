@@ -76,7 +76,7 @@ class Condition:
         if self.none_of:
             return "{ not = [" + ", ".join(quoted(one) for one in self.none_of) + "] }"
         bounds = (("min", self.low), ("max", self.high))
-        return "{ " + ", ".join(f"{key} = {n:g}" for key, n in bounds if n is not None) + " }"
+        return "{ " + ", ".join(f"{key} = {n:.15g}" for key, n in bounds if n is not None) + " }"
 
 
 @dataclass(frozen=True)

@@ -54,7 +54,7 @@ _KIND_OF = {heading: kind for kind, headings in _KINDS.items() for heading in he
 _ANDROID_STATE = frozenset(["nrstate", "datanrstate"])  # its numbers are Android's
 # Of these columns only values that look like NR are asked about: they hold much else
 _LOOSE = frozenset(["icon", "bieutuong", *_KINDS["band"]])
-_LOOKS_LIKE_NR = re.compile(r"5g|nr|(?<![a-z])n\d")
+_LOOKS_LIKE_NR = re.compile(r"5g|nr|(?<![a-z])n\d|(?<!\d)(?:7[789]|25[789]|26[0-2]|3[3-9]00)(?!\d)")
 # Whether true means 5G in use, or a phone or cell that could: only the file's maker knows
 _FLAGS = frozenset(["is5g", "5g", "on5g", "using5g", "5gactive", "5gconnected", "co5g", "dung5g"])
 
@@ -68,6 +68,8 @@ _NOT_CONNECTED = frozenset(
 )  # fmt: skip
 _NUMBER = re.compile(r"-?\d{1,3}(?:\.0+)?")
 _NR_BAND = re.compile(r"n\d{1,3}[a-z]?")
+# Numbers of NR bands that LTE has not, and MHz that in most countries only NR has
+_LIKELY_NR_BAND = re.compile(r"b?(?:7[789]|25[789]|26[0-2])|3[3-9]00")
 _NOT_NR_BAND = re.compile(r"[blugw]?\d{1,4}[a-z]?|mhz|dc|ca|band|lte|fdd|tdd|eutra|\+")
 
 # What only a phone that receives NR can measure: inclusive bounds of its values. Others, such as
@@ -103,7 +105,7 @@ class Sign:
         texts = cells.cast(pl.String)
         met = texts.unique().drop_nulls()
         wanted = [text for text in met.to_list() if reading(self.kind, text)]
-        return texts.is_in(pl.Series(wanted, dtype=pl.String)).fill_null(value=False)
+        return texts.is_in(wanted).fill_null(value=False)
 
 
 @dataclass
@@ -166,6 +168,8 @@ def _of_band(text: str) -> bool | None:
     parts = [part for part in re.split(r"[^a-z0-9.]+", text) if part]
     if any(_NR_BAND.fullmatch(part) or technology_of(part) == "5G" for part in parts):
         return True
+    if any(_LIKELY_NR_BAND.fullmatch(part) for part in parts):
+        return None
     if all(_NOT_NR_BAND.fullmatch(part) for part in parts):
         return False
     return None if _LOOKS_LIKE_NR.search(text) else False
