@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.schema.errors import UserFault
+from pipeline.schema.texts import error_message
 from pipeline.sources import planning, table
 from pipeline.sources.containers import ROW
 from pipeline.sources.formats.declaration import Condition
@@ -123,6 +124,11 @@ def test_signs_of_nr_are_no_failed_tests_and_no_rows_of_another_kind():
     rows = frame.with_columns(download=pl.lit("12.5"))
     layout = planning.Layout(tuple(rows.columns), 1, 2, {})
     assert planning.mapped(planning.Table("f", layout, rows), asked).proposals == []
+
+
+def test_an_icon_of_wifi_still_asks_which_rows_count():
+    frame = pl.DataFrame({"network_icon": ["5G", "WiFi", "4G"]})
+    assert [one.line for one in proposed_conditions(frame)] == ['network_icon = { not = ["WiFi"] }']
 
 
 # --- what is asked
@@ -307,7 +313,7 @@ def test_the_books_of_a_run_balance(tmp_path):
     counts = [books[f"{name}_count"] for name in ("read", "valid", "failed", "reject")]
     assert counts == [144, 96, 0, 48]
     rejects = pl.read_csv(tmp_path / "out/2026-10/tables/rejects.csv")
-    assert rejects["reason"].to_list() == ["other_technology"] * 48
+    assert rejects["reject_reason"].to_list() == ["other_technology"] * 48
 
 
 def test_the_screen_of_check_shows_the_column_as_used(tmp_path):
@@ -351,10 +357,10 @@ def test_the_line_that_leaves_rows_as_named_is_taken_as_printed(tmp_path):
 
 
 def test_a_question_stops_the_run_until_its_line_is_pasted(tmp_path):
-    frame = beside(TEXTS, nr_rsrp=["-90", "", ""])
+    frame = beside(TEXTS, nr_rsrp=["-90", "", "", "-110", "", ""])
     code, output = run_lomsong("run", *world(tmp_path, frame), "--lang", "en")
     assert code == 2
-    assert "column nr_rsrp: rows named 4G may be of 5G (-90 48)" in output
+    assert "column nr_rsrp: rows named 4G may be of 5G (48 of 144 cells: -110 – -90)" in output
     line = "nr_rsrp = { min = -156, max = -31 }"
     assert line in output
     code, output = run_lomsong(
@@ -362,6 +368,7 @@ def test_a_question_stops_the_run_until_its_line_is_pasted(tmp_path):
     )
     assert code == 0, output
     assert "144 read = 96 valid + 0 failed + 48 set aside" in output
+    assert "of the 144 rows named 4G that were looked at ({ min = -156, max = -31 })" in output
 
 
 def test_check_prints_the_lines_of_all_sections_to_paste(tmp_path):
@@ -372,7 +379,18 @@ def test_check_prints_the_lines_of_all_sections_to_paste(tmp_path):
 
 def test_a_condition_on_a_missing_column_is_a_fault(tmp_path):
     more = "[sources.t.nr]\nnr_stat = 'CONNECTED'\n"
-    code, output = run_lomsong("check", *world(tmp_path, THIRDS, more), "--lang", "vi")
+    code, output = run_lomsong("check", *world(tmp_path, THIRDS, more), "--lang", "en")
     assert code == 2
-    assert "nr_stat" in output
-    assert not [line for line in output.splitlines() if "nr_stat:" in line and english_in(line)]
+    assert "column nr_stat: no such column (for nr)" in output
+
+
+def test_what_is_said_in_vietnamese_has_no_english():
+    left = frozenset(["nr_state"])
+    messages = [
+        *settled(["CONNECTED", "NONE"]).warnings,
+        *settled(["CONNECTED", "NONE"], as_named=left).warnings,
+        *settled(["ACTIVE", "NONE"]).questions,
+    ]
+    assert [one.code for one in messages] == ["nr_rows", "nr_left", "nr_open"]
+    found = {one.code: english_in(error_message(one, "vi")) for one in messages}
+    assert not any(found.values()), found

@@ -83,9 +83,9 @@ def _counted(
     counts = value_counts(cells.filter(one.holds(cells) & is_4g))
     if not counts:
         return []
-    values: dict[str, object] = {
-        "count": sum(counts.values()),
-        "of": int(is_4g.sum()),
-        "found": shown(counts, counts),
-    }
+    # warnings are published: of signals in dBm only the bounds
+    bounds = one.toml() if isinstance(one, Condition) and not one.one_of else None
+    found = bounds or shown(counts, counts)
+    of = int(is_4g.sum())
+    values: dict[str, object] = {"count": sum(counts.values()), "of": of, "found": found}
     return [Fault(code, column=cells.name, values=values | ({"lines": lines} if lines else {}))]

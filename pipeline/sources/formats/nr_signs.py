@@ -14,7 +14,7 @@ from typing import Literal
 
 import polars as pl
 
-from pipeline.schema.texts import Said, joined
+from pipeline.schema.texts import Said, joined, said
 from pipeline.sources.cells.operators import is_no_service
 from pipeline.sources.cells.spellings import is_missing, name_key, spaced_key
 from pipeline.sources.cells.technologies import MIXED, technology_of
@@ -205,7 +205,7 @@ def nr_columns(frame: pl.DataFrame, is_4g: pl.Series) -> NrColumns:
         if not _is_known(heading) or cells.dtype.is_temporal() or cells.dtype.is_nested():
             continue
         counts = value_counts(cells.filter(is_4g))
-        proposal = _of_numbers(heading, counts) or _of_open_flag(heading, counts)
+        proposal = _of_numbers(heading, counts, int(is_4g.sum())) or _of_open_flag(heading, counts)
         kind = _kind(heading)
         if proposal is None and kind is not None:
             proposal = _of_kind(heading, kind, counts)
@@ -274,8 +274,11 @@ def _of_open_flag(heading: str, counts: Mapping[str, int]) -> Proposal | None:
     return Proposal(heading, Condition(one_of=yes), shown(counts, counts), "nr")
 
 
-def _of_numbers(heading: str, counts: Mapping[str, int]) -> Proposal | None:
-    """The question about numbers of NR's own, or about channels wider than LTE's."""
+def _of_numbers(heading: str, counts: Mapping[str, int], row_count: int) -> Proposal | None:
+    """The question about numbers of NR's own, or about channels wider than LTE's.
+
+    `row_count`: rows named 4G.
+    """
     numbers = {text: _number(text) for text in counts}
     if any(number is None for number in numbers.values()):
         return None
@@ -287,7 +290,13 @@ def _of_numbers(heading: str, counts: Mapping[str, int]) -> Proposal | None:
     low = condition.low if condition.low is not None else float("-inf")
     high = condition.high if condition.high is not None else float("inf")
     wanted = [text for text, number in known.items() if low <= number <= high]
-    return Proposal(heading, condition, shown(counts, wanted), "nr") if wanted else None
+    if not wanted:
+        return None
+    wanted.sort(key=known.__getitem__)
+    found = joined(*dict.fromkeys((wanted[0], wanted[-1])), by=" – ")
+    count = sum(counts[text] for text in wanted)
+    evidence = said("cells", count=count, of=row_count, found=found)
+    return Proposal(heading, condition, evidence, "nr")
 
 
 def _number(text: str) -> float | None:
