@@ -72,8 +72,9 @@ _NR_BAND = re.compile(r"n\d{1,3}[a-z]?")
 _LIKELY_NR_BAND = re.compile(r"b?(?:7[789]|25[789]|26[0-2])|3[3-9]00")
 _NOT_NR_BAND = re.compile(r"[blugw]?\d{1,4}[a-z]?|mhz|dc|ca|band|lte|fdd|tdd|eutra|\+")
 
+_ANDROID_NONE = 2_147_483_647  # CellInfo.UNAVAILABLE
 # What only a phone that receives NR can measure: inclusive bounds of its values. Others, such as
-# Android's 2147483647, stand for nothing; so does a 0 of a number. SS-RSRP: 3GPP TS 38.133; ARFCN
+# Android's for nothing, count as empty; so does a 0 of a number. SS-RSRP: 3GPP TS 38.133; ARFCN
 # and bands: TS 38.104 and 38.101; cell ids: TS 38.211.
 _MEASURED = {
     **dict.fromkeys(("nrrsrp", "rsrpnr", "ssrsrp", "nrssrsrp", "5grsrp"), (-156.0, -31.0)),
@@ -312,7 +313,7 @@ def _wide(heading: str, numbers: Mapping[str, float]) -> Condition | None:
     A throughput under the same heading has other values than 5, 10, 15 …
     """
     unit = _width_unit(heading)
-    widths = [number for number in numbers.values() if number > 0]
+    widths = [number for number in numbers.values() if 0 < number < _ANDROID_NONE]
     if not widths or unit is None:
         return None
     widest = max(widths)
@@ -322,7 +323,8 @@ def _wide(heading: str, numbers: Mapping[str, float]) -> Condition | None:
         one <= _WIDEST_NR_MHZ and (one in _NARROW_MHZ or one % 5 == 0) for one in in_mhz
     )
     least = (_WIDEST_LTE_MHZ + 1) * per_mhz  # the next wider channels are 25 MHz
-    return Condition(low=least) if are_channels and widest >= least else None
+    is_wide = are_channels and widest >= least
+    return Condition(low=least, high=_WIDEST_NR_MHZ * per_mhz) if is_wide else None
 
 
 def _width_unit(heading: str) -> str | None:
