@@ -34,6 +34,7 @@ class World:
     failed_if_works: float = 0.04
     failed_if_dead: float = 0.1
     are_people_known: bool = True
+    dead_factor: float = 1.0  # times RATES
 
 
 WORLDS = (
@@ -46,6 +47,8 @@ WORLDS = (
     World("no failed tests", failed_if_works=0.0, failed_if_dead=0.0),
     World("inexact positions", stray=0.1),
     World("alike communes", participation_sd=0.1),
+    World("few without signal", dead_factor=0.25),
+    World("many without signal", dead_factor=2.0),
 )
 
 
@@ -57,7 +60,8 @@ def province(world: World, seed: int) -> tuple[Attempts, np.ndarray]:
     place_count = len(commune)
     people = rng.lognormal(5.5, 0.6, place_count)
     remote = rng.normal(0, world.remote_sd, place_count)
-    base = np.log(RATES / (1 - RATES)) * np.sqrt(1 + world.remote_sd**2 / 2.9)
+    rates = RATES * world.dead_factor
+    base = np.log(rates / (1 - rates)) * np.sqrt(1 + world.remote_sd**2 / 2.9)
     dead = rng.random((place_count, OPERATORS)) < 1 / (1 + np.exp(-(base + remote[:, None])))
     activity = rng.lognormal(0, world.activity_sd, place_count)
     activity *= rng.random(place_count) < world.active_share

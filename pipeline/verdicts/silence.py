@@ -23,6 +23,7 @@ belong here: which tests belong to a place (`measurements/village_counts.py`).
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 from itertools import product
 
 import numpy as np
@@ -37,9 +38,10 @@ REMOTENESS = 1.5  # standard deviation of z, in logits
 DEAD_AT_FIRST = 0.2  # share of places without signal before anything is known, counted as
 PRIOR_PLACES = 10.0  # so many places
 SHRINKAGE = 1.0  # devices that a rate's prior counts as
-ACTIVITIES = (0.15, 0.25, 0.4, 0.65, 1.0, 1.6, 2.5, 4.0, 8.0)  # k
+ACTIVITIES = (0.15, 0.25, 0.4, 0.65, 1.0, 1.6)  # k; no area is known where places are more alike
 VISIT = {"no_signal": (0.03, 0.9), "measured": (0.9, 0.03)}  # P(result | works), P(… | no signal)
 _ROUNDS = 40
+_EQUAL = 1e-6  # difference of log-likelihoods that is none
 _MOST_OPERATORS = 8  # whose states are summed together
 
 
@@ -92,7 +94,10 @@ def silence(attempts: Attempts) -> Silence:
             attempts.failed[:, columns], attempts.visit_works[:, columns],
             attempts.visit_dead[:, columns],
         )  # fmt: skip
-        found = max((_fitted(part, k) for k in ACTIVITIES), key=lambda one: one.likelihood)
+        fits = [_fitted(part, k) for k in ACTIVITIES]
+        most = max(one.likelihood for one in fits)
+        # rounding must not choose: of equals the first
+        found = next(one for one in fits if one.likelihood >= most - _EQUAL)
         probability[:, columns], expected[:, columns] = found.dead, found.expected
         activity = found.activity if np.isnan(activity) else activity
     return Silence(probability, expected, activity)
@@ -189,6 +194,7 @@ def _expected(
     )
 
 
+@cache
 def _normal_nodes() -> tuple[Floats, Floats]:
     """Places and weights of Gauss–Hermite for z."""
     nodes, weights = np.polynomial.hermite_e.hermegauss(7)
