@@ -14,6 +14,7 @@ from pipeline.demo.simulate import Operator, Province, Spread, draw_province
 from pipeline.schema.columns import TABLES
 from pipeline.schema.tables import with_declared_dtypes
 from pipeline.sources.inputs import Inputs
+from pipeline.sources.villages import with_nothing_further
 
 MONTHS = ("2026-08", "2026-09", "2026-10")
 OPERATORS = {
@@ -137,7 +138,7 @@ def draw(name: str, seed: int) -> tuple[Inputs, Province]:
 def village_table(area: gpd.GeoDataFrame, places: pd.DataFrame) -> pd.DataFrame:
     """The table `villages` of a drawn province, as if a list had been read."""
     named = places.assign(village_name=village_names(places, area))
-    return with_declared_dtypes("villages", village_list(named, area))
+    return with_declared_dtypes("villages", with_nothing_further(village_list(named, area)))
 
 
 def inputs_of(area: gpd.GeoDataFrame, drawn: pd.DataFrame) -> Inputs:

@@ -20,7 +20,7 @@ from pipeline.config.rules import Rules, cleaning_rules_of
 from pipeline.config.run_context import Log, Progress, RunContext, Timer, silent
 from pipeline.config.settings import Settings
 from pipeline.engine.local import Engine, Local
-from pipeline.measure import measure
+from pipeline.measure import Measured, measure
 from pipeline.measurements.evidence import Evidence
 from pipeline.measurements.prepare import Prepared, prepared_tests
 from pipeline.publish import Outputs, publish_month
@@ -41,6 +41,7 @@ from pipeline.sources.previous_runs import NOTHING, Previous, previous_runs
 from pipeline.verdicts import hex_tables, result_tables
 from pipeline.verdicts.changes import changes
 from pipeline.verdicts.former_districts import former_districts
+from pipeline.verdicts.villages import Asked, village_status
 
 
 def run(
@@ -180,6 +181,7 @@ def judge_month(inputs: Inputs, context: RunContext, previous: Previous = NOTHIN
     some = {  # absent where there is nothing
         "changes": changes(verdicts.status, previous.status),
         "former_districts": former_districts(verdicts.status, verdicts.summary),
+        "village_status": _villages(inputs, measured, area, context),
     }
     tables |= {name: table for name, table in some.items() if len(table)}
     results = result_tables.results(verdicts, hex_status, measured.books, evidence.last_date)
@@ -201,6 +203,19 @@ def judge_month(inputs: Inputs, context: RunContext, previous: Previous = NOTHIN
         licences=inputs.licences,
         device_prints=measured.device_prints,
         coarser_cells=coarser,
+    )
+
+
+def _villages(
+    inputs: Inputs, measured: Measured, area: AreaPeriod, context: RunContext
+) -> pd.DataFrame:
+    """`village_status`; empty without a list of villages."""
+    if inputs.villages is None or measured.villages is None:
+        return pd.DataFrame()
+    evidence = measured.evidence
+    asked = Asked(context.rules, context.priority_rules.signs, evidence.window_months)
+    return village_status(
+        inputs.villages, measured.villages, evidence.operators, inputs.visits, area, asked
     )
 
 

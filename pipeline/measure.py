@@ -43,6 +43,7 @@ from pipeline.measurements.strata import (
     stratum_sums,
 )
 from pipeline.measurements.tile_evidence import measured_tiles
+from pipeline.measurements.village_counts import VillageCounts, village_counts
 from pipeline.schema.errors import Fault
 from pipeline.schema.month import AreaPeriod
 from pipeline.sources.deliveries import Part
@@ -62,6 +63,7 @@ class Measured:
     months: Mapping[str, pd.DataFrame]  # tables of the months; none of tiles
     device_prints: npt.NDArray[np.uint64]
     warnings: list[Fault] = field(default_factory=list)  # accepted findings; ids that restart
+    villages: VillageCounts | None = None  # None: no list of villages
 
 
 def measure(inputs: Inputs, context: RunContext, ledger: pd.DataFrame) -> Measured:
@@ -85,7 +87,9 @@ def _measured_tests(
     settings, period, log = context.settings, context.period, context.log
     months = prepared.account.months
     held = set(periods_of(months))
-    delivered = Holdings(held, min(months, default=""), prepared.account.operators)
+    operators = prepared.account.operators
+    has_villages = inputs.villages is not None and len(inputs.villages) > 0
+    delivered = Holdings(held, min(months, default=""), operators, has_villages)
     window = evidence_window(inputs, settings, period)
     places = indexes(known_cells(ledger, settings.hexes.finest_resolution))
     communes = prepared.how.zones.codes
@@ -112,7 +116,22 @@ def _measured_tests(
     tables = monthly.month_tables(
         found, question, area, inputs.installs, held, context.tracker_rules
     )
-    return Measured(evidence, rejects, books, tables, prints_of(found, prepared.how), warnings)
+    prints = prints_of(found, prepared.how)
+    villages = _by_village(found, question, inputs, context)
+    return Measured(evidence, rejects, books, tables, prints, warnings, villages)
+
+
+def _by_village(
+    found: Aggregates, question: Question, inputs: Inputs, context: RunContext
+) -> VillageCounts | None:
+    """Who tested in which village; None without a list of villages."""
+    villages, radius = inputs.villages, context.settings.villages.radius_km
+    if villages is None or not len(villages):
+        return None
+    counts = village_counts(found, question, villages, radius)
+    inside = int(counts.counts["test_count"].sum())
+    context.log("between_villages", count=counts.between_count, of=inside + counts.between_count)
+    return counts
 
 
 def _in_memory(inputs: Inputs, settings: Settings) -> Prepared:

@@ -278,7 +278,12 @@ def page_table(data: dict, kind: str) -> pd.DataFrame:
 
 
 def aggregates_of_tests(
-    tests: pd.DataFrame, communes: gpd.GeoDataFrame | None = None, period: str = "2026-10", **rules
+    tests: pd.DataFrame,
+    communes: gpd.GeoDataFrame | None = None,
+    period: str = "2026-10",
+    *,
+    has_villages: bool = False,
+    **rules,
 ):
     """(aggregates, question, prepared) of `tests` in memory, as the journey asks for them."""
     settings, when = Settings.model_validate(rules), Period.parse(period)
@@ -287,7 +292,8 @@ def aggregates_of_tests(
         [Part(tests=tests)], communes, cleaning_rules_of(settings), Local(1)
     )
     months = prepared.account.months
-    delivered = Holdings(set(months), min(months, default=""), prepared.account.operators)
+    operators = prepared.account.operators
+    delivered = Holdings(set(months), min(months, default=""), operators, has_villages)
     window = when.window(max(settings.evidence.window_months, when.length))
     codes, nowhere = prepared.how.zones.codes, np.zeros(0, dtype=np.uint64)
     question = question_of(codes, delivered, when, window, nowhere, scope_rules_of(settings))

@@ -3,7 +3,7 @@
 rows ─ repeats ─► samples ─► months of devices ─► devices over a window ─► values, units
                   samples ─► cells, places, dates, slow, known; months ─► area, months, spans
                   samples ─► stays, id months; spots, steps ─► marked devices
-rows ─► books, rejects, uncounted, repeats, present, met, phones, signals, bursts
+rows ─► books, rejects, uncounted, attempts, repeats, present, met, phones, signals, bursts
 
 Tables are declared in `devices.py`, `counts.py` and `id_signs.py`, one statement each. A shard
 holds all rows of its devices, so that whatever compares rows with rows is closed in it: aggregates
@@ -97,6 +97,7 @@ def aggregates_of(rows: pl.DataFrame, again: pl.DataFrame, scope: Scope) -> Aggr
             "books": counts.books(judged),
             "rejects": counts.rejects(judged),
             "uncounted": counts.other_tests(marked),
+            "attempts": counts.attempts(marked, drawn, scope),
             "repeats": counts.repeats_by_month(marked, scope),
             "repeats in file": counts.repeats_in_own_file(marked, scope),
             "present": counts.present(marked, scope),
@@ -116,6 +117,13 @@ def aggregates_of(rows: pl.DataFrame, again: pl.DataFrame, scope: Scope) -> Aggr
             },
         }
     )
+    if scope.has_villages:
+        found |= _collected(
+            {
+                "cell days": counts.cell_days(valid, scope),
+                "cell signals": counts.cell_signals(marked, scope),
+            }
+        )
     return found | {"cells": ordered(found["cells"], *UNIT_CODES, "cell")}
 
 

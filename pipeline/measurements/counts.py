@@ -65,6 +65,48 @@ def other_tests(rows: pl.LazyFrame) -> pl.LazyFrame:
     )
 
 
+def attempts(rows: pl.LazyFrame, drawn: pl.LazyFrame, scope: Scope) -> pl.LazyFrame:
+    """UNIT_CODES, device, cell over the base window: tests that are no valid ones of the target's.
+
+    failed (without a speed); newer, older (with a speed, of a mobile technology that comes after
+    the target's or before it); no_service (the
+    phone found no network). Such a row names no operator as a rule: it is the operator of all the
+    device's samples, where that is one (`drawn`: `samples` of all technologies).
+    """
+    is_failed = c("reason").is_null() & _has_no_speed()
+    is_other = (c("reason") == "other_technology") & (c("technology") < WIFI) & (c("bits") > 0)
+    is_silent = (c("reason") == "no_service").fill_null(value=False) & c("is_uncovered")
+    some = rows.filter(
+        (c("zone") >= 0) & ~c("is_repeat") & during(scope.windows[0])
+        & (is_failed | is_other | is_silent)
+    ).with_columns(is_silent=is_silent, is_other=is_other.fill_null(value=False))  # fmt: skip
+    nameless = some.filter(c("operator").is_null()).select("device").unique()
+    asked = drawn.join(nameless, on="device", how="semi")
+    homes = asked.group_by("device").agg(home=c("operator").unique())
+    homes = homes.filter(c("home").list.len() == 1)
+    named = some.join(homes.with_columns(c("home").list.first()), on="device", how="left")
+    named = named.with_columns(
+        operator=pl.coalesce("operator", "home"),
+        is_older=c("is_other") & (c("technology") < scope.technology),
+    )
+    return named.filter(c("operator").is_not_null()).group_by(*UNIT_CODES, "device", "cell").agg(
+        failed=(~c("is_silent") & ~c("is_other")).sum(), older=c("is_older").sum(),
+        newer=(c("is_other") & ~c("is_older")).sum(), no_service=c("is_silent").sum(),
+    )  # fmt: skip
+
+
+def cell_signals(rows: pl.LazyFrame, scope: Scope) -> pl.LazyFrame:
+    """UNIT_CODES, device, cell: median signal of valid tests of the base window, dBm."""
+    heard = rows.filter(is_valid() & c("signal").is_not_null() & during(scope.windows[0]))
+    heard = heard.filter((c("zone") >= 0) & c("operator").is_not_null())
+    return heard.group_by(*UNIT_CODES, "device", "cell").agg(c("signal").median())
+
+
+def cell_days(valid: pl.LazyFrame, scope: Scope) -> pl.LazyFrame:
+    """UNIT_CODES, cell, day: days of samples of the base window, each once."""
+    return valid.filter(during(scope.windows[0])).select(*UNIT_CODES, "cell", "day").unique()
+
+
 def _month() -> pl.Expr:
     return c("day").dt.month_start()
 

@@ -162,10 +162,13 @@ def cells(valid: pl.LazyFrame, scope: Scope) -> pl.LazyFrame:
 def strata(valid: pl.LazyFrame, window: Window) -> pl.LazyFrame:
     """Device × commune × operator × finest cell over a window, of all valid tests.
 
-    samples; sums of their means download, and of speeds up to the cap capped.
+    tests, samples; sums of their means download, and of speeds up to the cap capped; last (day).
     """
     here = valid.filter(during(window)).group_by(*UNIT_CODES, "device", "cell")
-    return here.agg(samples=pl.len(), download=c("mean").sum(), capped=c("capped").sum())
+    return here.agg(
+        c("tests").sum(), samples=pl.len(), download=c("mean").sum(), capped=c("capped").sum(),
+        last=c("day").max(),
+    )  # fmt: skip
 
 
 def known_samples(valid: pl.LazyFrame, scope: Scope) -> pl.LazyFrame:

@@ -176,6 +176,7 @@ def rows_of(tests: pl.DataFrame, how: Preparation) -> pl.DataFrame:
     reason              why the row does not count, as far as it shows by itself; null: it counts
     is_close            position exact enough for a hex, or of unknown accuracy
     is_accurate         known to be exact enough    is_pseudo   without a device id
+    is_uncovered        the phone looked for its network and found none
     """
     rules, salt = how.rules, fingerprints.of_texts(pd.Series(how.sources, dtype="str"))
     latitude, longitude = (
@@ -209,7 +210,7 @@ def rows_of(tests: pl.DataFrame, how: Preparation) -> pl.DataFrame:
         is_close=(accuracy <= rules.max_hex_accuracy_m).fill_null(True),
         # phones write 0 or −1 where they do not know their accuracy
         is_accurate=((accuracy > 0) & (accuracy <= rules.max_hex_accuracy_m)).fill_null(False),
-        is_pseudo=c("device_id").is_null(),
+        is_pseudo=c("device_id").is_null(), is_uncovered=_lists("no_coverage"),
         bits=_whole("download_mbps"),
         upload_bits=_whole("upload_mbps", 10 * rules.max_download_mbps),
         latency_ns=_whole("latency_ms", LONGEST_MS),

@@ -49,6 +49,7 @@ class Scope:
     technology: int  # the target's: number into TECHNOLOGIES
     rules: ScopeRules
     known_cells: pl.Series  # H3 indexes of gaps that are known already
+    has_villages: bool = False  # whether figures of villages are asked for
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,7 @@ class Holdings:
     months: set[str]
     first_month: str  # empty without a test; no window reaches back before it
     operators: set[str]
+    has_villages: bool = False  # whether a list of them was read
 
 
 def question_of(
@@ -122,6 +124,7 @@ def question_of(
         technology=TECHNOLOGIES.index(rules.technology),
         rules=rules,
         known_cells=pl.Series(known_cells, dtype=pl.UInt64),
+        has_villages=delivered.has_villages,
     )
     return Question(scope, Names(communes, operators), longer, spans)
 

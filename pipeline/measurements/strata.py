@@ -89,7 +89,7 @@ def places_of(
     village_count = 0
     if villages is not None and len(villages):
         village_count = len(villages)
-        stratum = _nearest_villages(zone, cell, names, villages, radius_km)
+        stratum = nearest_villages(zone, cell, names, villages, radius_km)
     apart = stratum < 0
     stratum[apart] = village_count + _clusters(zone[apart], parent[apart])
     cells = cells.with_columns(stratum=pl.Series(stratum), parent=pl.Series(parent))
@@ -98,14 +98,14 @@ def places_of(
     return Places(cells, counts.set_index(["zone", "stratum"])["device"].sort_index())
 
 
-def _nearest_villages(
+def nearest_villages(
     zone: npt.NDArray[np.int32],
     cell: npt.NDArray[np.uint64],
     names: Names,
     villages: pd.DataFrame,
     radius_km: float,
 ) -> npt.NDArray[np.int64]:
-    """Number of the nearest village of the cell's commune within the radius; −1 where none is."""
+    """Row of the village of its commune nearest to each cell, within the radius; −1: none."""
     centres = np.array([h3.cell_to_latlng(h3.int_to_str(one)) for one in cell.tolist()])
     here, there = _on_sphere(centres), _on_sphere(villages[["latitude", "longitude"]].to_numpy())
     number = {code: place for place, code in enumerate(names.communes.tolist())}

@@ -53,7 +53,7 @@ def renderer(layer: str, lang: texts.Lang) -> str:
         return _single(palette.Paint("#00000000"), outline="#5c1a06", width=0.8)
     if layer == "hexes":
         categories = [
-            ("1", texts.word("weak", lang), WEAK),
+            ("1", texts.word("weak_cell", lang), WEAK),
             ("0", texts.word("not_weak", lang), palette.Paint("#c3dcf1")),
         ]
         return _categorised('"is_weak"', categories)

@@ -80,6 +80,20 @@ CAUSE_GROUNDS = (
     "failed_tests",
     "fallback_3g_2g",
 )
+VILLAGE_CLASSES = ("no_signal", "weak", "below_target", "meets", "not_known")
+OFFICIAL_CLASSES = ("no_signal", "weak", "covered")
+VILLAGE_GROUNDS = (
+    "visited",
+    "silence",
+    "failed_tests",
+    "no_service",
+    "weak_signal",
+    "fallback_3g_2g",
+    "interval",
+    "undecided",
+    "few_devices",
+    "no_tests",
+)
 TERRAINS = ("flat", "hilly", "mountainous")  # the settings may name others
 # Why a row is set aside, in the order in which the reasons are tried: a row has exactly one.
 REJECT_REASONS = (

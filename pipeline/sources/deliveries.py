@@ -27,6 +27,7 @@ from pipeline.sources.profile import Profile, merged, profile_of
 from pipeline.sources.rules import Rule
 
 SAMPLE_ROWS = 100_000  # of the tables with the same headings, by which their plan is decided
+NO_COLUMNS = ("not_kept", "no_service", "no_coverage")  # what `unreadable` says beside columns
 _HOW = ("delimiter", "encoding", "sheet", "layer", "heading_row", "decimal")  # of a source
 Found = TypeVar("Found")
 
@@ -321,7 +322,7 @@ def _account(tests: pl.DataFrame, plan: Plan) -> Account:
     )
     lost = tests.filter(pl.col("unreadable") != "")["unreadable"].value_counts()
     for lost_names, count in lost.iter_rows():
-        known = [one for one in lost_names.split(";") if one not in ("not_kept", "no_service")]
+        known = [one for one in lost_names.split(";") if one not in NO_COLUMNS]
         account.unreadable.update(dict.fromkeys(known, count))
     return account
 

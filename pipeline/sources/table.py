@@ -18,7 +18,13 @@ import polars as pl
 from pipeline.schema.columns import TABLES
 from pipeline.sources.cells.ids import IdForm, read_ids
 from pipeline.sources.cells.missing import is_failed, is_missing
-from pipeline.sources.cells.names import NameForm, is_without_service, read_brands, read_names
+from pipeline.sources.cells.names import (
+    NameForm,
+    is_without_coverage,
+    is_without_service,
+    read_brands,
+    read_names,
+)
 from pipeline.sources.cells.numbers import NumberForm, read_numbers
 from pipeline.sources.cells.positions import PositionForm, read_positions
 from pipeline.sources.cells.times import TimeForm, read_times
@@ -64,13 +70,11 @@ def read_tests(source: str, file: str, rows: pl.DataFrame, plan: Plan) -> pl.Dat
     plan = _of_file(plan, file)
     if (kept := is_kept(rows, plan)) is not None:
         lost["not_kept"] = ~kept
-    if "operator" in plan.columns:
-        about = plan.columns["operator"]
-        cells, form = column(rows, about), cast("NameForm", about.form)
-        lost["no_service"] = is_without_service(cells, form)
-        found["brand"] = read_brands(cells, form)
-    else:
-        found["brand"] = pl.lit(None, pl.String())
+    found["brand"] = pl.lit(None, pl.String())
+    for ours in set(NAMES) & set(plan.columns):
+        cells, form = column(rows, plan.columns[ours]), cast("NameForm", plan.columns[ours].form)
+        lost |= _silent(cells, form, lost)
+        found |= {"brand": read_brands(cells, form)} if ours == "operator" else {}
     found |= _positions(rows, plan, lost)
     for ours in (*REQUIRED, *OPTIONAL):
         if ours in POSITION:
@@ -94,6 +98,17 @@ def read_tests(source: str, file: str, rows: pl.DataFrame, plan: Plan) -> pl.Dat
             lost["download_mbps"] &= ~failed
     found["unreadable"] = _listed(lost)
     return rows.select(**{name: found[name] for name in TABLES["tests"] if name in TESTS})
+
+
+def _silent(
+    cells: pl.Series, form: NameForm, lost: Mapping[str, pl.Series]
+) -> dict[str, pl.Series]:
+    """Which rows are without service, and of these which looked for a network: with those known."""
+    silent = is_without_service(cells, form)
+    if not silent.any():
+        return {}
+    found = {"no_service": silent, "no_coverage": is_without_coverage(cells)}
+    return {name: rows | lost[name] if name in lost else rows for name, rows in found.items()}
 
 
 def _of_file(plan: Plan, file: str) -> Plan:

@@ -16,7 +16,7 @@ import pandas as pd
 import shapely
 
 from pipeline.schema.errors import Fault, UserFault
-from pipeline.schema.tables import validated, with_declared_dtypes
+from pipeline.schema.tables import TABLES, validated, with_declared_dtypes
 from pipeline.schema.vintages import vintage_of
 from pipeline.sources import commune_names, commune_tables, other_tables, shapes, values
 from pipeline.sources.commune_names import Key, Register
@@ -113,8 +113,15 @@ def villages_of(
     kept = rows[rows["km"] <= about.radius_km]
     warnings += _said(table.file, register, rows, kept, about.radius_km)
     kept = kept.sort_values(["commune_code", "village_name", "latitude", "longitude"])
+    kept = with_nothing_further(kept)
     listed = with_declared_dtypes("villages", kept.reset_index(drop=True))
     return validated("villages", listed), warnings
+
+
+def with_nothing_further(villages: pd.DataFrame) -> pd.DataFrame:
+    """Villages of which only names, positions and people are known."""
+    unknown = {name: None for name in TABLES["villages"] if name not in villages}
+    return villages.assign(**unknown)
 
 
 def _columns(places: Places, about: Asked) -> _Columns:

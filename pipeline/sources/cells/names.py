@@ -26,6 +26,7 @@ from pipeline.sources.cells.operators import (
     OperatorTable,
     contradicts,
     found_in,
+    is_no_coverage,
     is_no_service,
     network_code,
 )
@@ -129,6 +130,12 @@ def is_without_service(column: pl.Series, form: NameForm) -> pl.Series:
     met = column.cast(pl.String)
     words = _completed(form, _distinct(met)).no_service
     return met.is_in(sorted(words)).fill_null(False)
+
+
+def is_without_coverage(column: pl.Series) -> pl.Series:
+    """Which cells say that the phone looked for its network and found none."""
+    met = column.cast(pl.String)
+    return met.is_in([one for one in _distinct(met) if is_no_coverage(one)]).fill_null(False)
 
 
 def _distinct(texts: pl.Series) -> list[str]:
@@ -290,13 +297,16 @@ def _technologies(
     names: dict[str, str | None] = {}
     reasons: dict[str, str] = {}
     missing: set[str] = set()
+    no_service: set[str] = set()
     for name in (*(known or {}), *(name for name in counts if name not in (known or {}))):
         key = name_key(name)
         names[name] = None
         if key in keys or key in numbers:
             names[name] = keys.get(key) or numbers[key]
-        elif is_missing(name) or is_no_service(name):
+        elif is_missing(name):
             missing.add(name)
+        elif is_no_service(name):
+            no_service.add(name)
         else:
             read = technologies.technology_of(name)
             if read in technologies.TECHNOLOGIES:
@@ -306,6 +316,7 @@ def _technologies(
     return NameForm(
         "technology",
         names,
+        no_service=frozenset(no_service),
         missing=frozenset(missing),
         reasons=reasons,
         given=given,

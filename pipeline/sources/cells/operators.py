@@ -29,14 +29,19 @@ _LAST_WORD = re.compile(r"[\s_-]+\(?(?:[2345]g\+?|lte(?:-a)?|gsm|umts|nr)\)?$")
 _PUNCTUATION = re.compile(r"[\s.,;:_'\"()\[\]/-]+")
 
 # What phones write where they have no network. Compared without accents too.
-_NO_SERVICE = (
+# the phone looked for its network and found none
+_NO_COVERAGE = (
     "no service", "noservice", "out of service", "no network", "no signal", "no coverage",
     "limited service", "emergency calls only", "emergency call only", "emergency only",
-    "searching", "searching for service", "not registered", "unregistered", "radio off",
-    "airplane mode", "flight mode", "no sim", "no sim card", "sim absent", "sim not inserted",
-    "không có dịch vụ", "không dịch vụ", "ngoài vùng phủ sóng", "không có sóng", "mất sóng",
-    "không có mạng", "không có tín hiệu", "chỉ cuộc gọi khẩn cấp", "cuộc gọi khẩn cấp",
-    "chỉ gọi khẩn cấp", "đang tìm kiếm", "đang tìm mạng", "chế độ máy bay", "không có sim",
+    "searching", "searching for service", "không có dịch vụ", "không dịch vụ",
+    "ngoài vùng phủ sóng", "không có sóng", "mất sóng", "không có mạng", "không có tín hiệu",
+    "chỉ cuộc gọi khẩn cấp", "cuộc gọi khẩn cấp", "chỉ gọi khẩn cấp", "đang tìm kiếm",
+    "đang tìm mạng",
+)  # fmt: skip
+# the phone did not look for one: nothing is known of the place
+_SWITCHED_OFF = (
+    "not registered", "unregistered", "radio off", "airplane mode", "flight mode", "no sim",
+    "no sim card", "sim absent", "sim not inserted", "chế độ máy bay", "không có sim",
     "không có thẻ sim", "không sim", "chưa lắp sim", "chưa có sim",
 )  # fmt: skip
 
@@ -181,7 +186,20 @@ def is_no_service(text: str) -> bool:
     >>> is_no_service("Emergency calls only"), is_no_service("Khong co dich vu"), is_no_service("V")
     (True, True, False)
     """
-    return folded(spaced_key(text)) in _NO_SERVICE_KEYS
+    return _words(text) in _NO_SERVICE_KEYS
+
+
+def is_no_coverage(text: str) -> bool:
+    """Whether a text says that the phone looked for its network and found none.
+
+    >>> is_no_coverage("NO_COVERAGE"), is_no_coverage("Mất sóng"), is_no_coverage("Flight mode")
+    (True, True, False)
+    """
+    return _words(text) in _NO_COVERAGE_KEYS
+
+
+def _words(text: str) -> str:
+    return folded(spaced_key(text.replace("_", " ")))
 
 
 def spellings(text: str) -> Iterator[str]:
@@ -238,4 +256,6 @@ def contradicts(table: OperatorTable, text: str) -> bool:
     return found_in(table, both[0]) is not None and both[1] in table.codes
 
 
-_NO_SERVICE_KEYS = frozenset(folded(word) for word in _NO_SERVICE)
+# technologies are written NO_COVERAGE and NoService
+_NO_COVERAGE_KEYS = frozenset(folded(word) for word in _NO_COVERAGE)
+_NO_SERVICE_KEYS = _NO_COVERAGE_KEYS | frozenset(folded(word) for word in _SWITCHED_OFF)

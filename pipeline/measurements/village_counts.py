@@ -1,0 +1,110 @@
+"""Who tested in which village, with which result: counts and device values by village × operator.
+
+A test belongs to the village of its commune whose centre is nearest to its cell's, within the
+radius; the others lie between villages and count for the commune alone. Does not belong here: how
+probable it is that a village has no signal (`verdicts/silence.py`), the table (`villages.py`).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import polars as pl
+
+from pipeline.measurements.aggregates import Aggregates
+from pipeline.measurements.fingerprints import mixed
+from pipeline.measurements.samples import mean_of
+from pipeline.measurements.scope import Question
+from pipeline.measurements.strata import nearest_villages
+
+VILLAGE_UNIT = ["village", "operator"]  # numbers of the village's row and of the operator
+COUNTS = (
+    "test_count", "sample_count", "device_count", "date_count", "failed_test_count",
+    "fallback_test_count", "no_service_count", "usable_device_count", "failed_device_count",
+    "signal_device_count",
+)  # fmt: skip
+c = pl.col
+
+
+@dataclass(frozen=True)
+class VillageCounts:
+    """What the phones in villages tried and measured.
+
+    `counts`: by village (row in `villages`) and operator, of pairs where anybody tried: COUNTS over
+    the base window, signal_median_dbm, last_test_date (text, of the longest window). `values`:
+    village, operator, download_mbps, capped_mbps: a row per device with valid tests.
+    """
+
+    counts: pd.DataFrame
+    values: pd.DataFrame
+    between_count: int  # valid tests of the base window
+
+
+def village_counts(
+    found: Aggregates, question: Question, villages: pd.DataFrame, radius_km: float
+) -> VillageCounts:
+    """Counts and device values by village, of aggregates that were asked for with villages."""
+    longest = f"strata {question.scope.valued[-1]}"
+    names = ["strata 0", "attempts", "cell days", "cell signals", longest]
+    cells = pl.concat([found[name].select("zone", "cell") for name in names]).unique()
+    cells = cells.sort("zone", "cell")
+    village = nearest_villages(
+        cells["zone"].to_numpy(), cells["cell"].to_numpy(), question.names, villages, radius_km
+    )
+    homes = cells.with_columns(village=pl.Series(village))
+
+    def placed(name: str) -> pl.DataFrame:
+        return found[name].join(homes, on=["zone", "cell"]).filter(c("village") >= 0)
+
+    tested = placed("strata 0")
+    between = sum(found["strata 0"]["tests"].to_list()) - sum(tested["tests"].to_list())
+    counts = _devices_of(tested, placed("attempts")).group_by(VILLAGE_UNIT).agg(
+        test_count=c("tests").sum(), sample_count=c("samples").sum(),
+        device_count=(c("tests") > 0).sum(), failed_test_count=c("failed").sum(),
+        fallback_test_count=c("older").sum(), no_service_count=c("no_service").sum(),
+        usable_device_count=c("is_usable").sum(), failed_device_count=(~c("is_usable")).sum(),
+    )  # fmt: skip
+    days = placed("cell days").group_by(VILLAGE_UNIT).agg(date_count=c("day").n_unique())
+    heard = placed("cell signals").group_by(*VILLAGE_UNIT, "device").agg(c("signal").median())
+    heard = heard.group_by(VILLAGE_UNIT).agg(
+        signal_median_dbm=c("signal").median(), signal_device_count=pl.len()
+    )
+    last = placed(longest).group_by(VILLAGE_UNIT).agg(
+        last_test_date=c("last").max().cast(pl.String)
+    )  # fmt: skip
+    for table in (days, heard, last):
+        counts = counts.join(table, on=VILLAGE_UNIT, how="full", coalesce=True)
+    counts = counts.with_columns(c(COUNTS).fill_null(0).cast(pl.Float64)).sort(VILLAGE_UNIT)
+    return VillageCounts(_named(counts, question), _values(tested, question), between)
+
+
+def _devices_of(tested: pl.DataFrame, attempts: pl.DataFrame) -> pl.DataFrame:
+    """Devices by village and operator: tests, samples, kinds of `counts.attempts`, is_usable."""
+    keys = [*VILLAGE_UNIT, "device"]
+    good = tested.group_by(keys).agg(c("tests", "samples").sum())
+    bad = attempts.group_by(keys).agg(c("failed", "older", "newer", "no_service").sum())
+    both = good.join(bad, on=keys, how="full", coalesce=True)
+    both = both.with_columns(pl.all().exclude(keys).fill_null(0))
+    return both.with_columns(is_usable=c("tests") + c("older") + c("newer") > 0)
+
+
+def _values(tested: pl.DataFrame, question: Question) -> pd.DataFrame:
+    """A device's mean of samples in the village, Mbit/s: in an order that names no device."""
+    sums = tested.group_by(*VILLAGE_UNIT, "device").agg(c("samples", "download", "capped").sum())
+    order = pl.Series("order", mixed(sums["device"].to_numpy()))
+    sums = sums.with_columns(order).sort(*VILLAGE_UNIT, "order")
+    table = sums.select(VILLAGE_UNIT)
+    speeds = {
+        f"{name}_mbps": pl.Series(mean_of(sums, name, "samples")) for name in ("download", "capped")
+    }
+    return _named(table.with_columns(**speeds), question)
+
+
+def _named(table: pl.DataFrame, question: Question) -> pd.DataFrame:
+    """The table in pandas, operators by name."""
+    operators = np.array(question.names.operators, dtype=object)
+    named = table.to_pandas()
+    named["operator"] = pd.Series(operators[named["operator"].to_numpy()], dtype="str")
+    return named

@@ -1,0 +1,151 @@
+"""Silence as evidence: the formula by hand, laws, and places of a world whose truth is known."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import special
+
+from benchmarks.silence import WORLDS, province
+from pipeline.verdicts import silence as model
+from pipeline.verdicts.silence import VISIT, Attempts, silence
+
+
+def known(usable, failed=None, commune=None, people=None, visits=None) -> Attempts:
+    """Attempts of places × operators; `visits`: results by place × operator, "" without one."""
+    usable = np.array(usable, dtype=float)
+    one = np.ones(usable.shape)
+    works, dead = one.copy(), one.copy()
+    for place, row in enumerate(visits or []):
+        for operator, result in enumerate(row):
+            if result:
+                works[place, operator], dead[place, operator] = VISIT[result]
+    return Attempts(
+        np.zeros(len(usable), dtype=np.int64) if commune is None else np.array(commune),
+        np.full(len(usable), np.nan) if people is None else np.array(people, dtype=float),
+        usable,
+        0 * one if failed is None else np.array(failed, dtype=float),
+        works,
+        dead,
+    )
+
+
+# ten places: both operators test in nine of them, nobody of the second in the last
+TEN = [[6, 5]] * 9 + [[8, 0]]
+
+
+def test_the_formula_by_hand():
+    """One place, one operator, nobody tested: two states, u integrated, z summed."""
+    k, mean, fails, b = 2.0, 3.0, (0.02, 0.1), -1.5
+    nodes, weights = np.polynomial.hermite_e.hermegauss(7)
+    prior = float((weights / weights.sum()) @ special.expit(b + model.REMOTENESS * nodes))
+    works = (1 - prior) * (k / (k + mean * 1.02)) ** k
+    dead = prior * (k / (k + mean * (model.STRAY + 0.1))) ** k
+    expected = dead / (dead + works)
+    found, works_u, dead_u, _ = model._expected(
+        known([[0]]), np.array([[mean]]), fails, np.array([b]), k
+    )
+    assert found.item() == pytest.approx(expected)
+    assert works_u.item() == pytest.approx((1 - expected) * k / (k + mean * 1.02))
+    assert dead_u.item() == pytest.approx(expected * k / (k + mean * (model.STRAY + 0.1)))
+
+
+def test_a_test_that_was_made_and_one_that_failed_by_hand():
+    """Of a place with mean 3: each state's Poisson rates to the power of its counts."""
+    k, mean, fails, b = 0.5, 3.0, (0.05, 0.2), 0.0
+    prior = 0.5  # of b = 0, by symmetry
+    works = (1 - prior) * fails[0] ** 2 / (k + mean * 1.05) ** (k + 3)
+    dead = prior * model.STRAY * fails[1] ** 2 / (k + mean * (model.STRAY + 0.2)) ** (k + 3)
+    found, *_ = model._expected(known([[1]], [[2]]), np.array([[mean]]), fails, np.array([b]), k)
+    assert found.item() == pytest.approx(dead / (dead + works))
+
+
+def test_a_silent_operator_among_others_who_test_is_improbable_to_work():
+    found = silence(known(TEN)).probability
+    assert found[-1, 1] > 0.5
+    assert found[:-1].max() < 0.02
+    assert found[-1, 0] < 0.01
+
+
+@pytest.mark.parametrize(
+    ("change", "is_higher"),
+    [
+        ({"usable": [*TEN[:-1], [20, 0]]}, True),  # more phones of others at the place
+        ({"usable": [*TEN[:-1], [2, 0]]}, False),
+        ({"usable": [*TEN[:-1], [8, 1]]}, False),  # one of its own did test
+        ({"failed": [[0, 0]] * 9 + [[0, 2]]}, True),  # and two of its own failed
+        ({"visits": [["", ""]] * 9 + [["", "no_signal"]]}, True),
+        ({"visits": [["", ""]] * 9 + [["", "measured"]]}, False),
+        ({"people": [100] * 9 + [400]}, True),  # many people live there
+        ({"usable": [[6, 1]] * 9 + [[8, 0]]}, False),  # few of the operator test anywhere
+    ],
+)
+def test_what_raises_and_lowers_it(change, is_higher):
+    before = silence(known(TEN, people=[100] * 10)).probability[-1, 1]
+    after = silence(known(**{"usable": TEN, "people": [100] * 10} | change)).probability[-1, 1]
+    assert (after > before) == is_higher
+    assert after != pytest.approx(before, abs=1e-3)
+
+
+def test_where_nobody_tests_at_all_nothing_is_known():
+    assert np.isnan(silence(known([[0, 0], [0, 0]])).probability).all()
+    assert silence(known(np.zeros((0, 2)))).probability.shape == (0, 2)
+
+
+def test_a_place_where_nobody_of_any_operator_tests_is_no_evidence():
+    found = silence(known([*TEN[:-1], [0, 0]])).probability[-1]
+    assert found.max() < 0.5
+
+
+counts = st.lists(st.lists(st.integers(0, 6), min_size=3, max_size=3), min_size=4, max_size=8)
+
+
+@settings(max_examples=8, deadline=None)
+@given(usable=counts, seed=st.integers(0, 99))
+def test_the_names_and_order_of_places_operators_and_communes_do_not_matter(usable, seed):
+    if not np.sum(usable):
+        usable[0][0] = 1
+    rng = np.random.default_rng(seed)
+    commune = rng.integers(0, 2, len(usable))
+    commune[0] = 1
+    places, operators = rng.permutation(len(usable)), rng.permutation(3)
+    first = silence(known(usable, commune=commune)).probability
+    again = silence(
+        known(np.array(usable)[places][:, operators], commune=1 - commune[places])
+    ).probability
+    np.testing.assert_allclose(again, first[places][:, operators], atol=1e-6)
+
+
+@settings(max_examples=5, deadline=None)
+@given(usable=counts, scale=st.floats(0.01, 1000))
+def test_people_count_in_any_unit(usable, scale):
+    usable[0][0] += 1
+    people = np.arange(1.0, len(usable) + 1)
+    first = silence(known(usable, people=people)).probability
+    again = silence(known(usable, people=people * scale)).probability
+    np.testing.assert_allclose(again, first, atol=1e-8)
+
+
+def test_many_operators_are_judged_in_groups():
+    rng = np.random.default_rng(5)
+    usable = rng.poisson(3, (20, 11)).astype(float)
+    found = silence(known(usable)).probability
+    assert found.shape == (20, 11)
+    assert ((found >= 0) & (found <= 1)).all()
+    assert found[usable == 0].mean() > 5 * found[usable > 2].mean()
+
+
+@pytest.mark.parametrize("name", ["control", "many test", "people unknown"])
+def test_places_that_are_called_without_signal_have_none(name):
+    """The world is not the model's; participation varies tenfold between communes."""
+    (world,) = [one for one in WORLDS if one.name == name]
+    provinces = [province(world, seed) for seed in (1, 2, 3)]
+    said = np.concatenate([silence(attempts).probability.ravel() for attempts, _ in provinces])
+    truth = np.concatenate([dead.ravel() for _, dead in provinces])
+    called = said >= 0.8
+    assert called.sum() >= 15
+    assert truth[called].mean() >= 0.8
+    silent = np.concatenate([(attempts.usable == 0).ravel() for attempts, _ in provinces])
+    assert truth[silent].mean() < 0.5, "no tests are no finding by themselves"

@@ -1,0 +1,156 @@
+"""Who tested in which village: every kind of test, each by hand."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from pipeline.measurements.village_counts import VillageCounts, village_counts
+from pipeline.schema.tables import with_declared_dtypes
+from pipeline.sources.villages import with_nothing_further
+from tests.builders import aggregates_of_tests, squares
+
+COMMUNES = squares(columns=2, rows=1, side=0.5)  # r0c0 west of 103.5, r0c1 east
+KM = 1 / 111.195  # degrees of latitude
+FIRST, SECOND = (22.1, 103.1), (22.3, 103.1)
+OTHER = (22.1, 103.6)  # in r0c1
+
+
+def villages() -> pd.DataFrame:
+    table = pd.DataFrame(
+        {
+            "village_name": ["Bản Một", "Bản Hai", "Bản Ba"],
+            "commune_code": ["r0c0", "r0c0", "r0c1"],
+            "latitude": [FIRST[0], SECOND[0], OTHER[0]],
+            "longitude": [FIRST[1], SECOND[1], OTHER[1]],
+            "people": 100.0,
+        }
+    )
+    return with_declared_dtypes("villages", with_nothing_further(table))
+
+
+BASE = {
+    "device_id": "d1", "measured_at": "2026-10-05 08:00", "operator_met": "V", "technology": "4G",
+    "download_mbps": 30.0, "place": FIRST, "unreadable": "", "signal_dbm": np.nan,
+}  # fmt: skip
+
+
+def counted(*changes: dict) -> VillageCounts:
+    """Counts of rows that differ from BASE, and one test of V and W in a village of r0c1."""
+    given = [{**BASE, **one} for one in changes]
+    far = {"place": OTHER, "device_id": "far"}
+    given += [{**BASE, **far}, {**BASE, **far, "operator_met": "W", "device_id": "far w"}]
+    frame = pd.DataFrame(given)
+    local = pd.to_datetime(frame["measured_at"]).dt.tz_localize("Asia/Ho_Chi_Minh")
+    frame["measured_at"] = local.dt.tz_convert("UTC").astype("datetime64[us, UTC]")
+    frame["latitude"], frame["longitude"] = zip(*frame.pop("place"), strict=True)
+    tests = with_declared_dtypes("tests", frame.assign(
+        upload_mbps=9.0, latency_ms=20.0, source="s", source_file="f", brand=None,
+        source_row=np.arange(2, len(frame) + 2), location_accuracy_m=10.0, test_id=None,
+        jitter_ms=np.nan,
+    ))  # fmt: skip
+    found, question, _ = aggregates_of_tests(
+        tests, COMMUNES, has_villages=True, operators={"V": [], "W": []}
+    )
+    return village_counts(found, question, villages(), 1.5)
+
+
+def row(found: VillageCounts, village: int, operator: str = "V") -> pd.Series:
+    counts = found.counts
+    (one,) = counts[(counts["village"] == village) & (counts["operator"] == operator)].iloc
+    return one
+
+
+def test_tests_count_in_the_village_that_is_nearest_within_its_commune():
+    near = (FIRST[0] + 1.2 * KM, FIRST[1])
+    between = (FIRST[0] + 6 * KM, FIRST[1])
+    found = counted({}, {"place": near, "device_id": "d2"}, {"place": between, "device_id": "d3"})
+    here = row(found, 0)
+    assert (here["test_count"], here["device_count"], here["sample_count"]) == (2, 2, 2)
+    assert found.between_count == 1
+    assert 1 not in set(found.counts["village"]), "nobody tried there"
+    assert row(found, 2)["test_count"] == 1
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ({}, {"test_count": 2, "device_count": 2, "usable_device_count": 2}),
+        ({"download_mbps": 0.0}, {"failed_test_count": 1, "failed_device_count": 1}),
+        ({"download_mbps": np.nan}, {"failed_test_count": 1, "failed_device_count": 1}),
+        ({"technology": "3G"}, {"fallback_test_count": 1, "usable_device_count": 2}),
+        ({"technology": "2G"}, {"fallback_test_count": 1, "usable_device_count": 2}),
+        ({"technology": "5G"}, {"fallback_test_count": 0, "usable_device_count": 2}),
+        ({"technology": "3G", "download_mbps": 0.0}, {"fallback_test_count": 0}),
+        ({"technology": "wifi"}, {"usable_device_count": 1, "failed_device_count": 0}),
+        (
+            {"technology": None, "unreadable": "no_service;no_coverage", "download_mbps": 0.0},
+            {"no_service_count": 1, "failed_device_count": 1},
+        ),
+        (
+            {"technology": None, "unreadable": "no_service", "download_mbps": 0.0},
+            {"no_service_count": 0, "failed_device_count": 0},
+        ),
+        ({"measured_at": "2026-07-31 08:00"}, {"test_count": 1, "usable_device_count": 1}),
+    ],
+)
+def test_each_kind_of_test(change, expected):
+    found = row(counted({}, {"device_id": "d2", **change}), 0)
+    usual = {"test_count": 1, "device_count": 1, "usable_device_count": 1, "failed_test_count": 0,
+             "failed_device_count": 0, "fallback_test_count": 0, "no_service_count": 0}  # fmt: skip
+    wanted = usual | expected
+    assert {name: found[name] for name in wanted} == wanted
+
+
+def test_a_phone_without_network_is_of_the_operator_that_it_has_elsewhere():
+    lost = {"operator_met": None, "technology": None, "download_mbps": 0.0, "place": SECOND,
+            "unreadable": "no_service;no_coverage"}  # fmt: skip
+    found = counted({}, lost)
+    assert row(found, 1)["no_service_count"] == 1
+    assert row(found, 1)["failed_device_count"] == 1
+    two_cards = counted({}, {"operator_met": "W"}, lost)
+    assert 1 not in set(two_cards.counts["village"]), "which of both operators is not known"
+    nobody = counted({}, {**lost, "device_id": "only here"})
+    assert 1 not in set(nobody.counts["village"])
+
+
+def test_a_device_with_a_usable_test_in_the_village_is_no_failed_one():
+    found = row(counted({}, {"download_mbps": 0.0, "measured_at": "2026-10-06 09:00"}), 0)
+    assert (found["usable_device_count"], found["failed_device_count"]) == (1, 0)
+    assert found["failed_test_count"] == 1
+
+
+def test_dates_signal_and_last_test():
+    found = row(
+        counted(
+            {"signal_dbm": -100.0},
+            {"measured_at": "2026-10-07 08:00", "signal_dbm": -110.0},
+            {"measured_at": "2026-10-07 23:30", "signal_dbm": -112.0, "device_id": "d2"},
+            {"measured_at": "2026-06-01 08:00", "device_id": "before the window"},
+        ),
+        0,
+    )
+    assert (found["date_count"], found["device_count"]) == (2, 2)
+    assert found["signal_median_dbm"] == pytest.approx((-105.0 + -112.0) / 2)
+    assert found["signal_device_count"] == 2
+    assert found["last_test_date"] == "2026-10-07"
+
+
+def test_device_values_are_means_of_samples_in_the_village():
+    found = counted(
+        {"download_mbps": 20.0},
+        {"download_mbps": 40.0},  # the same cell and date: one sample of 30
+        {"download_mbps": 60.0, "measured_at": "2026-10-06 08:00"},
+        {"download_mbps": 200.0, "place": SECOND},
+    )
+    values = found.values.set_index("village")["download_mbps"]
+    assert values[0] == pytest.approx((30.0 + 60.0) / 2)
+    assert values[1] == pytest.approx(200.0)
+
+
+def test_files_and_order_do_not_matter():
+    rows = [{"device_id": f"d{i}", "download_mbps": 10.0 + i} for i in range(6)]
+    first, again = counted(*rows), counted(*reversed(rows))
+    pd.testing.assert_frame_equal(first.counts, again.counts)
+    pd.testing.assert_frame_equal(first.values, again.values)
