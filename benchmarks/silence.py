@@ -35,6 +35,7 @@ class World:
     failed_if_dead: float = 0.1
     are_people_known: bool = True
     dead_factor: float = 1.0  # times RATES
+    village_market: float = 12.0  # concentration of operators' shares by place; 0: the commune's
 
 
 WORLDS = (
@@ -48,6 +49,7 @@ WORLDS = (
     World("inexact positions", stray=0.1),
     World("alike communes", participation_sd=0.1),
     World("few without signal", dead_factor=0.25),
+    World("shares alike", village_market=0.0),
     World("many without signal", dead_factor=2.0),
 )
 
@@ -68,7 +70,10 @@ def province(world: World, seed: int) -> tuple[Attempts, np.ndarray]:
     takes_part = rng.lognormal(0, world.participation_sd, 38)
     market = rng.dirichlet(SHARES * 12, 38)
     level = people / people.mean() * activity * takes_part[commune] * world.devices_per_place
-    mean = level[:, None] * market[commune]
+    shares = market[commune]
+    if world.village_market:
+        shares = np.array([rng.dirichlet(one * world.village_market + 0.01) for one in shares])
+    mean = level[:, None] * shares
     usable = rng.poisson(np.where(dead, 0.0, mean * (1 - world.failed_if_works)))
     failed = rng.poisson(mean * np.where(dead, world.failed_if_dead, world.failed_if_works))
     moved = rng.binomial(usable, world.stray)
@@ -108,7 +113,7 @@ def main() -> None:
         tenth = np.minimum((p * 10).astype(int), 9)
         bins = [_tenth(p[tenth == i], t[tenth == i]) for i in range(10) if (tenth == i).sum() >= 30]
         print(
-            f"{world.name:18s} k {found.activity:4.2f} called {called.sum():5d} right "
+            f"{world.name:26s} k {found.activity:4.2f} a {found.market:2.0f} called {called.sum():5d} right "
             f"{t[called].mean() if called.any() else float('nan'):.3f} of all {t.sum()} "
             f"silent-is-dead right {t[silent].mean():.3f} ({silent.sum()}) "
             f"{seconds / asked.provinces:.2f} s\n    {' '.join(bins)}"

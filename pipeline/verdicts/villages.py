@@ -201,7 +201,7 @@ def _classes(rows: pd.DataFrame, asked: Asked) -> pd.DataFrame:
     }
     is_weak = np.logical_or.reduce([sign.to_numpy() for sign in weak_signs.values()])
     visited = rows["visited"].eq("no_signal") & rows["usable_device_count"].eq(0)
-    silent = rows["no_signal_probability"] >= NO_SIGNAL
+    silent = rows["no_signal_probability"].ge(NO_SIGNAL) & rows["visited"].ne("measured")
     hidden, none = rows["is_hidden"], tried.isna()
     order: list[tuple[pd.Series, str, str]] = [
         (visited, "no_signal", "visited"),
@@ -248,7 +248,9 @@ def _visit_ranks(rows: pd.DataFrame) -> pd.Series:
     wanted = (
         rows["no_signal_probability"].ge(VISITED_FROM) & rows["visited"].isna() & ~rows["is_hidden"]
     )
-    some = rows[wanted].assign(expected=rows["no_signal_probability"] * people)
-    some = some.sort_values(["expected", "village_id", "operator"], ascending=[False, True, True])
-    ranks = pd.Series(np.arange(1, len(some) + 1), index=some.index, dtype="Int64")
-    return ranks.reindex(rows.index)
+    expected = (rows["no_signal_probability"] * people).where(wanted)
+    keys = pd.DataFrame({"expected": -expected, "village_id": rows["village_id"]})
+    keys = keys.assign(operator=rows["operator"]).reset_index(drop=True)
+    keys = keys.sort_values(["expected", "village_id", "operator"])
+    ranks = pd.Series(np.arange(1.0, len(keys) + 1), index=keys.index).sort_index()
+    return pd.Series(ranks.where(wanted.to_numpy()).to_numpy(), rows.index).astype("Int64")
