@@ -36,9 +36,11 @@ def known(usable, failed=None, commune=None, people=None, visits=None) -> Attemp
 TEN = [[6, 5]] * 9 + [[8, 0]]
 
 
-def by_hand(n: int, f: int, dead: bool, mean: float, shape: model._Shape) -> float:
-    """Likelihood of one place and operator, a sum over classes of u; t integrated: n + f is
-    negative binomial with shape h, divided between usable and failed."""
+def by_hand(n: int, f: int, mean: float, shape: model._Shape, *, dead: bool) -> float:
+    """Likelihood of one place and operator, a sum over classes of u.
+
+    With t integrated n + f is negative binomial with shape h, divided between usable and failed.
+    """
     usable, failed = (model.STRAY, 0.2) if dead else (1.0, 0.05)
     h, total = shape.market, n + f
     found = 0.0
@@ -55,7 +57,7 @@ def test_the_formula_by_hand(n, f):
     shape = model._Shape(activity=0.65, market=6.0)
     state = model._State(np.array([[3.0]]), np.zeros(1), (0.05, 0.2))
     found = model._expected(known([[n]], [[f]]), np.array([[3.0]]), state, shape)
-    works, dead = (by_hand(n, f, is_dead, 3.0, shape) for is_dead in (False, True))
+    works, dead = (by_hand(n, f, 3.0, shape, dead=is_dead) for is_dead in (False, True))
     assert found.dead.item() == pytest.approx(dead / (dead + works), rel=1e-6)
     assert found.likelihood == pytest.approx(np.log((dead + works) / 2), rel=1e-6)
 

@@ -42,7 +42,7 @@ ACTIVITIES = (0.15, 0.25, 0.4, 0.65, 1.0, 1.6)  # k; no area is known where plac
 MARKETS = (3.0, 6.0, 12.0, 25.0)  # a; shares more alike than the last are not believed
 VISIT = {"no_signal": (0.03, 0.9), "measured": (0.9, 0.01)}  # P(result | works), P(… | no signal)
 _ROUNDS, _FEW_ROUNDS = 30, 10  # of EM
-_EQUAL = 1e-6  # difference of log-likelihoods that is none
+_LIKELY = 2.0  # log-likelihood: values within it are as likely as the best, by one-sided 2.5 %
 _MOST_PLACES = 400  # by which k and a are chosen
 _NODES = 14
 
@@ -120,9 +120,11 @@ def silence(attempts: Attempts) -> Silence:
 
 
 def _shape_of(attempts: Attempts) -> _Shape:
-    """K and a of the highest likelihood: k by the middle a, a by that k, and k once more.
+    """K and a: k by the middle a, a by that k, and k once more.
 
-    By the places of every so many communes where there are more than `_MOST_PLACES`.
+    Of the values within `_LIKELY` of the highest likelihood the one by which places differ most:
+    few tests do not show how much they do. By the places of every so many communes where there are
+    more than `_MOST_PLACES`.
     """
     step = -(-len(attempts.usable) // _MOST_PLACES)
     some = attempts.at(attempts.commune % step == 0) if step > 1 else attempts
@@ -130,8 +132,8 @@ def _shape_of(attempts: Attempts) -> _Shape:
 
     def best(shapes: list[_Shape]) -> _Shape:
         fits = [_fitted(some, one, _FEW_ROUNDS)[0].likelihood for one in shapes]
-        # rounding must not choose: of equals the first
-        return next(one for one, fit in zip(shapes, fits, strict=True) if fit >= max(fits) - _EQUAL)
+        likely = max(fits) - _LIKELY
+        return next(one for one, fit in zip(shapes, fits, strict=True) if fit >= likely)
 
     chosen = best([_Shape(k, MARKETS[2]) for k in ACTIVITIES])
     chosen = best([_Shape(chosen.activity, a) for a in MARKETS])
