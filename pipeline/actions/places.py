@@ -9,6 +9,7 @@ evenly. Tests that exist keep their weight. Does not belong here: which communes
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import h3
 import numpy as np
@@ -145,7 +146,7 @@ class _Grid:
         shape = (len(codes), int(table["place"].max()) + 1)
         at = table["number"].to_numpy(), table["place"].to_numpy()
 
-        def matrix(values: npt.NDArray, empty: float) -> npt.NDArray:
+        def matrix(values: npt.NDArray[Any], empty: float) -> npt.NDArray[Any]:
             filled = np.full(shape, empty, dtype=values.dtype)
             filled[at] = values
             return filled
@@ -169,7 +170,7 @@ class _Grid:
         return cls(commune, row, km, share[commune], votes, can_choose)
 
     def nearest_tested(self) -> Floats:
-        """km of each place to the nearest tested one; 1e4 where none is tested."""
+        """Distance in km of each place to the nearest tested one; 1e4 where none is tested."""
         near = np.full(self.votes.shape, 1e4)
         for place in range(self.votes.shape[1]):
             to = self.km[self.commune, place]
@@ -204,7 +205,7 @@ class _Variance:
         return np.asarray((1 - self.r[:, 0] * squares) / self.factor())
 
     def with_one_more(self) -> Floats:
-        """f with a further device in each place."""
+        """The factor f with a further device in each place."""
         (now, pull), (then, pull_then) = self._pull(self.votes), self._pull(self.votes + 1)
         kept = self.kept[:, None] + self.share * (pull_then - pull)
         own = self.own[:, None] + self.share**2 * self.r * (pull - pull_then)

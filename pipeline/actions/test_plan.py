@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -67,7 +68,10 @@ class Wanted:
 
 
 def test_plan(
-    known: Known, wanted: Wanted, rules: Rules, travel: Travel | None = None
+    known: Known,
+    wanted: Wanted,
+    rules: Rules,
+    travel: Travel | None = None,  # noqa: PT028 - no test
 ) -> dict[str, pd.DataFrame]:
     """The tables `plan` and `plan_communes`.
 
@@ -87,9 +91,11 @@ def test_plan(
     )
     chance = chances_of_units(units, spread, rules)
     asked = pd.Series(wanted.quotas or {}, dtype="float64")
-    quotas = units["operator"].map(asked).to_numpy()
+    quotas = units["operator"].map(asked).to_numpy(dtype="float64")
     weight = people_weights(units["population"])
-    devices = allotted(chance, weight, units["operator"].to_numpy(), quotas, wanted.devices)
+    devices = allotted(
+        chance, weight, units["operator"].to_numpy(dtype=object), quotas, wanted.devices
+    )
     units = units.assign(devices_wanted=devices.astype("float64"))
     units["gain"] = chance[np.arange(len(units)), devices]
     units["weighted_gain"] = units["gain"] * weight
@@ -172,7 +178,7 @@ def people_weights(population: pd.Series) -> Floats:
 
 
 def allotted(
-    chance: Floats, weight: Floats, operator: npt.NDArray, quota: Floats, budget: int
+    chance: Floats, weight: Floats, operator: npt.NDArray[np.object_], quota: Floats, budget: int
 ) -> Ints:
     """Devices by unit: the block with the largest weighted gain per device first.
 
@@ -313,7 +319,8 @@ def _filled(
 ) -> tuple[pd.DataFrame, int]:
     """(the stops' rows with `trip`, from `number`, and `stop`; the next trip's number)."""
     limit = per_team or np.inf
-    rows, used, trip = [], 0, number
+    rows: list[dict[Any, Any]] = []
+    used, trip = 0, number
     for place, stop in enumerate(stops):
         total = int(stop["devices_wanted"].sum())
         if used and used + total > limit and total <= limit:
@@ -325,8 +332,9 @@ def _filled(
                     trip, used = trip + 1, 0
                 some = int(min(left, limit - used))
                 share = some / row["devices_wanted"]
-                parts = {n: row[n] * share for n in ("expected_verdicts", "weighted_gain")}
-                rows.append({**row, **parts, "devices_wanted": some, "trip": trip, "stop": place})
+                part = dict(row)  # keys are names of columns
+                part |= {n: row[n] * share for n in ("expected_verdicts", "weighted_gain")}
+                rows.append(part | {"devices_wanted": some, "trip": trip, "stop": place})
                 left, used = left - some, used + some
     return pd.DataFrame(rows), trip + 1
 
@@ -355,7 +363,7 @@ def _merged(table: pd.DataFrame, per_team: int, travel: Travel) -> pd.Series:
                 into[one] = chosen
                 size[chosen] += size[one]
     names = open_trips.index.to_numpy()
-    return table["trip"].replace(dict(zip(names, names[into], strict=True)))
+    return table["trip"].map(pd.Series(names[into], index=names)).fillna(table["trip"]).astype(int)
 
 
 def _with_replacements(visits: pd.DataFrame, places: pd.DataFrame) -> pd.DataFrame:
@@ -364,10 +372,10 @@ def _with_replacements(visits: pd.DataFrame, places: pd.DataFrame) -> pd.DataFra
     A place replaces one main place of an operator; where every place is visited there is none.
     """
     visits = visits.assign(visit_role="main")
-    listed = {code: rows for code, rows in places.groupby("commune_code")}
-    found = []
+    listed = dict(iter(places.groupby("commune_code")))
+    found: list[dict[Any, Any]] = []
     for (code, _), rows in visits.groupby(UNIT, sort=True):
-        near = listed[code]
+        near = listed[str(code)]
         free = near[near["place_latitude"].notna() & ~near.index.isin(rows["place"])]
         is_visited = free.index.isin(visits.loc[visits["commune_code"] == code, "place"])
         free = free.assign(is_visited=is_visited)
@@ -378,9 +386,8 @@ def _with_replacements(visits: pd.DataFrame, places: pd.DataFrame) -> pd.DataFra
             km = geodesic_km(here, free[["place_latitude", "place_longitude"]].to_numpy(float))[0]
             place = free.assign(km=km.round(3)).sort_values(["is_visited", "km"]).iloc[0]
             names = ["village_name", "place_hex_id", "place_latitude", "place_longitude", "people"]
-            other = {name: place[name] for name in names}
-            role = {"visit_role": "replacement", "expected_verdicts": np.nan}
-            found.append({**row, **other, **role, "place": place.name})
+            role = {"visit_role": "replacement", "expected_verdicts": np.nan, "place": place.name}
+            found.append(dict(row) | {name: place[name] for name in names} | role)
             free = free.drop(index=place.name)
     return pd.concat([visits, pd.DataFrame(found, columns=visits.columns)], ignore_index=True)
 

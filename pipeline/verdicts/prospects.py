@@ -58,10 +58,10 @@ def chances(
 
     `units`: m, mean_mbps, sd_mbps, log_mean, log_var (plain figures of the devices that are known),
     weighted_mean_mbps, people_log_mean, people_effective (devices of a simple mean that would be as
-    sure as the people's), capped_ratio (capped mean over mean), sample_count, date_count, max_p_gap and
-    max_p_meets (of `q_limits`), and the columns of `borrowing.posterior_levels`. `effective`: units × (MOST + 1),
-    effective devices with so many further ones. `hidden`: devices that are there but whose speeds
-    may not be used: they are drawn as new ones are.
+    sure as the people's), capped_ratio (capped mean over mean), sample_count, date_count, max_p_gap
+    and max_p_meets (of `q_limits`), and the columns of `borrowing.posterior_levels`. `effective`:
+    units × (MOST + 1), effective devices with so many further ones. `hidden`: devices that are
+    there but whose speeds may not be used: they are drawn as new ones are.
     """
     found = np.zeros((len(units), MOST + 1))
     if units.empty:
@@ -230,7 +230,7 @@ def _without_one(then: _Future, target: float, confidence: float) -> Flags:
     plain = then.mean + then.sd * (_EXTREME / left + quantile / np.sqrt(left))
     cox = np.sqrt(then.log_var / left + then.log_var**2 / (2 * (left - 1)))
     log = then.log_mean + _EXTREME * np.sqrt(then.log_var) / left + then.log_var / 2
-    return (plain < target) & (log + quantile * cox < np.log(target))
+    return np.asarray((plain < target) & (log + quantile * cox < np.log(target)))
 
 
 def _quantile(m: Floats, p: Floats | float) -> Floats:
