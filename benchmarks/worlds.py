@@ -498,7 +498,7 @@ def _phones(
     `speed`: mean_mbps, before its plan; cap_mbps of its plan.
     """
     unit = np.repeat(np.arange(counts.size), world.drawn_times * counts.ravel())
-    commune, operator = np.divmod(unit, counts.shape[1])
+    commune = unit // counts.shape[1]
     edges = np.cumsum(villages.testers, axis=1)[commune]
     chance = generator.random(len(unit))[:, None] * edges[:, -1:]
     home = (chance >= edges).sum(axis=1)

@@ -86,12 +86,12 @@ def test_plan(
         pd.MultiIndex.from_frame(units[UNIT]),
         places,
         known.strata.sums,
-        weighted.shares_between(known.strata.sums),
+        weighted.shares_between(_shown_sums(known)),
         MOST,
     )
     chance = chances_of_units(units, spread, rules)
     asked = pd.Series(wanted.quotas or {}, dtype="float64")
-    quotas = units["operator"].map(asked).to_numpy(dtype="float64")
+    quotas = np.asarray(units["operator"].map(asked), dtype=np.float64)
     weight = people_weights(units["population"])
     devices = allotted(
         chance, weight, units["operator"].to_numpy(dtype=object), quotas, wanted.devices
@@ -144,6 +144,12 @@ def plan_units(known: Known, rules: Rules) -> pd.DataFrame:
     rows["people_effective"] = (1 / rows["people_error_factor"]).where(rows["m"] > 0).fillna(0.0)
     rows["max_p_gap"], rows["max_p_meets"] = q_limits(rows, rules.gates.max_q)
     return _with_usual_levels(rows, rules)
+
+
+def _shown_sums(known: Known) -> pd.DataFrame:
+    """The sums by place without those of suppressed units."""
+    units = pd.MultiIndex.from_frame(known.strata.sums[UNIT])
+    return known.strata.sums[~known.suppressed.reindex(units).eq(True).to_numpy()]
 
 
 def _with_usual_levels(rows: pd.DataFrame, rules: Rules) -> pd.DataFrame:
