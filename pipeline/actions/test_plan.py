@@ -251,6 +251,8 @@ def calm_start(busy_hours: tuple[float, float], min_hours_apart: float) -> int:
 
     def distance(start: int) -> float:
         end = start + WINDOW_HOURS
+        if start < busy_hours[1] and busy_hours[0] < end:
+            return 0.0
         return min((busy_hours[0] - end) % 24, (start - busy_hours[1]) % 24)
 
     hours = range(EARLIEST, LATEST - WINDOW_HOURS + 1)
