@@ -37,6 +37,7 @@ from pipeline.measurements.scope import Holdings, Question, question_of
 from pipeline.measurements.strata import (
     Places,
     Strata,
+    cells_of_places,
     cells_with_people,
     places_of,
     shares_of,
@@ -176,7 +177,8 @@ def _strata(
     people = people_of_parts(cells_with_people(places), communes, inputs.people_grid)
     known = pd.DataFrame(communes.set_index("commune_code")[["population", "area_km2"]])
     basis, shares = shares_of(places, names, inputs.villages, people, known)
-    return places, Strata(basis, shares, stratum_sums(found["strata 0"], places, names))
+    sums, cells = stratum_sums(found["strata 0"], places, names), cells_of_places(places)
+    return places, Strata(basis, shares, sums, cells)
 
 
 def _widened(

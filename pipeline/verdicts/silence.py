@@ -39,7 +39,7 @@ DEAD_AT_FIRST = 0.2  # share of places without signal before anything is known, 
 PRIOR_PLACES = 10.0  # so many places
 SHRINKAGE = 1.0  # devices that a rate's prior counts as
 ACTIVITIES = (0.15, 0.25, 0.4, 0.65, 1.0, 1.6)  # k; no area is known where places are more alike
-MARKETS = (3.0, 6.0, 12.0, 25.0)  # a; shares more alike than the last are not believed
+MARKETS = (3.0, 6.0, 12.0)  # a; shares more alike than the last are not believed
 VISIT = {"no_signal": (0.03, 0.9), "measured": (0.9, 0.01)}  # P(result | works), P(… | no signal)
 _ROUNDS, _FEW_ROUNDS = 30, 10  # of EM
 _LIKELY = 2.0  # log-likelihood: values within it are as likely as the best, by one-sided 2.5 %
@@ -135,7 +135,7 @@ def _shape_of(attempts: Attempts) -> _Shape:
         likely = max(fits) - _LIKELY
         return next(one for one, fit in zip(shapes, fits, strict=True) if fit >= likely)
 
-    chosen = best([_Shape(k, MARKETS[2]) for k in ACTIVITIES])
+    chosen = best([_Shape(k, MARKETS[-1]) for k in ACTIVITIES])
     chosen = best([_Shape(chosen.activity, a) for a in MARKETS])
     return best([_Shape(k, chosen.market) for k in ACTIVITIES])
 
