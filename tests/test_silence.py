@@ -55,7 +55,8 @@ def by_hand(n: int, f: int, mean: float, shape: model._Shape, *, dead: bool) -> 
 def test_the_formula_by_hand(n, f):
     """One place, one operator: two states whose prior is ½ for b = 0, by symmetry."""
     shape = model._Shape(activity=0.65, market=6.0)
-    state = model._State(np.array([[3.0]]), np.zeros(1), (0.05, 0.2))
+    # R is known by as many devices as leave shape.market as it is, to rounding
+    state = model._State(np.array([[3.0]]), np.array([[1e12]]), np.zeros(1), (0.05, 0.2))
     found = model._expected(known([[n]], [[f]]), np.array([[3.0]]), state, shape)
     works, dead = (by_hand(n, f, 3.0, shape, dead=is_dead) for is_dead in (False, True))
     assert found.dead.item() == pytest.approx(dead / (dead + works), rel=1e-6)

@@ -11,7 +11,8 @@ of devices whose every attempt failed are Poisson with means
 w_v the people of the place; R_co the rate at which people of commune c take part with operator o,
 shrunk towards participation of the commune × share of the operator; u_v ~ Gamma(k, k) how active
 the place is, shared by its operators; t_vo ~ Gamma(h_o, h_o) how far the operator's share there
-differs from its share in the commune, h_o = a × share of o (of a Dirichlet with concentration a);
+differs from its share in the commune, h_o = a × share of o (of a Dirichlet with concentration a),
+less where R_co is known by few devices (n): 1/h = 1/h_o + 1/(n + SHRINKAGE);
 φ and ψ shares of devices with failed tests alone. The states of a place's operators are correlated:
 logit P(no signal) = b_o + z_v, z_v ~ N(0, REMOTENESS²). t is integrated in closed form (the mixed
 Poisson of Greenwood & Yule, J. R. Stat. Soc. 83, 1920), u and z by quadrature; R, b, φ and ψ by EM
@@ -39,10 +40,10 @@ DEAD_AT_FIRST = 0.2  # share of places without signal before anything is known, 
 PRIOR_PLACES = 10.0  # so many places
 SHRINKAGE = 1.0  # devices that a rate's prior counts as
 ACTIVITIES = (0.15, 0.25, 0.4, 0.65, 1.0, 1.6)  # k; no area is known where places are more alike
-MARKETS = (3.0, 6.0, 12.0)  # a; shares more alike than the last are not believed
+MARKETS = (3.0, 6.0, 12.0, 25.0)  # a; shares more alike than the last are not believed
 VISIT = {"no_signal": (0.03, 0.9), "measured": (0.9, 0.01)}  # P(result | works), P(… | no signal)
 _ROUNDS, _FEW_ROUNDS = 30, 10  # of EM
-_LIKELY = 2.0  # log-likelihood: values within it are as likely as the best, by one-sided 2.5 %
+_LIKELY = 1e-6  # difference of log-likelihoods that is none
 _MOST_PLACES = 400  # by which k and a are chosen
 _NODES = 14
 
@@ -90,9 +91,13 @@ class _Shape:
 
 @dataclass(frozen=True)
 class _State:
-    """What EM changes: R by commune × operator, b by operator, φ, ψ."""
+    """What EM changes: R by commune × operator, b by operator, φ and ψ.
+
+    `devices`: by how many R is known.
+    """
 
     rate: Floats
+    devices: Floats
     b: Floats
     fails: tuple[float, float]
 
@@ -149,6 +154,7 @@ def _fitted(attempts: Attempts, shape: _Shape, rounds: int) -> tuple[_Expected, 
     count = of_commune.T @ n  # commune × operator
     state = _State(
         _rates(count, of_commune.T @ np.broadcast_to(weight, n.shape)),
+        count + SHRINKAGE,
         np.full(n.shape[1], _logit_of(DEAD_AT_FIRST)),
         (FAILED[0], FAILED_IF_DEAD[0]),
     )
@@ -160,6 +166,7 @@ def _fitted(attempts: Attempts, shape: _Shape, rounds: int) -> tuple[_Expected, 
         failed, dead = attempts.failed, found.dead
         state = _State(
             _rates(count, of_commune.T @ exposed),
+            state.devices,
             np.array([_logit_of(one) for one in share / (len(dead) + PRIOR_PLACES)]),
             (
                 _share(failed * (1 - dead), mean * found.works_level, FAILED),
@@ -203,7 +210,8 @@ def _expected(attempts: Attempts, mean: Floats, state: _State, shape: _Shape) ->
     """The E step. `mean`: w R by place × operator."""
     n, f = attempts.usable, attempts.failed
     total = (n + f)[:, :, None]
-    h = (shape.market * _market_shares(n))[:, None]  # operator × 1
+    of_place = shape.market * _market_shares(n)
+    h = (1 / (1 / of_place + 1 / state.devices[attempts.commune]))[:, :, None]
     u, u_weight = _activity_nodes(shape.activity)
     level = mean[:, :, None] * u  # place × operator × u
     (fail, dead_fail), stray = state.fails, STRAY
