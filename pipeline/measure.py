@@ -31,6 +31,7 @@ from pipeline.measurements.alarms import (
     thin_month,
 )
 from pipeline.measurements.books import books_of, copies_of, devices_of, prints_of, rejects_of
+from pipeline.measurements.events import with_events
 from pipeline.measurements.evidence import Evidence, evidence_of_tests, units_over, widened
 from pipeline.measurements.prepare import Prepared, prepared_tests
 from pipeline.measurements.scope import Holdings, Question, question_of
@@ -112,6 +113,7 @@ def _measured_tests(
     places = indexes(known_cells(ledger, settings.hexes.finest_resolution))
     communes = prepared.how.zones.codes
     question = question_of(communes, delivered, period, window, places, scope_rules_of(settings))
+    question = with_events(question, inputs.events)
     found = aggregates_in(prepared, question.scope)
     books, rejects = books_of(found, prepared.how), rejects_of(found, prepared.how)
     devices = devices_of(found, prepared.how)

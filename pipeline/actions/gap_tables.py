@@ -14,6 +14,7 @@ import numpy as np
 import pandas as pd
 
 from pipeline.actions import gaps
+from pipeline.actions.gap_events import event_of_gaps
 from pipeline.config.rules import Rules
 from pipeline.hexgrid import hexes
 from pipeline.measurements import tile_values
@@ -80,6 +81,7 @@ def gap_tables(
     retested = _retested(new_tests[new_tests["local_date"].str[:7] > last_seen], priors, rules)
     history = _rows(known, areas, retested, period, rules)
     history = history.merge(register, on="gap_id")
+    history = history.join(event_of_gaps(history, evidence, finest))
     ledger = pd.concat([former, history], ignore_index=True).sort_values(
         ["gap_id", "period"], ignore_index=True
     )

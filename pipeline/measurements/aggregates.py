@@ -2,6 +2,7 @@
 
 rows ─ repeats ─► samples ─► months of devices ─► devices over a window ─► values, units
                   samples ─► cells, places, dates, slow, known; months ─► area, months, spans
+                  (what events left out counts in places, dates, months, area and spans alone)
                   samples ─► stays, id months; spots, steps ─► marked devices
 rows ─► books, rejects, uncounted, attempts, repeats, present, met, phones, signals, bursts
 
@@ -19,7 +20,7 @@ from functools import partial
 import pandas as pd
 import polars as pl
 
-from pipeline.measurements import counts, devices, fingerprints, id_signs
+from pipeline.measurements import counts, devices, events, fingerprints, id_signs
 from pipeline.measurements.prepare import Prepared, rows_of
 from pipeline.measurements.samples import UNIT_CODES, repeats, row_number, samples
 from pipeline.measurements.scope import Scope
@@ -63,8 +64,11 @@ def aggregates_of(rows: pl.DataFrame, again: pl.DataFrame, scope: Scope) -> Aggr
         is_copy=row_number().is_in(in_file.implode()),
     )
     marked = marked.drop("key").collect().lazy()
-    drawn = samples(marked, scope).collect(engine="streaming").lazy()
+    drawn = events.with_outdated(
+        samples(marked, scope).collect(engine="streaming"), scope.events
+    ).lazy()
     valid = drawn.filter(c("technology") == scope.technology)
+    current = valid.filter(~c(events.OUTDATED)) if scope.events else valid
     others = drawn.filter(c("technology") != scope.technology)
     base = _collected(
         {
@@ -74,8 +78,10 @@ def aggregates_of(rows: pl.DataFrame, again: pl.DataFrame, scope: Scope) -> Aggr
         }
     )
     months, other_months, judged = (table.lazy() for table in base.values())
+    left = devices.device_months(current, scope) if scope.events else months
+    all_months = devices.AllMonths(left, months, other_months)
     windows = {
-        str(number): devices.devices_over(scope.windows[number], months, other_months, scope)
+        str(number): devices.devices_over(scope.windows[number], all_months, scope)
         for number in scope.valued
     }
     over = {number: one.lazy() for number, one in _collected(windows).items()}
@@ -83,11 +89,13 @@ def aggregates_of(rows: pl.DataFrame, again: pl.DataFrame, scope: Scope) -> Aggr
     id_dates = id_signs.device_dates(named).collect(engine="streaming").lazy()
     found = _collected(
         {
-            "cells": devices.cells(valid, scope),
-            "known": devices.known_samples(valid, scope),
+            "cells": devices.cells(current, scope),
+            "known": devices.known_samples(current, scope),
             "places": counts.places(valid),
             "dates": counts.dates(valid),
-            "slow": counts.slow_times(valid, scope),
+            "current dates": counts.dates(current),
+            "slow": counts.slow_times(current, scope),
+            "events": events.before_and_after(valid, scope.events, scope.windows[0]),
             "stays": id_signs.stays(id_dates),
             "id months": id_signs.id_months(id_dates),
             "spots": id_signs.spots(named),
@@ -105,7 +113,7 @@ def aggregates_of(rows: pl.DataFrame, again: pl.DataFrame, scope: Scope) -> Aggr
             "phones": counts.phones(marked),
             **{f"spans {n}": counts.span_devices(months, one) for n, one in enumerate(scope.spans)},
             **{f"signals {n}": counts.signals(marked, scope.windows[n]) for n in scope.valued},
-            **{f"strata {n}": devices.strata(valid, scope.windows[n]) for n in scope.valued},
+            **{f"strata {n}": devices.strata(current, scope.windows[n]) for n in scope.valued},
             **{f"values {n}": devices.device_values(one) for n, one in over.items()},
             **{f"units {n}": devices.units(one, len(prints)) for n, one in over.items()},
             **{
@@ -120,7 +128,7 @@ def aggregates_of(rows: pl.DataFrame, again: pl.DataFrame, scope: Scope) -> Aggr
     if scope.has_villages:
         found |= _collected(
             {
-                "cell days": counts.cell_days(valid, scope),
+                "cell days": counts.cell_days(current, scope),
                 "cell signals": counts.cell_signals(marked, scope),
             }
         )

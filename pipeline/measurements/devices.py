@@ -7,6 +7,8 @@ Does not belong here: intervals and probabilities (`verdicts/statistics.py`).
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import polars as pl
 
 from pipeline.hexgrid.hexes import FINE
@@ -16,7 +18,7 @@ from pipeline.measurements.scope import Scope, Window
 # samples, and sums of their means in 1 / FINE Mbit/s (ms) with how many samples have these
 FIGURES = ("samples", "download", "upload_total", "uploads", "latency_total", "latencies")
 # the same of speeds up to the cap, and of the report month
-CHECKS = ("capped", "month_samples", "month_total")
+CHECKS = ("capped", "lately_samples", "lately_total")
 c = pl.col
 
 
@@ -55,12 +57,20 @@ def other_months(others: pl.LazyFrame) -> pl.LazyFrame:
     )  # fmt: skip
 
 
-def devices_over(
-    window: Window, months: pl.LazyFrame, others: pl.LazyFrame, scope: Scope
-) -> pl.LazyFrame:
+@dataclass(frozen=True)
+class AllMonths:
+    """`device_months` of the samples that events left, of all samples, and `other_months`."""
+
+    current: pl.LazyFrame
+    official: pl.LazyFrame
+    others: pl.LazyFrame
+
+
+def devices_over(window: Window, months: AllMonths, scope: Scope) -> pl.LazyFrame:
     """Device × commune × operator: the sums of both kinds of months over a window, 0 where none.
 
-    `month_`: tests, samples, total of the report month.
+    Of the report month: `month_`: tests, samples, total of all samples (the official figures);
+    `lately_`: samples, total of those that events left.
     """
     keys = [*UNIT_CODES, "device"]
 
@@ -69,14 +79,24 @@ def devices_over(
         sums = pl.all().exclude(*keys, "month", "^.*is_pseudo$").sum()
         return inside.agg(c("^.*is_pseudo$").any(), sums)
 
-    of_month = months.filter((c("month") == scope.report_month) & c("month").is_between(*window))
-    of_month = of_month.select(
+    is_reported = (c("month") == scope.report_month) & c("month").is_between(*window)
+    of_month = months.official.filter(is_reported).select(
         *keys, month_tests="tests", month_samples="samples", month_total="download"
     )
-    both = over(months).join(over(others), on=keys, how="full", coalesce=True)
+    both = over(months.current).join(over(months.others), on=keys, how="full", coalesce=True)
     pseudo = pl.coalesce("is_pseudo", "other_is_pseudo")
     both = both.with_columns(is_pseudo=pseudo).drop("other_is_pseudo")
-    return both.join(of_month, on=keys, how="left").fill_null(0)
+    if not scope.events:
+        both = both.join(of_month, on=keys, how="left")
+        return both.with_columns(
+            lately_samples="month_samples", lately_total="month_total"
+        ).fill_null(0)
+    lately = months.current.filter(is_reported).select(
+        *keys, lately_samples="samples", lately_total="download"
+    )
+    both = both.join(of_month, on=keys, how="full", coalesce=True)
+    both = both.join(lately, on=keys, how="left")
+    return both.with_columns(c("is_pseudo").fill_null(value=False)).fill_null(0)
 
 
 def device_values(devices: pl.LazyFrame) -> pl.LazyFrame:

@@ -17,10 +17,11 @@ from polars.lazyframe.group_by import LazyGroupBy
 from pipeline.hexgrid import hexes
 from pipeline.measurements import tile_values
 from pipeline.measurements.aggregates import Aggregates
+from pipeline.measurements.events import no_unit_events, unit_events
 from pipeline.measurements.fingerprints import combined, mixed, operator_prints
 from pipeline.measurements.id_signs import IdLife, id_life
 from pipeline.measurements.samples import PER_UNIT, UNIT_CODES, during, mean_of
-from pipeline.measurements.scope import Names, Question, Window
+from pipeline.measurements.scope import Event, Names, Question, Window, no_names
 from pipeline.measurements.strata import Strata, no_strata
 from pipeline.schema.fields import ALL
 from pipeline.schema.tables import decode_labels, validated, with_declared_dtypes
@@ -51,6 +52,9 @@ class Evidence:
     last_date: str | None  # local date of the last sample, YYYY-MM-DD
     strata: Strata = field(default_factory=no_strata)
     id_life: IdLife | None = None  # None of tiles
+    events: pd.DataFrame = field(default_factory=no_unit_events)  # of `events.unit_events`
+    network_events: tuple[Event, ...] = ()  # from the window's first day on
+    names: Names = field(default_factory=no_names)
 
 
 def evidence_of_tests(
@@ -80,6 +84,9 @@ def evidence_of_tests(
         area["device"].n_unique(),
         str(last) if last is not None else None,
         id_life=id_life(found),
+        events=unit_events(found["events"], names, scope.events),
+        network_events=tuple(one for one in scope.events if one.at >= scope.windows[0][0]),
+        names=names,
     )
 
 
@@ -122,7 +129,7 @@ def _joined(found: Aggregates, names: Names, number: int, window: Window) -> pl.
         everyone = table.lazy().with_columns(operator=pl.lit(names.pooled, pl.Int8))
         return pl.concat([table.lazy(), everyone]).group_by(*UNIT_CODES, *keys)
 
-    dates = found["dates"].filter(during(window))
+    dates = found["current dates"].filter(during(window))
     in_cells = by_unit(found["places"].filter(inside), "cell").agg(c("samples").sum())
     largest = in_cells.group_by(UNIT_CODES).agg(largest_cell=c("samples").max())
     signals = found[f"signals {number}"].with_columns(c("operator").fill_null(names.pooled))
@@ -209,7 +216,7 @@ def _device_values(values: pl.DataFrame, names: Names) -> pd.DataFrame:
             "device_key": np.r_[device, combined(device, by_operator[operator])],
             "download_mbps": mean_of(twice, "download", "samples"),
             "capped_mbps": mean_of(twice, "capped", "samples"),
-            "month_mbps": mean_of(twice, "month_total", "month_samples"),
+            "month_mbps": mean_of(twice, "lately_total", "lately_samples"),
             "upload_mbps": mean_of(twice, "upload_total", "uploads"),
             "latency_ms": mean_of(twice, "latency_total", "latencies"),
             "test_count": twice["tests"].to_numpy().astype(np.float64),

@@ -33,6 +33,30 @@ class Names:
         return len(self.operators)
 
 
+def no_names() -> Names:
+    """Names of no communes and operators."""
+    return Names(np.zeros(0, dtype=object), [])
+
+
+@dataclass(frozen=True)
+class Event:
+    """Samples dated `first` to `last` (both included; `first` None: from the beginning) are out.
+
+    Of the operator (number; None: of all) in the area: a commune (`zone`), an H3 cell (`cell`), or
+    a circle (`circle`: latitude, longitude in degrees, radius in km; in its commune if `zone` is
+    given). `at`: the date of the event.
+    """
+
+    at: date
+    kind: str
+    first: date | None
+    last: date
+    operator: int | None = None
+    zone: int | None = None
+    cell: int | None = None
+    circle: tuple[float, float, float] | None = None
+
+
 @dataclass(frozen=True)
 class Scope:
     """What the aggregates are asked for."""
@@ -50,6 +74,7 @@ class Scope:
     rules: ScopeRules
     known_cells: pl.Series  # H3 indexes of gaps that are known already
     has_villages: bool = False  # whether figures of villages are asked for
+    events: tuple[Event, ...] = ()  # that leave samples out of the evidence
 
 
 @dataclass(frozen=True)

@@ -112,7 +112,7 @@ def nearest_villages(
 ) -> npt.NDArray[np.int64]:
     """Row of the village of its commune nearest to each cell, within the radius; −1: none."""
     centres = np.array([h3.cell_to_latlng(h3.int_to_str(one)) for one in cell.tolist()])
-    here, there = _on_sphere(centres), _on_sphere(villages[["latitude", "longitude"]].to_numpy())
+    here, there = on_sphere(centres), on_sphere(villages[["latitude", "longitude"]].to_numpy())
     number = {code: place for place, code in enumerate(names.communes.tolist())}
     village_zone = villages["commune_code"].map(number).to_numpy()
     found = np.full(len(cell), -1, dtype=np.int64)
@@ -127,7 +127,7 @@ def nearest_villages(
     return found
 
 
-def _on_sphere(degrees: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+def on_sphere(degrees: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
     """(latitude, longitude) as points of the unit sphere."""
     latitude, longitude = np.radians(degrees.reshape(-1, 2)).T
     flat = np.cos(latitude)
@@ -163,7 +163,7 @@ def cells_of_places(places: Places) -> pd.DataFrame:
     if cells.empty:
         return pd.DataFrame({name: [] for name in CELL_COLUMNS})
     cells["place_hex_id"] = texts_of(cells["parent"].to_numpy()).to_numpy()
-    at = _on_sphere(np.array([h3.cell_to_latlng(cell) for cell in cells["place_hex_id"]]))
+    at = on_sphere(np.array([h3.cell_to_latlng(cell) for cell in cells["place_hex_id"]]))
     middle = pd.DataFrame(at).groupby(cells["stratum"]).transform("mean").to_numpy()
     cells["away"] = ((at - middle) ** 2).sum(axis=1).round(18)
     nearest = cells.sort_values(["stratum", "away", "parent"]).drop_duplicates("stratum")

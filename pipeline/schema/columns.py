@@ -10,6 +10,7 @@ from pipeline.schema.fields import (
     CAMPAIGN_SIGNS,
     CAUSE_GROUNDS,
     CHANGES,
+    EVENT_KINDS,
     EVIDENCES,
     FLAGS,
     GAP_CLASSES,
@@ -140,6 +141,41 @@ FIELDS: dict[str, Field] = {
     "reject_reason": Field("text", missing="none", among=REJECT_REASONS,
         vi=("Lý do loại", "vì sao dòng bị để riêng; trống = dòng được tính"),
         en=("Reason set aside", "why the row is set aside; empty = it counts")),
+    # events
+    "event_date": Field("text", missing="none",
+        vi=("Ngày sự kiện", "ngày của sự kiện mạng gần nhất chạm tới, YYYY-MM-DD"),
+        en=("Event date", "date of the latest network event that touches it, YYYY-MM-DD")),
+    "event_kind": Field("text", missing="none", among=EVENT_KINDS,
+        vi=("Loại sự kiện", "phát sóng, tắt sóng hoặc sự cố"),
+        en=("Kind of event", "a site on air, a switch-off or an outage")),
+    "event_operator": Field("text",
+        vi=("Nhà mạng của sự kiện", "nhà mạng, hoặc `all` (mọi nhà mạng)"),
+        en=("Operator of the event", "operator, or `all`")),
+    "event_end_date": Field("text", missing="none",
+        vi=("Ngày kết thúc sự cố", "ngày cuối cùng của sự cố, YYYY-MM-DD"),
+        en=("Last day of the outage", "last day of the outage, YYYY-MM-DD")),
+    "event_latitude": Field("degree", missing="none",
+        vi=("Vĩ độ sự kiện", "vĩ độ của tâm vùng bị tác động"),
+        en=("Event latitude", "latitude of the middle of the area that is touched")),
+    "event_longitude": Field("degree", missing="none",
+        vi=("Kinh độ sự kiện", "kinh độ của tâm vùng bị tác động"),
+        en=("Event longitude", "longitude of the middle of the area that is touched")),
+    "event_radius_km": Field("figure", unit="km", low=0, missing="none",
+        public="of the list of events, not of tests",
+        vi=("Bán kính (km)", "bán kính của vùng bị tác động"),
+        en=("Radius (km)", "radius of the area that is touched")),
+    "device_count_before": Field("count", missing="none",
+        vi=("Thiết bị trước sự kiện", "số thiết bị đo trước sự kiện, tại các nơi nó chạm tới"),
+        en=("Devices before", "devices before the event, at the places that it touches")),
+    "mean_before_mbps": Field("speed", of="device_count_before", missing="none",
+        vi=("Trước sự kiện (Mbps)", "trung bình của các thiết bị trước sự kiện"),
+        en=("Mean before (Mbps)", "mean of device values before the event")),
+    "device_count_after": Field("count", missing="none",
+        vi=("Thiết bị sau sự kiện", "số thiết bị đo từ sự kiện, tại các nơi nó chạm tới"),
+        en=("Devices after", "devices from the event on, at the places that it touches")),
+    "mean_after_mbps": Field("speed", of="device_count_after", missing="none",
+        vi=("Sau sự kiện (Mbps)", "trung bình của các thiết bị từ sự kiện"),
+        en=("Mean after (Mbps)", "mean of device values from the event on")),
     # villages
     "village_id": Field("text",
         vi=("Mã thôn, bản", "mã xã và số thứ tự trong danh sách của xã; chỉ dùng với danh sách đó"),
@@ -839,6 +875,10 @@ TABLES: dict[str, tuple[str, ...]] = {
         "has_grid_power", "is_difficult_zone", "official_classes", "nearest_site_km", "site_plan",
         "on_air_date", "payer",
     ),
+    "events": (
+        "event_date", "event_kind", "event_operator", "event_end_date", "commune_code",
+        "village_name", "hex_id", "event_latitude", "event_longitude", "event_radius_km",
+    ),
     "device_values": (
         "commune_code", "operator", "device_key", "download_mbps", "capped_mbps", "month_mbps",
         "upload_mbps", "latency_ms", "test_count", "sample_count", "device_weight", "is_pseudo",
@@ -855,7 +895,8 @@ TABLES: dict[str, tuple[str, ...]] = {
         "borrowed_gap_probability", "borrowed_miss_probability", "worst_hi_mbps",
         "slow_hours_apart", "information", "share_below_10_mbps", "devices_to_decide",
         "devices_to_decide_reason", "upload_mean_mbps", "latency_median_ms", "device_count_5g",
-        "mean_5g_mbps",
+        "mean_5g_mbps", "event_date", "event_kind", "device_count_before", "mean_before_mbps",
+        "device_count_after", "mean_after_mbps",
     ),
     "commune_summary": (
         "commune_code", "commune_name", "former_district", "boundary_vintage", "period",
@@ -894,7 +935,8 @@ TABLES: dict[str, tuple[str, ...]] = {
         "gap_id", "commune_code", "boundary_vintage", "operator", "gap_number", "period", "state",
         "first_seen", "last_seen", "fixed_in", "part_of", "cell_count", "area_km2", "device_count",
         "test_count", "mean_mbps", "sd_mbps", "median_mbps", "lo_mbps", "hi_mbps",
-        "share_devices_below_target", "new_device_count", "new_mean_mbps", "faster_p", "cells",
+        "share_devices_below_target", "new_device_count", "new_mean_mbps", "faster_p",
+        "event_date", "event_kind", "cells",
     ),
     "priorities": (
         "need_rank", "rank_lo", "rank_hi", "need_band", "efficiency_rank", "commune_code",
@@ -958,13 +1000,14 @@ TABLES: dict[str, tuple[str, ...]] = {
 # fmt: on
 
 # tables that are never published
-INNER = ("tests", "tiles", "communes", "villages", "device_values")
+INNER = ("tests", "tiles", "communes", "villages", "events", "device_values")
 
 KEYS: dict[str, tuple[str, ...]] = {
     "tests": ("source_file", "source_row"),
     "tiles": ("source_file", "source_row"),
     "communes": ("commune_code",),
     "villages": ("commune_code", "village_name", "latitude", "longitude"),
+    "events": (),
     "device_values": ("commune_code", "operator", "device_key"),
     "commune_status": ("commune_code", "boundary_vintage", "operator", "period"),
     "commune_summary": ("commune_code", "boundary_vintage", "period"),

@@ -50,6 +50,7 @@ FLAGS = (
     "no_spread",
     "fast_rows",
     "recent_change",
+    "straddles_event",
     "testers_differ",
     "ids_restart",
     "id_in_two_places",
@@ -82,6 +83,7 @@ CAUSE_GROUNDS = (
     "failed_tests",
     "fallback_3g_2g",
 )
+EVENT_KINDS = ("on_air", "switch_off", "outage")
 VILLAGE_CLASSES = ("no_signal", "weak", "below_target", "meets", "not_known")
 OFFICIAL_CLASSES = ("no_signal", "weak", "covered")
 VILLAGE_GROUNDS = (

@@ -44,7 +44,7 @@ def _schema(table: str, columns: tuple[tuple[str, Field], ...]) -> pa.DataFrameS
     return pa.DataFrameSchema(
         {name: _column(field) for name, field in columns},
         strict=False,
-        unique=list(KEYS[table]),
+        unique=list(KEYS[table]) or None,
         name=table,
     )
 

@@ -74,6 +74,7 @@ class Inputs:
     roads: np.ndarray | None = None  # lines of the main roads, EPSG:4326; None: not known
     installs: pd.Series | None = None  # of the app, by commune_code; None: not known
     villages: pd.DataFrame | None = None  # the table `villages`; None: not known
+    events: pd.DataFrame | None = None  # the table `events`; None: none are known
     visits: pd.DataFrame | None = None  # the table `visits`; None: nobody reported any
     people_grid: Path | None = None  # raster that spreads the communes' people over cells
     rows: Closable | None = None  # prepared rows of the tests (`measurements.prepare.Prepared`)

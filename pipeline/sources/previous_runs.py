@@ -97,11 +97,10 @@ def read_ledger(out: Path, period: Period) -> tuple[pd.DataFrame, list[Input]]:
     if path is None:
         return no_ledger(), []
     try:
-        table = pd.read_parquet(path)
-        ledger = validated(
-            "gap_ledger",
-            with_declared_dtypes("gap_ledger", table.drop(columns="notice", errors="ignore")),
-        )
+        table = pd.read_parquet(path).drop(columns="notice", errors="ignore")
+        # ledgers of before events were read
+        added = {name: None for name in ("event_date", "event_kind") if name not in table}
+        ledger = validated("gap_ledger", with_declared_dtypes("gap_ledger", table.assign(**added)))
     except (OSError, ValueError, KeyError, AssertionError, TypeError) as error:
         raise fault("bad_ledger", path, found=type(error).__name__) from None
     name = path.relative_to(out).as_posix()

@@ -294,6 +294,7 @@ def flags(rows: pd.DataFrame, target: float, gates: Gates) -> pd.Series:
         & (rows["fast_test_count"] > 0)
         & (rows["m"] >= gates.min_devices),
         "recent_change": is_contrary_lately(rows, target, gates) & mean.notna(),
+        "straddles_event": rows["device_count_before"] > 0,
         "testers_differ": (rows["m"] >= gates.min_devices)
         & ((rows["weighted_mean_mbps"] / mean - 1).abs() > gates.testers_differ_share),
         "ids_restart": rows["ids_restart"] & (rows["m"] > 0),

@@ -146,6 +146,7 @@ def judged(evidence: Evidence, units: pd.DataFrame, area: AreaPeriod, rules: Rul
     operators = [*evidence.operators, ALL]
     index = pd.MultiIndex.from_product([communes["commune_code"], operators], names=UNIT)
     rows = units.join(evidence.counts, how="outer").reindex(index)
+    rows = rows.join(evidence.events)
     for name in (*_ZERO, *_EMPTY):
         if name not in rows:
             rows[name] = np.nan
@@ -235,10 +236,23 @@ def commune_status(rows: pd.DataFrame, min_devices: int) -> tuple[pd.DataFrame, 
     shown = privacy.without(rows, hidden)
     shown = privacy.without(shown, hidden_month | hidden, "month_device_count")
     shown = privacy.without(shown, hidden_5g, "device_count_5g")
+    shown = _without_small_sides(shown, min_devices)
     shown["operator_order"] = shown["operator"].eq(ALL)
     shown = shown.sort_values(["commune_code", "operator_order", "operator"], ignore_index=True)
     suppressed = pd.Series(hidden.to_numpy(), index=pd.MultiIndex.from_frame(rows[UNIT]))
     return validated("commune_status", with_declared_dtypes("commune_status", shown)), suppressed
+
+
+def _without_small_sides(rows: pd.DataFrame, min_devices: int) -> pd.DataFrame:
+    """The rows with the means before and after an event emptied where few devices made them.
+
+    The mean after it and the row's mean would also reveal the few devices that the event does not
+    touch.
+    """
+    before, after = rows["device_count_before"], rows["device_count_after"]
+    untouched = (rows["device_count"] - after).between(1, min_devices - 1)
+    rows = privacy.without(rows, before < min_devices, "device_count_before")
+    return privacy.without(rows, (after < min_devices) | untouched, "device_count_after")
 
 
 def commune_summary(
