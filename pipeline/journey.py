@@ -38,6 +38,7 @@ from pipeline.sources.inputs import (
 )
 from pipeline.sources.population import people_of_hexes
 from pipeline.sources.previous_runs import NOTHING, Previous, previous_runs
+from pipeline.sources.visits import visits_until
 from pipeline.verdicts import hex_tables, result_tables
 from pipeline.verdicts.changes import changes
 from pipeline.verdicts.former_districts import former_districts
@@ -214,8 +215,11 @@ def _villages(
         return pd.DataFrame()
     evidence = measured.evidence
     asked = Asked(context.rules, context.priority_rules.signs, evidence.window_months)
+    visited = inputs.visits
+    if visited is not None:
+        visited = visits_until(visited, area.period.end.date())
     return village_status(
-        inputs.villages, measured.villages, evidence.operators, inputs.visits, area, asked
+        inputs.villages, measured.villages, evidence.operators, visited, area, asked
     )
 
 

@@ -26,6 +26,7 @@ from pipeline.schema.fields import (
     TERRAINS,
     VILLAGE_CLASSES,
     VILLAGE_GROUNDS,
+    VISIT_RESULTS,
     Field,
 )
 
@@ -731,6 +732,18 @@ FIELDS: dict[str, Field] = {
     "geometry": Field("plain", dtype="geometry", unit="EPSG:4326",
         vi=("Đường bao", "đường bao"),
         en=("Outline", "outline")),
+    # visits of villages
+    "visit_date": Field("text",
+        vi=("Ngày đi", "ngày đến thôn, bản, YYYY-MM-DD"),
+        en=("Visit date", "day of the visit, YYYY-MM-DD")),
+    "visit_result": Field("text", among=VISIT_RESULTS,
+        vi=("Kết quả đến nơi",
+            "measured: máy của nhà mạng có sóng và đã đo; no_signal: không máy nào bắt được sóng"),
+        en=("Result of the visit",
+            "measured: phones of the operator tested; no_signal: none found a signal")),
+    "devices_tested": Field("count", missing="unknown",
+        vi=("Số máy đã đo", "số điện thoại đã đo khi đến nơi"),
+        en=("Phones tested", "phones that tested during the visit")),
     # the data dictionary
     "table_name": Field("text",
         vi=("Bảng", "tên bảng"),
@@ -781,6 +794,9 @@ TABLES: dict[str, tuple[str, ...]] = {
         "village_name", "commune_code", "latitude", "longitude", "people", "households",
         "has_grid_power", "is_difficult_zone", "official_classes", "nearest_site_km", "site_plan",
         "on_air_date", "payer",
+    ),
+    "visits": (
+        "visit_date", "commune_code", "village_name", "operator", "visit_result", "devices_tested",
     ),
     "device_values": (
         "commune_code", "operator", "device_key", "download_mbps", "capped_mbps", "month_mbps",
@@ -886,13 +902,14 @@ TABLES: dict[str, tuple[str, ...]] = {
 # fmt: on
 
 # tables that are never published
-INNER = ("tests", "tiles", "communes", "villages", "device_values")
+INNER = ("tests", "tiles", "communes", "villages", "visits", "device_values")
 
 KEYS: dict[str, tuple[str, ...]] = {
     "tests": ("source_file", "source_row"),
     "tiles": ("source_file", "source_row"),
     "communes": ("commune_code",),
     "villages": ("commune_code", "village_name", "latitude", "longitude"),
+    "visits": ("visit_date", "commune_code", "village_name", "operator"),
     "device_values": ("commune_code", "operator", "device_key"),
     "commune_status": ("commune_code", "boundary_vintage", "operator", "period"),
     "commune_summary": ("commune_code", "boundary_vintage", "period"),
