@@ -112,9 +112,14 @@ def _page(document: Docx) -> None:
     style.paragraph_format.space_after, style.paragraph_format.space_before = Pt(0), Pt(0)
     number = section.header.paragraphs[0]
     number.alignment = ALIGN.CENTER
+    add_page_number(number, BODY_PT)
+
+
+def add_page_number(paragraph: DocxParagraph, size: float) -> None:
+    """Add the number of the page. `size`: pt."""
     for kind, text in (("begin", None), (None, "PAGE"), ("end", None)):
-        run = number.add_run()
-        run.font.size = Pt(BODY_PT)
+        run = paragraph.add_run()
+        run.font.size = Pt(size)
         if kind:
             field = OxmlElement("w:fldChar")
             field.set(qn("w:fldCharType"), kind)
