@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from pipeline.publish.plan.stops import STATES, PlanAbout, Stop, month_of, months_line, said
+from pipeline.publish.plan.stops import STATES, PlanAbout, Stop, month_of, months_line, phrase
 from pipeline.publish.workbook import Pages
 from pipeline.schema import texts
 from pipeline.schema.column_labels import heading, meaning
@@ -43,7 +43,7 @@ MORE_ROWS = 200  # empty rows of the form that have the lists too
 
 def _titled(book: Workbook, about: PlanAbout) -> str:
     """The title for the margins; also goes into the file's properties, with the only time."""
-    parts = (said("title", about.lang), about.area, month_of(about).label())
+    parts = (phrase("title", about.lang), about.area, month_of(about).label())
     title = " – ".join(part for part in parts if part)
     about_file = {"title": title, "created": about.period.end, "author": ""}
     book.set_properties({**about_file, "comments": about.notice})
@@ -59,22 +59,22 @@ def write_plan_book(
     lang = about.lang
     with xlsxwriter.Workbook(path, OPTIONS) as book:
         pages = Pages(book, _titled(book, about), about.notice, lang)
-        pages.table(said("sheet_plan", lang), plan)
-        pages.table(said("sheet_communes", lang), _with_states(plan_communes, lang))
+        pages.table(phrase("sheet_plan", lang), plan)
+        pages.table(phrase("sheet_communes", lang), _with_states(plan_communes, lang))
         columns = dict.fromkeys([*plan.columns, *plan_communes.columns])
         meanings = [
             f"{heading(name, lang)} ({name}): {meaning(name, lang)}"
             for name in columns
             if meaning(name, lang)
         ]
-        notes = [said(key, lang) for key in NOTES]
+        notes = [phrase(key, lang) for key in NOTES]
         notice = [about.notice] if about.notice else []
         lines = [*notice, months_line(about), *notes, "", *meanings]
-        pages.notes(said("sheet_notes", lang), lines)
+        pages.notes(phrase("sheet_notes", lang), lines)
 
 
 def _with_states(plan_communes: pd.DataFrame, lang: texts.Lang) -> pd.DataFrame:
-    names = {state: said(state, lang) for state in STATES}
+    names = {state: phrase(state, lang) for state in STATES}
     return plan_communes.assign(plan_state=plan_communes["plan_state"].map(names).astype("str"))
 
 
@@ -93,8 +93,8 @@ def write_form(
         rows = form_rows(stops)
         _form_sheet(pages, rows, operators, about)
         keys = HELP if rows else ("form_no_villages", *HELP)
-        pages.notes(said("sheet_notes", lang), [said(key, lang) for key in keys])
-        lists = book.add_worksheet(said("sheet_lists", lang))
+        pages.notes(phrase("sheet_notes", lang), [phrase(key, lang) for key in keys])
+        lists = book.add_worksheet(phrase("sheet_lists", lang))
         for row, operator in enumerate(operators):
             lists.write_string(row, 0, operator)
         lists.hide()
@@ -116,7 +116,7 @@ def form_rows(stops: Sequence[Stop]) -> list[dict[str, str]]:
 def _form_sheet(
     pages: Pages, rows: Sequence[dict[str, str]], operators: Sequence[str], about: PlanAbout
 ) -> None:
-    lang, sheet = about.lang, pages.sheet(said("sheet_form", about.lang))
+    lang, sheet = about.lang, pages.sheet(phrase("sheet_form", about.lang))
     base = {"font_name": "Arial", "font_size": 10, "valign": "top", "border": 1}
     base |= {"border_color": "#bdbab2"}
     known = pages.book.add_format(base | {"num_format": "@"})
@@ -129,7 +129,7 @@ def _form_sheet(
     for position, (column, width) in enumerate(FORM.items()):
         form = formats.get(column, to_fill if column in FILLED else known)
         sheet.set_column(position, position, width)
-        sheet.write_string(0, position, said(column, lang), pages.head)
+        sheet.write_string(0, position, phrase(column, lang), pages.head)
         for row in range(1, last + 1):
             text = rows[row - 1].get(column, "") if row <= len(rows) else ""
             if text:
@@ -146,25 +146,25 @@ def _form_sheet(
 def _validations(sheet: Worksheet, last: int, operators: Sequence[str], about: PlanAbout) -> None:
     """Lists and checks of the cells to fill; a value that is not expected may be kept."""
     lang, columns = about.lang, list(FORM)
-    results = [said("measured", lang), said("no_signal", lang)]
+    results = [phrase("measured", lang), phrase("no_signal", lang)]
     first = datetime(about.period.first // 12, about.period.first % 12 + 1, 1)  # noqa: DTZ001 - a date
     example = f"05/{month_of(about).label()}"
     checks: dict[str, dict[str, Any]] = {
         "visit_date": {
             "validate": "date", "criteria": ">=", "value": first,
-            "input_message": said("help_date", lang, example=example),
+            "input_message": phrase("help_date", lang, example=example),
         },
         "visit_result": {
             "validate": "list", "source": results,
-            "input_message": said("help_result", lang, measured=results[0], no_signal=results[1]),
+            "input_message": phrase("help_result", lang, measured=results[0], no_signal=results[1]),
         },
         "devices_tested": {
             "validate": "integer", "criteria": "between", "minimum": 0, "maximum": 9999,
-            "input_message": said("help_devices", lang),
+            "input_message": phrase("help_devices", lang),
         },
     }  # fmt: skip
     if operators:
-        name = said("sheet_lists", lang)
+        name = phrase("sheet_lists", lang)
         checks["operator"] = {"validate": "list", "source": f"='{name}'!$A$1:$A${len(operators)}"}
     for column, check in checks.items():
         message = check.get("input_message", "")

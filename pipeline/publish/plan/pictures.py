@@ -17,7 +17,7 @@ import numpy.typing as npt
 import shapely
 
 from pipeline.publish.picture import png_of, shape_path
-from pipeline.publish.plan.stops import Stop, name_of, said
+from pipeline.publish.plan.stops import Stop, phrase
 from pipeline.schema import texts
 from pipeline.sources.values import printable
 
@@ -31,8 +31,9 @@ SHADES = ("#cfe3f1", "#7fb3d8", "#2f74aa")  # few to many phones
 DECIDED, OTHER = "#cfe6cf", "#f4f2ec"
 _KM = 111.32  # of a degree of longitude at the equator
 _NAMED = 60  # communes whose names a province's map can hold
-_DOT_CM = 0.5
+_DOT_CM, _LETTER_CM, _LINE_CM = 0.5, 0.15, 0.3  # a dot; a letter and a line of a village's name
 _SCALES = (0.5, 1, 2, 5, 10, 20, 50, 100, 200)  # km
+Box = tuple[float, float, float, float]  # west, south, east, north, cm
 
 
 @dataclass(frozen=True)
@@ -61,6 +62,12 @@ class Frame:
         x = (np.asarray(longitude) - self.west) * self.width_cm / (self.east - self.west)
         y = (np.asarray(latitude) - self.south) * self.height_cm / (self.north - self.south)
         return np.column_stack([x, y])
+
+    def in_degrees(self, point: npt.NDArray[np.float64]) -> tuple[float, float]:
+        """Longitude and latitude of a point on paper."""
+        x = self.west + point[0] * (self.east - self.west) / self.width_cm
+        y = self.south + point[1] * (self.north - self.south) / self.height_cm
+        return float(x), float(y)
 
 
 def frame_around(
@@ -115,10 +122,13 @@ def commune_map(
 
     def draw(figure: Figure) -> None:
         axes = _axes(figure, frame)
-        _neighbours(axes, frame, communes, code)
+        window = shapely.box(frame.west, frame.south, frame.east, frame.north)
+        beside = communes[communes.intersects(window) & (communes["commune_code"] != code)]
+        for shape in beside.geometry:
+            _outline(axes, shape, OTHER, BESIDE, 0.6)
         for shape in own.geometry:
             _outline(axes, shape, "#ffffff", OUTLINE, 1.6)
-        _dots(axes, frame, placed, lang)
+        _neighbour_names(axes, frame, beside, _dots(axes, frame, placed))
         _scale(axes, frame, lang)
 
     return png_of(draw, (size_cm[0] / 2.54, size_cm[1] / 2.54), DPI)
@@ -143,63 +153,107 @@ def _outline(axes: Axes, shape: shapely.Geometry, fill: str, edge: str, width: f
     axes.add_patch(PathPatch(shape_path(shape), facecolor=fill, edgecolor=edge, lw=width))
 
 
-def _neighbours(axes: Axes, frame: Frame, communes: gpd.GeoDataFrame, code: str) -> None:
+def _neighbour_names(
+    axes: Axes, frame: Frame, beside: gpd.GeoDataFrame, taken: Sequence[Box]
+) -> None:
+    """Names of the communes beside, where there is space for them."""
     window = shapely.box(frame.west, frame.south, frame.east, frame.north)
-    beside = communes[communes.intersects(window) & (communes["commune_code"] != code)]
     for name, shape in zip(beside["commune_name"], beside.geometry, strict=True):
-        _outline(axes, shape, OTHER, BESIDE, 0.6)
         seen = shapely.make_valid(shape).intersection(window)
-        if seen.area > 0.02 * window.area:
-            spot = seen.representative_point()
+        if seen.is_empty:
+            continue
+        spot = seen.representative_point()
+        x, y = frame.in_cm([spot.x], [spot.y])[0]
+        half = _LETTER_CM * len(_cut(name)) / 2
+        if not _covered((x - half, y - _LINE_CM / 2, x + half, y + _LINE_CM / 2), taken, frame):
             axes.text(spot.x, spot.y, _cut(name), fontsize=6.5, color="#77736a", ha="center",
-                      va="center", style="italic", clip_on=True)  # fmt: skip
+                      va="center", style="italic")  # fmt: skip
 
 
-def _dots(axes: Axes, frame: Frame, stops: Sequence[Stop], lang: texts.Lang) -> None:
-    """Numbered dots, main places full and replacements hollow, moved apart where they overlap."""
-    from matplotlib.patheffects import withStroke
+def _dots(axes: Axes, frame: Frame, stops: Sequence[Stop]) -> list[Box]:
+    """Numbered dots, main places full and replacements hollow, moved apart where they overlap.
 
+    Gives what dots and names cover.
+    """
     if not stops:
-        return
+        return []
     at = frame.in_cm([stop.longitude for stop in stops], [stop.latitude for stop in stops])
     shown = apart(at, _DOT_CM * 1.1)
-    west, south = frame.west, frame.south
-    across = (frame.east - west) / frame.width_cm
-    along = (frame.north - south) / frame.height_cm
     for stop, true, dot in zip(stops, at, shown, strict=True):
-        x, y = west + dot[0] * across, south + dot[1] * along
+        (x0, y0), (x, y) = frame.in_degrees(true), frame.in_degrees(dot)
         if np.hypot(*(true - dot)) > 0.02:
-            line = ([west + true[0] * across, x], [south + true[1] * along, y])
-            axes.plot(*line, color=INK, lw=0.8, zorder=4)
-            axes.plot(line[0][0], line[1][0], ".", color=INK, ms=4, zorder=4)
+            axes.plot([x0, x], [y0, y], color=INK, lw=0.8, zorder=4)
+            axes.plot(x0, y0, ".", color=INK, ms=4, zorder=4)
         fill, ink = ("#ffffff", INK) if stop.is_replacement else (INK, "#ffffff")
-        axes.plot(x, y, "o", ms=_DOT_CM / 2.54 * 72, mfc=fill, mec=INK, mew=1.1, zorder=5)
-        size = 7.5 if len(stop.label) < 3 else 6 if len(stop.label) < 5 else 5
+        axes.plot(x, y, "o", ms=_DOT_CM / 2.54 * 72, mfc=fill, mec=INK, mew=1.1, zorder=6)
+        size = {1: 7.5, 2: 7.5, 3: 6.2, 4: 5.4}.get(len(stop.label), 4.4)
         axes.text(x, y, stop.label, fontsize=size, color=ink, ha="center", va="center_baseline",
-                  fontweight="bold", zorder=6)  # fmt: skip
-        if stop.village_name:
-            # towards the middle, so that no name leaves the page
-            is_left = dot[0] > 0.6 * frame.width_cm
-            offset = (-1 if is_left else 1) * _DOT_CM * 0.62 * across
-            name = axes.text(x + offset, y, _cut(name_of(stop, lang)), fontsize=6.8, color=INK,
-                             ha="right" if is_left else "left", va="center", zorder=7,
-                             clip_on=True)  # fmt: skip
-            name.set_path_effects([withStroke(linewidth=2, foreground="#ffffff")])
+                  fontweight="bold", zorder=7)  # fmt: skip
+    names = [_cut(stop.village_name, 24) for stop in stops]
+    return _village_names(axes, frame, names, shown)
+
+
+def _village_names(
+    axes: Axes, frame: Frame, names: Sequence[str], dots: npt.NDArray[np.float64]
+) -> list[Box]:
+    """Names beside their dots, where they cover no dot and no other name."""
+    from matplotlib.patheffects import withStroke
+
+    half = _DOT_CM / 2
+    taken = [(x - half, y - half, x + half, y + half) for x, y in dots]
+    for name, (x, y) in zip(names, dots, strict=True):
+        if not name:
+            continue
+        width = _LETTER_CM * len(name)
+        boxes = [
+            (left, y + up - _LINE_CM / 2, left + width, y + up + _LINE_CM / 2)
+            for up in (0, _DOT_CM * 0.75, -_DOT_CM * 0.75)
+            for left in (x + half * 1.2, x - half * 1.2 - width, x - width / 2)
+            if up or left != x - width / 2
+        ]
+        west, south, east, north = min(boxes, key=lambda box: _covered(box, taken, frame))
+        taken.append((west, south, east, north))
+        sides = {"left": west, "right": east, "center": (west + east) / 2}
+        side = "left" if west > x else "right" if east < x else "center"
+        at = frame.in_degrees(np.array([sides[side], (south + north) / 2]))
+        text = axes.text(*at, name, fontsize=6.8, color=INK, ha=side, va="center", zorder=5,
+                         clip_on=True)  # fmt: skip
+        text.set_path_effects([withStroke(linewidth=2, foreground="#ffffff")])
+    return taken
+
+
+def _covered(box: Box, others: Sequence[Box], frame: Frame) -> float:
+    """How much of a box lies over others or outside the map, cm²."""
+    whole = (box[2] - box[0]) * (box[3] - box[1])
+    inside = _common(box, (0.0, 0.0, frame.width_cm, frame.height_cm))
+    return round(sum(_common(box, other) for other in others) + 4 * (whole - inside), 6)
+
+
+def _common(one: Box, other: Box) -> float:
+    """Area that two boxes have in common."""
+    wide = min(one[2], other[2]) - max(one[0], other[0])
+    high = min(one[3], other[3]) - max(one[1], other[1])
+    return max(wide, 0.0) * max(high, 0.0)
 
 
 def _scale(axes: Axes, frame: Frame, lang: texts.Lang) -> None:
     """A bar of whole kilometres, and where north is."""
     fitting = [one for one in _SCALES if one / frame.km_per_cm <= 0.25 * frame.width_cm]
     km = max(fitting, default=_SCALES[0])
-    across = (frame.east - frame.west) / frame.width_cm
-    along = (frame.north - frame.south) / frame.height_cm
-    x, y = frame.west + 0.35 * across, frame.south + 0.3 * along
-    end = x + km / frame.km_per_cm * across
-    axes.plot([x, end], [y, y], color="#1c1c1c", lw=2.2, solid_capstyle="butt", zorder=8)
+    length = km / frame.km_per_cm
+    left, right, middle, corner = (
+        frame.in_degrees(np.array(point))
+        for point in (
+            (0.35, 0.3), (0.35 + length, 0.3), (0.35 + length / 2, 0.42),
+            (frame.width_cm - 0.3, frame.height_cm - 0.25),
+        )
+    )  # fmt: skip
+    axes.plot([left[0], right[0]], [left[1], right[1]], color="#1c1c1c", lw=2.2,
+              solid_capstyle="butt", zorder=8)  # fmt: skip
     label = f"{texts.short_number(km, lang)} km"
-    axes.text((x + end) / 2, y + 0.12 * along, label, fontsize=7, ha="center", zorder=8)
-    axes.text(frame.east - 0.3 * across, frame.north - 0.25 * along, f"{said('north', lang)} ↑",
-              fontsize=8, ha="right", va="top", fontweight="bold", zorder=8)  # fmt: skip
+    axes.text(*middle, label, fontsize=7, ha="center", zorder=8)
+    axes.text(*corner, f"{phrase('north', lang)} ↑", fontsize=8, ha="right", va="top",
+              fontweight="bold", zorder=8)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -226,15 +280,15 @@ def shades_of(
             held = sorted(wanted[code] for code in codes)
             if held:
                 key = "legend_test" if held[0] < held[-1] else "legend_test_one"
-                name = said(key, lang, low=held[0], **(
+                name = phrase(key, lang, low=held[0], **(
                     {"high": held[-1]} if held[0] < held[-1] else {}))  # fmt: skip
                 found.append(Shade(SHADES[number + 3 - (len(bounds) - 1)], name, codes))
     done = decided - set(wanted)
     rest = frozenset(every) - set(wanted) - done
     if done:
-        found.append(Shade(DECIDED, said("legend_decided", lang), frozenset(done)))
+        found.append(Shade(DECIDED, phrase("legend_decided", lang), frozenset(done)))
     if rest:
-        found.append(Shade(OTHER, said("legend_other", lang), rest))
+        found.append(Shade(OTHER, phrase("legend_other", lang), rest))
     return found
 
 
@@ -252,19 +306,37 @@ def province_map(
         axes = _axes(figure, frame)
         axes.set_position((0, 0, 1 - legend_cm / size_cm[0], 1))
         axes.set_facecolor("#ffffff")
-        columns = (communes["commune_code"], communes["commune_name"], communes.geometry)
-        for code, name, shape in zip(*columns, strict=True):
+        for code, shape in zip(communes["commune_code"], communes.geometry, strict=True):
             _outline(axes, shape, fills.get(code, OTHER), OUTLINE, 0.5)
-            if code in tested and len(communes) <= _NAMED:
-                spot = shape.representative_point()
-                ink = "#ffffff" if fills[code] == SHADES[-1] else "#1c1c1c"
-                axes.text(spot.x, spot.y, _broken(name), fontsize=4.8, color=ink, ha="center",
-                          va="center", linespacing=0.95)  # fmt: skip
+        if len(communes) <= _NAMED:
+            _commune_names(axes, frame, communes[communes["commune_code"].isin(tested)], fills)
         _scale(axes, frame, lang)
         _legend(figure.add_axes((1 - (legend_cm - 0.3) / size_cm[0], 0, (legend_cm - 0.3)
                                  / size_cm[0], 1)), shades)  # fmt: skip
 
     return png_of(draw, (size_cm[0] / 2.54, size_cm[1] / 2.54), DPI)
+
+
+def _commune_names(
+    axes: Axes, frame: Frame, communes: gpd.GeoDataFrame, fills: Mapping[str, str]
+) -> None:
+    """Names of communes, the largest first; one that would cover another is left out."""
+    ordered = communes.iloc[np.argsort(-shapely.area(communes.geometry.to_numpy()), kind="stable")]
+    taken: list[Box] = []
+    columns = (ordered["commune_code"], ordered["commune_name"], ordered.geometry)
+    for code, name, shape in zip(*columns, strict=True):
+        spot = shape.representative_point()
+        text = _broken(name)
+        x, y = frame.in_cm([spot.x], [spot.y])[0]
+        wide = 0.055 * max(map(len, text.split("\n")))
+        high = 0.1 * (1 + text.count("\n"))
+        box = (x - wide, y - high, x + wide, y + high)
+        if any(_common(box, other) for other in taken):
+            continue
+        taken.append(box)
+        ink = "#ffffff" if fills[code] == SHADES[-1] else "#1c1c1c"
+        axes.text(spot.x, spot.y, text, fontsize=4.8, color=ink, ha="center", va="center",
+                  linespacing=0.95)  # fmt: skip
 
 
 def _legend(axes: Axes, shades: Sequence[Shade]) -> None:

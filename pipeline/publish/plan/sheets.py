@@ -27,8 +27,8 @@ from pipeline.publish.plan.stops import (
     month_of,
     months_line,
     name_of,
+    phrase,
     position_of,
-    said,
     shortened,
 )
 from pipeline.publish.report.document import (
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from docx.table import Table, _Cell, _Row
     from docx.text.paragraph import Paragraph
 
-FONT, MARGIN_CM, WIDTH_CM, HEIGHT_CM = "Arial", 1.5, 18.0, 26.4
+FONT, MARGIN_CM, WIDTH_CM, HEIGHT_CM = "Arial", 1.5, 18.0, 28.0
 MAP_CM = (5.0, 12.0)  # least and most height of a map
 GUIDE = ("guide_phones", "guide_install", "guide_measure", "guide_none", "guide_send")
 HEAD, WANTED = "#ece9e1", "#fff8dc"
@@ -84,7 +84,7 @@ def _set_up(document: Docx, about: PlanAbout) -> None:
     style.font.name, style.font.size = FONT, Pt(9)
     style.element.rPr.rFonts.set(qn("w:eastAsia"), FONT)
     style.paragraph_format.space_after = style.paragraph_format.space_before = Pt(0)
-    parts = (said("title", about.lang), printable(about.area), month_of(about).label())
+    parts = (phrase("title", about.lang), printable(about.area), month_of(about).label())
     title = " – ".join(part for part in parts if part)
     notice = printable(about.notice)
     foot = section.footer.paragraphs[0]
@@ -112,7 +112,10 @@ def _text(
 def _picture(document: Docx, png: bytes) -> None:
     paragraph = document.add_paragraph()
     paragraph.paragraph_format.space_before = paragraph.paragraph_format.space_after = Pt(4)
-    paragraph.add_run().add_picture(io.BytesIO(png), width=Cm(WIDTH_CM))
+    paragraph.alignment = ALIGN.CENTER
+    picture = paragraph.add_run().add_picture(io.BytesIO(png), width=Cm(WIDTH_CM))
+    for side in ("distL", "distR"):
+        picture._inline.set(side, "0")
 
 
 def _grid(document: Docx, headings: Sequence[str], widths_cm: Sequence[float]) -> Table:
@@ -166,7 +169,7 @@ def _province_page(
     by_commune = rows.groupby("commune_code")["plan_state"]
     done = by_commune.agg(lambda states: bool(states.eq("decided").all()))
     decided = frozenset(done.index[done])
-    title = " – ".join(part for part in (said("title", lang), printable(about.area)) if part)
+    title = " – ".join(part for part in (phrase("title", lang), printable(about.area)) if part)
     _text(document, title, 16, bold=True)
     _text(document, months_line(about), 10)
     if about.notice:
@@ -181,7 +184,7 @@ def _province_page(
     height = _clamped(HEIGHT_CM - used)
     _picture(document, province_map(communes, shades, (WIDTH_CM, height), lang))
     if not (wanted > 0).any():
-        _text(document, said("nothing", lang), 10, bold=True, before=4)
+        _text(document, phrase("nothing", lang), 10, bold=True, before=4)
     _totals(document, rows, operators, lang)
     if listed:
         _commune_list(document, listed, lang)
@@ -196,14 +199,14 @@ def _notice(document: Docx, notice: str) -> None:
 
 def _totals(document: Docx, rows: pd.DataFrame, operators: Sequence[str], lang: texts.Lang) -> None:
     """Communes, phones and expected verdicts by operator, and their sums."""
-    _text(document, said("totals", lang), 10, bold=True, before=2)
+    _text(document, phrase("totals", lang), 10, bold=True, before=2)
     widths = (5.4, 4.2, 4.2, 4.2)
     keys = ("operator", "communes", "devices", "verdicts")
-    table = _grid(document, [said(key, lang) for key in keys], widths)
+    table = _grid(document, [phrase(key, lang) for key in keys], widths)
     gain = rows["verdict_probability_after"] - rows["verdict_probability_now"]
     rows = rows.assign(gain=gain.where(rows["devices_wanted"] > 0, 0.0).fillna(0.0))
     groups = [(name, rows[rows["operator"] == name]) for name in operators]
-    for name, own in [*groups, (said("sum", lang), rows)]:
+    for name, own in [*groups, (phrase("sum", lang), rows)]:
         needs = own[own["devices_wanted"] > 0]
         figures = (
             needs["commune_code"].nunique(), int(own["devices_wanted"].sum()),
@@ -255,10 +258,10 @@ def _spans(numbers: Iterable[int]) -> str:
 
 def _commune_list(document: Docx, listed: Sequence[_Line], lang: texts.Lang) -> None:
     """Communes with phones, people and trips, in two columns."""
-    _text(document, said("list", lang), 10, bold=True, before=4)
+    _text(document, phrase("list", lang), 10, bold=True, before=4)
     keys, half = ("commune", "people", "trips", "devices"), math.ceil(len(listed) / 2)
-    widths = (4.6, 1.5, 1.6, 1.3) * 2
-    table = _grid(document, [said(key, lang) for key in keys] * 2, widths)
+    widths = (4.3, 1.5, 1.6, 1.6) * 2
+    table = _grid(document, [phrase(key, lang) for key in keys] * 2, widths)
     for number in range(half):
         cells = _add_row(table, widths)
         for side, line in enumerate(listed[number::half]):
@@ -276,14 +279,16 @@ def _paragraphs(rows: pd.DataFrame, decided: frozenset[str], lang: texts.Lang) -
     done = names.loc[names["commune_code"].isin(decided), "commune_name"].tolist()
     if done:
         shown = shortened(done, _NAMES, lang)
-        found.append(said("go_on", lang, count=len(done), names=shown))
+        found.append(phrase("go_on", lang, count=len(done), names=shown))
     for key, state in (("near", "near_target"), ("out", "out_of_devices")):
         own = rows[(rows["plan_state"] == state) & (rows["devices_wanted"] == 0)]
-        groups = own.groupby(["commune_name", "commune_code"], sort=True)["operator"]
-        listed = [f"{name} ({', '.join(sorted(held))})" for (name, _), held in groups]
+        own = own.sort_values(["commune_name", "commune_code"])
+        listed = [
+            f"{operator}: {shortened(held.tolist(), _NAMES, lang)}"
+            for operator, held in own.groupby("operator", sort=True)["commune_name"]
+        ]
         if listed:
-            shown = shortened(listed, _NAMES, lang)
-            found.append(said(key, lang, count=len(own), names=shown))
+            found.append(phrase(key, lang, count=len(own), names="; ".join(listed)))
     return found
 
 
@@ -303,14 +308,14 @@ def _commune_page(
     head = _text(document, str(first["commune_name"]), 16, bold=True)
     head.paragraph_format.page_break_before = True
     trips = sorted({stop.trip for stop in stops})
-    parts = [said("code", lang, code=str(first["commune_code"]))]
+    parts = [phrase("code", lang, code=str(first["commune_code"]))]
     if trips:
-        parts.append(said("trip", lang, trips=_spans(trips)))
+        parts.append(phrase("trip", lang, trips=_spans(trips)))
     if pd.notna(first["population"]):
-        parts.append(said("people_count", lang, count=int(first["population"])))
+        parts.append(phrase("people_count", lang, count=int(first["population"])))
     head.add_run("   " + " · ".join(parts)).font.size = Pt(10)
     each = ", ".join(f"{name} {texts.number(count, lang)}" for name, count in needs.items())
-    line = said(
+    line = phrase(
         "commune_line", lang, month=month_of(about).label(), devices=sum(needs.values()),
         operators=each,
     )  # fmt: skip
@@ -326,7 +331,7 @@ def _commune_page(
     if windows:
         _text(document, windows, 9.5, bold=True, before=4)
     _guide(document, lang)
-    _text(document, said("date_blank", lang), 9, before=8)
+    _text(document, phrase("date_blank", lang), 9, before=8)
     line = f"LOMSONG-PLAN commune={printable(code)} period={about.period} "
     line += f"month={month_of(about)} devices={sum(needs.values())}"
     run = _text(document, line, 7.5, before=5).runs[0]
@@ -335,34 +340,44 @@ def _commune_page(
 
 def _used(stops: Sequence[Stop], operator_count: int, windows: str, about: PlanAbout) -> float:
     """Height of a commune's page that the map must leave, cm: an estimate on the safe side."""
-    width = 12.3 / max(operator_count, 1)
-    lines = 2 + (width < 3.4) + (width < 2.2)
+    lang, width = about.lang, 12.3 / max(operator_count, 1)
+    boxes = _line_count(phrase("tick_none", lang), width)
+    boxes += _line_count(_first_line(10, lang), width)
     rows = 0.0
     for stop in stops:
-        village = 2 + (len(stop.village_name) > 24) + stop.is_replacement
-        rows += 0.12 + 0.36 * max(lines, village)
-    guide = sum(math.ceil(len(said(key, about.lang)) / 118) for key in GUIDE)
+        village = 1 + _line_count(name_of(stop, lang), 4.4, 10) + stop.is_replacement
+        rows += 0.12 + 0.37 * max(boxes, village)
+    guide = sum(_line_count(phrase(key, lang), WIDTH_CM, 8.5) for key in GUIDE)
     return (
-        2.9 + 0.5 * bool(about.notice) + 0.5 + rows + 0.4 * math.ceil(len(windows) / 95)
+        2.9 + 0.5 * bool(about.notice) + 0.5 + rows + 0.42 * _line_count(windows, WIDTH_CM, 10)
         + 0.6 + 0.37 * guide + 1.4
     )  # fmt: skip
+
+
+def _line_count(text: str, width_cm: float, size: float = 8) -> int:
+    """Lines that a text of `size` pt takes: an estimate on the safe side."""
+    return math.ceil(len(text) * size * 0.0185 / max(width_cm - 0.4, 0.5))
+
+
+def _first_line(count: int, lang: texts.Lang) -> str:
+    return phrase("phones", lang, count=count) + "   " + phrase("tick_measured", lang)
 
 
 def _stop_table(
     document: Docx, stops: Sequence[Stop], operators: Sequence[str], lang: texts.Lang
 ) -> None:
     """Place × operator: phones needed, and boxes to tick."""
-    widths = (1.1, 4.6, *(12.3 / max(len(operators), 1) for _ in operators))
-    headings = [said("number", lang), said("village", lang), *operators]
+    widths = (1.3, 4.4, *(12.3 / max(len(operators), 1) for _ in operators))
+    headings = [phrase("number", lang), phrase("village", lang), *operators]
     table = _grid(document, headings, widths)
     for stop in stops:
         number, village, *boxes = _add_row(table, widths)
-        _write(number, stop.label, 11, bold=True, align=ALIGN.CENTER)
+        _write(number, stop.label, 11 if len(stop.label) < 5 else 8, bold=True, align=ALIGN.CENTER)
         _write(village, name_of(stop, lang), 9, bold=True)
         if stop.is_replacement:
-            _write(village, said("for_place", lang, place=stop.label.rstrip("*")), 7.5)
+            _write(village, phrase("for_place", lang, place=stop.label.rstrip("*")), 7.5)
         people = "" if math.isnan(stop.people) else (
-            said("people_count", lang, count=round(stop.people)))  # fmt: skip
+            phrase("people_count", lang, count=round(stop.people)))  # fmt: skip
         below = " · ".join(part for part in (position_of(stop), people) if part)
         if below:
             _write(village, below, 7)
@@ -375,35 +390,37 @@ def _boxes(cell: _Cell, count: int, lang: texts.Lang, *, is_main: bool) -> None:
         _write(cell, "–", 8, align=ALIGN.CENTER)
         return
     paragraph = cell.paragraphs[0]
-    run = paragraph.add_run(said("phones", lang, count=count))
+    run = paragraph.add_run(phrase("phones", lang, count=count))
     run.font.size, run.bold = Pt(9), True
-    paragraph.add_run("   " + said("tick_measured", lang)).font.size = Pt(8)
-    _write(cell, said("tick_none", lang), 8)
+    paragraph.add_run("   " + phrase("tick_measured", lang)).font.size = Pt(8)
+    _write(cell, phrase("tick_none", lang), 8)
     if is_main:
         fill_cell(cell, WANTED)
 
 
 def _windows(stops: Sequence[Stop], lang: texts.Lang) -> str:
-    """When to test: once where it is the same everywhere, else with the places' numbers."""
-    places: dict[str, list[str]] = {}
+    """When to test: once where it is the same everywhere, else by operator, and place by place."""
+    by_operator: dict[str, dict[str, list[str]]] = {}
     for stop in stops:
-        for text in dict.fromkeys(stop.windows.values()):
+        for operator, text in stop.windows.items():
             if shown := hours(text, lang):
-                places.setdefault(shown, []).append(stop.label)
-    if not places:
-        return ""
-    if len(places) == 1:
-        return said("windows", lang, text=next(iter(places)))
-    parts = [
-        said("windows_at", lang, hours=shown, places=", ".join(labels))
-        for shown, labels in places.items()
-    ]
-    return said("windows", lang, text="; ".join(parts))
+                by_operator.setdefault(operator, {}).setdefault(shown, []).append(stop.label)
+    same: dict[str, list[str]] = {}
+    for operator in sorted(by_operator):
+        found = by_operator[operator]
+        parts = [f"{shown} ({', '.join(labels)})" for shown, labels in found.items()]
+        same.setdefault("; ".join(parts) if len(found) > 1 else next(iter(found)), []).append(
+            operator
+        )
+    if len(same) < 2:
+        return "".join(phrase("windows", lang, text=shown) for shown in same)
+    each = [f"{', '.join(names)} {shown}" for shown, names in same.items()]
+    return phrase("windows", lang, text=" · ".join(each))
 
 
 def _guide(document: Docx, lang: texts.Lang) -> None:
-    _text(document, said("guide", lang), 10, bold=True, before=6)
+    _text(document, phrase("guide", lang), 10, bold=True, before=6)
     for number, key in enumerate(GUIDE, start=1):
-        paragraph = _text(document, f"{number}. {said(key, lang)}", 8.5)
+        paragraph = _text(document, f"{number}. {phrase(key, lang)}", 8.5)
         paragraph.paragraph_format.left_indent = Cm(0.45)
         paragraph.paragraph_format.first_line_indent = Cm(-0.45)

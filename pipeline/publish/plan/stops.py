@@ -40,7 +40,7 @@ class PlanAbout(Protocol):
         """What stands on every output, such as that data are invented."""
 
 
-def said(key: str, lang: texts.Lang, **values: object) -> str:
+def phrase(key: str, lang: texts.Lang, **values: object) -> str:
     """A text of the sheets with its placeholders filled."""
     return texts.text("field_sheets", key, lang, **values)
 
@@ -53,7 +53,7 @@ def month_of(about: PlanAbout) -> Period:
 def months_line(about: PlanAbout) -> str:
     """The months of the plan and of its evidence, as a subtitle."""
     month, period = month_of(about).label(), about.period.label()
-    return said("months", about.lang, month=month, period=period)
+    return phrase("months", about.lang, month=month, period=period)
 
 
 @dataclass(frozen=True)
@@ -127,15 +127,15 @@ def hours(windows: str, lang: texts.Lang) -> str:
     ('7–9 giờ, 17–21 giờ', '')
     """
     shown = []
-    for one in filter(None, windows.split(";")):
-        span = "–".join(part.lstrip("0") or "0" for part in one.strip().split("-"))
-        shown.append(said("hours", lang, span=span))
+    for one in filter(None, (part.strip() for part in windows.split(";"))):
+        span = "–".join(part.lstrip("0") or "0" for part in one.split("-"))
+        shown.append(phrase("hours", lang, span=span))
     return ", ".join(shown)
 
 
 def name_of(stop: Stop, lang: texts.Lang) -> str:
     """The village's name; of a place without one, what it is."""
-    return stop.village_name or said("unnamed" if stop.is_placed else "unplaced", lang)
+    return stop.village_name or phrase("unnamed" if stop.is_placed else "unplaced", lang)
 
 
 def position_of(stop: Stop) -> str:
@@ -151,5 +151,5 @@ def operators_in(tables: Iterable[pd.DataFrame]) -> list[str]:
 def shortened(names: Sequence[str], most: int, lang: texts.Lang) -> str:
     """A list of names, of which only the first `most` are written."""
     rest = len(names) - most
-    more = [said("and_more", lang, count=rest)] if rest > 0 else []
+    more = [phrase("and_more", lang, count=rest)] if rest > 0 else []
     return ", ".join([*names[:most], *more])

@@ -13,7 +13,7 @@ from xml.etree import ElementTree as ET
 import geopandas as gpd
 import shapely
 
-from pipeline.publish.plan.stops import PlanAbout, Stop, hours, name_of, said
+from pipeline.publish.plan.stops import PlanAbout, Stop, hours, name_of, phrase
 from pipeline.schema import texts
 from pipeline.sources.values import printable
 
@@ -63,7 +63,7 @@ def write_kml(path: Path, stops: Sequence[Stop], about: PlanAbout) -> None:
 
 
 def _title(about: PlanAbout) -> str:
-    parts = (said("title", about.lang), printable(about.area), str(about.period))
+    parts = (phrase("title", about.lang), printable(about.area), str(about.period))
     return " – ".join(part for part in parts if part)
 
 
@@ -77,8 +77,8 @@ def waypoint_lines(stop: Stop, lang: texts.Lang) -> list[str]:
     """Commune, and a line per operator: phones needed and hours."""
     lines = [f"{stop.commune_name} ({stop.commune_code})"]
     if stop.is_replacement:
-        lines.append(said("for_place", lang, place=stop.label.rstrip("*")))
+        lines.append(phrase("for_place", lang, place=stop.label.rstrip("*")))
     for operator, count in stop.needs.items():
-        parts = (said("phones", lang, count=count), hours(stop.windows[operator], lang))
+        parts = (phrase("phones", lang, count=count), hours(stop.windows[operator], lang))
         lines.append(f"{operator}: " + ", ".join(part for part in parts if part))
     return lines
