@@ -295,8 +295,11 @@ def test_totals_and_lists_of_the_first_page(vi, en):
     assert NOTICE in lines
     assert "Đo trong tháng 11/2026, theo số liệu đến hết kỳ 10/2026" in lines
     assert any("(1 xã, phường): Xã r2c0." in line for line in lines)
-    near, out = (next(line for line in lines_of(pages_of(en / "communes.docx")[0])
-                      if line.startswith(start)) for start in ("Too near", "No phones"))  # fmt: skip
+    lines = lines_of(pages_of(en / "communes.docx")[0])
+    near, out = (
+        next(line for line in lines if line.startswith(start))
+        for start in ("Too near", "No phones")
+    )
     assert "(3 commune × operator)" in near
     assert near.count("Xã r2c1") == out.count("Xã r2c2") == 3
 

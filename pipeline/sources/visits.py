@@ -19,6 +19,7 @@ from typing import NamedTuple
 
 import geopandas as gpd
 import pandas as pd
+import polars as pl
 
 from pipeline.schema import texts
 from pipeline.schema.columns import KEYS, TABLES
@@ -107,7 +108,7 @@ def read_visits(
     reader = _Reader(communes, villages, asked or Asked())
     for path in sorted(set(paths)):
         try:
-            reader.read(other_tables.read_table(path, "visits", {}))
+            reader.read(_own_table(path) or other_tables.read_table(path, "visits", {}))
         except UserFault as error:
             reader.faults += error.faults
     reader.compare()
@@ -151,13 +152,23 @@ def keep_visits(folder: Path, visits: pd.DataFrame) -> tuple[Path, int]:
 
 def _kept(path: Path) -> pd.DataFrame:
     """The kept file as it was written; a file of another form is a fault."""
-    table = other_tables.read_table(path, "visits", {})
     reader = _Reader(None, None, Asked())
-    reader.read(table)
+    reader.read(_own_table(path) or other_tables.read_table(path, "visits", {}))
     reader.compare()
     if reader.faults:
         raise UserFault(reader.faults)
     return reader.table()
+
+
+def _own_table(path: Path) -> Table | None:
+    """A file as `keep_visits` writes it, read without guessing; None of any other."""
+    head = ",".join(TABLES["visits"])
+    if not path.is_file() or not path.read_bytes().startswith(f"\ufeff{head}\r\n".encode()):
+        return None
+    rows = pd.read_csv(path, dtype="str", keep_default_na=False, encoding="utf-8-sig")
+    names = tuple(rows.columns)
+    rows[ROW], rows[FILE] = range(2, 2 + len(rows)), path.name
+    return Table(path.name, "visits", names, pl.from_pandas(rows), (), [])
 
 
 def _against_kept(path: Path, row: Mapping[Hashable, str]) -> Fault:
