@@ -341,8 +341,9 @@ def _commune_page(
 def _used(stops: Sequence[Stop], operator_count: int, windows: str, about: PlanAbout) -> float:
     """Height of a commune's page that the map must leave, cm: an estimate on the safe side."""
     lang, width = about.lang, 12.3 / max(operator_count, 1)
-    boxes = _line_count(phrase("tick_none", lang), width)
-    boxes += _line_count(_first_line(10, lang), width)
+    size = _box_size(width)
+    boxes = _line_count(phrase("tick_none", lang), width, size)
+    boxes += _line_count(_first_line(10, lang), width, size)
     rows = 0.0
     for stop in stops:
         village = 1 + _line_count(name_of(stop, lang), 4.4, 10) + stop.is_replacement
@@ -354,13 +355,18 @@ def _used(stops: Sequence[Stop], operator_count: int, windows: str, about: PlanA
     )  # fmt: skip
 
 
-def _line_count(text: str, width_cm: float, size: float = 8) -> int:
+def _box_size(width_cm: float) -> float:
+    """Size of the text in an operator's column, pt."""
+    return 8 if width_cm > 3.5 else 7
+
+
+def _line_count(text: str, width_cm: float, size: float) -> int:
     """Lines that a text of `size` pt takes: an estimate on the safe side."""
     return math.ceil(len(text) * size * 0.0185 / max(width_cm - 0.4, 0.5))
 
 
 def _first_line(count: int, lang: texts.Lang) -> str:
-    return phrase("phones", lang, count=count) + "   " + phrase("tick_measured", lang)
+    return phrase("phones", lang, count=count) + "  " + phrase("tick_measured", lang)
 
 
 def _stop_table(
@@ -370,6 +376,7 @@ def _stop_table(
     widths = (1.3, 4.4, *(12.3 / max(len(operators), 1) for _ in operators))
     headings = [phrase("number", lang), phrase("village", lang), *operators]
     table = _grid(document, headings, widths)
+    size = _box_size(widths[-1])
     for stop in stops:
         number, village, *boxes = _add_row(table, widths)
         _write(number, stop.label, 11 if len(stop.label) < 5 else 8, bold=True, align=ALIGN.CENTER)
@@ -382,20 +389,20 @@ def _stop_table(
         if below:
             _write(village, below, 7)
         for cell, operator in zip(boxes, operators, strict=True):
-            _boxes(cell, stop.needs.get(operator, 0), lang, is_main=not stop.is_replacement)
+            _boxes(cell, stop.needs.get(operator, 0), lang, size)
+            if not stop.is_replacement and stop.needs.get(operator, 0):
+                fill_cell(cell, WANTED)
 
 
-def _boxes(cell: _Cell, count: int, lang: texts.Lang, *, is_main: bool) -> None:
+def _boxes(cell: _Cell, count: int, lang: texts.Lang, size: float) -> None:
     if not count:
-        _write(cell, "–", 8, align=ALIGN.CENTER)
+        _write(cell, "–", size, align=ALIGN.CENTER)
         return
     paragraph = cell.paragraphs[0]
     run = paragraph.add_run(phrase("phones", lang, count=count))
-    run.font.size, run.bold = Pt(9), True
-    paragraph.add_run("   " + phrase("tick_measured", lang)).font.size = Pt(8)
-    _write(cell, phrase("tick_none", lang), 8)
-    if is_main:
-        fill_cell(cell, WANTED)
+    run.font.size, run.bold = Pt(size + 1), True
+    paragraph.add_run("  " + phrase("tick_measured", lang)).font.size = Pt(size)
+    _write(cell, phrase("tick_none", lang), size)
 
 
 def _windows(stops: Sequence[Stop], lang: texts.Lang) -> str:
