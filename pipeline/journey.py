@@ -38,6 +38,7 @@ from pipeline.sources.inputs import (
 )
 from pipeline.sources.population import people_of_hexes
 from pipeline.sources.previous_runs import NOTHING, Previous, previous_runs
+from pipeline.sources.visits import visits_until
 from pipeline.verdicts import hex_tables, result_tables
 from pipeline.verdicts.changes import changes
 from pipeline.verdicts.former_districts import former_districts
@@ -217,8 +218,10 @@ def _by_place(
     operators, places, counts = evidence.operators, found.places, found.counts
     if not found.is_listed:
         return {"inhabited_hexes": inhabited_hexes(places, counts, operators, area, asked)}
-    rows = village_status(places, counts, operators, inputs.visits, area, asked)
-    return {"village_status": rows}
+    visits = inputs.visits
+    if visits is not None:
+        visits = visits_until(visits, area.period.end.date())
+    return {"village_status": village_status(places, counts, operators, visits, area, asked)}
 
 
 def _gaps(

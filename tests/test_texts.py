@@ -91,6 +91,7 @@ def test_every_text_is_used_and_every_used_one_is_there():
     assert set(catalogue["report"]) <= named(CODE) | {
         f"{key}_before_march_2025" for key in ("authority", "sign", "ministry")
     }
+    assert set(catalogue["field_sheets"]) <= named(CODE)
     layers = {f"layer_{name}" for name in ("gap_areas", "hexes", "priorities", "measure_first",
                                            "communes")}  # fmt: skip
     verdicts = {"meets_confirmed", "meets_probable"}

@@ -42,6 +42,9 @@ def _check_timezone(name: str | None) -> str | None:
     return name
 
 
+USUAL_VISITS = Path("data/visits")  # where `lomsong plan` keeps visits, beside the settings
+
+
 class Area(Section):
     """The province or country the run is about."""
 
@@ -167,6 +170,15 @@ class Villages(Places):
     people_column: str | None = None
     vintage: str = UNSTATED  # of the communes that the rows name
     radius_km: float = Field(1.5, gt=0)  # km; a village farther outside its commune is left out
+
+
+class Visits(Section):
+    """Results of visits: filled sheets of `lomsong plan`, and what it keeps of them.
+
+    A file or a folder; absent: `data/visits` beside the settings, where there is one.
+    """
+
+    path: Path | None = None
 
 
 class Roads(Shapes):
@@ -455,6 +467,7 @@ class Settings(Section):
     population: Population = Population()
     facilities: Facilities = Facilities()
     villages: Villages = Villages.model_validate({})
+    visits: Visits = Visits()
     roads: Roads = Roads()
     terrain: Terrain = Terrain()
     sources: dict[str, Source] = Field({})
@@ -569,8 +582,13 @@ def _absolute(settings: Settings, folder: Path) -> Settings:
         name: getattr(settings, name).model_copy(
             update={"path": join(getattr(settings, name).path)}
         )
-        for name in ("crosswalk", "installs", "facilities", "villages", "roads", "terrain")
-    }
+        for name in (
+            "crosswalk", "installs", "facilities", "villages", "visits", "roads", "terrain"
+        )
+    }  # fmt: skip
+    usual = folder / USUAL_VISITS
+    if settings.visits.path is None and any(usual.glob("*")):
+        moved["visits"] = Visits(path=usual)
     table = settings.names.model_copy(
         update={"operator_table": join(settings.names.operator_table)}
     )

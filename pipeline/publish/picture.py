@@ -188,13 +188,15 @@ def draw_map(
     for key in dict.fromkeys(key_of):
         paint = palette.paint(key)
         hatch, ink = palette.HATCHES[paint.pattern]
-        paths = [_path(shape) for shape in shapes[key_of == key]]
+        paths = [shape_path(shape) for shape in shapes[key_of == key]]
         axes.add_collection(
             PathCollection(paths, facecolor=paint.fill, edgecolor=ink, hatch=hatch, linewidth=0)
         )
     width = 0.6 if len(communes) < 400 else 0.2
     axes.add_collection(
-        PathCollection([_path(s) for s in shapes], facecolor="none", edgecolor="#4a4a4a", lw=width)
+        PathCollection(
+            [shape_path(s) for s in shapes], facecolor="none", edgecolor="#4a4a4a", lw=width
+        )
     )
     for label in labels:
         axes.plot(label["longitude"], label["latitude"], "o", ms=3, color="#1c1c1c")
@@ -215,8 +217,8 @@ def draw_map(
         side.set_color("#bdbab2")
 
 
-def _path(shape: shapely.Geometry) -> Path:
-    """The rings of a shape as one path."""
+def shape_path(shape: shapely.Geometry) -> Path:
+    """The rings of a shape as one path of matplotlib."""
     from matplotlib.path import Path
 
     parts = [

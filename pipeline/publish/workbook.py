@@ -9,7 +9,7 @@ Does not belong here: what stands in a table, colours (`gap_map/palette.py`), wo
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -33,7 +33,7 @@ WIDTHS = {"commune_code": 8, "commune_name": 20, "status": 17, "gap_class": 21,
           "evidence_basis": 13, "likely_cause": 24, "suggested_action": 20, "priority_index": 11,
           "cause_grounds": 26, "other_operators": 46, "gap_id": 40, "operators_meeting": 22,
           "operators_gap": 22, "people_without_verdict": 12,
-          "devices_to_decide_reason": 17}  # fmt: skip
+          "devices_to_decide_reason": 17, "village_name": 24, "plan_state": 24}  # fmt: skip
 KIND_WIDTHS = {"whole": 8, "tenth": 9, "share": 8, "degree": 10, "text": 12, "wrapped": 26}
 # what fits on a printed page; the other columns of `priorities` follow behind a [+], and stay out
 # of the print
@@ -93,11 +93,12 @@ def _title(about: About, lang: texts.Lang) -> str:
     return f"{texts.word('sheet_title', lang)} – {about.area} – {about.period_label}"
 
 
-class Sheets:
-    """The workbook's sheets, with its formats."""
+class Pages:
+    """Sheets for print, with their formats. `title`, `notice`: in the margins of every page."""
 
-    def __init__(self, book: Workbook, about: About, lang: texts.Lang) -> None:
-        self.book, self.about, self.lang = book, about, lang
+    def __init__(self, book: Workbook, title: str, notice: str, lang: texts.Lang) -> None:
+        self.book, self.lang = book, lang
+        self.margins = f"&L{_in_margin(title)}&R{_in_margin(notice)}"
         self.names: set[str] = set()
         base = {"font_name": "Arial", "font_size": 10, "valign": "top"}
         add = book.add_format
@@ -139,8 +140,7 @@ class Sheets:
         sheet.set_paper(9)
         sheet.set_margins(0.5, 0.5, 0.6, 0.6)
         sheet.fit_to_pages(1, 0)
-        title, notice = _title(self.about, self.lang), str(self.about.notice)
-        sheet.set_header(f"&L{_in_margin(title)}&R{_in_margin(notice)}")
+        sheet.set_header(self.margins)
         sheet.set_footer("&L&A&R&P / &N")
         return sheet
 
@@ -226,6 +226,23 @@ class Sheets:
         sheet.conditional_format(
             row, column, last_row, last_column, meets | {"format": self.paints["meets_confirmed"]}
         )
+
+    def notes(self, name: str, lines: Sequence[str]) -> None:
+        """A sheet of paragraphs under its own name."""
+        sheet = self.sheet(name)
+        sheet.set_column(0, 0, 105, self.wrapped)
+        sheet.write_string(0, 0, name, self.title)
+        for row, line in enumerate(lines, start=2):
+            sheet.set_row(row, 14 * (1 + len(line) // 100))
+            sheet.write_string(row, 0, line, self.wrapped)
+
+
+class Sheets(Pages):
+    """The sheets of `priorities.xlsx`."""
+
+    def __init__(self, book: Workbook, about: About, lang: texts.Lang) -> None:
+        super().__init__(book, _title(about, lang), str(about.notice), lang)
+        self.about = about
 
     def summary(self, tables: Mapping[str, pd.DataFrame], operators: list[str]) -> None:
         """What the period says: headline, gap classes, verdicts by operator."""
@@ -329,13 +346,8 @@ class Sheets:
 
     def method(self) -> None:
         """How to read it, and where it comes from."""
-        sheet = self.sheet(texts.word("sheet_method", self.lang))
-        sheet.set_column(0, 0, 105, self.wrapped)
-        sheet.write_string(0, 0, texts.word("sheet_method", self.lang), self.title)
         lines = [*self.about.method_note, "", *self.about.sources]
-        for row, line in enumerate(lines, start=2):
-            sheet.set_row(row, 14 * (1 + len(line) // 100))
-            sheet.write_string(row, 0, line, self.wrapped)
+        self.notes(texts.word("sheet_method", self.lang), lines)
 
 
 def _kind(column: str) -> str:

@@ -29,6 +29,7 @@ from pipeline.schema.fields import (
     VILLAGE_CLASSES,
     VILLAGE_GROUNDS,
     VISIT_ROLES,
+    VISIT_RESULTS,
     Field,
 )
 
@@ -824,6 +825,18 @@ FIELDS: dict[str, Field] = {
         en=("What to do",
             "test | decided: go on | near_target: no sensible number of devices decides | "
             "out_of_devices")),
+    # visits of villages
+    "visit_date": Field("text",
+        vi=("Ngày đi", "ngày đến thôn, bản, YYYY-MM-DD"),
+        en=("Visit date", "day of the visit, YYYY-MM-DD")),
+    "visit_result": Field("text", among=VISIT_RESULTS,
+        vi=("Kết quả đến nơi",
+            "measured: máy của nhà mạng có sóng và đã đo; no_signal: không máy nào bắt được sóng"),
+        en=("Result of the visit",
+            "measured: phones of the operator tested; no_signal: none found a signal")),
+    "devices_tested": Field("count", missing="unknown",
+        vi=("Số máy đã đo", "số điện thoại đã đo khi đến nơi"),
+        en=("Phones tested", "phones that tested during the visit")),
     # the data dictionary
     "table_name": Field("text",
         vi=("Bảng", "tên bảng"),
@@ -878,6 +891,8 @@ TABLES: dict[str, tuple[str, ...]] = {
     "events": (
         "event_date", "event_kind", "event_operator", "event_end_date", "commune_code",
         "village_name", "hex_id", "event_latitude", "event_longitude", "event_radius_km",
+    "visits": (
+        "visit_date", "commune_code", "village_name", "operator", "visit_result", "devices_tested",
     ),
     "device_values": (
         "commune_code", "operator", "device_key", "download_mbps", "capped_mbps", "month_mbps",
@@ -1001,6 +1016,7 @@ TABLES: dict[str, tuple[str, ...]] = {
 
 # tables that are never published
 INNER = ("tests", "tiles", "communes", "villages", "events", "device_values")
+INNER = ("tests", "tiles", "communes", "villages", "visits", "device_values")
 
 KEYS: dict[str, tuple[str, ...]] = {
     "tests": ("source_file", "source_row"),
@@ -1008,6 +1024,7 @@ KEYS: dict[str, tuple[str, ...]] = {
     "communes": ("commune_code",),
     "villages": ("commune_code", "village_name", "latitude", "longitude"),
     "events": (),
+    "visits": ("visit_date", "commune_code", "village_name", "operator"),
     "device_values": ("commune_code", "operator", "device_key"),
     "commune_status": ("commune_code", "boundary_vintage", "operator", "period"),
     "commune_summary": ("commune_code", "boundary_vintage", "period"),

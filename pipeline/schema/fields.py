@@ -98,6 +98,7 @@ VILLAGE_GROUNDS = (
     "few_devices",
     "no_tests",
 )
+VISIT_RESULTS = ("measured", "no_signal")
 TERRAINS = ("flat", "hilly", "mountainous")  # the settings may name others
 # Why a row is set aside, in the order in which the reasons are tried: a row has exactly one.
 REJECT_REASONS = (

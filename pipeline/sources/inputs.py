@@ -27,6 +27,7 @@ from pipeline.schema.periods import Period
 from pipeline.schema.tables import with_declared_dtypes
 from pipeline.sources import (
     boundaries,
+    containers,
     context_layers,
     deliveries,
     former_communes,
@@ -34,6 +35,7 @@ from pipeline.sources import (
     population,
     shapes,
     villages,
+    visits,
 )
 from pipeline.sources.commune_tables import Asked
 from pipeline.sources.containers import Delivery
@@ -149,7 +151,7 @@ def read_inputs(settings: Settings, *, is_profiled: bool = False) -> Delivered:
     warnings: list[Fault] = []
     read: list[Input] = []
     communes = collect_faults(faults, partial(_communes, settings, read, warnings))
-    facility_count, roads, installs, places = None, None, None, None
+    facility_count, roads, installs, places, visited = None, None, None, None, None
     if communes is not None:
         facility_count = collect_faults(
             faults, partial(_facilities, communes, settings, read, warnings)
@@ -157,6 +159,9 @@ def read_inputs(settings: Settings, *, is_profiled: bool = False) -> Delivered:
         roads = collect_faults(faults, partial(_roads, communes, settings, read, warnings))
         installs = collect_faults(faults, partial(_installs, communes, settings, read, warnings))
         places = collect_faults(faults, partial(_villages, communes, settings, read, warnings))
+        visited = collect_faults(
+            faults, partial(_visits, communes, places, settings, read, warnings)
+        )
         communes = collect_faults(faults, partial(_with_terrain, communes, settings, read))
     if communes is not None:
         communes = collect_faults(
@@ -186,6 +191,7 @@ def read_inputs(settings: Settings, *, is_profiled: bool = False) -> Delivered:
         roads,
         installs,
         places,
+        visits=visited,
         people_grid=settings.population.grid or population.raster_path(settings.population.path),
     )
     return Delivered(inputs, listed, faults, hashes, plans)
@@ -255,6 +261,33 @@ def _villages(
     rows, found = listed
     warnings += found
     read.append(Input("villages", about.path.name, _sha256(about.path), len(rows)))
+    return rows
+
+
+def _visits(
+    communes: gpd.GeoDataFrame,
+    places: pd.DataFrame | None,
+    settings: Settings,
+    read: list[Input],
+    warnings: list[Fault],
+) -> pd.DataFrame | None:
+    """The visits; None, with a warning, without villages. Visits are not of former communes."""
+    path = settings.visits.path
+    if path is None or settings.is_former:
+        return None
+    if places is None:
+        warnings.append(Fault("visits_without_villages", path.name))
+        return None
+    survey = containers.survey([str(path)])
+    if survey.faults:
+        raise UserFault(survey.faults)
+    files = sorted({one.path for one in survey.deliveries})
+    asked = visits.Asked(tuple(settings.operators))
+    rows, found = visits.read_visits(files, communes, places, asked)
+    warnings += found
+    hashes = [_sha256(one) for one in files]
+    sha256 = hashes[0] if len(hashes) == 1 else hashlib.sha256("".join(hashes).encode()).hexdigest()
+    read.append(Input("visits", path.name, sha256, len(rows)))
     return rows
 
 

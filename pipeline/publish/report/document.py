@@ -80,10 +80,10 @@ def document_bytes(
     properties.last_modified_by, properties.revision = "", 1
     written = io.BytesIO()
     document.save(written)
-    return _without_clock(written.getvalue())
+    return without_clock(written.getvalue())
 
 
-def _without_clock(content: bytes) -> bytes:
+def without_clock(content: bytes) -> bytes:
     """The package with the times of its members set to one value."""
     import zipfile
 
@@ -112,9 +112,14 @@ def _page(document: Docx) -> None:
     style.paragraph_format.space_after, style.paragraph_format.space_before = Pt(0), Pt(0)
     number = section.header.paragraphs[0]
     number.alignment = ALIGN.CENTER
+    add_page_number(number, BODY_PT)
+
+
+def add_page_number(paragraph: DocxParagraph, size: float) -> None:
+    """Add the number of the page. `size`: pt."""
     for kind, text in (("begin", None), (None, "PAGE"), ("end", None)):
-        run = number.add_run()
-        run.font.size = Pt(BODY_PT)
+        run = paragraph.add_run()
+        run.font.size = Pt(size)
         if kind:
             field = OxmlElement("w:fldChar")
             field.set(qn("w:fldCharType"), kind)
@@ -160,7 +165,7 @@ def _rule(paragraph: DocxParagraph, width: int, share: float) -> None:
 def _letterhead(document: Docx, head: Letterhead, lang: Lang) -> None:
     table = document.add_table(rows=2, cols=2)
     table.alignment, table.autofit = WD_TABLE_ALIGNMENT.CENTER, False
-    _widths(table, [7.8, 9.3])
+    set_widths(table, [7.8, 9.3])
     left, right = table.rows[0].cells
     _line(left, head.parent_authority.upper(), 12)
     _line(left, head.authority.upper(), 12, bold=True, rule=0.4)
@@ -237,9 +242,9 @@ def _sheet(document: Docx, sheet: Sheet) -> None:
     caption.paragraph_format.keep_with_next = True
     table = document.add_table(rows=1 + len(sheet.rows), cols=len(sheet.headings))
     table.style, table.alignment, table.autofit = "Table Grid", WD_TABLE_ALIGNMENT.CENTER, False
-    _widths(table, sheet.widths_cm)
+    set_widths(table, sheet.widths_cm)
     for i, row in enumerate(table.rows):
-        _kept_whole(row, is_heading=i == 0)
+        keep_whole(row, is_heading=i == 0)
         texts = sheet.headings if i == 0 else sheet.rows[i - 1]
         for k, (cell, text) in enumerate(zip(row.cells, texts, strict=True)):
             paragraph = cell.paragraphs[0]
@@ -251,12 +256,12 @@ def _sheet(document: Docx, sheet: Sheet) -> None:
             paragraph.paragraph_format.keep_with_next = i == 0 or (i == 1 and len(sheet.rows) > 1)
             fill = sheet.fills.get((i - 1, k)) if i else "#ece9e1"
             if fill:
-                _shaded(cell, fill)
+                fill_cell(cell, fill)
                 if fill in DARK:
                     run.font.color.rgb = RGBColor(0xFF, 0xFF, 0xFF)
 
 
-def _widths(table: Table, widths_cm: Sequence[float]) -> None:
+def set_widths(table: Table, widths_cm: Sequence[float]) -> None:
     """Word reads the cells' widths, LibreOffice the grid's."""
     for column, width in zip(table.columns, widths_cm, strict=True):
         column.width = Cm(width)
@@ -264,14 +269,16 @@ def _widths(table: Table, widths_cm: Sequence[float]) -> None:
             cell.width = Cm(width)
 
 
-def _kept_whole(row: _Row, *, is_heading: bool) -> None:
+def keep_whole(row: _Row, *, is_heading: bool) -> None:
+    """Keep a row on one page; a heading is repeated on every page."""
     properties = row._tr.get_or_add_trPr()
     properties.append(OxmlElement("w:cantSplit"))
     if is_heading:
         properties.append(OxmlElement("w:tblHeader"))
 
 
-def _shaded(cell: _Cell, fill: str) -> None:
+def fill_cell(cell: _Cell, fill: str) -> None:
+    """Colour a cell. `fill`: `#rrggbb`."""
     shade = OxmlElement("w:shd")
     for name, value in (("val", "clear"), ("color", "auto"), ("fill", fill[1:].upper())):
         shade.set(qn(f"w:{name}"), value)
@@ -282,8 +289,8 @@ def _signature(document: Docx, head: Letterhead, lang: Lang) -> None:
     document.add_paragraph()
     table = document.add_table(rows=1, cols=2)
     table.autofit = False
-    _kept_whole(table.rows[0], is_heading=False)
-    _widths(table, [8.0, 8.0])
+    keep_whole(table.rows[0], is_heading=False)
+    set_widths(table, [8.0, 8.0])
     left, right = table.rows[0].cells
     first = left.paragraphs[0].add_run(said("recipients", lang))
     first.bold = first.italic = True
