@@ -26,8 +26,17 @@ Quotas = Annotated[
 
 def plan(  # noqa: PLR0913, PLR0917 - options of a command
     devices: Annotated[
-        int, typer.Option("--devices", help="New devices that can test in the month, in all.")
-    ],
+        int | None,
+        typer.Option("--devices", help="New devices that can test in the month, in all."),
+    ] = None,
+    read: Annotated[
+        list[Path] | None,
+        typer.Option(
+            "--read",
+            help="Filled forms (visits.xlsx, CSV) of a plan: kept in data/visits beside the "
+            "settings; later runs take them as evidence of silence. May be repeated.",
+        ),
+    ] = None,
     per_team: Annotated[
         int | None,
         typer.Option("--per-team", help="Devices that a team takes through tests in one trip."),
@@ -61,6 +70,11 @@ def plan(  # noqa: PLR0913, PLR0917 - options of a command
     """
     language = language_of(settings, lang)
     with user_faults_shown(language):
+        if read:
+            _read(read, settings, language)
+            return
+        if devices is None:
+            raise fault("plan_number", "--devices", found="–")
         for name, number in (("--devices", devices), ("--per-team", per_team)):
             if number is not None and number < 1:
                 raise fault("plan_number", name, found=number)
@@ -99,7 +113,8 @@ def plan(  # noqa: PLR0913, PLR0917 - options of a command
                 period, Period(period.last + 1, 1), chosen.area.name, language,
                 chosen.publish.notice, devices, per_team, travel.on_road_count > 0,
             )  # fmt: skip
-            paths = publish_plan(out / str(period) / "plan", tables, about)
+            folder = out / str(period) / "plan"
+            paths = publish_plan(folder, tables, about, inputs.communes)
             main = tables["plan"][tables["plan"]["visit_role"] == "main"]
             log(
                 "plan_done",
@@ -112,6 +127,29 @@ def plan(  # noqa: PLR0913, PLR0917 - options of a command
     typer.echo(f"{texts.line('outputs', language)}: {paths[0].parent}")
     for path in paths:
         typer.echo(f"  {path}")
+
+
+def _read(files: list[Path], settings: Path | None, language: texts.Lang) -> None:
+    """Read filled forms and keep what they say beside the settings."""
+    from pipeline.config.settings import USUAL_VISITS, read_settings
+    from pipeline.schema.errors import UserFault
+    from pipeline.sources.inputs import read_inputs
+    from pipeline.sources.visits import Asked, keep_visits, read_visits
+
+    path = settings_file(settings)
+    chosen = read_settings(path)
+    delivered = read_inputs(chosen)
+    if delivered.faults or delivered.inputs is None:
+        raise UserFault(delivered.faults)
+    known = delivered.inputs
+    asked = Asked(tuple(chosen.operators))
+    visits, warnings = read_visits(files, known.communes, known.villages, asked)
+    base = Path.cwd() if path is None else path.parent
+    kept, added = keep_visits(base / USUAL_VISITS, visits)
+    for warning in warnings:
+        typer.echo(f"{texts.line('warning', language)}: {texts.error_message(warning, language)}")
+    said = {"count": len(visits), "added": added, "kept": kept}
+    typer.echo(texts.line("visits_kept", language, **said))
 
 
 def _known(inputs: Inputs, context: RunContext) -> Known:

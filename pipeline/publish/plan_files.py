@@ -7,15 +7,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+import geopandas as gpd
 import pandas as pd
 from filelock import FileLock, Timeout
 
-from pipeline.publish import tables as table_files
+from pipeline.publish.plan import FILES, write_plan
 from pipeline.schema import texts
 from pipeline.schema.errors import fault
 from pipeline.schema.periods import Period
-
-TABLES = ("plan", "plan_communes")
 
 
 @dataclass(frozen=True)
@@ -32,8 +31,10 @@ class PlanAbout:
     on_roads: bool  # whether distances run along roads
 
 
-def publish_plan(folder: Path, tables: Mapping[str, pd.DataFrame], about: PlanAbout) -> list[Path]:
-    """Write `plan.csv` and `plan_communes.csv` to `folder` (OUT/PERIOD/plan) and return them.
+def publish_plan(
+    folder: Path, tables: Mapping[str, pd.DataFrame], about: PlanAbout, communes: gpd.GeoDataFrame
+) -> list[Path]:
+    """Write the files of `publish.plan` to `folder` (OUT/PERIOD/plan) and return them.
 
     They replace a former plan as a whole. Raises `UserFault` where another run writes there, or the
     system refuses.
@@ -46,8 +47,7 @@ def publish_plan(folder: Path, tables: Mapping[str, pd.DataFrame], about: PlanAb
             for left in (aside, former):
                 shutil.rmtree(left, ignore_errors=True)
             aside.mkdir()
-            for table in TABLES:
-                table_files.write_csv(aside, table, tables[table], notice=about.notice)
+            write_plan(aside, tables["plan"], tables["plan_communes"], about, communes)
             if folder.exists():
                 folder.rename(former)
             aside.rename(folder)
@@ -58,4 +58,4 @@ def publish_plan(folder: Path, tables: Mapping[str, pd.DataFrame], about: PlanAb
         if former.exists() and not folder.exists():
             former.rename(folder)
         raise fault("output_held", folder, found=error.strerror or str(error)) from None
-    return [folder / f"{table}.csv" for table in TABLES]
+    return [folder / name for name in FILES]

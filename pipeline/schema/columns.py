@@ -28,8 +28,8 @@ from pipeline.schema.fields import (
     TERRAINS,
     VILLAGE_CLASSES,
     VILLAGE_GROUNDS,
-    VISIT_ROLES,
     VISIT_RESULTS,
+    VISIT_ROLES,
     Field,
 )
 
@@ -891,6 +891,7 @@ TABLES: dict[str, tuple[str, ...]] = {
     "events": (
         "event_date", "event_kind", "event_operator", "event_end_date", "commune_code",
         "village_name", "hex_id", "event_latitude", "event_longitude", "event_radius_km",
+    ),
     "visits": (
         "visit_date", "commune_code", "village_name", "operator", "visit_result", "devices_tested",
     ),
@@ -1015,8 +1016,7 @@ TABLES: dict[str, tuple[str, ...]] = {
 # fmt: on
 
 # tables that are never published
-INNER = ("tests", "tiles", "communes", "villages", "events", "device_values")
-INNER = ("tests", "tiles", "communes", "villages", "visits", "device_values")
+INNER = ("tests", "tiles", "communes", "villages", "events", "visits", "device_values")
 
 KEYS: dict[str, tuple[str, ...]] = {
     "tests": ("source_file", "source_row"),
