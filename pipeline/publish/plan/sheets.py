@@ -347,7 +347,7 @@ def _used(stops: Sequence[Stop], operator_count: int, windows: str, about: PlanA
     rows = 0.0
     for stop in stops:
         village = 1 + _line_count(name_of(stop, lang), 4.4, 10) + stop.is_replacement
-        rows += 0.12 + 0.37 * max(boxes, village)
+        rows += 0.1 + 0.32 * max(boxes, village)
     guide = sum(_line_count(phrase(key, lang), WIDTH_CM, 8.5) for key in GUIDE)
     return (
         2.9 + 0.5 * bool(about.notice) + 0.5 + rows + 0.42 * _line_count(windows, WIDTH_CM, 10)
