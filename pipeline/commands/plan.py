@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
+from zoneinfo import ZoneInfo
 
 import typer
 
@@ -142,7 +144,8 @@ def _read(files: list[Path], settings: Path | None, language: texts.Lang) -> Non
     if delivered.faults or delivered.inputs is None:
         raise UserFault(delivered.faults)
     known = delivered.inputs
-    asked = Asked(tuple(chosen.operators))
+    # a visit may be made after the plan's period, but not after today
+    asked = Asked(tuple(chosen.operators), datetime.now(ZoneInfo(chosen.area.timezone)).date())
     visits, warnings = read_visits(files, known.communes, known.villages, asked)
     base = Path.cwd() if path is None else path.parent
     kept, added = keep_visits(base / USUAL_VISITS, visits)

@@ -1,0 +1,260 @@
+"""Network events (a site on air, a switch-off, an outage) from any table → the table `events`.
+
+Does not belong here: which samples they leave out (`measurements/events.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+
+import geopandas as gpd
+import h3
+import numpy as np
+import pandas as pd
+
+from pipeline.schema.errors import Fault, UserFault
+from pipeline.schema.fields import ALL, EVENT_KINDS
+from pipeline.schema.tables import validated, with_declared_dtypes
+from pipeline.sources import commune_names, other_tables, values
+from pipeline.sources.cells import operators as operator_names
+from pipeline.sources.cells.technologies import technology_of
+from pipeline.sources.commune_names import Key, Register
+from pipeline.sources.containers import ROW
+from pipeline.sources.other_tables import FILE, Table, heading_key
+from pipeline.sources.visits import date_of
+
+# usual headings beside our own names of columns, by `heading_key`
+HEADINGS: dict[str, tuple[str, ...]] = {
+    "date": ("ngay", "ngaysukien", "ngayphatsong", "ngaytatsong", "onairdate", "eventdate"),
+    "kind": ("loai", "loaisukien", "sukien", "event", "eventkind", "type"),
+    "operator": ("nhamang", "mang", "doanhnghiep", "tennhamang", "eventoperator"),
+    "end_date": ("ngayketthuc", "denngay", "ketthuc", "enddate", "eventenddate", "until"),
+    "technology": ("congnghe", "loaimang"),
+    "commune_code": ("maxa", "maphuongxa", "madvhc", "communecode"),
+    "commune_name": ("xa", "phuong", "tenxa", "xaphuong", "commune", "communename"),
+    "village_name": ("thon", "ban", "thonban", "tenthon", "tenban", "tenthonban", "villagename"),
+    "hex_id": ("oh3", "h3", "hexid", "hex"),
+    "latitude": ("vido", "lat"),
+    "longitude": ("kinhdo", "lon", "long", "lng"),
+    "radius_km": ("bankinh", "bankinhkm", "radius", "radiuskm"),
+}
+NEEDED = ("date", "kind", "operator")
+AREAS = "commune_code, village_name, hex_id, latitude + longitude + radius_km"
+# usual words for a kind beside ours, folded
+KINDS = {
+    "on_air": ("phat song", "len song", "tram moi", "nang cap", "on air", "onair", "new site",
+               "upgrade"),
+    "switch_off": ("tat song", "tat mang", "dung phat song", "ngung phat song", "switch off",
+                   "switchoff", "shutdown"),
+    "outage": ("su co", "mat lien lac", "hong tram", "mat dien", "outage", "fault", "failure"),
+}  # fmt: skip
+Wrong = Callable[..., None]
+EVERY = ("all", "tat ca", "moi nha mang", "tat ca nha mang")
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What is known beside the communes: operators (none: any), the target's technology.
+
+    `radius_km`: of the circle around a village's centre.
+    """
+
+    operators: Sequence[str] = ()
+    technology: str = "4G"
+    radius_km: float = 1.5
+
+
+def read_events(
+    path: Path, communes: gpd.GeoDataFrame, villages: pd.DataFrame | None, asked: Asked
+) -> tuple[pd.DataFrame, list[Fault]]:
+    """The declared table `events`, sorted by date; warnings.
+
+    An event concerns one of: a commune (code or name), a village of it (a circle of `radius_km`
+    around its centre), an H3 cell, a circle. Events of another technology than the target's are
+    left out with a warning. Raises `UserFault` with what is wrong in all rows.
+    """
+    table = other_tables.read_table(path, "events", {})
+    reader = _Reader(table, Register(communes), villages, asked)
+    rows = reader.rows()
+    if reader.faults:
+        raise UserFault(reader.faults)
+    columns = (
+        "event_date", "event_kind", "event_operator", "event_end_date", "commune_code",
+        "village_name", "hex_id", "event_latitude", "event_longitude", "event_radius_km",
+    )  # fmt: skip
+    found = pd.DataFrame(rows, columns=list(columns))
+    found = found.sort_values(list(columns), ignore_index=True, na_position="first")
+    found = found.drop_duplicates(ignore_index=True)
+    warnings = list(table.notes)
+    if reader.others:
+        about: dict[str, object] = {"found": sorted(reader.others), "count": reader.other_count}
+        warnings.append(Fault("events_of_others", table.file, values=about))
+    return validated("events", with_declared_dtypes("events", found)), warnings
+
+
+@cache
+def _kind_words() -> dict[str, str]:
+    words = {}
+    for kind in EVENT_KINDS:
+        for text in (kind.replace("_", " "), *KINDS[kind]):
+            words[values.folded(text)] = kind
+    return words
+
+
+@dataclass
+class _Reader:
+    """Rows of a file → events and faults."""
+
+    table: Table
+    register: Register
+    villages: pd.DataFrame | None
+    asked: Asked
+    faults: list[Fault] = field(default_factory=list)
+    others: set[str] = field(default_factory=set)  # technologies that are not the target's
+    other_count: int = 0
+
+    def __post_init__(self) -> None:
+        """Find the headings and the operators."""
+        self.headings = {
+            name: other_tables.usual_column(
+                self.table, (heading_key(name.replace("_", " ")), *usual), name, self.faults
+            )
+            for name, usual in HEADINGS.items()
+        }
+        lacking = [name for name in NEEDED if self.headings[name] is None]
+        if lacking:
+            about: dict[str, object] = {"ours": lacking, "found": list(self.table.names)}
+            self.faults.append(Fault("event_columns", self.table.file, values=about))
+        self.known = {values.name_key(name): name for name in self.asked.operators}
+        self.shipped = operator_names.operator_table()
+
+    def rows(self) -> list[dict[str, object]]:
+        """The events; none where a column lacks."""
+        if self.faults:
+            return []
+        columns = {name: self.table.texts(column) for name, column in self.headings.items()}
+        files, numbers = self.table.rows[FILE].to_list(), self.table.rows[ROW].to_list()
+        found = []
+        for place, (file, number) in enumerate(zip(files, numbers, strict=True)):
+            cells = {name: texts[place].strip() for name, texts in columns.items()}
+            if any(cells.values()) and (row := self._row(file, number, cells)) is not None:
+                found.append(row)
+        return found
+
+    def _row(self, file: str, row: int, cells: Mapping[str, str]) -> dict[str, object] | None:
+        before = len(self.faults)
+
+        def wrong(code: str, column: str, **found: object) -> None:
+            self.faults.append(Fault(code, file, row, self.headings[column] or "", found))
+
+        if (other := self._other_technology(cells["technology"])) is not None:
+            self.others.add(other)
+            self.other_count += 1
+            return None
+        at = date_of(cells["date"])
+        if at is None:
+            wrong("event_date", "date", found=cells["date"] or "–", expected="05/11/2026")
+        kind = _kind_words().get(values.folded(cells["kind"].replace("_", " ")))
+        if kind is None:
+            wrong("event_kind", "kind", found=cells["kind"] or "–", expected=list(EVENT_KINDS))
+        operator = self._operator(cells["operator"])
+        if operator is None:
+            expected = [*self.asked.operators, ALL]
+            wrong("event_operator", "operator", found=cells["operator"] or "–", expected=expected)
+        end = date_of(cells["end_date"])
+        if kind == "outage" and at is not None and (end is None or end < at):
+            wrong("event_end", "end_date", found=cells["end_date"] or "–", expected=cells["date"])
+        area = self._area(cells, wrong)
+        if len(self.faults) > before or at is None or kind is None:
+            return None
+        is_outage = kind == "outage" and end is not None
+        return {
+            "event_date": at.isoformat(),
+            "event_kind": kind,
+            "event_operator": operator,
+            "event_end_date": end.isoformat() if is_outage and end is not None else None,
+            **area,
+        }
+
+    def _other_technology(self, text: str) -> str | None:
+        """A technology that is not the target's; None of the target's and of no text."""
+        found = technology_of(text) if text else None
+        return found if found not in (None, self.asked.technology) else None
+
+    def _operator(self, text: str) -> str | None:
+        if values.folded(text) in EVERY:
+            return ALL
+        if not text:
+            return None
+        if (known := self.known.get(values.name_key(text))) is not None:
+            return known
+        listed = operator_names.found_in(self.shipped, text)
+        name = listed if isinstance(listed, str) else listed.host if listed else ""
+        if self.known:
+            return name if name in self.asked.operators else None
+        return name or text
+
+    def _area(self, cells: Mapping[str, str], wrong: Wrong) -> dict[str, object]:
+        """The columns of the area; a fault where none or several are given."""
+        nothing = dict.fromkeys(("commune_code", "village_name", "hex_id"))
+        circle = dict.fromkeys(("event_latitude", "event_longitude", "event_radius_km"), np.nan)
+        spots = [cells[name] for name in ("latitude", "longitude", "radius_km")]
+        given = [bool(cells["village_name"]), bool(cells["hex_id"]), any(spots)]
+        has_commune = bool(cells["commune_code"] or cells["commune_name"])
+        if sum(given) > 1 or not (any(given) or has_commune):
+            found = [name for name in HEADINGS if name in AREAS and cells[name]]
+            wrong("event_area", "commune_code", found=found or "–", expected=AREAS)
+            return nothing | circle
+        code = self._commune(cells, wrong) if has_commune else None
+        if cells["hex_id"]:
+            if not h3.is_valid_cell(cells["hex_id"]):
+                wrong("event_hex", "hex_id", found=cells["hex_id"])
+            return nothing | circle | {"commune_code": code, "hex_id": cells["hex_id"]}
+        if any(spots):
+            numbers = [_number(text) for text in spots]
+            if any(np.isnan(one) for one in numbers) or numbers[2] <= 0:
+                wrong("event_circle", "latitude", found=" ".join(spots).strip())
+            return nothing | dict(zip(circle, numbers, strict=True)) | {"commune_code": code}
+        if cells["village_name"]:
+            place = self._village(cells["village_name"], code, wrong)
+            spot = (*place, self.asked.radius_km)
+            about = {"commune_code": code, "village_name": cells["village_name"]}
+            return nothing | dict(zip(circle, spot, strict=True)) | about
+        return nothing | circle | {"commune_code": code}
+
+    def _commune(self, cells: Mapping[str, str], wrong: Wrong) -> str | None:
+        code, name = cells["commune_code"], cells["commune_name"]
+        code = commune_names.codes_of(pd.Series([code], dtype="str"))[0]
+        is_known = self.register.place_of_code(code) is not None
+        key = Key(code, name) if is_known else Key() if code else Key("", name)
+        met = commune_names.met(self.register, {0: key}, by_code=True)
+        if 0 not in met.commune or 0 in met.differing:
+            column = "commune_code" if code else "commune_name"
+            several = [self.register.shown(place) for place in met.several.get(0, ())]
+            found = f"{code} {name}".strip()
+            wrong("event_commune", column, found=found, expected=several or "–")
+            return None
+        return self.register.codes[met.commune[0]]
+
+    def _village(self, text: str, code: str | None, wrong: Wrong) -> tuple[float, float]:
+        """The centre of the village of a commune; NaN, with a fault, where it is not known."""
+        listed = self.villages if self.villages is not None else pd.DataFrame()
+        if len(listed) and code is not None:
+            here = listed[listed["commune_code"] == code]
+            same = here[here["village_name"].map(values.folded) == values.folded(text)]
+            if len(same) == 1:
+                return float(same["latitude"].iloc[0]), float(same["longitude"].iloc[0])
+        count = 0 if not len(listed) or code is None else len(same)
+        wrong("event_village", "village_name", found=text, commune=code or "–", count=count)
+        return np.nan, np.nan
+
+
+def _number(text: str) -> float:
+    """A number with a point or a comma; NaN of any other text."""
+    try:
+        return float(text.replace(",", "."))
+    except ValueError:
+        return np.nan
