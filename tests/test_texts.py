@@ -92,7 +92,7 @@ def test_every_text_is_used_and_every_used_one_is_there():
         f"{key}_before_march_2025" for key in ("authority", "sign", "ministry")
     }
     layers = {f"layer_{name}" for name in ("gap_areas", "hexes", "priorities", "measure_first",
-                                           "communes")}  # fmt: skip
+                                           "communes", "villages")}  # fmt: skip
     verdicts = {"meets_confirmed", "meets_probable"}
     rejects = {f"reject_{reason}" for reason in tables.REJECT_REASONS}
     empty = {f"missing_{field.missing}" for field in tables.FIELDS.values()}
