@@ -5,29 +5,37 @@ A small month whose table of villages is written by hand.
 
 from __future__ import annotations
 
+import re
 import zipfile
 from dataclasses import replace
 from html import unescape
 from pathlib import Path
 from xml.etree import ElementTree
 
+import docx
 import geopandas as gpd
 import pandas as pd
 import pyogrio
 import pytest
+from docx.enum.section import WD_ORIENT
 
 from pipeline import journey
 from pipeline.config.run_context import RunContext
 from pipeline.config.settings import read_settings
 from pipeline.publish import Outputs, publish_month
 from pipeline.publish.gap_map import palette
+from pipeline.publish.report.blocks import Paragraph
+from pipeline.publish.report.content import Content
+from pipeline.publish.report.villages import village_annex, village_blocks
 from pipeline.publish.village_lists import percent, shown_villages
 from pipeline.schema import texts
 from pipeline.schema.columns import PUBLISHED_AS
+from pipeline.schema.fields import VILLAGE_CLASSES
 from pipeline.schema.periods import Period
 from pipeline.schema.tables import validated, with_declared_dtypes
 from pipeline.verdicts.villages import HIDDEN, PUBLISHED
-from tests.builders import golden_world
+from tests.builders import about, golden_world, squares
+from tests.test_report import body_text, cells, table_after
 from tests.test_workbook import opened, sheet_of
 
 pytestmark = pytest.mark.slow  # months are published
@@ -125,18 +133,12 @@ def as_text(column: pd.Series) -> list[str]:
 
 
 def test_the_rows_that_say_something_in_order_of_visits():
-    rows = shown_villages(village_table(squares_of()))
+    rows = shown_villages(village_table(squares()))
     found = list(zip(rows["village_name"], rows["operator"], strict=True))
     visits = [("Bản Hai", "A"), (SCRIPT, "B"), ("Bản Năm", "A")]
     others = [("Bản Một", "A"), ("Bản Một", "B"), (SCRIPT, "A"), (FORMULA, "A"), (FORMULA, "B"),
               ("Bản Sáu", "B")]  # fmt: skip
     assert found == visits + others, "neither hidden nor unknown rows without an official class"
-
-
-def squares_of() -> gpd.GeoDataFrame:
-    from tests.builders import squares
-
-    return squares()
 
 
 @pytest.mark.parametrize(
@@ -296,3 +298,112 @@ def test_an_operators_pack_holds_its_villages(outputs, without, table, operator,
     assert f"'{FORMULA}" in found["village_name"].tolist(), "a spreadsheet would calculate it"
     with zipfile.ZipFile(without / f"packs/{operator}.zip") as pack:
         assert name not in pack.namelist()
+
+
+# --- report
+
+
+def blocks_of(outputs: Path):
+    return docx.Document(str(outputs / "report/monthly_report.docx"))
+
+
+def test_the_report_counts_villages_by_class_and_operator(outputs, table):
+    shown = cells(table_after(blocks_of(outputs), "Bảng 6."))
+    assert shown[0][1:] == ["A", "B"]
+    for row, name in zip(shown[1:], VILLAGE_CLASSES, strict=True):
+        of_class = table[table["village_class"] == name]
+        assert row[0] == texts.word(name, "vi")
+        assert row[1:] == [str(int(of_class["operator"].eq(one).sum())) for one in ("A", "B")]
+    assert sum(int(cell) for row in shown[1:] for cell in row[1:]) == len(table) == 12
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "Danh sách có 6 thôn, bản",
+        # Bản Một below the target for B; Bản Năm, Bản Sáu without a gap; Bản Hai, the script's
+        "Theo điện lưới: 3 thôn, bản có điện lưới, trong đó 1 được đề xuất",
+        "2 chưa có điện lưới (2); 1 chưa rõ (1).",
+        "Theo vùng: 3 thôn, bản đặc biệt khó khăn, trong đó 2 được đề xuất",
+        "2 không thuộc diện này (1); 1 chưa rõ (1).",
+        "Cần đến kiểm tra 3 thôn, bản (3 trường hợp thôn, bản × nhà mạng)",
+        "Có 7 trường hợp thôn, bản × nhà mạng đã có phân loại chính thức",
+        "phân loại đề xuất khác với danh sách ở 3 trường hợp.",
+        "không phải là kết luận đã được xác nhận và không nói gì về tốc độ",
+        "Không nêu số liệu của thôn, bản có dưới 3 thiết bị của nhà mạng.",
+    ],
+)
+def test_the_reports_sentences_say_the_figures_counted_by_hand(outputs, sentence):
+    assert sentence in body_text(blocks_of(outputs))
+
+
+def test_the_first_visits_and_the_differences_are_the_tables(outputs, table):
+    document = blocks_of(outputs)
+    visits = table[table["visit_rank"].notna()].sort_values("visit_rank")
+    found = cells(table_after(document, "Bảng 7."))[1:]
+    assert [row[:4] for row in found] == [
+        ["1", "Bản Hai", "Xã r0c0", "A"],
+        ["2", SCRIPT, "Xã r0c1", "B"],
+        ["3", "Bản Năm", "Xã r2c2", "A"],
+    ]
+    assert [row[4] for row in found] == [
+        percent(one, "vi") for one in visits["no_signal_probability"]
+    ]
+    assert [row[5] for row in found] == ["300", "200", "–"]
+    found = cells(table_after(document, "Bảng 8."))[1:]
+    assert [row[:5] for row in found] == [
+        ["Bản Hai", "Xã r0c0", "A", "không có sóng", "sóng yếu hoặc chỉ có ở một phần"],
+        [SCRIPT, "Xã r0c1", "B", "không có sóng", "có sóng"],
+        ["Bản Sáu", "Xã r3c3", "B", "đạt mục tiêu", "không có sóng"],
+    ]
+
+
+def test_the_annex_lists_gaps_proposed_or_official(outputs):
+    document = blocks_of(outputs)
+    assert [one.orientation for one in document.sections] == [
+        WD_ORIENT.PORTRAIT,
+        WD_ORIENT.LANDSCAPE,
+    ]
+    assert "DANH SÁCH THÔN, BẢN TRẮNG SÓNG, LÕM SÓNG (ĐỀ XUẤT)" in body_text(document)
+    found = cells(table_after(document, "Thôn, bản × nhà mạng: 7 trong 7"))
+    assert found[0] == ["TT", "Thôn, bản", "Xã, phường", "Số hộ", "Số dân", "Điện lưới", "ĐBKK",
+                        "Nhà mạng", "Phân loại đề xuất", "Căn cứ", "Phân loại chính thức",
+                        "Ghi chú"]  # fmt: skip
+    assert [(row[0], row[1], row[7]) for row in found[1:]] == [
+        ("1", "Bản Hai", "A"), ("2", "Bản Một", "B"), ("3", SCRIPT, "A"), ("4", SCRIPT, "B"),
+        ("5", FORMULA, "A"), ("6", FORMULA, "B"), ("7", "Bản Sáu", "B"),
+    ]  # fmt: skip
+    assert found[1][3:7] == ["60", "300", "không", "có"]
+    assert found[1][11] == "xác suất không có sóng 93 %; đến kiểm tra thứ 1; khác danh sách"
+    assert found[5] == ["5", FORMULA, "Xã r1c0", "–", "100", "–", "–", "A", "chưa biết",
+                        "quá ít thiết bị", "không có sóng", ""]  # fmt: skip
+
+
+def test_headings_are_numbered_in_order_with_villages_and_without(outputs, without):
+    for folder, count in ((outputs, 9), (without, 8)):
+        heads = re.findall(r"^([IVX]+)\. ([^\n]*)$", body_text(blocks_of(folder)), re.MULTILINE)
+        assert [roman for roman, _ in heads] == ["I", "II", "III", "IV", "V", "VI", "VII", "VIII",
+                                                 "IX"][:count]  # fmt: skip
+        assert ("THÔN, BẢN" in [name for _, name in heads]) == (count == 9)
+
+
+def test_no_list_of_villages_no_section_and_no_annex(without):
+    document = blocks_of(without)
+    assert "thôn, bản" not in body_text(document).casefold()
+    assert len(document.sections) == 1
+
+
+def test_a_list_that_states_no_official_class_and_no_electricity(outputs):
+    told = about("2026-10", min_devices=3)
+    rows = village_table(squares()).assign(
+        official_class=None, class_differs=False, has_grid_power=None, is_difficult_zone=None,
+        visit_rank=pd.Series([None] * 12, dtype="Int64"), village_class="meets",
+    )  # fmt: skip
+    content = Content({}, ["A", "B"], told)
+    said = [one.text for one in village_blocks(content, rows) if isinstance(one, Paragraph)]
+    assert any("không ghi phân loại chính thức" in text for text in said)
+    assert any("Không có thôn, bản nào cần đến kiểm tra" in text for text in said)
+    assert not any(text.startswith(("Theo điện lưới", "Theo vùng")) for text in said)
+    last = village_annex(content, rows).blocks[-1]
+    assert isinstance(last, Paragraph)
+    assert last.text.startswith("Không có thôn, bản nào được đề xuất")
