@@ -370,11 +370,11 @@ def test_the_annex_lists_gaps_proposed_or_official(outputs):
                         "Nhà mạng", "Phân loại đề xuất", "Căn cứ", "Phân loại chính thức",
                         "Ghi chú"]  # fmt: skip
     assert [(row[0], row[1], row[7]) for row in found[1:]] == [
-        ("1", "Bản Hai", "A"), ("2", "Bản Một", "B"), ("3", SCRIPT, "A"), ("4", SCRIPT, "B"),
+        ("1", "Bản Một", "B"), ("2", "Bản Hai", "A"), ("3", SCRIPT, "A"), ("4", SCRIPT, "B"),
         ("5", FORMULA, "A"), ("6", FORMULA, "B"), ("7", "Bản Sáu", "B"),
     ]  # fmt: skip
-    assert found[1][3:7] == ["60", "300", "không", "có"]
-    assert found[1][11] == "xác suất không có sóng 93 %; đến kiểm tra thứ 1; khác danh sách"
+    assert found[2][3:7] == ["60", "300", "không", "có"]
+    assert found[2][11] == "xác suất không có sóng 93 %; đến kiểm tra thứ 1; khác danh sách"
     assert found[5] == ["5", FORMULA, "Xã r1c0", "–", "100", "–", "–", "A", "chưa biết",
                         "quá ít thiết bị", "không có sóng", ""]  # fmt: skip
 

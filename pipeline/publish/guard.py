@@ -260,12 +260,27 @@ def page_figures(table: str) -> list[str]:
     return [name[2:] for column, name in carried if FIELDS[column].is_private]
 
 
+def _village_faults(columns: Mapping[str, Any], operators: list[str]) -> list[str]:
+    """Figures of villages of which too few devices tried: their number is missing."""
+    found = []
+    for number, operator in enumerate(operators):
+        if (devices := columns.get(f"v.{number}.devices")) is None:
+            continue
+        shown = {name: columns[f"v.{number}.{name}"] > 0 for name in ("chance", "rank")}
+        counts = {name: int((is_shown & (devices == 0)).sum()) for name, is_shown in shown.items()}
+        found += [
+            f"{name} of {operator} in {count} villages of few devices"
+            for name, count in counts.items()
+            if count
+        ]
+    return found
+
+
 def _page_faults(page: Mapping[str, Any], min_devices: int) -> list[str]:
     columns, operators = page["block"], page["operators"]
-    size = len(operators)
+    size, found = len(operators), _village_faults(columns, operators)
     of_communes, of_cells = page_figures("commune_status"), [*page_figures("hex_status"), "weak"]
     status = {key: columns[f"s.{key}"].reshape(-1, size) for key in ("devices", *of_communes)}
-    found = []
     for number, operator in enumerate(operators):
         cells = {key: columns[f"c.{number}.{key}"] for key in ("devices", *of_cells)}
         communes = {key: values[:, number] for key, values in status.items()}

@@ -16,7 +16,7 @@ from pipeline.publish.gap_map import palette
 from pipeline.schema import texts
 from pipeline.schema.column_labels import heading
 
-KEY = ["commune_name", "commune_code", "village_name", "village_id", "operator"]
+KEY = ["commune_code", "village_id", "operator"]
 _LINES = (
     "operator",
     "village_class",

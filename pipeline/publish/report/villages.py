@@ -26,7 +26,7 @@ _LIST_HEADS = (
     "a_number", "a_village", "a_commune", "a_households", "a_people", "a_power", "a_zone",
     "a_operator", "a_class", "a_grounds", "a_official", "a_note",
 )  # fmt: skip
-_LIST_CM = [0.9, 2.6, 2.6, 1.2, 1.4, 1.2, 1.2, 2.2, 2.6, 3.9, 2.2, 2.7]
+_LIST_CM = [0.9, 2.5, 2.7, 1.1, 1.5, 1.2, 1.5, 2.5, 2.5, 3.8, 2.1, 2.4]
 
 
 def village_blocks(content: Content, villages: pd.DataFrame) -> list[Block]:
@@ -101,7 +101,7 @@ def _visits(content: Content, villages: pd.DataFrame) -> list[Block]:
     caption = said(
         "t_visits", lang, shown=content.number(len(rows)), all=content.number(len(wanted))
     )
-    heads, widths = [heading(name, lang) for name in names], [1.6, 3.2, 3.2, 2.4, 2.0, 1.4, 2.2]
+    heads, widths = [heading(name, lang) for name in names], [1.7, 2.9, 3.0, 2.4, 2.0, 1.4, 2.6]
     return [
         content.say("v_visits", count=int(wanted["village_id"].nunique()), rows=len(wanted)),
         Sheet("visits", caption, heads, rows, widths, frozenset({0, 4, 5})),
