@@ -88,7 +88,7 @@ def test_without_a_list_of_villages_the_page_has_none(without):  # noqa: F811
     assert not {"villages", "marks"} & set(data)
     assert not any(name.startswith("v.") for name in decoded(data["block"]))
     assert "village_classes" not in data["lists"]
-    assert not any(key.startswith(("ground_", "village_no")) for key in data["text"]["vi"])
+    assert not any(key.startswith(("ground_", "village_no_signal")) for key in data["text"]["vi"])
     assert 'id="villages"' not in page
 
 
