@@ -285,7 +285,8 @@ def _widths(table: Table, widths_cm: Sequence[float]) -> None:
     """Word reads the cells' widths, LibreOffice the grid's."""
     for column, width in zip(table.columns, widths_cm, strict=True):
         column.width = Cm(width)
-        for cell in column.cells:
+    for row in table.rows:  # `column.cells` reads the whole table for each column
+        for cell, width in zip(row.cells, widths_cm, strict=True):
             cell.width = Cm(width)
 
 
