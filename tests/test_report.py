@@ -258,6 +258,7 @@ def test_the_layout_is_the_decrees(demo_outputs):
         "VI",
         "VII",
         "VIII",
+        "IX",
     ]
     assert all(p.paragraph_format.keep_with_next and p.runs[0].bold for p in headings)
     for table in document.tables[1:-1]:
