@@ -39,6 +39,7 @@ check-code: $(VENV)/.test
 
 calibrate: $(VENV)/.bench
 	$(BIN)/python -m benchmarks.calibration --first 400 --write
+	$(BIN)/python -m benchmarks.silence --write
 
 bench-map: $(VENV)/.bench
 	sh tools/install_browser.sh

@@ -1,19 +1,24 @@
-"""Places without signal in simulated provinces: `python -m benchmarks.silence`.
+"""Places without signal in simulated provinces: `python -m benchmarks.silence [--write]`.
 
-The world is not the model's: activity of a place is log-normal with many places that never test,
-participation varies tenfold between communes, remoteness is a place's own, and some tests of a
-place are put to its neighbour's.
+The world is not the model's: activity of a place is log-normal (or many places never test),
+participation varies tenfold between communes, operators' shares from place to place, remoteness is
+a place's own, and some tests of a place are put to its neighbour's. `--write` renews the table of
+docs/method.md.
 """
 
 from __future__ import annotations
 
 import argparse
+import os
 from dataclasses import dataclass
-from time import perf_counter
+from functools import partial
+from multiprocessing import Pool
 
 import numpy as np
 
+from benchmarks.audit import METHOD, written
 from pipeline.verdicts.silence import Attempts, silence
+from pipeline.verdicts.villages import NO_SIGNAL
 
 OPERATORS = 4
 SHARES = np.array([0.45, 0.28, 0.2, 0.07])
@@ -35,6 +40,7 @@ class World:
     failed_if_dead: float = 0.1
     are_people_known: bool = True
     dead_factor: float = 1.0  # times RATES
+    village_market: float = 12.0  # concentration of operators' shares by place; 0: the commune's
 
 
 WORLDS = (
@@ -48,6 +54,7 @@ WORLDS = (
     World("inexact positions", stray=0.1),
     World("alike communes", participation_sd=0.1),
     World("few without signal", dead_factor=0.25),
+    World("shares alike", village_market=0.0),
     World("many without signal", dead_factor=2.0),
 )
 
@@ -68,7 +75,10 @@ def province(world: World, seed: int) -> tuple[Attempts, np.ndarray]:
     takes_part = rng.lognormal(0, world.participation_sd, 38)
     market = rng.dirichlet(SHARES * 12, 38)
     level = people / people.mean() * activity * takes_part[commune] * world.devices_per_place
-    mean = level[:, None] * market[commune]
+    shares = market[commune]
+    if world.village_market:
+        shares = np.array([rng.dirichlet(one * world.village_market + 0.01) for one in shares])
+    mean = level[:, None] * shares
     usable = rng.poisson(np.where(dead, 0.0, mean * (1 - world.failed_if_works)))
     failed = rng.poisson(mean * np.where(dead, world.failed_if_dead, world.failed_if_works))
     moved = rng.binomial(usable, world.stray)
@@ -83,36 +93,60 @@ def province(world: World, seed: int) -> tuple[Attempts, np.ndarray]:
     return Attempts(commune, known, usable.astype(float), failed.astype(float), one, one), dead
 
 
-def _tenth(said: np.ndarray, truth: np.ndarray) -> str:
-    return f"{said.mean() * 100:.0f}:{truth.mean() * 100:.0f}({len(truth)})"
+def line(world: World, seeds: range) -> str:
+    """A row of the table: how often places that are called without signal have none."""
+    said, truth, silent = [], [], []
+    for seed in seeds:
+        attempts, dead = province(world, seed)
+        said.append(silence(attempts).probability.ravel())
+        truth.append(dead.ravel())
+        silent.append((attempts.usable == 0).ravel())
+    p, t, untested = (np.concatenate(one) for one in (said, truth, silent))
+    called, tenth = p >= NO_SIGNAL, np.minimum((p * 10).astype(int), 9)
+    by_tenth = [
+        f"{100 * p[tenth == i].mean():.0f}: {100 * t[tenth == i].mean():.0f}"
+        if (tenth == i).sum() >= LEAST
+        else "–"
+        for i in range(10)
+    ]
+    cells = [
+        world.name,
+        f"{t.sum()} of {t.size}",
+        f"{t[called].sum()} of {called.sum()}: {100 * t[called].mean():.0f} %",
+        f"{100 * t[called].sum() / t.sum():.0f} %",
+        f"{t[untested].sum()} of {untested.sum()}: {100 * t[untested].mean():.0f} %",
+        *by_tenth,
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+HEADINGS = (
+    "world", "place × operator without signal", "called (P ≥ .8): right", "of them found",
+    "no test = no signal: right", *(f"P {i / 10:.1f}–{(i + 1) / 10:.1f}" for i in range(10)),
+)  # fmt: skip
+HEADING = f"| {' | '.join(HEADINGS)} |\n|{'---|' * len(HEADINGS)}"
+MARKS = "<!-- silence: begin -->", "<!-- silence: end -->"
+LEAST = 30  # places of a tenth whose share is printed
 
 
 def main() -> None:
-    """Print, by world, how often places that are called without signal have none."""
+    """Print the table, and renew it in docs/method.md where that is asked."""
     options = argparse.ArgumentParser(description=__doc__)
-    options.add_argument("--provinces", type=int, default=24)
-    options.add_argument("--first", type=int, default=900)
+    options.add_argument("--provinces", type=int, default=24, help="of each world")
+    options.add_argument("--first", type=int, default=1000, help="first seed")
+    options.add_argument("--write", action="store_true", help="renew the table of docs/method.md")
     asked = options.parse_args()
-    for world in WORLDS:
-        said, truth, plain, seconds = [], [], [], 0.0
-        for seed in range(asked.first, asked.first + asked.provinces):
-            attempts, dead = province(world, seed)
-            start = perf_counter()
-            found = silence(attempts)
-            seconds += perf_counter() - start
-            said.append(found.probability.ravel())
-            truth.append(dead.ravel())
-            plain.append((attempts.usable == 0).ravel())
-        p, t, silent = (np.concatenate(one) for one in (said, truth, plain))
-        called = p >= 0.8
-        tenth = np.minimum((p * 10).astype(int), 9)
-        bins = [_tenth(p[tenth == i], t[tenth == i]) for i in range(10) if (tenth == i).sum() >= 30]
-        print(
-            f"{world.name:18s} k {found.activity:4.2f} called {called.sum():5d} right "
-            f"{t[called].mean() if called.any() else float('nan'):.3f} of all {t.sum()} "
-            f"silent-is-dead right {t[silent].mean():.3f} ({silent.sum()}) "
-            f"{seconds / asked.provinces:.2f} s\n    {' '.join(bins)}"
-        )
+    seeds = range(asked.first, asked.first + asked.provinces)
+    print(HEADING, flush=True)
+    table = [HEADING]
+    with Pool(os.cpu_count()) as pool:
+        for row in pool.imap(partial(line, seeds=seeds), WORLDS):
+            table.append(row)
+            print(row, flush=True)
+    if asked.write:
+        about = f"{len(seeds)} provinces of each world, seeds {seeds.start}–{seeds.stop - 1}."
+        text = METHOD.read_text(encoding="utf-8")
+        METHOD.write_text(written(text, "\n".join([about, "", *table]), MARKS), encoding="utf-8")
 
 
 if __name__ == "__main__":

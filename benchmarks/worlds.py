@@ -274,6 +274,66 @@ def draw_world(
     return Drawn(tests, truth, listed)
 
 
+@dataclass(frozen=True)
+class Asked:
+    """New phones that test: numbers of commune, operator (by `LEVELS`) and village, arrays."""
+
+    commune: Ints
+    operator: Ints
+    village: Ints
+
+
+def draw_villages(name: str, seed: int, phones: int) -> Villages:
+    """The villages of the province of `draw` by the same arguments."""
+    return _ground(name, seed, phones)[0]
+
+
+def _ground(name: str, seed: int, phones: int) -> tuple[Villages, Floats, Floats]:
+    """(villages, log-sd of phones, factor of repairs by unit) of the province of `draw`."""
+    world, number = WORLDS[name], list(WORLDS).index(name)
+    for_villages, for_units, *_ = np.random.default_rng((number, seed, phones)).spawn(5)
+    corners = communes(side=SIDE).bounds[["minx", "miny"]].to_numpy()
+    villages = _villages(world, corners, for_villages)
+    villages, phone_log_sd = _with_units(world, villages, for_units)
+    is_repaired = for_units.random(villages.mean.shape[:2]) < world.repaired_share
+    return villages, phone_log_sd, is_repaired.ravel()
+
+
+def draw_new_phones(
+    name: str, seed: int, phones: int, asked: Asked, turn: int, first_day: int = 60
+) -> pd.DataFrame:
+    """Tests of new phones in the province of `draw` by the same arguments, as its `tests`.
+
+    They test at home, from `first_day` on, as often as other phones do. `turn`: of several such
+    draws; their ids differ.
+    """
+    world = WORLDS[name]
+    villages, phone_log_sd, is_repaired = _ground(name, seed, phones)
+    generator = np.random.default_rng((list(WORLDS).index(name), seed, phones, turn))
+    for_phones, for_tests, for_errors = generator.spawn(3)
+    unit = asked.commune * len(LEVELS) + asked.operator
+    order = np.lexsort((asked.village, unit))
+    unit, home = unit[order], asked.village[order]
+    speed, cap = _speeds(world, unit, home, villages, phone_log_sd, for_phones)
+    sittings = for_tests.geometric(1 / (1 + world.further_sittings), len(unit))
+    phone = np.repeat(np.arange(len(unit)), sittings)
+    days = for_tests.integers(first_day, DAYS, len(phone))
+    table = pd.DataFrame({"mean_mbps": speed, "cap_mbps": cap})
+    tests = _tests(world, unit, table, is_repaired, (phone, days), for_tests)
+    at = unit[phone] // len(LEVELS), home[phone]
+    around = SCATTER_DEG * for_tests.normal(0, 1, (2, len(tests))).clip(-2.5, 2.5)
+    ids = _ids(world, tests, for_errors)
+    return tests.assign(
+        latitude=villages.latitude[at] + around[0],
+        longitude=villages.longitude[at] + around[1],
+        location_accuracy_m=20.0,
+        operator=np.array(list(LEVELS), object)[unit[phone] % len(LEVELS)],
+        technology="4G",
+        download_mbps=_with_errors(world, tests, unit, for_errors),
+        device_id=[f"{turn + 1:02d}-{one}" for one in ids],
+    )
+
+
 def _whereabouts(
     world: World, exists: npt.NDArray[np.bool_], home: Ints, generator: np.random.Generator
 ) -> Ints:
@@ -438,10 +498,31 @@ def _phones(
     `speed`: mean_mbps, before its plan; cap_mbps of its plan.
     """
     unit = np.repeat(np.arange(counts.size), world.drawn_times * counts.ravel())
-    commune, operator = np.divmod(unit, counts.shape[1])
+    commune = unit // counts.shape[1]
     edges = np.cumsum(villages.testers, axis=1)[commune]
     chance = generator.random(len(unit))[:, None] * edges[:, -1:]
     home = (chance >= edges).sum(axis=1)
+    speed, cap = _speeds(world, unit, home, villages, phone_log_sd, generator)
+    if world.drawn_times > 1:
+        # the largest log weight + Gumbel: a draw without replacement (Yellott 1977)
+        key = world.tester_power * np.log(speed) + generator.gumbel(0, 1, len(unit))
+        order = np.lexsort((-key, unit))
+        turn = np.arange(len(unit)) - np.searchsorted(unit, unit)
+        kept = order[turn < counts.ravel()[unit]]
+        unit, home, speed, cap = unit[kept], home[kept], speed[kept], cap[kept]
+    return unit, home, pd.DataFrame({"mean_mbps": speed, "cap_mbps": cap})
+
+
+def _speeds(
+    world: World,
+    unit: Ints,
+    home: Ints,
+    villages: Villages,
+    phone_log_sd: Floats,
+    generator: np.random.Generator,
+) -> tuple[Floats, Floats]:
+    """(mean speed before its plan, cap of its plan) of phones by unit and village, Mbit/s."""
+    commune, operator = np.divmod(unit, len(LEVELS))
     mean = villages.mean[commune, operator, home]
     if world.modes_mbps is None:
         speed = mean * _unit_mean(generator, phone_log_sd[commune, operator], len(unit))
@@ -452,15 +533,7 @@ def _phones(
         speed = speed * _unit_mean(generator, world.mode_log_sd, len(unit))
     bounds = np.cumsum([share for share, _ in world.plans])
     caps = np.array([*(cap for _, cap in world.plans), np.inf])
-    cap = caps[np.searchsorted(bounds, generator.random(len(unit)), side="right")]
-    if world.drawn_times > 1:
-        # the largest log weight + Gumbel: a draw without replacement (Yellott 1977)
-        key = world.tester_power * np.log(speed) + generator.gumbel(0, 1, len(unit))
-        order = np.lexsort((-key, unit))
-        turn = np.arange(len(unit)) - np.searchsorted(unit, unit)
-        kept = order[turn < counts.ravel()[unit]]
-        unit, home, speed, cap = unit[kept], home[kept], speed[kept], cap[kept]
-    return unit, home, pd.DataFrame({"mean_mbps": speed, "cap_mbps": cap})
+    return speed, caps[np.searchsorted(bounds, generator.random(len(unit)), side="right")]
 
 
 def _sittings(world: World, count: int, generator: np.random.Generator) -> tuple[Ints, Ints]:

@@ -14,6 +14,7 @@ import typer
 
 from pipeline import __version__
 from pipeline.commands import boundaries as boundary_commands
+from pipeline.commands import plan as plan_command
 from pipeline.console import (
     LangName,
     engine_of,
@@ -92,6 +93,9 @@ Parts = Annotated[
 
 
 app.add_typer(boundary_commands.app, name="boundaries")
+app.command(epilog="Example: [bold]lomsong plan --devices 500 --per-team 12[/bold]")(
+    plan_command.plan
+)
 
 
 @app.callback(invoke_without_command=True)

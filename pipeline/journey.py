@@ -41,7 +41,7 @@ from pipeline.sources.previous_runs import NOTHING, Previous, previous_runs
 from pipeline.verdicts import hex_tables, result_tables
 from pipeline.verdicts.changes import changes
 from pipeline.verdicts.former_districts import former_districts
-from pipeline.verdicts.villages import Asked, village_status
+from pipeline.verdicts.villages import Asked, inhabited_hexes, village_status
 
 
 def run(
@@ -181,7 +181,7 @@ def judge_month(inputs: Inputs, context: RunContext, previous: Previous = NOTHIN
     some = {  # absent where there is nothing
         "changes": changes(verdicts.status, previous.status),
         "former_districts": former_districts(verdicts.status, verdicts.summary),
-        "village_status": _villages(inputs, measured, area, context),
+        **_by_place(inputs, measured, area, context),
     }
     tables |= {name: table for name, table in some.items() if len(table)}
     results = result_tables.results(verdicts, hex_status, measured.books, evidence.last_date)
@@ -206,17 +206,19 @@ def judge_month(inputs: Inputs, context: RunContext, previous: Previous = NOTHIN
     )
 
 
-def _villages(
+def _by_place(
     inputs: Inputs, measured: Measured, area: AreaPeriod, context: RunContext
-) -> pd.DataFrame:
-    """`village_status`; empty without a list of villages."""
-    if inputs.villages is None or measured.villages is None:
-        return pd.DataFrame()
-    evidence = measured.evidence
+) -> dict[str, pd.DataFrame]:
+    """What is known of villages, or of hexes where people live; nothing where neither is known."""
+    found, evidence = measured.places, measured.evidence
+    if found is None:
+        return {}
     asked = Asked(context.rules, context.priority_rules.signs, evidence.window_months)
-    return village_status(
-        inputs.villages, measured.villages, evidence.operators, inputs.visits, area, asked
-    )
+    operators, places, counts = evidence.operators, found.places, found.counts
+    if not found.is_listed:
+        return {"inhabited_hexes": inhabited_hexes(places, counts, operators, area, asked)}
+    rows = village_status(places, counts, operators, inputs.visits, area, asked)
+    return {"village_status": rows}
 
 
 def _gaps(

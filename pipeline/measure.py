@@ -37,20 +37,38 @@ from pipeline.measurements.scope import Holdings, Question, question_of
 from pipeline.measurements.strata import (
     Places,
     Strata,
+    cells_of_places,
     cells_with_people,
     places_of,
     shares_of,
     stratum_sums,
 )
 from pipeline.measurements.tile_evidence import measured_tiles
-from pipeline.measurements.village_counts import VillageCounts, village_counts
+from pipeline.measurements.village_counts import (
+    VillageCounts,
+    in_hexes,
+    in_villages,
+    village_counts,
+)
 from pipeline.schema.errors import Fault
 from pipeline.schema.month import AreaPeriod
 from pipeline.sources.deliveries import Part
 from pipeline.sources.inputs import Inputs, evidence_window, periods_of
 from pipeline.sources.overlap import overlaps
-from pipeline.sources.population import people_of_parts
+from pipeline.sources.population import inhabited_cells, people_of_parts
 from pipeline.verdicts import result_tables
+
+INHABITED_RESOLUTION = 7  # H3, some 5 km²: about a village and the land within 1.5 km
+INHABITED_PEOPLE = 20.0
+
+
+@dataclass(frozen=True)
+class ByPlace:
+    """Who tested at which place: villages of a list, or hexes where people live."""
+
+    places: pd.DataFrame  # the table `villages`, or of `inhabited_cells`
+    counts: VillageCounts
+    is_listed: bool
 
 
 @dataclass(frozen=True)
@@ -63,7 +81,7 @@ class Measured:
     months: Mapping[str, pd.DataFrame]  # tables of the months; none of tiles
     device_prints: npt.NDArray[np.uint64]
     warnings: list[Fault] = field(default_factory=list)  # accepted findings; ids that restart
-    villages: VillageCounts | None = None  # None: no list of villages
+    places: ByPlace | None = None  # None: it is not known where people live
 
 
 def measure(inputs: Inputs, context: RunContext, ledger: pd.DataFrame) -> Measured:
@@ -88,7 +106,7 @@ def _measured_tests(
     months = prepared.account.months
     held = set(periods_of(months))
     operators = prepared.account.operators
-    has_villages = inputs.villages is not None and len(inputs.villages) > 0
+    has_villages = inputs.villages is not None or inputs.people_grid is not None
     delivered = Holdings(held, min(months, default=""), operators, has_villages)
     window = evidence_window(inputs, settings, period)
     places = indexes(known_cells(ledger, settings.hexes.finest_resolution))
@@ -123,15 +141,24 @@ def _measured_tests(
 
 def _by_village(
     found: Aggregates, question: Question, inputs: Inputs, context: RunContext
-) -> VillageCounts | None:
-    """Who tested in which village; None without a list of villages."""
-    villages, radius = inputs.villages, context.settings.villages.radius_km
-    if villages is None or not len(villages):
+) -> ByPlace | None:
+    """Who tested in which village, or in which inhabited hex; None where neither is known."""
+    about, names = context.settings.villages, question.names
+    if inputs.villages is not None and len(inputs.villages):
+        places, is_listed = inputs.villages, True
+        counts = village_counts(found, question, in_villages(places, names, about.radius_km))
+        of = int(counts.counts["test_count"].sum()) + counts.between_count
+        context.log("between_villages", count=counts.between_count, of=of)
+    elif inputs.people_grid is not None:
+        resolution = min(INHABITED_RESOLUTION, context.settings.hexes.finest_resolution)
+        places, is_listed = (
+            inhabited_cells(inputs.communes, inputs.people_grid, resolution, INHABITED_PEOPLE),
+            False,
+        )
+        counts = village_counts(found, question, in_hexes(places, names, resolution))
+    else:
         return None
-    counts = village_counts(found, question, villages, radius)
-    inside = int(counts.counts["test_count"].sum())
-    context.log("between_villages", count=counts.between_count, of=inside + counts.between_count)
-    return counts
+    return ByPlace(places, counts, is_listed=is_listed)
 
 
 def _in_memory(inputs: Inputs, settings: Settings) -> Prepared:
@@ -150,7 +177,8 @@ def _strata(
     people = people_of_parts(cells_with_people(places), communes, inputs.people_grid)
     known = pd.DataFrame(communes.set_index("commune_code")[["population", "area_km2"]])
     basis, shares = shares_of(places, names, inputs.villages, people, known)
-    return places, Strata(basis, shares, stratum_sums(found["strata 0"], places, names))
+    sums, cells = stratum_sums(found["strata 0"], places, names), cells_of_places(places)
+    return places, Strata(basis, shares, sums, cells)
 
 
 def _widened(

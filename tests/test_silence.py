@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from scipy import special
+from scipy import stats
 
 from benchmarks.silence import WORLDS, province
 from pipeline.verdicts import silence as model
@@ -36,30 +36,39 @@ def known(usable, failed=None, commune=None, people=None, visits=None) -> Attemp
 TEN = [[6, 5]] * 9 + [[8, 0]]
 
 
-def test_the_formula_by_hand():
-    """One place, one operator, nobody tested: two states, u integrated, z summed."""
-    k, mean, fails, b = 2.0, 3.0, (0.02, 0.1), -1.5
-    nodes, weights = np.polynomial.hermite_e.hermegauss(7)
-    prior = float((weights / weights.sum()) @ special.expit(b + model.REMOTENESS * nodes))
-    works = (1 - prior) * (k / (k + mean * 1.02)) ** k
-    dead = prior * (k / (k + mean * (model.STRAY + 0.1))) ** k
-    expected = dead / (dead + works)
-    found, works_u, dead_u, _ = model._expected(
-        known([[0]]), np.array([[mean]]), fails, np.array([b]), k
-    )
-    assert found.item() == pytest.approx(expected)
-    assert works_u.item() == pytest.approx((1 - expected) * k / (k + mean * 1.02))
-    assert dead_u.item() == pytest.approx(expected * k / (k + mean * (model.STRAY + 0.1)))
+def by_hand(n: int, f: int, mean: float, shape: model._Shape, *, dead: bool) -> float:
+    """Likelihood of one place and operator, a sum over classes of u.
+
+    With t integrated n + f is negative binomial with shape h, divided between usable and failed.
+    """
+    usable, failed = (model.STRAY, 0.2) if dead else (1.0, 0.05)
+    h, total = shape.market, n + f
+    found = 0.0
+    for u, weight in zip(*model._activity_nodes(shape.activity), strict=True):
+        level = mean * u * (usable + failed)
+        count = stats.nbinom.pmf(total, h, h / (h + level))
+        found += weight * count * stats.binom.pmf(n, total, usable / (usable + failed))
+    return found
 
 
-def test_a_test_that_was_made_and_one_that_failed_by_hand():
-    """Of a place with mean 3: each state's Poisson rates to the power of its counts."""
-    k, mean, fails, b = 0.5, 3.0, (0.05, 0.2), 0.0
-    prior = 0.5  # of b = 0, by symmetry
-    works = (1 - prior) * fails[0] ** 2 / (k + mean * 1.05) ** (k + 3)
-    dead = prior * model.STRAY * fails[1] ** 2 / (k + mean * (model.STRAY + 0.2)) ** (k + 3)
-    found, *_ = model._expected(known([[1]], [[2]]), np.array([[mean]]), fails, np.array([b]), k)
-    assert found.item() == pytest.approx(dead / (dead + works))
+@pytest.mark.parametrize(("n", "f"), [(0, 0), (0, 2), (1, 0), (1, 2), (5, 1)])
+def test_the_formula_by_hand(n, f):
+    """One place, one operator: two states whose prior is ½ for b = 0, by symmetry."""
+    shape = model._Shape(activity=0.65, market=6.0)
+    # R is known by as many devices as leave shape.market as it is, to rounding
+    state = model._State(np.array([[3.0]]), np.array([[1e12]]), np.zeros(1), (0.05, 0.2))
+    found = model._expected(known([[n]], [[f]]), np.array([[3.0]]), state, shape)
+    works, dead = (by_hand(n, f, 3.0, shape, dead=is_dead) for is_dead in (False, True))
+    assert found.dead.item() == pytest.approx(dead / (dead + works), rel=1e-6)
+    assert found.likelihood == pytest.approx(np.log((dead + works) / 2), rel=1e-6)
+
+
+def test_classes_of_activity_have_its_mean_and_spread():
+    for k in model.ACTIVITIES:
+        u, weight = model._activity_nodes(k)
+        assert weight.sum() == pytest.approx(1)
+        assert weight @ u == pytest.approx(1)
+        assert weight @ u**2 == pytest.approx(1 + 1 / k, rel=0.25)
 
 
 def test_a_silent_operator_among_others_who_test_is_improbable_to_work():
@@ -128,7 +137,7 @@ def test_people_count_in_any_unit(usable, scale):
     np.testing.assert_allclose(again, first, atol=1e-8)
 
 
-def test_many_operators_are_judged_in_groups():
+def test_eleven_operators():
     rng = np.random.default_rng(5)
     usable = rng.poisson(3, (20, 11)).astype(float)
     found = silence(known(usable)).probability

@@ -218,3 +218,18 @@ def test_a_run_with_everything_weighs_it_and_names_its_inputs(lomsong, tmp_path)
         for item in json.loads((out / "manifest.json").read_text(encoding="utf-8"))["inputs"]
     }
     assert {"facilities", "roads", "terrain", "population"} <= read
+
+
+def test_inhabited_cells_hold_the_people_of_their_commune(tmp_path):
+    weights = np.zeros((20, 20))
+    weights[:10, :10] = 4.0  # the north-west of a commune: its cells have all of its 1,000 people
+    communes = squares(columns=2, rows=1, side=0.2, south=22.0)
+    communes["population"] = [1000.0, 0.0]
+    path = raster(tmp_path / "w.tif", weights)
+    found = population.inhabited_cells(communes, path, 7, 5.0)
+    assert set(found["commune_code"]) == {"r0c0"}
+    assert (found["latitude"] > 22.08).all()
+    assert (found["longitude"] < 103.12).all()
+    assert found["people"].sum() == pytest.approx(1000, rel=0.06)  # less the parts of 5 and fewer
+    assert found["people"].min() >= 5
+    assert found["hex_id"].is_unique

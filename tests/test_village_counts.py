@@ -2,11 +2,19 @@
 
 from __future__ import annotations
 
+import h3
 import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.measurements.village_counts import VillageCounts, village_counts
+from pipeline.hexgrid.hexes import indexes
+from pipeline.measurements.scope import Names
+from pipeline.measurements.village_counts import (
+    VillageCounts,
+    in_hexes,
+    in_villages,
+    village_counts,
+)
 from pipeline.schema.tables import with_declared_dtypes
 from pipeline.sources.villages import with_nothing_further
 from tests.builders import aggregates_of_tests, squares
@@ -53,7 +61,7 @@ def counted(*changes: dict) -> VillageCounts:
     found, question, _ = aggregates_of_tests(
         tests, COMMUNES, has_villages=True, operators={"V": [], "W": []}
     )
-    return village_counts(found, question, villages(), 1.5)
+    return village_counts(found, question, in_villages(villages(), question.names, 1.5))
 
 
 def row(found: VillageCounts, village: int, operator: str = "V") -> pd.Series:
@@ -154,3 +162,13 @@ def test_files_and_order_do_not_matter():
     first, again = counted(*rows), counted(*reversed(rows))
     pd.testing.assert_frame_equal(first.counts, again.counts)
     pd.testing.assert_frame_equal(first.values, again.values)
+
+
+def test_where_no_villages_are_listed_a_cell_belongs_to_its_inhabited_hex_and_commune():
+    hexes = [h3.latlng_to_cell(*place, 7) for place in (FIRST, SECOND)]
+    table = pd.DataFrame({"commune_code": ["r0c0", "r0c1"], "hex_id": hexes})
+    place_of = in_hexes(table, Names(np.array(["r0c0", "r0c1"], dtype=object), ["V"]), 7)
+    fine = [h3.cell_to_center_child(hexes[0], 9), h3.cell_to_center_child(hexes[1], 9)]
+    cell = indexes(pd.Series([fine[0], fine[1], fine[1], fine[0]]))
+    found = place_of(np.array([0, 1, 0, 1], dtype=np.int32), cell)
+    assert found.tolist() == [0, 1, -1, -1]

@@ -7,7 +7,7 @@ Does not belong here: what is estimated from them (`verdicts/weighted.py`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import h3
 import numpy as np
@@ -32,6 +32,7 @@ MIN_DEVICES = 2  # of any operator, before a cluster counts as a place where peo
 SPEEDS = ("download", "capped")
 BASES = ("villages", "population", "clusters")
 SUMS = tuple(f"{speed}_{of}" for speed in SPEEDS for of in ("log", "log_square", "mbps", "square"))
+CELL_COLUMNS = ("stratum", "place_hex_id", "device_count")
 c = pl.col
 
 
@@ -49,6 +50,10 @@ class Strata:
     basis: str
     shares: pd.DataFrame
     sums: pd.DataFrame
+    # a cell of CLUSTER_RESOLUTION of each tested cluster: stratum, place_hex_id, device_count
+    cells: pd.DataFrame = field(
+        default_factory=lambda: pd.DataFrame({name: [] for name in CELL_COLUMNS})
+    )
 
 
 def no_strata() -> Strata:
@@ -150,6 +155,21 @@ def _clusters(zone: npt.NDArray[np.int32], parent: npt.NDArray[np.uint64]) -> np
 def cells_with_people(places: Places) -> pd.Series:
     """Cells of CLUSTER_RESOLUTION as texts: those whose people give the clusters' shares."""
     return texts_of(np.unique(places.cells["parent"].to_numpy()))
+
+
+def cells_of_places(places: Places) -> pd.DataFrame:
+    """`cells` of `Strata`: of a cluster's cells the one that is nearest to their middle."""
+    cells = places.cells.select("stratum", "parent").unique().sort("stratum", "parent").to_pandas()
+    if cells.empty:
+        return pd.DataFrame({name: [] for name in CELL_COLUMNS})
+    cells["place_hex_id"] = texts_of(cells["parent"].to_numpy()).to_numpy()
+    at = _on_sphere(np.array([h3.cell_to_latlng(cell) for cell in cells["place_hex_id"]]))
+    middle = pd.DataFrame(at).groupby(cells["stratum"]).transform("mean").to_numpy()
+    cells["away"] = ((at - middle) ** 2).sum(axis=1).round(18)
+    nearest = cells.sort_values(["stratum", "away", "parent"]).drop_duplicates("stratum")
+    devices = places.device_counts.groupby(level="stratum").sum()
+    nearest["device_count"] = nearest["stratum"].map(devices).astype("float64")
+    return nearest[list(CELL_COLUMNS)].reset_index(drop=True)
 
 
 def shares_of(

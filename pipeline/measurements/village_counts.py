@@ -1,22 +1,26 @@
 """Who tested in which village, with which result: counts and device values by village × operator.
 
 A test belongs to the village of its commune whose centre is nearest to its cell's, within the
-radius; the others lie between villages and count for the commune alone. Does not belong here: how
+radius; the others lie between villages and count for the commune alone. Where no villages are
+listed, hexes where people live take their place. Does not belong here: how
 probable it is that a village has no signal (`verdicts/silence.py`), the table (`villages.py`).
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import pandas as pd
 import polars as pl
 
+from pipeline.hexgrid.hexes import indexes, parent_indexes
 from pipeline.measurements.aggregates import Aggregates
 from pipeline.measurements.fingerprints import mixed
 from pipeline.measurements.samples import mean_of
-from pipeline.measurements.scope import Question
+from pipeline.measurements.scope import Names, Question
 from pipeline.measurements.strata import nearest_villages
 
 VILLAGE_UNIT = ["village", "operator"]  # numbers of the village's row and of the operator
@@ -25,6 +29,7 @@ COUNTS = (
     "fallback_test_count", "no_service_count", "usable_device_count", "failed_device_count",
     "signal_device_count",
 )  # fmt: skip
+PlaceOf = Callable[[npt.NDArray[np.int32], npt.NDArray[np.uint64]], npt.NDArray[np.int64]]
 c = pl.col
 
 
@@ -42,17 +47,16 @@ class VillageCounts:
     between_count: int  # valid tests of the base window
 
 
-def village_counts(
-    found: Aggregates, question: Question, villages: pd.DataFrame, radius_km: float
-) -> VillageCounts:
-    """Counts and device values by village, of aggregates that were asked for with villages."""
+def village_counts(found: Aggregates, question: Question, place_of: PlaceOf) -> VillageCounts:
+    """Counts and device values by village, of aggregates that were asked for with villages.
+
+    `place_of`: of zones and cells, the village's row or −1.
+    """
     longest = f"strata {question.scope.valued[-1]}"
     names = ["strata 0", "attempts", "cell days", "cell signals", longest]
     cells = pl.concat([found[name].select("zone", "cell") for name in names]).unique()
     cells = cells.sort("zone", "cell")
-    village = nearest_villages(
-        cells["zone"].to_numpy(), cells["cell"].to_numpy(), question.names, villages, radius_km
-    )
+    village = place_of(cells["zone"].to_numpy(), cells["cell"].to_numpy())
     homes = cells.with_columns(village=pl.Series(village))
 
     def placed(name: str) -> pl.DataFrame:
@@ -78,6 +82,39 @@ def village_counts(
         counts = counts.join(table, on=VILLAGE_UNIT, how="full", coalesce=True)
     counts = counts.with_columns(c(COUNTS).fill_null(0).cast(pl.Float64)).sort(VILLAGE_UNIT)
     return VillageCounts(_named(counts, question), _values(tested, question), between)
+
+
+def in_villages(villages: pd.DataFrame, names: Names, radius_km: float) -> PlaceOf:
+    """The village of its commune that is nearest to a cell, within the radius."""
+
+    def place_of(
+        zone: npt.NDArray[np.int32], cell: npt.NDArray[np.uint64]
+    ) -> npt.NDArray[np.int64]:
+        return nearest_villages(zone, cell, names, villages, radius_km)
+
+    return place_of
+
+
+def in_hexes(hexes: pd.DataFrame, names: Names, resolution: int) -> PlaceOf:
+    """The inhabited hex (row of `hexes`: commune_code, hex_id) that holds a cell of its commune."""
+    number = {code: zone for zone, code in enumerate(names.communes.tolist())}
+    keys = pl.DataFrame(
+        {
+            "zone": hexes["commune_code"].map(number).to_numpy(dtype=np.int32),
+            "parent": indexes(hexes["hex_id"]),
+            "place": np.arange(len(hexes)),
+        }
+    )
+
+    def place_of(
+        zone: npt.NDArray[np.int32], cell: npt.NDArray[np.uint64]
+    ) -> npt.NDArray[np.int64]:
+        parent = parent_indexes(cell, resolution)
+        asked = pl.DataFrame({"zone": zone, "parent": parent})
+        met = asked.join(keys, on=["zone", "parent"], how="left", maintain_order="left")
+        return met["place"].fill_null(-1).to_numpy()
+
+    return place_of
 
 
 def _devices_of(tested: pl.DataFrame, attempts: pl.DataFrame) -> pl.DataFrame:

@@ -9,12 +9,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import geopandas as gpd
+import h3
 import numpy as np
 import pandas as pd
+import shapely
 
 from pipeline.hexgrid import hexes
 from pipeline.schema.errors import Fault, fault
-from pipeline.sources import commune_tables
+from pipeline.sources import commune_tables, context_layers
 from pipeline.sources.commune_tables import Asked, figures_by_commune
 from pipeline.sources.rasters import zones_on
 
@@ -122,6 +124,33 @@ def people_of_parts(hex_ids: pd.Series, communes: gpd.GeoDataFrame, path: Path |
         return pd.Series(dtype="float64")
     names = pd.Series(np.sort(hex_ids.unique()), dtype="str")
     return _people_of_parts(_outlines(names), communes, path)
+
+
+def inhabited_cells(
+    communes: gpd.GeoDataFrame, path: Path, resolution: int, least: float
+) -> pd.DataFrame:
+    """Cells whose centre lies in a commune and where `least` of its people or more live.
+
+    commune_code, hex_id, people (of the part of the cell that lies in the commune), latitude,
+    longitude (of the centre, degrees), by commune and cell.
+    """
+    cells = pd.Series(
+        sorted(set().union(*(h3.geo_to_cells(one, resolution) for one in communes.geometry)))
+    )
+    latitude, longitude = hexes.centres(cells)
+    centres = np.asarray(shapely.points(longitude, latitude))
+    home = context_layers.commune_of_points(communes, centres)
+    table = pd.DataFrame(
+        {
+            "commune_code": home.reindex(range(len(cells))), "hex_id": cells,
+            "latitude": latitude, "longitude": longitude,
+        }
+    ).dropna(subset="commune_code")  # fmt: skip
+    people = people_of_parts(table["hex_id"], communes, path)
+    at = pd.MultiIndex.from_frame(table[["commune_code", "hex_id"]])
+    table["people"] = people.reindex(at).to_numpy() if len(people) else np.nan
+    table = table[table["people"] >= least]
+    return table.sort_values(["commune_code", "hex_id"], ignore_index=True)
 
 
 def _outlines(names: pd.Series) -> gpd.GeoSeries:

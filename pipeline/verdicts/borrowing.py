@@ -102,32 +102,17 @@ def borrow(units: pd.DataFrame, *, target: float, min_units: int) -> pd.DataFram
     the operator's units.
     """
     result = pd.DataFrame(np.nan, index=units.index, columns=list(COLUMNS))
-    is_usable = units["m"].gt(0) & np.isfinite(units["error_factor"])
-    named = units[(units.index.get_level_values("operator") != ALL) & is_usable].sort_index()
-    pairs = named[(named["m"] >= 2) & named["log_var"].notna()]
-    if len(pairs) < min_units:
+    found = _arranged(units, min_units)
+    if found is None:
         return result
-    freedom = pairs["m"] - 1
-    within = (freedom * pairs["log_var"]).groupby("operator").sum()
-    within = within / freedom.groupby("operator").sum()
-    within = within[within > NO_SPREAD]
-    named = named[named.index.get_level_values("operator").isin(within.index)]
-    if named.empty:
-        return result
-    index = cast("pd.MultiIndex", named.index).remove_unused_levels()  # as documented above
-    place, operator = index.codes
-    sw2 = within.reindex(index.levels[1]).to_numpy(dtype="float64")
-    log_mean = np.zeros((len(index.levels[0]), len(index.levels[1])))
-    error = np.full_like(log_mean, np.inf)
-    log_mean[place, operator] = named["log_mean"]
-    error[place, operator] = sw2[operator] * named["error_factor"].to_numpy()
-    spread, doubt = shrunk_spread(named["m"].to_numpy(), named["log_var"].to_numpy(), sw2[operator])
-    exp_sums = pairs.groupby("operator")[["exp_residuals", "m"]].sum()
-    factors = (exp_sums["exp_residuals"] / exp_sums["m"]).reindex(index.levels[1])
-    smeared = 2 * np.log(factors.to_numpy(dtype="float64"))[operator]
+    named, (place, operator) = found.named, found.codes
+    spread, doubt = shrunk_spread(
+        named["m"].to_numpy(), named["log_var"].to_numpy(), found.sw2[operator]
+    )
+    smeared = found.smeared[operator]
     low_spread, high_spread = np.minimum(spread, smeared), np.maximum(spread, smeared)
     mean, probability, miss = (np.zeros(len(named)) for _ in range(3))
-    for weight, given in integrated(log_mean, error):
+    for weight, given in integrated(found.log_mean, found.error):
         # log of the arithmetic mean of log-normal speeds
         middle = given.mean[place, operator] + spread / 2
         variance = given.variance[place, operator] + doubt / 4
@@ -139,6 +124,93 @@ def borrow(units: pd.DataFrame, *, target: float, min_units: int) -> pd.DataFram
         [np.exp(mean), probability.clip(0, 1), miss.clip(0, 1)]
     )
     return result
+
+
+def posterior_levels(
+    units: pd.DataFrame, communes: pd.Index, operators: list[str], min_units: int
+) -> pd.DataFrame:
+    """What the crossed model knows of every commune × operator, tested or not.
+
+    `units`: as of `borrow`. Columns: log_level and level_var, mean and variance of its mean log
+    speed; spread, variance of log device values, and doubt, its uncertainty; low_spread and
+    high_spread, by the smaller and the larger of the two factors of `borrow`; sw2, the operator's.
+    Empty for operators that the model leaves out.
+    """
+    index = pd.MultiIndex.from_product([communes, operators], names=["commune_code", "operator"])
+    columns = ["log_level", "level_var", "spread", "doubt", "low_spread", "high_spread", "sw2"]
+    result = pd.DataFrame(np.nan, index=index, columns=columns)
+    found = _arranged(units, min_units, communes)
+    if found is None:
+        return result
+    mean, square = np.zeros_like(found.log_mean), np.zeros_like(found.log_mean)
+    for weight, given in integrated(found.log_mean, found.error):
+        mean += weight * given.mean
+        square += weight * (given.variance + given.mean**2)
+    at = pd.MultiIndex.from_product([found.communes, found.operators], names=index.names)
+    own = found.named.reindex(at)
+    sw2 = np.tile(found.sw2, len(found.communes))
+    spread, doubt = shrunk_spread(
+        own["m"].fillna(0.0).to_numpy(), own["log_var"].fillna(0.0).to_numpy(), sw2
+    )
+    smeared = np.tile(found.smeared, len(found.communes))
+    low, high = np.minimum(spread, smeared), np.maximum(spread, smeared)
+    figures = [mean.ravel(), (square - mean**2).ravel(), spread, doubt, low, high, sw2]
+    result.loc[at, columns] = np.column_stack(figures)
+    return result
+
+
+@dataclass(frozen=True)
+class _Arranged:
+    """Units as the model takes them: matrices are communes × operators."""
+
+    named: pd.DataFrame  # units that count, sorted
+    communes: pd.Index
+    operators: pd.Index
+    log_mean: Floats
+    error: Floats  # infinite where nobody tested
+    sw2: Floats  # by operator
+    smeared: Floats  # by operator: twice the log of Duan's factor
+
+    @property
+    def codes(self) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+        """(number of the commune, of the operator) of the units in `named`."""
+        place, operator = (self.named.index.get_level_values(n) for n in (0, 1))
+        return self.communes.get_indexer(place), self.operators.get_indexer(operator)
+
+
+def _arranged(
+    units: pd.DataFrame, min_units: int, communes: pd.Index | None = None
+) -> _Arranged | None:
+    """The units of named operators that show a spread; None where they are too few.
+
+    `communes`: of the matrices; those of the units if None.
+    """
+    is_usable = units["m"].gt(0) & np.isfinite(units["error_factor"])
+    named = units[(units.index.get_level_values("operator") != ALL) & is_usable].sort_index()
+    pairs = named[(named["m"] >= 2) & named["log_var"].notna()]
+    if len(pairs) < min_units:
+        return None
+    freedom = pairs["m"] - 1
+    within = (freedom * pairs["log_var"]).groupby("operator").sum()
+    within = within / freedom.groupby("operator").sum()
+    within = within[within > NO_SPREAD]
+    named = named[named.index.get_level_values("operator").isin(within.index)]
+    if named.empty:
+        return None
+    index = cast("pd.MultiIndex", named.index).remove_unused_levels()  # as documented above
+    levels = index.levels[0] if communes is None else communes, index.levels[1]
+    place, operator = (
+        level.get_indexer(index.get_level_values(n)) for n, level in enumerate(levels)
+    )
+    sw2 = within.reindex(levels[1]).to_numpy(dtype="float64")
+    log_mean = np.zeros((len(levels[0]), len(levels[1])))
+    error = np.full_like(log_mean, np.inf)
+    log_mean[place, operator] = named["log_mean"]
+    error[place, operator] = sw2[operator] * named["error_factor"].to_numpy()
+    exp_sums = pairs.groupby("operator")[["exp_residuals", "m"]].sum()
+    factors = (exp_sums["exp_residuals"] / exp_sums["m"]).reindex(levels[1])
+    smeared = 2 * np.log(factors.to_numpy(dtype="float64"))
+    return _Arranged(named, levels[0], levels[1], log_mean, error, sw2, smeared)
 
 
 def shrunk_spread(m: Floats, log_var: Floats, pooled: Floats) -> tuple[Floats, Floats]:

@@ -122,9 +122,8 @@ def estimated(
     )
     plain = units.assign(exp_residuals=also["exp_residuals"], error_factor=1 / units["m"])
     logs = {name: also[f"capped_{name}"] for name in ("log_mean", "log_var")}
-    borrowed = borrowing.borrow(
-        weighted.preferred(plain, by_people), target=target, min_units=least
-    )
+    by_model = weighted.preferred(plain, by_people)
+    borrowed = borrowing.borrow(by_model, target=target, min_units=least)
     capped = borrowing.borrow(
         weighted.preferred(plain.assign(**logs), capped_by_people), target=target, min_units=least
     )
@@ -133,7 +132,8 @@ def estimated(
         of_people = capped_by_people[name].reindex(units.index)
         also[f"capped_{name}"] = also[f"capped_{name}"].clip(upper=of_people)
     figures = by_people[list(weighted.FIGURES)].add_prefix("weighted_")
-    units = units.join(further).join(also).join(borrowed).join(figures)
+    modelled = by_model[["log_mean", "log_var", "error_factor"]].add_prefix("people_")
+    units = units.join(further).join(also).join(borrowed).join(figures).join(modelled)
     return units, priors
 
 

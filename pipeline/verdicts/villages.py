@@ -36,7 +36,7 @@ HIDDEN = (
     "no_signal_probability",
 )
 NO_SIGNAL = 0.8  # probability from which `no_signal` is proposed
-VISITED_FROM = 0.3  # probability from which a visit is proposed
+VISITED_FROM = 0.2  # probability from which a visit is proposed
 # the official class → proposed classes that contradict it
 CONTRADICTIONS = {
     "no_signal": ("weak", "below_target", "meets"),
@@ -67,7 +67,10 @@ def village_status(
     `visits`: the declared table `visits`; None: nobody visited. Of a village where 1 to
     `shown_min_devices` − 1 devices of an operator tried, nothing of the operator is published.
     """
-    rows = _all_rows(villages, found, sorted(operators))
+    numbers = villages.groupby("commune_code").cumcount() + 1
+    ids = villages["commune_code"] + "-" + numbers.map("{:03d}".format)
+    rows = _all_rows(villages.assign(village_id=ids), found, sorted(operators))
+    rows["official_class"] = _official(rows["official_classes"], rows["operator"])
     rows = rows.join(_judged(found, rows, asked.rules))
     rows["status"] = rows["status"].fillna("no_data")
     rows["visited"] = _visited(rows, villages, visits)
@@ -75,31 +78,49 @@ def village_status(
     tried = rows["usable_device_count"] + rows["failed_device_count"]
     rows["is_hidden"] = tried.between(1, asked.rules.shown_min_devices - 1)
     rows = rows.join(_classes(rows, asked))
-    rows["visit_rank"] = _visit_ranks(rows)
-    rows = rows.rename(columns=PUBLISHED)
-    for name in HIDDEN:
-        rows[name] = rows[name].where(~rows["is_hidden"])
+    rows = rows.assign(village_latitude=rows["latitude"], village_longitude=rows["longitude"])
+    return _published("village_status", rows, area, asked)
+
+
+def inhabited_hexes(
+    cells: pd.DataFrame,
+    found: VillageCounts,
+    operators: Iterable[str],
+    area: AreaPeriod,
+    asked: Asked,
+) -> pd.DataFrame:
+    """The declared table `inhabited_hexes`: what silence says of every cell × operator.
+
+    `cells`: of `population.inhabited_cells`. Small groups are hidden as in `village_status`.
+    """
+    rows = _all_rows(cells.assign(village_id=cells["hex_id"]), found, sorted(operators))
+    rows["visited"] = pd.Series(None, index=rows.index, dtype="str")
+    rows["no_signal_probability"] = _probabilities(rows, cells, area)
+    tried = rows["usable_device_count"] + rows["failed_device_count"]
+    rows["is_hidden"] = tried.between(1, asked.rules.shown_min_devices - 1)
+    rows["hex_commune_code"] = rows["commune_code"]
+    return _published("inhabited_hexes", rows, area, asked)
+
+
+def _published(name: str, rows: pd.DataFrame, area: AreaPeriod, asked: Asked) -> pd.DataFrame:
+    """The declared table, with what may not be published of small groups emptied."""
+    rows = rows.assign(visit_rank=_visit_ranks(rows)).rename(columns=PUBLISHED)
+    hidden = [column for column in HIDDEN if column in rows]
+    rows[hidden] = rows[hidden].where(~rows["is_hidden"])
     named = rows.reset_index(drop=True).merge(
         area.communes[["commune_code", "commune_name", "boundary_vintage"]], on="commune_code"
     )
-    table = named.assign(
-        period=str(area.period),
-        window_months=float(asked.window_months),
-        village_latitude=named["latitude"],
-        village_longitude=named["longitude"],
-    ).sort_values(["village_id", "operator"], ignore_index=True)
-    return validated("village_status", with_declared_dtypes("village_status", table))
+    table = named.assign(period=str(area.period), window_months=float(asked.window_months))
+    table = table.sort_values(["village_id", "operator"], ignore_index=True)
+    return validated(name, with_declared_dtypes(name, table))
 
 
 def _all_rows(villages: pd.DataFrame, found: VillageCounts, operators: list[str]) -> pd.DataFrame:
     """Every village × operator (index UNIT) with its counts and what the list says of it."""
-    numbers = villages.groupby("commune_code").cumcount() + 1
-    ids = villages["commune_code"] + "-" + numbers.map("{:03d}".format)
-    listed = villages.assign(village=np.arange(len(villages)), village_id=ids)
+    listed = villages.assign(village=np.arange(len(villages)))
     rows = listed.merge(pd.DataFrame({"operator": pd.Series(operators, dtype="str")}), how="cross")
     rows = rows.merge(found.counts, on=UNIT, how="left")
     rows[list(COUNTS)] = rows[list(COUNTS)].fillna(0.0)
-    rows["official_class"] = _official(rows["official_classes"], rows["operator"])
     return rows.set_index(UNIT, drop=False).rename_axis([None, None])
 
 
@@ -201,7 +222,7 @@ def _classes(rows: pd.DataFrame, asked: Asked) -> pd.DataFrame:
     }
     is_weak = np.logical_or.reduce([sign.to_numpy() for sign in weak_signs.values()])
     visited = rows["visited"].eq("no_signal") & rows["usable_device_count"].eq(0)
-    silent = rows["no_signal_probability"] >= NO_SIGNAL
+    silent = rows["no_signal_probability"].ge(NO_SIGNAL) & rows["visited"].ne("measured")
     hidden, none = rows["is_hidden"], tried.isna()
     order: list[tuple[pd.Series, str, str]] = [
         (visited, "no_signal", "visited"),
@@ -248,7 +269,9 @@ def _visit_ranks(rows: pd.DataFrame) -> pd.Series:
     wanted = (
         rows["no_signal_probability"].ge(VISITED_FROM) & rows["visited"].isna() & ~rows["is_hidden"]
     )
-    some = rows[wanted].assign(expected=rows["no_signal_probability"] * people)
-    some = some.sort_values(["expected", "village_id", "operator"], ascending=[False, True, True])
-    ranks = pd.Series(np.arange(1, len(some) + 1), index=some.index, dtype="Int64")
-    return ranks.reindex(rows.index)
+    expected = (rows["no_signal_probability"] * people).where(wanted)
+    keys = pd.DataFrame({"expected": -expected, "village_id": rows["village_id"]})
+    keys = keys.assign(operator=rows["operator"]).reset_index(drop=True)
+    keys = keys.sort_values(["expected", "village_id", "operator"])
+    ranks = pd.Series(np.arange(1.0, len(keys) + 1), index=keys.index).sort_index()
+    return pd.Series(ranks.where(wanted.to_numpy()).to_numpy(), rows.index).astype("Int64")

@@ -183,6 +183,11 @@ def _larger_tail(freedom: Floats, t: Floats, cox: Floats, known: npt.NDArray[np.
     return np.where(known, tails, np.nan)
 
 
+def shares_between(sums: pd.DataFrame) -> pd.Series:
+    """ρ of log speeds by operator, as `people_weighted` uses it. `sums`: of `Strata`."""
+    return _by_operator(sums, "download_log", "download_log_square")
+
+
 def _relative_to_units(sums: pd.DataFrame, total: str, square: str) -> pd.DataFrame:
     """Sums of speeds as shares of their unit's mean: units of all speeds can be pooled."""
     units = sums.groupby(UNIT, sort=False)

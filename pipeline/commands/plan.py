@@ -1,0 +1,143 @@
+"""`lomsong plan`: where new devices should test next month."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from pipeline.console import LangName, language_of, progress_shown, settings_file, user_faults_shown
+from pipeline.schema import texts
+from pipeline.schema.errors import fault
+
+if TYPE_CHECKING:
+    from pipeline.actions.test_plan import Known
+    from pipeline.config.run_context import RunContext
+    from pipeline.sources.inputs import Inputs
+
+Quotas = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--quota", help="OPERATOR=NUMBER: most new devices of an operator; may be repeated."
+    ),
+]
+
+
+def plan(  # noqa: PLR0913, PLR0917 - options of a command
+    devices: Annotated[
+        int, typer.Option("--devices", help="New devices that can test in the month, in all.")
+    ],
+    per_team: Annotated[
+        int | None,
+        typer.Option("--per-team", help="Devices that a team takes through tests in one trip."),
+    ] = None,
+    month: Annotated[
+        str | None,
+        typer.Option(
+            "--month",
+            help="Month YYYY-MM of the tests; the evidence is that of the month before. "
+            "Default: the month after the latest in the data.",
+        ),
+    ] = None,
+    quota: Quotas = None,
+    settings: Annotated[
+        Path | None,
+        typer.Option(
+            "--settings", help="Settings file (TOML); default: ./settings.toml where there is one."
+        ),
+    ] = None,
+    out: Annotated[
+        Path, typer.Option("--out", help="Folder for outputs; the plan is in OUT/PERIOD/plan.")
+    ] = Path("outputs"),
+    lang: LangName = None,
+) -> None:
+    """Plan next month's tests: communes, villages, operators, new devices, times of day.
+
+    One more test of a phone that has tested is worth nothing: devices go where most people get a
+    verdict by them. `plan_communes.csv` names communes that are decided: go on elsewhere.
+
+    Lập kế hoạch đo tháng tới: xã, thôn bản, nhà mạng, số thiết bị mới, khung giờ.
+    """
+    language = language_of(settings, lang)
+    with user_faults_shown(language):
+        for name, number in (("--devices", devices), ("--per-team", per_team)):
+            if number is not None and number < 1:
+                raise fault("plan_number", name, found=number)
+        from pipeline import journey
+        from pipeline.actions.test_plan import Wanted, test_plan
+        from pipeline.actions.travel import Travel
+        from pipeline.config.run_context import RunContext
+        from pipeline.config.settings import read_settings
+        from pipeline.publish.plan_files import PlanAbout, publish_plan
+        from pipeline.schema.periods import Period
+        from pipeline.sources.inputs import chosen_period
+
+        chosen = read_settings(settings_file(settings))
+        evidence_of = None if month is None else Period.parse(month).before()
+        first = chosen if evidence_of is None else chosen.as_of(evidence_of)
+        with progress_shown(language) as (log, progress), journey.read(first, progress) as inputs:
+            if len(inputs.tiles):
+                raise fault("plan_of_tiles")
+            period = chosen_period(inputs, first, str(evidence_of) if evidence_of else None)
+            context = RunContext(first.as_of(period), period, log, progress)
+            known = _known(inputs, context)
+            wanted = Wanted(
+                devices,
+                per_team,
+                _quotas(quota or [], sorted(known.rows["operator"].unique())),
+                context.settings.diagnosis.busy_hours,
+            )
+            travel = Travel(inputs.roads)
+            with context.step("plan", 0.8):
+                tables = test_plan(known, wanted, context.rules, travel)
+            if travel.on_road_count:
+                log("plan_roads", count=travel.on_road_count, of=travel.asked_count)
+            else:
+                log("plan_straight")
+            about = PlanAbout(
+                period, Period(period.last + 1, 1), chosen.area.name, language,
+                chosen.publish.notice, devices, per_team, travel.on_road_count > 0,
+            )  # fmt: skip
+            paths = publish_plan(out / str(period) / "plan", tables, about)
+            main = tables["plan"][tables["plan"]["visit_role"] == "main"]
+            log(
+                "plan_done",
+                devices=int(main["devices_wanted"].sum()),
+                of=devices,
+                communes=main["commune_code"].nunique(),
+                trips=main["trip"].nunique(),
+                verdicts=round(float(main["expected_verdicts"].sum()), 1),
+            )
+    typer.echo(f"{texts.line('outputs', language)}: {paths[0].parent}")
+    for path in paths:
+        typer.echo(f"  {path}")
+
+
+def _known(inputs: Inputs, context: RunContext) -> Known:
+    """What the evidence of the period shows, judged in memory."""
+    from pipeline.actions.test_plan import Known
+    from pipeline.measure import measure
+    from pipeline.schema.month import AreaPeriod
+    from pipeline.sources.previous_runs import NOTHING
+    from pipeline.verdicts import result_tables
+
+    with context.step("clean", 0.2):
+        evidence = measure(inputs, context, NOTHING.ledger).evidence
+    with context.step("judge", 0.5):
+        area = AreaPeriod(inputs.communes, context.period)
+        verdicts = result_tables.verdicts(evidence, area, context.rules)
+    return Known(
+        verdicts.rows, verdicts.suppressed, evidence.strata, inputs.communes, inputs.villages
+    )
+
+
+def _quotas(given: list[str], operators: list[str]) -> dict[str, int]:
+    """Most devices by operator. Raises `UserFault` for an operator or number that is none."""
+    found = {}
+    for text in given:
+        name, _, number = text.rpartition("=")
+        if name not in operators or not number.strip().isdigit():
+            raise fault("plan_quota", "--quota", found=text, expected=operators)
+        found[name] = int(number)
+    return found

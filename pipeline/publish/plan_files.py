@@ -1,0 +1,61 @@
+"""The plan of where to test next → files. Nothing is decided here."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+from filelock import FileLock, Timeout
+
+from pipeline.publish import tables as table_files
+from pipeline.schema import texts
+from pipeline.schema.errors import fault
+from pipeline.schema.periods import Period
+
+TABLES = ("plan", "plan_communes")
+
+
+@dataclass(frozen=True)
+class PlanAbout:
+    """What the files of a plan state about themselves."""
+
+    period: Period  # that the evidence is of
+    month: Period  # that the plan is for
+    area: str
+    lang: texts.Lang
+    notice: str  # shown on every output, such as that data are invented
+    device_count: int  # that could be used
+    per_team: int | None
+    on_roads: bool  # whether distances run along roads
+
+
+def publish_plan(folder: Path, tables: Mapping[str, pd.DataFrame], about: PlanAbout) -> list[Path]:
+    """Write `plan.csv` and `plan_communes.csv` to `folder` (OUT/PERIOD/plan) and return them.
+
+    They replace a former plan as a whole. Raises `UserFault` where another run writes there, or the
+    system refuses.
+    """
+    out, name = folder.parent.parent, folder.parent.name
+    aside, former = folder.with_name(".plan.new"), folder.with_name(".plan.former")
+    try:
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(out / f".{name}.lock", timeout=0):
+            for left in (aside, former):
+                shutil.rmtree(left, ignore_errors=True)
+            aside.mkdir()
+            for table in TABLES:
+                table_files.write_csv(aside, table, tables[table], notice=about.notice)
+            if folder.exists():
+                folder.rename(former)
+            aside.rename(folder)
+            shutil.rmtree(former, ignore_errors=True)
+    except Timeout:
+        raise fault("output_busy", folder.parent) from None
+    except OSError as error:
+        if former.exists() and not folder.exists():
+            former.rename(folder)
+        raise fault("output_held", folder, found=error.strerror or str(error)) from None
+    return [folder / f"{table}.csv" for table in TABLES]
