@@ -25,10 +25,12 @@ from pipeline.schema.columns import FIELDS
 from tests.builders import month_of_tests, page_table, read_page, write_world
 from tests.test_workbook import opened, sheet_of
 
-LAYERS = {"communes", "hexes", "gap_areas", "priorities", "measure_first"}
+LAYERS = {"communes", "hexes", "gap_areas", "priorities", "measure_first", "villages"}
 TABLES = {"communes": "commune_status", "hexes": "hex_status", "gap_areas": "gap_areas",
-          "priorities": "priorities", "measure_first": "measure_first"}  # fmt: skip
-KEYS = {"hexes": ["hex_id", "operator"], "gap_areas": ["gap_id"]}
+          "priorities": "priorities", "measure_first": "measure_first",
+          "villages": "village_status"}  # fmt: skip
+KEYS = {"hexes": ["hex_id", "operator"], "gap_areas": ["gap_id"],
+        "villages": ["village_id", "operator"]}  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -49,7 +51,8 @@ def test_the_layers_are_there_in_wgs84_and_valid(pack):
         layer = layer_of(pack, name)
         assert layer.crs.to_epsg() == 4326
         assert layer.geometry.is_valid.all()
-        assert layer.geometry.geom_type.eq("MultiPolygon").all()
+        shape = "Point" if name == "villages" else "MultiPolygon"
+        assert layer.geometry.geom_type.eq(shape).all()
 
 
 @pytest.mark.parametrize("name", sorted(LAYERS))
@@ -63,7 +66,7 @@ def test_figures_are_the_tables(pack, demo_outputs, name):
     assert found.index.equals(kept.index)
     for column in kept.columns:
         left, right = found[column], kept[column]
-        if FIELDS[column].dtype in ("float64", "int64"):
+        if FIELDS[column].dtype in ("float64", "int64", "Int64"):
             pd.testing.assert_series_equal(
                 left.astype("float64"), right.astype("float64"), check_names=False
             )
@@ -218,11 +221,11 @@ def test_times_in_the_package_are_the_periods_end_and_gdals_options_stay_as_they
         (layer_of(pack, n) for n in ("hexes", "gap_areas")),
         datetime(2026, 10, 31, tzinfo=UTC),
     )
-    layers = dict.fromkeys(LAYERS, areas) | {"hexes": hexes}
+    layers = dict.fromkeys(LAYERS - {"villages"}, areas) | {"hexes": hexes}
     pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": "2001-01-01T00:00:00.000Z"})
     try:
         _write_layers(tmp_path / "a.gpkg", layers)
-        _write_styles(tmp_path / "a.gpkg", dict.fromkeys(LAYERS, "<qgis/>"), created)
+        _write_styles(tmp_path / "a.gpkg", dict.fromkeys(layers, "<qgis/>"), created)
         assert pyogrio.get_gdal_config_option("OGR_CURRENT_DATE") == "2001-01-01T00:00:00.000Z"
     finally:
         pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": None})

@@ -38,7 +38,7 @@ IDS = (ID, ODD_ID, "356938035643809")
 GPKG, KML = "gis/coverage_gaps.gpkg", "gis/coverage_gaps.kml"
 XLSX, DOCX = "tables/priorities.xlsx", "report/monthly_report.docx"
 PAGE, PARQUET = "maps/coverage_gaps.html", "tables/hex_status.parquet"
-CSV = "tables/commune_status.csv"
+CSV, VILLAGES = "tables/commune_status.csv", "tables/village_status.parquet"
 PACKAGE, MANIFEST, README = "tables/datapackage.json", "manifest.json", "README.txt"
 Change = Callable[[bytes], bytes]
 
@@ -130,6 +130,19 @@ def in_json(write: Callable[[dict], object]) -> Change:
     return change
 
 
+def hidden_too(column: str) -> Change:
+    """A figure in the rows that are hidden, where it is shown of others."""
+
+    def change(data: bytes) -> bytes:
+        rows = pd.read_parquet(io.BytesIO(data))
+        rows.loc[rows["device_count"].isna(), column] = rows[column].dropna().iloc[0]
+        stream = io.BytesIO()
+        rows.to_parquet(stream)
+        return stream.getvalue()
+
+    return change
+
+
 def in_frame(**more: object) -> Change:
     def change(data: bytes) -> bytes:
         stream = io.BytesIO()
@@ -192,6 +205,31 @@ PLANTED = {
         "mean_mbps of fewer than 3",
     ),
     "layer of points": (GPKG, in_layer(AS_POINTS), "holds POINT"),
+    "layer of villages, another point": (
+        GPKG,
+        in_layer("UPDATE villages SET village_latitude = village_latitude + 1e-6 WHERE fid = 9"),
+        "villages holds POINT",
+    ),
+    "layer of villages, hidden probability": (
+        GPKG,
+        in_layer("UPDATE villages SET no_signal_probability = 0 WHERE device_count IS NULL"),
+        "no_signal_probability of a village of few devices",
+    ),
+    "villages, hidden count": (
+        VILLAGES,
+        hidden_too("test_count"),
+        "test_count of a village of few devices",
+    ),
+    "villages, hidden date": (
+        VILLAGES,
+        hidden_too("last_test_date"),
+        "last_test_date of a village of few devices",
+    ),
+    "kml of villages, another point": (
+        "gis/villages.kml",
+        instead("<coordinates>[^<]*", "<coordinates>103.381995,22.460486"),
+        "holds Point",
+    ),
     "sheet, id": (XLSX, in_sheet(5, f"x; {ODD_ID}"), "id"),
     "sheet, number": (XLSX, in_sheet(5, 356938035643809), "id"),
     "sheet, name": (XLSX, in_sheet(2, "device_key"), "column device_key"),

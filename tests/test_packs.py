@@ -31,6 +31,7 @@ def test_there_is_a_pack_for_each_operator_with_its_files(demo_outputs, pack):
         "README.txt", "coverage_gaps.html", "priorities.csv", "priorities.xlsx",
         "measure_first.csv",
         "gis/coverage_gaps.gpkg", "gis/coverage_gaps.qgz", "gis/coverage_gaps.kml",
+        "gis/villages.kml", "villages_MobiFone.csv",
     }  # fmt: skip
     note = (pack / "README.txt").read_text(encoding="utf-8-sig")
     assert note.startswith("Vùng lõm sóng và ưu tiên đầu tư của MobiFone – Lai Châu, kỳ 10/2026")

@@ -40,7 +40,7 @@ def book(demo_outputs):
 
 def test_every_sheet_is_there_in_its_order(book):
     assert book.sheetnames == [
-        "Tóm tắt", "MobiFone", "Vietnamobile", "Viettel", "VinaPhone", "Đo trước",
+        "Tóm tắt", "MobiFone", "Vietnamobile", "Viettel", "VinaPhone", "Đo trước", "Thôn, bản",
         "Theo dõi phép đo quy định", "Tham gia", "Khả năng dùng chung", "Phương pháp và nguồn",
     ]  # fmt: skip
 

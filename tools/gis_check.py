@@ -24,6 +24,7 @@ from qgis.PyQt.QtCore import QSize
 from qgis.PyQt.QtGui import QColor
 
 LAYERS = {
+    "villages": "categorizedSymbol",
     "communes": "categorizedSymbol",
     "hexes": "categorizedSymbol",
     "gap_areas": "singleSymbol",

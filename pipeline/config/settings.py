@@ -172,6 +172,12 @@ class Villages(Places):
     radius_km: float = Field(1.5, gt=0)  # km; a village farther outside its commune is left out
 
 
+class Events(Section):
+    """Network events: any table of sites on air, switch-offs and outages, by area and operator."""
+
+    path: Path | None = None
+
+
 class Visits(Section):
     """Results of visits: filled sheets of `lomsong plan`, and what it keeps of them.
 
@@ -468,6 +474,7 @@ class Settings(Section):
     facilities: Facilities = Facilities()
     villages: Villages = Villages.model_validate({})
     visits: Visits = Visits()
+    events: Events = Events()
     roads: Roads = Roads()
     terrain: Terrain = Terrain()
     sources: dict[str, Source] = Field({})
@@ -583,7 +590,8 @@ def _absolute(settings: Settings, folder: Path) -> Settings:
             update={"path": join(getattr(settings, name).path)}
         )
         for name in (
-            "crosswalk", "installs", "facilities", "villages", "visits", "roads", "terrain"
+            "crosswalk", "installs", "facilities", "villages", "visits", "events", "roads",
+            "terrain",
         )
     }  # fmt: skip
     usual = folder / USUAL_VISITS

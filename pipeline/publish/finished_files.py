@@ -22,6 +22,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+import shapely
 
 from pipeline.publish.gap_map.columns import decoded
 from pipeline.schema import texts
@@ -35,6 +36,8 @@ Keys = tuple[str, ...]  # keys from a JSON's root
 _DATA = re.compile(r'<script type="application/json" id="lomsong-data">(.*?)</script>', re.DOTALL)
 _POLYGONS = ("POLYGON", "MULTIPOLYGON")
 _WORD = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
+VILLAGES = "villages"  # the layer of points that may be: of the list of villages
+POSITION = ("village_longitude", "village_latitude")
 _HEAD_ROWS = 10  # of a sheet, among which its headings are
 _BLANK = ("", "nan", "–")  # as files for people show that nothing is known
 _LONG_NUMBER = 1e11  # from here on a whole number may be an id: 12 digits
@@ -122,12 +125,15 @@ def _gpkg(content: Content, data: bytes) -> None:
     """Layers as tables, without keys and geometry; of GeoPackage's own tables the texts."""
     with closing(sqlite3.connect(":memory:")) as base:
         base.deserialize(data)
-        outlines = {}
+        outlines, points = {}, []
         for layer, column, kind in base.execute(
             "SELECT table_name, column_name, geometry_type_name FROM gpkg_geometry_columns"
         ):
             outlines[layer] = column
-            content.faults += _no_outlines(layer, [kind])
+            if kind == "POINT" and layer == VILLAGES:
+                points.append(layer)
+            else:
+                content.faults += _no_outlines(layer, [kind])
         query = "SELECT name FROM sqlite_master WHERE type = 'table' AND name NOT LIKE 'rtree%'"
         for (table,) in base.execute(query).fetchall():
             quoted = '"' + table.replace('"', '""') + '"'
@@ -136,6 +142,10 @@ def _gpkg(content: Content, data: bytes) -> None:
                 [row[1] for row in about],
                 base.execute(f"SELECT * FROM {quoted}").fetchall(),  # noqa: S608 - a name of its own
             )
+            if table in points and not _are_villages(
+                columns, _coordinates(columns[outlines[table]])
+            ):
+                content.faults += _no_outlines(table, ["POINT"])
             if table in outlines:
                 inner = {outlines[table], *(row[1] for row in about if row[5])}
                 content.add(table, {n: c for n, c in columns.items() if n not in inner})
@@ -182,6 +192,7 @@ def _kml(content: Content, data: bytes) -> None:
     tree = _tree(data)
     named = _names_of_headings()
     rows: list[dict[str, str]] = []
+    points: list[tuple[dict[str, str], str]] = []
     for mark in tree.iter():
         if not mark.tag.endswith("}Placemark"):
             continue
@@ -194,11 +205,26 @@ def _kml(content: Content, data: bytes) -> None:
                 pairs = (line.partition(": ") for line in (part.text or "").splitlines())
                 row |= {named.get(head, head): value for head, colon, value in pairs if colon}
             elif tag == "Point":
-                content.faults += _no_outlines("", [tag])
+                points.append((row, "".join(part.itertext()).strip()))
         rows.append(row)
+    if any(",".join(row.get(name, "") for name in POSITION) != at for row, at in points):
+        content.faults += _no_outlines("", ["Point"])
     names = list(dict.fromkeys(name for row in rows for name in row))
     content.add("", _columns(names, [[row.get(name) for name in names] for row in rows]))
     _xml(content, data)
+
+
+def _coordinates(blobs: pa.Array) -> list[tuple[float, float]]:
+    """Longitude and latitude of GeoPackage's points: 8 bytes of a header, then WKB."""
+    shapes = shapely.from_wkb([blob[8:] for blob in blobs.to_pylist()])
+    return [(float(point.x), float(point.y)) for point in shapes]
+
+
+def _are_villages(columns: Columns, points: list[tuple[float, float]]) -> bool:
+    """Whether every point is the position that its row gives of a listed village."""
+    if not set(POSITION) <= set(columns):
+        return False
+    return points == list(zip(*(columns[name].to_pylist() for name in POSITION), strict=True))
 
 
 def _tree(data: bytes) -> ET.Element:

@@ -1,4 +1,4 @@
-"""The GIS pack: GeoPackage with its styles, a QGIS project beside it, and KML of the gap areas.
+"""The GIS pack: GeoPackage with its styles, a QGIS project, KML of gap areas and of villages.
 
 Does not belong here: what is in a table; how QGIS writes a style (`qgis_styles.py`).
 """
@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 import zipfile
+from collections import defaultdict
 from collections.abc import Hashable, Iterable, Mapping
 from datetime import datetime
 from html import escape
@@ -20,15 +21,22 @@ import shapely
 from pipeline.publish import qgis_styles
 from pipeline.publish.about import About
 from pipeline.publish.outlines import gap_outlines
+from pipeline.publish.village_lists import shown_villages, village_kml
 from pipeline.schema import texts
 from pipeline.schema.column_labels import heading, meaning
-from pipeline.schema.columns import FIELDS, PUBLISHED_AS
+from pipeline.schema.columns import FIELDS, PUBLISHED_AS, TABLES
 from pipeline.schema.fields import ALL
 from pipeline.schema.month import Month
 
 # in drawing order, from the top; `priorities` and `measure_first` carry the commune's outline
-LAYERS = ("gap_areas", "hexes", "priorities", "measure_first", "communes")
+# `villages`, points, only where a list of villages was read
+LAYERS = ("villages", "gap_areas", "hexes", "priorities", "measure_first", "communes")
 # as the standard writes them
+VILLAGES = "village_status"
+# columns of a layer that are published under another name
+OWN: Mapping[str, tuple[str, ...]] = defaultdict(
+    tuple, hexes=TABLES["hex_status"], villages=TABLES[VILLAGES]
+)
 _DATA_COLUMNS = """CREATE TABLE gpkg_data_columns (
     table_name TEXT NOT NULL, column_name TEXT NOT NULL, name TEXT, title TEXT, description TEXT,
     mime_type TEXT, constraint_name TEXT,
@@ -41,7 +49,7 @@ _DATA_COLUMN_CONSTRAINTS = """CREATE TABLE gpkg_data_column_constraints (
 
 
 def write(folder: Path, month: Month, about: About) -> None:
-    """Write coverage_gaps.gpkg, .qgz and .kml into `folder`."""
+    """Write coverage_gaps.gpkg, .qgz and .kml into `folder`; villages.kml where there are any."""
     folder.mkdir(parents=True, exist_ok=True)
     operators, lang, notice, created = month.operators, about.lang, about.notice, about.created
     layers = {
@@ -57,10 +65,23 @@ def write(folder: Path, month: Month, about: About) -> None:
     said = (texts.word("sheet_title", lang), about.area, about.period_label, notice)
     title = " – ".join(part for part in said if part)
     project = qgis_styles.project(
-        title, path.name, {name: (layers[name], styles[name]) for name in LAYERS}, lang, first
+        title,
+        path.name,
+        {name: (layers[name], styles[name]) for name in _order(layers)},
+        lang,
+        first,
     )
     _write_project(folder / "coverage_gaps.qgz", project)
     _write_kml(folder / "coverage_gaps.kml", layers["gap_areas"], lang)
+    if VILLAGES in month.tables:
+        rows = shown_villages(month.tables[VILLAGES])
+        text = village_kml(rows, operators, lang, title=title, notice=notice)
+        (folder / "villages.kml").write_text(text, encoding="utf-8", newline="\n")
+
+
+def _order(layers: Mapping[str, object]) -> list[str]:
+    """Names of the layers that there are, from the top."""
+    return [name for name in LAYERS if name in layers]
 
 
 def layers_of(
@@ -68,14 +89,15 @@ def layers_of(
 ) -> dict[str, gpd.GeoDataFrame]:
     """The pack's layers, EPSG:4326: the published tables with an outline.
 
-    `hexes` and `communes` have one row per operator.
+    `hexes` and `communes` have one row per operator. `villages`: points, a row per operator,
+    only where there is `village_status`.
     """
     outline = communes[["commune_code", "geometry"]]
     hexes = gpd.GeoDataFrame(tables["hex_status"].rename(columns=PUBLISHED_AS))
     areas = tables["gap_areas"]
     about = tables["commune_summary"][["commune_code", "gap_class", "population", "area_km2"]]
     status = tables["commune_status"].merge(about, on="commune_code")
-    return {
+    return _village_layer(tables) | {
         "gap_areas": gpd.GeoDataFrame(areas, geometry=gap_outlines(areas, hexes)),
         "hexes": hexes,
         "priorities": gpd.GeoDataFrame(
@@ -88,6 +110,14 @@ def layers_of(
     }
 
 
+def _village_layer(tables: Mapping[str, pd.DataFrame]) -> dict[str, gpd.GeoDataFrame]:
+    if VILLAGES not in tables:
+        return {}
+    rows = tables[VILLAGES].rename(columns=PUBLISHED_AS)
+    at = gpd.points_from_xy(rows["village_longitude"], rows["village_latitude"], crs="EPSG:4326")
+    return {"villages": gpd.GeoDataFrame(rows, geometry=at)}
+
+
 def _noticed(layer: gpd.GeoDataFrame, notice: str) -> gpd.GeoDataFrame:
     return layer.assign(notice=notice) if notice else layer
 
@@ -95,9 +125,10 @@ def _noticed(layer: gpd.GeoDataFrame, notice: str) -> gpd.GeoDataFrame:
 def _write_layers(path: Path, layers: Mapping[str, gpd.GeoDataFrame]) -> None:
     import pyogrio
 
-    for name in reversed(LAYERS):
+    for name in reversed(_order(layers)):
+        shapes, is_points = layers[name].geometry.to_numpy(), name == "villages"
         layer = layers[name].set_geometry(
-            shapely.force_2d(_multi(layers[name].geometry.to_numpy())), crs="EPSG:4326"
+            shapely.force_2d(shapes if is_points else _multi(shapes)), crs="EPSG:4326"
         )
         # GeoPackage 1.2: what every QGIS 3 reads without a warning
         first: dict[str, Any] = {} if path.exists() else {"dataset_options": {"VERSION": "1.2"}}
@@ -106,8 +137,8 @@ def _write_layers(path: Path, layers: Mapping[str, gpd.GeoDataFrame]) -> None:
             path,
             layer=name,
             driver="GPKG",
-            geometry_type="MultiPolygon",
-            promote_to_multi=True,
+            geometry_type="Point" if is_points else "MultiPolygon",
+            promote_to_multi=not is_points,
             append=path.exists(),
             **first,
         )
@@ -140,7 +171,7 @@ def _write_styles(path: Path, styles: Mapping[str, str], created: datetime) -> N
             "INSERT INTO layer_styles (f_table_catalog, f_table_schema, f_table_name, "
             "f_geometry_column, styleName, styleQML, styleSLD, useAsDefault, description, owner, "
             "ui, update_time) VALUES ('', '', ?, 'geom', 'lomsong', ?, '', 1, '', '', NULL, ?)",
-            [(name, styles[name], stamp) for name in LAYERS],
+            [(name, styles[name], stamp) for name in _order(styles)],
         )
         base.execute(
             "INSERT INTO gpkg_contents (table_name, data_type, identifier, description, "
@@ -156,7 +187,7 @@ def _write_comments(path: Path, layers: Mapping[str, gpd.GeoDataFrame], lang: te
     """Add headings and meanings of the columns, as GeoPackage's extension Schema keeps them."""
     rows = []
     for layer, table in layers.items():
-        declared = {published: own for own, published in PUBLISHED_AS.items() if layer == "hexes"}
+        declared = {published: own for own, published in PUBLISHED_AS.items() if own in OWN[layer]}
         for name in table.columns.drop([table.geometry.name]):
             column = declared.get(name, name)
             rows.append((layer, name, name, heading(column, lang), meaning(column, lang)))

@@ -8,7 +8,8 @@ What is matched:
 - columns, in CSV, Parquet, GeoPackage layers, sheets, tables of DOCX, KML and JSON: those declared
   as identifying and those that only inner tables have, by name or heading; in CSV, Parquet and
   GeoPackage also texts of a column that is not declared;
-- layers of points;
+- points, but for those of the list of villages that their rows give;
+- figures of a village without a number of devices: too few tried;
 - figures of groups smaller than `min_devices`, where a table counts its devices, and on the map's
   page: columns are private by their declarations, and numbers that are not declared are private;
 - device ids by their fingerprints: whole cells, the parts of `;`-separated ones, and every word of
@@ -37,9 +38,10 @@ import pyarrow as pa
 from pipeline.measurements.fingerprints import of_texts
 from pipeline.publish.finished_files import Columns, Content, contents
 from pipeline.publish.gap_map.page_columns import carried_columns
-from pipeline.schema.columns import FIELDS, TABLES
+from pipeline.schema.columns import FIELDS, PUBLISHED_AS, TABLES
 from pipeline.schema.fields import ALL
 from pipeline.schema.privacy import forbidden_columns, identifying_columns
+from pipeline.verdicts.villages import HIDDEN
 
 if TYPE_CHECKING:
     from pipeline.schema.month import Month
@@ -191,6 +193,7 @@ def _faults(name: str, content: Content, min_devices: int) -> list[str]:
 def _table_faults(columns: Columns, min_devices: int, *, is_closed: bool) -> list[str]:
     forbidden = forbidden_columns()
     found = [f"column {name}" for name in columns if name in forbidden]
+    found += _hidden_faults(columns)
     few_of: dict[str, npt.NDArray[np.bool_]] = {}
     for name, column in columns.items():
         if column.null_count == len(column) or name in forbidden:
@@ -208,6 +211,20 @@ def _table_faults(columns: Columns, min_devices: int, *, is_closed: bool) -> lis
         if (few_of[count] & column.is_valid().to_numpy(zero_copy_only=False)).any():
             found.append(f"{name} of fewer than {min_devices} devices")
     return found
+
+
+def _hidden_faults(columns: Columns) -> list[str]:
+    """Figures in rows of villages whose devices are too few: `device_count` is empty there."""
+    if not {"village_name", "village_class", "device_count"} <= set(columns):
+        return []
+    hidden = columns["device_count"].is_null().to_numpy(zero_copy_only=False)
+    shown = [PUBLISHED_AS.get(name, name) for name in HIDDEN]
+    return [
+        f"{name} of a village of few devices"
+        for name in shown
+        if name in columns
+        and (hidden & columns[name].is_valid().to_numpy(zero_copy_only=False)).any()
+    ]
 
 
 def _is_number(column: pa.Array) -> bool:
@@ -243,12 +260,27 @@ def page_figures(table: str) -> list[str]:
     return [name[2:] for column, name in carried if FIELDS[column].is_private]
 
 
+def _village_faults(columns: Mapping[str, Any], operators: list[str]) -> list[str]:
+    """Figures of villages of which too few devices tried: their number is missing."""
+    found = []
+    for number, operator in enumerate(operators):
+        if (devices := columns.get(f"v.{number}.devices")) is None:
+            continue
+        shown = {name: columns[f"v.{number}.{name}"] > 0 for name in ("chance", "rank")}
+        counts = {name: int((is_shown & (devices == 0)).sum()) for name, is_shown in shown.items()}
+        found += [
+            f"{name} of {operator} in {count} villages of few devices"
+            for name, count in counts.items()
+            if count
+        ]
+    return found
+
+
 def _page_faults(page: Mapping[str, Any], min_devices: int) -> list[str]:
     columns, operators = page["block"], page["operators"]
-    size = len(operators)
+    size, found = len(operators), _village_faults(columns, operators)
     of_communes, of_cells = page_figures("commune_status"), [*page_figures("hex_status"), "weak"]
     status = {key: columns[f"s.{key}"].reshape(-1, size) for key in ("devices", *of_communes)}
-    found = []
     for number, operator in enumerate(operators):
         cells = {key: columns[f"c.{number}.{key}"] for key in ("devices", *of_cells)}
         communes = {key: values[:, number] for key, values in status.items()}

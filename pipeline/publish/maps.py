@@ -48,9 +48,12 @@ def write(folder: Path, month: Month, about: About) -> None:
 def write_page(path: Path, month: Month, about: About, picture: bytes) -> None:
     """Write the whole area's page. `picture`: a PNG for readers that run no script."""
     tables = dict(month.tables)
-    if month.coarser_cells is not None:  # a province's map has the finer cells, and the gap areas
+    if (
+        month.coarser_cells is not None
+    ):  # a province's map has the finer cells, gap areas and villages
         tables["hex_status"] = month.coarser_cells
         tables["gap_areas"] = tables["gap_areas"].head(0)
+        tables.pop("village_status", None)
     write_map(path, month.communes, tables, month.operators, about, picture)
 
 

@@ -46,6 +46,9 @@ def _write_files(folder: Path, own: Month, about: About, operator: str) -> None:
     """Tables, workbook, GIS layers and README of one operator."""
     for name in ("priorities", "measure_first"):
         write_csv(folder, name, own.tables[name], notice=about.notice)
+    if "village_status" in own.tables:
+        name = f"villages_{about.operator_files[operator]}"
+        write_csv(folder, name, own.tables["village_status"], notice=about.notice)
     write_workbook(folder / "priorities.xlsx", own, about)
     gis.write(folder / "gis", own, about)
     note = texts.text(

@@ -8,7 +8,7 @@ not belong here: files.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from xml.sax.saxutils import escape, quoteattr
 
 import geopandas as gpd
@@ -27,6 +27,8 @@ WGS84 = (
 )
 _PLAIN_RENDERER = 'symbollevels="0" enableorderby="0" forceraster="0"'
 _PLAIN_SYMBOL = 'alpha="1" clip_to_extent="1" force_rhr="0"'
+_POINTS = 'geometry="Point" wkbType="Point"'
+_OUTLINES = 'geometry="Polygon" wkbType="MultiPolygon"'
 WEAK = palette.Paint("#5c1a06")
 
 
@@ -49,6 +51,9 @@ def renderer(layer: str, lang: texts.Lang) -> str:
 
     Verdicts in the map's colours, weak hexes, gap areas as outlines.
     """
+    if layer == "villages":
+        marks = [(key, texts.word(key, lang), mark) for key, mark in palette.VILLAGE_MARKS.items()]
+        return _categorised('"village_class"', marks)
     if layer == "gap_areas":
         return _single(palette.Paint("#00000000"), outline="#5c1a06", width=0.8)
     if layer == "hexes":
@@ -78,12 +83,17 @@ def aliases(rows: gpd.GeoDataFrame, lang: texts.Lang) -> str:
     return f"<aliases>{listed}</aliases>"
 
 
-def _categorised(expression: str, categories: list[tuple[str, str, palette.Paint]]) -> str:
+def _categorised(
+    expression: str, categories: Sequence[tuple[str, str, palette.Paint | palette.Mark]]
+) -> str:
     listed = "".join(
         f'<category symbol="{n}" value={quoteattr(value)} label={quoteattr(label)} render="true"/>'
         for n, (value, label, _) in enumerate(categories)
     )
-    symbols = "".join(_symbol(str(n), paint) for n, (_, _, paint) in enumerate(categories))
+    symbols = "".join(
+        _marker(str(n), paint) if isinstance(paint, palette.Mark) else _symbol(str(n), paint)
+        for n, (_, _, paint) in enumerate(categories)
+    )
     return (
         f'<renderer-v2 type="categorizedSymbol" attr={quoteattr(expression)} {_PLAIN_RENDERER}>'
         f"<categories>{listed}</categories><symbols>{symbols}</symbols></renderer-v2>"
@@ -139,6 +149,23 @@ def _symbol(name: str, paint: palette.Paint, outline: str = "#4a4a4a", width: fl
     return f'<symbol type="fill" name="{name}" {_PLAIN_SYMBOL}>{"".join(parts)}</symbol>'
 
 
+def _marker(name: str, mark: palette.Mark) -> str:
+    """A point's symbol: white where nothing is known, smaller and with a grey line."""
+    is_known = mark.fill != "#ffffff"
+    options = {
+        "name": mark.shape,
+        "color": _rgba(mark.fill),
+        "outline_style": "solid",
+        "outline_color": _rgba("#ffffff" if is_known else "#77736a"),
+        "outline_width": "0.3",
+        "outline_width_unit": "MM",
+        "size": "2.8" if is_known else "1.4",
+        "size_unit": "MM",
+    }
+    layer = _layer("SimpleMarker", options)
+    return f'<symbol type="marker" name="{name}" {_PLAIN_SYMBOL}>{layer}</symbol>'
+
+
 def _inner(kind: str, layer: str) -> str:
     return f'<symbol type="{kind}" name="@0@1" {_PLAIN_SYMBOL}>{layer}</symbol>'
 
@@ -173,7 +200,7 @@ def project(
 
     Layers from the top. Hidden at first: what would cover the verdicts.
     """
-    shown = ("gap_areas", "communes")
+    shown = ("villages", "gap_areas", "communes")
     tree, order, maps = [], [], []
     west, south, east, north = layers["communes"][0].total_bounds
     for name, (rows, _) in layers.items():
@@ -188,7 +215,7 @@ def project(
         )
         order.append(f"<item>{ident}</item>")
         maps.append(
-            '<maplayer type="vector" geometry="Polygon" wkbType="MultiPolygon" '
+            f'<maplayer type="vector" {_POINTS if name == "villages" else _OUTLINES} '
             f'autoRefreshEnabled="0"><id>{ident}</id>'
             f"<datasource>{escape(source)}</datasource><layername>{escape(label)}</layername><srs>{WGS84}</srs>"
             '<provider encoding="UTF-8">ogr</provider>'

@@ -17,9 +17,10 @@ import pandas as pd
 
 from pipeline.publish.about import About
 from pipeline.publish.gap_map import palette
+from pipeline.publish.village_lists import shown_villages
 from pipeline.schema import texts
 from pipeline.schema.column_labels import heading
-from pipeline.schema.columns import FIELDS
+from pipeline.schema.columns import FIELDS, PUBLISHED_AS
 from pipeline.schema.fields import ALL
 from pipeline.schema.month import Month
 
@@ -33,7 +34,10 @@ WIDTHS = {"commune_code": 8, "commune_name": 20, "status": 17, "gap_class": 21,
           "evidence_basis": 13, "likely_cause": 24, "suggested_action": 20, "priority_index": 11,
           "cause_grounds": 26, "other_operators": 46, "gap_id": 40, "operators_meeting": 22,
           "operators_gap": 22, "people_without_verdict": 12,
-          "devices_to_decide_reason": 17, "village_name": 24, "plan_state": 24}  # fmt: skip
+          "devices_to_decide_reason": 17, "village_name": 24, "village_class": 17,
+          "class_grounds": 34, "no_signal_probability": 11, "official_class": 17, "visit_rank": 9,
+          "village_latitude": 10, "village_longitude": 10,
+          "plan_state": 24}  # fmt: skip
 KIND_WIDTHS = {"whole": 8, "tenth": 9, "share": 8, "degree": 10, "text": 12, "wrapped": 26}
 # what fits on a printed page; the other columns of `priorities` follow behind a [+], and stay out
 # of the print
@@ -41,6 +45,10 @@ FIRST = ("need_rank", "rank_lo", "rank_hi", "need_band", "efficiency_rank", "com
          "commune_name", "status", "evidence_basis", "gap_class", "population", "mean_mbps",
          "lo_mbps", "hi_mbps", "device_count", "priority_index", "likely_cause",
          "suggested_action")  # fmt: skip
+# before the other columns of villages
+VILLAGE_FIRST = ("visit_rank", "village_name", "commune_name", "operator", "village_class",
+                 "class_grounds", "no_signal_probability", "official_class", "class_differs",
+                 "people", "households", "has_grid_power", "is_difficult_zone")  # fmt: skip
 DARK = ("confirmed_gap", "total_gap", "gap_rest_borderline")
 BARS = ("priority_index", "people_without_verdict", "share_of_official", "devices_per_1000")
 _MOST_IN_MARGIN = 120
@@ -82,11 +90,20 @@ def write_workbook(path: Path, month: Month, about: About) -> None:
             rows = priorities[priorities["operator"] == operator]
             sheets.table(texts.word(ALL, lang) if operator == ALL else operator, rows)
         sheets.table(texts.word("sheet_measure", lang), tables["measure_first"])
+        if "village_status" in tables:
+            rows = shown_villages(tables["village_status"])
+            sheets.table(texts.word("sheet_villages", lang), village_columns(rows))
         if "sample_tracker" in tables:
             sheets.table(texts.word("sheet_tracker", lang), tables["sample_tracker"])
             sheets.table(texts.word("sheet_participation", lang), tables["participation"])
         sheets.sharing(tables, operators)
         sheets.method()
+
+
+def village_columns(rows: pd.DataFrame) -> pd.DataFrame:
+    """`village_status` with its published names, what is read first in front."""
+    rows = rows.rename(columns=PUBLISHED_AS)
+    return rows[[*VILLAGE_FIRST, *(c for c in rows.columns if c not in VILLAGE_FIRST)]]
 
 
 def _title(about: About, lang: texts.Lang) -> str:

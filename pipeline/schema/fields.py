@@ -166,7 +166,8 @@ class Field:
     A column is private unless its kind is open or `public` says why its figures may be published
     of the smallest group; `of` names the column that counts the group's devices. An `identifying`
     column tells one test or one device: no published file has it, not even a published table's.
-    `page`: names in the map's data, `s.` (commune × operator), `c.` (cells) or `p.` (priorities).
+    `page`: names in the map's data, `s.` (commune × operator), `c.` (cells), `p.` (priorities)
+    or `v.` (villages).
     """
 
     kind: str

@@ -30,6 +30,7 @@ from pipeline.sources import (
     containers,
     context_layers,
     deliveries,
+    events,
     former_communes,
     ookla,
     population,
@@ -151,7 +152,7 @@ def read_inputs(settings: Settings, *, is_profiled: bool = False) -> Delivered:
     warnings: list[Fault] = []
     read: list[Input] = []
     communes = collect_faults(faults, partial(_communes, settings, read, warnings))
-    facility_count, roads, installs, places, visited = None, None, None, None, None
+    facility_count, roads, installs, places, visited, happened = (None,) * 6
     if communes is not None:
         facility_count = collect_faults(
             faults, partial(_facilities, communes, settings, read, warnings)
@@ -161,6 +162,9 @@ def read_inputs(settings: Settings, *, is_profiled: bool = False) -> Delivered:
         places = collect_faults(faults, partial(_villages, communes, settings, read, warnings))
         visited = collect_faults(
             faults, partial(_visits, communes, places, settings, read, warnings)
+        )
+        happened = collect_faults(
+            faults, partial(_events, communes, places, settings, read, warnings)
         )
         communes = collect_faults(faults, partial(_with_terrain, communes, settings, read))
     if communes is not None:
@@ -192,6 +196,7 @@ def read_inputs(settings: Settings, *, is_profiled: bool = False) -> Delivered:
         installs,
         places,
         visits=visited,
+        events=happened,
         people_grid=settings.population.grid or population.raster_path(settings.population.path),
     )
     return Delivered(inputs, listed, faults, hashes, plans)
@@ -261,6 +266,26 @@ def _villages(
     rows, found = listed
     warnings += found
     read.append(Input("villages", about.path.name, _sha256(about.path), len(rows)))
+    return rows
+
+
+def _events(
+    communes: gpd.GeoDataFrame,
+    places: pd.DataFrame | None,
+    settings: Settings,
+    read: list[Input],
+    warnings: list[Fault],
+) -> pd.DataFrame | None:
+    """The network events; those of today's communes are not of former boundaries."""
+    path = settings.events.path
+    if path is None or settings.is_former:
+        return None
+    asked = events.Asked(
+        tuple(settings.operators), settings.target.technology, settings.villages.radius_km
+    )
+    rows, found = events.read_events(path, communes, places, asked)
+    warnings += found
+    read.append(Input("events", path.name, _sha256(path), len(rows)))
     return rows
 
 

@@ -7,7 +7,13 @@ from __future__ import annotations
 
 from pipeline.schema.columns import FIELDS, TABLES
 
-BLOCKS = {"commune_status": "s.", "changes": "s.", "hex_status": "c.", "priorities": "p."}
+BLOCKS = {
+    "commune_status": "s.",
+    "changes": "s.",
+    "hex_status": "c.",
+    "priorities": "p.",
+    "village_status": "v.",
+}
 
 
 def carried_columns(table: str) -> dict[str, str]:

@@ -2,7 +2,8 @@
 
 Names and short lists are JSON; figures are columns of one block (`columns.py`): commune × operator
 row by row (`s.`), cells operator by operator (`c.`), priorities (`p.`), measure first (`m.`),
-outlines of cells (`h.`) and gap areas (`g.`). Which columns it carries, their declarations say.
+outlines of cells (`h.`) and gap areas (`g.`), villages (`v.`) and, operator by operator, what is
+said of them (`v.1.`). Which columns it carries, their declarations say.
 Does not belong here: HTML, colours, anything that was suppressed (these tables lack it already).
 """
 
@@ -33,7 +34,17 @@ from pipeline.publish.gap_map.page_texts import page_texts
 from pipeline.publish.outlines import gap_outlines, rings
 from pipeline.schema import texts
 from pipeline.schema.columns import FIELDS
-from pipeline.schema.fields import ALL, CHANGES, FLAGS, GAP_STATES, GATES, NO_DATA_REASONS, Field
+from pipeline.schema.fields import (
+    ALL,
+    CHANGES,
+    FLAGS,
+    GAP_STATES,
+    GATES,
+    NO_DATA_REASONS,
+    OFFICIAL_CLASSES,
+    VILLAGE_GROUNDS,
+    Field,
+)
 
 # digits kept, by kind: what `explain` writes, cut one digit later
 SCALES = {"speed": 1000, "latency": 1000, "signal": 1000, "hours": 1000, "share": 1_000_000}
@@ -66,6 +77,10 @@ def page_data(
         | _priorities(tables["priorities"], areas, codes, named)
         | _measure_first(tables["measure_first"], codes, named)
     )
+    villages, shown = tables.get("village_status"), {}
+    if villages is not None and operators:
+        shown = _village_lists(villages)
+        columns |= _villages(villages, codes, named)
     return {
         "schema": "lomsong-map/2",
         **about.page(),
@@ -85,7 +100,9 @@ def page_data(
             "changes": CHANGES,
             "causes": CAUSES,
             "actions": ACTIONS,
+            **shown.get("lists", {}),
         },
+        **{key: held for key, held in shown.items() if key != "lists"},
         "paint": {
             key: {"fill": p.fill, "pattern": p.pattern}
             for key, p in (
@@ -96,7 +113,7 @@ def page_data(
             key: {"breaks": s.breaks, "fills": s.fills, "unit": s.unit}
             for key, s in palette.SCALES.items()
         },
-        "text": {one: page_texts(one) for one in texts.languages()},
+        "text": {one: page_texts(one, with_villages=bool(shown)) for one in texts.languages()},
         "block": encoded(columns),
     }
 
@@ -207,7 +224,7 @@ def _whole(values: pd.Series, field: Field, name: str) -> np.ndarray:
         return marked(values, field.known)
     if field.kind == "flag":
         return np.asarray(values.eq(True).fillna(False).to_numpy(dtype="int64"))
-    if field.kind in ("count", "rank"):
+    if field.kind in ("count", "rank") or field.dtype == "Int64":
         return counted(values)
     block, short = name.split(".")
     if block == "c" and field.kind in CELL_SCALES:
@@ -288,6 +305,37 @@ def _priorities(
         "p.operator": places(rows["operator"], named),
         "p.gap": places(rows["gap_id"], list(areas["gap_id"])),
     } | _carried("priorities", rows)
+
+
+def _village_lists(villages: pd.DataFrame) -> dict[str, Any]:
+    """Names in the order of ids, marks and lists, where there are villages."""
+    marks = {key: {"shape": m.shape, "fill": m.fill} for key, m in palette.VILLAGE_MARKS.items()}
+    lists = {
+        "village_classes": list(palette.VILLAGE_MARKS),
+        "grounds": VILLAGE_GROUNDS,
+        "official": OFFICIAL_CLASSES,
+    }
+    names = villages.drop_duplicates("village_id").sort_values("village_id")["village_name"]
+    return {"villages": names.tolist(), "marks": marks, "lists": lists}
+
+
+def _villages(villages: pd.DataFrame, codes: list[str], named: list[str]) -> dict[str, np.ndarray]:
+    """Villages in the order of their ids; for each operator but all what is said of them."""
+    listed = villages.drop_duplicates("village_id").sort_values("village_id")
+    at = listed[["village_longitude", "village_latitude"]].to_numpy() * _DEG
+    x, y = np.round(at).astype("int64").T
+    columns = {
+        "v.commune": places(listed["commune_code"], codes),
+        "v.people": counted(listed["people"]),
+        "v.x": zigzag(x),
+        "v.y": zigzag(y),
+    }
+    assert (columns["v.commune"] > 0).all()
+    for number, operator in enumerate(named[1:], start=1):
+        own = villages[villages["operator"] == operator].set_index("village_id")
+        carried = _carried("village_status", own.reindex(listed["village_id"]))
+        columns |= {f"v.{number}.{name[2:]}": values for name, values in carried.items()}
+    return columns
 
 
 def _measure_first(rows: pd.DataFrame, codes: list[str], named: list[str]) -> dict[str, np.ndarray]:

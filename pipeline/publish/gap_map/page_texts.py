@@ -10,13 +10,33 @@ from pipeline.publish.gap_map.page_columns import carried_columns
 from pipeline.schema import texts
 from pipeline.schema.column_labels import heading
 from pipeline.schema.columns import FIELDS
-from pipeline.schema.fields import ALL, FLAGS, GAP_STATES, NO_DATA_REASONS
+from pipeline.schema.fields import (
+    ALL,
+    FLAGS,
+    GAP_STATES,
+    NO_DATA_REASONS,
+    OFFICIAL_CLASSES,
+    VILLAGE_CLASSES,
+    VILLAGE_GROUNDS,
+)
 
 _SENTENCES = ("explain_", "gate_")  # of the log: why a verdict is what it is
 
 
-def page_texts(lang: texts.Lang) -> dict[str, str]:
+def page_texts(lang: texts.Lang, *, with_villages: bool = False) -> dict[str, str]:
     """The page's own texts, names of statuses and columns, and the sentences that say why."""
+    return _texts(lang) | (_of_villages(lang) if with_villages else {})
+
+
+def _of_villages(lang: texts.Lang) -> dict[str, str]:
+    """Names of villages' classes and grounds; under keys of their own: columns have the same."""
+    named = {"village": VILLAGE_CLASSES, "ground": VILLAGE_GROUNDS, "official": OFFICIAL_CLASSES}
+    return {
+        f"{start}_{key}": texts.word(key, lang) for start, keys in named.items() for key in keys
+    }
+
+
+def _texts(lang: texts.Lang) -> dict[str, str]:
     words = {
         *palette.STATUS_PAINT, *palette.CLASS_PAINT, *FLAGS, *NO_DATA_REASONS, *GAP_STATES, ALL,
         *(FIELDS["likely_cause"].among or ()), *(FIELDS["suggested_action"].among or ()),

@@ -55,6 +55,22 @@ CHANGE_PAINT: dict[str, Paint] = {
 }
 
 
+@dataclass(frozen=True)
+class Mark:
+    """A point's shape and fill: shapes differ, so that it reads without colour."""
+
+    shape: Literal["square", "triangle", "diamond", "circle"]
+    fill: str
+
+
+# a village by the class proposed, the worst first
+VILLAGE_MARKS: dict[str, Mark] = {
+    "no_signal": Mark("square", "#1c1c1c"),
+    "weak": Mark("triangle", "#a83c08"),
+    "below_target": Mark("diamond", "#d2691e"),
+    "meets": Mark("circle", "#2f6fa5"),
+    "not_known": Mark("circle", "#ffffff"),
+}
 # how many of a commune's operators have a verdict
 KNOWN_PAINT: dict[str, Paint] = {
     "known_all": Paint("#68a6d6"),

@@ -7,19 +7,39 @@ Does not belong here: what is said (`content.py`), how it looks (`document.py`, 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from pipeline.publish.about import About
-from pipeline.publish.report.blocks import Paragraph, Picture
+from pipeline.publish.report.blocks import Block, Heading, Paragraph, Picture
 from pipeline.publish.report.charts import evidence_map, status_map, summary_page, trend_chart
 from pipeline.publish.report.content import Content
 from pipeline.publish.report.document import document_bytes
 from pipeline.publish.report.letterhead import area_title, letterhead
 from pipeline.publish.report.office import write_pdf
+from pipeline.publish.report.villages import village_annex, village_blocks
 from pipeline.publish.report.words import said
 from pipeline.schema.month import Month
 
 NAME = "monthly_report"
+
+
+_ROMAN = ("I", "II", "III", "IV", "V", "VI", "VII", "VIII", "IX", "X")
+
+
+def numbered(blocks: Sequence[Block]) -> list[Block]:
+    """The blocks with their headings numbered in order: some reports lack a section.
+
+    >>> [one.text for one in numbered([Heading("I. DATA"), Heading("III. GAPS")])]
+    ['I. DATA', 'II. GAPS']
+    """
+    numbers = iter(_ROMAN)
+    return [
+        Heading(f"{next(numbers)}. {one.text.partition('. ')[2]}")
+        if isinstance(one, Heading)
+        else one
+        for one in blocks
+    ]
 
 
 def write(folder: Path, month: Month, about: About) -> None:
@@ -38,12 +58,16 @@ def write(folder: Path, month: Month, about: About) -> None:
         Picture(evidence_map(communes, tables, about), said("f_evidence", lang), 13.0),
     ]
     trend = Picture(trend_chart(tables, lang), said("f_trend", lang), 14.5)
+    villages = tables.get("village_status")
+    of_villages = [] if villages is None else village_blocks(content, villages)
     blocks = [
         *data, *results, *maps, content.matrix(), *content.gaps(), *content.undecided(),
-        *content.changes(), *people, trend, *content.requests(), *content.method(),
+        *content.changes(), *of_villages, *people, trend, *content.requests(), *content.method(),
     ]  # fmt: skip
     path = folder / f"{NAME}.docx"
-    path.write_bytes(document_bytes(head, opening, blocks, about.created, lang))
+    annex = None if villages is None else village_annex(content, villages)
+    written = document_bytes(head, opening, numbered(blocks), about.created, lang, annex)
+    path.write_bytes(written)
     chosen = [*data[1:], *results[-3:], content.gaps()[1], content.changes()[1]]
     lines = [block.text for block in chosen if isinstance(block, Paragraph)]
     (folder / "summary.png").write_bytes(summary_page(communes, tables, about, lines))

@@ -48,3 +48,11 @@ class Picture:
 
 
 Block = Heading | Paragraph | Sheet | Picture
+
+
+@dataclass(frozen=True)
+class Annex:
+    """What follows the signature, on pages of its own across the sheet's length."""
+
+    title: str
+    blocks: list[Block]

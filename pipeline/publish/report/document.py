@@ -15,13 +15,14 @@ from datetime import datetime
 from typing import TYPE_CHECKING
 
 from docx import Document
+from docx.enum.section import WD_ORIENT, WD_SECTION
 from docx.enum.table import WD_TABLE_ALIGNMENT
 from docx.enum.text import WD_ALIGN_PARAGRAPH as ALIGN
 from docx.oxml import OxmlElement
 from docx.oxml.ns import qn
 from docx.shared import Cm, Pt, RGBColor
 
-from pipeline.publish.report.blocks import Block, Heading, Paragraph, Picture, Sheet
+from pipeline.publish.report.blocks import Annex, Block, Heading, Paragraph, Picture, Sheet
 from pipeline.publish.report.words import said
 from pipeline.schema.texts import Lang
 
@@ -59,7 +60,12 @@ _MOST_IN_PROPERTY = 255  # characters; Word takes no more
 
 
 def document_bytes(
-    head: Letterhead, opening: str, blocks: Sequence[Block], created: datetime, lang: Lang
+    head: Letterhead,
+    opening: str,
+    blocks: Sequence[Block],
+    created: datetime,
+    lang: Lang,
+    annex: Annex | None = None,
 ) -> bytes:
     """The DOCX.
 
@@ -72,6 +78,8 @@ def document_bytes(
     for block in blocks:
         _block(document, block)
     _signature(document, head, lang)
+    if annex is not None:
+        _annex(document, annex, head, lang)
     properties = document.core_properties
     properties.title, properties.author, properties.comments = (
         text[:_MOST_IN_PROPERTY] for text in (head.subject, head.authority, head.notice)
@@ -81,6 +89,23 @@ def document_bytes(
     written = io.BytesIO()
     document.save(written)
     return without_clock(written.getvalue())
+
+
+def _annex(document: Docx, annex: Annex, head: Letterhead, lang: Lang) -> None:
+    """Pages across, headed as Decree 30 wants an annex: word, title, to which report it belongs."""
+    section = document.add_section(WD_SECTION.NEW_PAGE)
+    section.orientation = WD_ORIENT.LANDSCAPE
+    section.page_width, section.page_height = Cm(29.7), Cm(21.0)
+    section.different_first_page_header_footer = False
+    _centred(document, said("annex", lang), 14)
+    _centred(document, annex.title.upper(), 14)
+    number = said("number", lang, number=head.number or said("blank_number", lang), sign=head.sign)
+    belongs = _centred(document, said("annex_of", lang, number=number), 13)
+    belongs.runs[0].bold, belongs.runs[0].italic = False, True
+    if head.notice:
+        _centred(document, head.notice, 12, before=6, colour="5C1A06")
+    for block in annex.blocks:
+        _block(document, block)
 
 
 def without_clock(content: bytes) -> bytes:
@@ -265,7 +290,8 @@ def set_widths(table: Table, widths_cm: Sequence[float]) -> None:
     """Word reads the cells' widths, LibreOffice the grid's."""
     for column, width in zip(table.columns, widths_cm, strict=True):
         column.width = Cm(width)
-        for cell in column.cells:
+    for row in table.rows:  # `column.cells` reads the whole table for each column
+        for cell, width in zip(row.cells, widths_cm, strict=True):
             cell.width = Cm(width)
 
 

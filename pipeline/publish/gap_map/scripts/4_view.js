@@ -73,13 +73,13 @@ function cellKeys() {  // key number of every cell, and the keys
 }
 let cellsNow = null;  // of the present choice
 
-function legendItem(key, count, total, hidden, name) {
+function legendItem(key, count, total, hidden, name, mark) {
   const box = node('input', {type: 'checkbox', checked: !hidden.has(key)});
   box.addEventListener('change', () => {
     if (box.checked) hidden.delete(key); else hidden.add(key);
     keep(); redraw(false);
   });
-  return node('li', {'data-key': key, class: hidden.has(key) ? 'off' : ''}, [node('label', {}, [box, swatch(key), node('span', {class: 'name', text: name}),
+  return node('li', {'data-key': key, class: hidden.has(key) ? 'off' : ''}, [node('label', {}, [box, mark || swatch(key), node('span', {class: 'name', text: name}),
     node('span', {class: 'count', text: number(count)}), total ? node('span', {class: 'share', text: number(100 * count / total, 0) + ' %'}) : null])]);
 }
 function legend() {
@@ -98,6 +98,7 @@ function legend() {
   cellsNow.found.forEach((place) => { if (place >= 0) { tally[place] += 1; drawn += 1; } });
   document.getElementById('legend-cells-unit').textContent = cellsNow.keys.length ? t('legend_cells', {n: number(drawn)}) : '';
   put('legend-cells', cellsNow.keys.map((key, i) => legendItem(key, tally[i], drawn, state.hiddenCells, key === 'few' ? t('few', {n: data.min_devices}) : keyName(key))));
+  villageLegend();
 }
 
 const GOOD = ['no_gap_found', 'meets_confirmed', 'meets_probable'];

@@ -1,4 +1,4 @@
-// One canvas for all cells, gap areas and names: drawn from CELL_ZOOM on, redrawn where the map comes to rest.
+// One canvas for all cells, gap areas, villages and names: drawn from CELL_ZOOM on, redrawn where the map comes to rest.
 const map = map_lomsong, communes = geo_json_communes;
 const CELL_ZOOM = 10, SMALL_PX = 16, MARGIN = 0.15, BATCH = 16;  // a canvas without a GPU fills one path of thousands of cells ten times slower than batches;
 // margin: share of the view that is drawn beyond its edges
@@ -142,7 +142,9 @@ const Cells = L.Layer.extend({
     pen.clearRect(0, 0, width, height);
     const frame = {scale: Math.pow(2, map.getZoom()), left: origin.x, top: origin.y, width, height};
     if (near) drawCells(pen, frame, [corner.x, corner.y]);
-    drawNames(pen, frame, near ? drawGaps(pen, frame) : [], near);
+    const gaps = near ? drawGaps(pen, frame) : [];
+    drawVillages(pen, frame);
+    drawNames(pen, frame, gaps, near);
   }
 });
 const cells = new Cells();

@@ -49,6 +49,18 @@ function pictureLegend(pen, left, top, bottom) {  // the same classes and counts
     pen.fillText(t('legend_cells', {n: number(cellsNow.found.filter((place) => place >= 0).length)}), left, y); y += 14;
     cellsNow.keys.filter((key) => !state.hiddenCells.has(key)).forEach((key) => { if (y < bottom) y = draw(key, key === 'few' ? t('few', {n: data.min_devices}) : keyName(key), null, y); });
   }
+  if (villagesOn()) {
+    const counts = villageCounts();
+    y += 14;
+    pen.fillText(t('legend_villages', {n: number(villages.length)}), left, y); y += 20;
+    CLASSES.filter((key) => !state.hiddenVillages.has(key)).forEach((key) => {
+      const path = new Path2D();
+      markPath(path, data.marks[key].shape, left + 13, y, radiusOf(key)); paintMark(pen, key, path);
+      pen.fillStyle = '#1c1c1c'; pen.fillText(className(key), left + 34, y);
+      pen.textAlign = 'right'; pen.fillText(number(counts[key]), left + 330, y); pen.textAlign = 'left';
+      y += 24;
+    });
+  }
 }
 function picture() {  // the view as a canvas of its own: title, map, legend, sources
   const size = map.getSize(), ratio = 2, side = 360, head = 84, foot = 44, width = size.x + side, height = Math.max(size.y, 420) + head + foot;
@@ -73,7 +85,9 @@ function picture() {  // the view as a canvas of its own: title, map, legend, so
     pen.strokeStyle = '#4a4a4a'; pen.lineWidth = 1; pen.stroke(path);
   });
   if (near) drawCells(pen, frame, [0, 0]);
-  drawNames(pen, frame, near ? drawGaps(pen, frame) : [], near);
+  const gaps = near ? drawGaps(pen, frame) : [];
+  drawVillages(pen, frame);
+  drawNames(pen, frame, gaps, near);
   pen.restore();
   pen.fillStyle = '#1c1c1c'; pen.textAlign = 'left'; pen.textBaseline = 'middle';
   pen.font = '700 20' + face; pen.fillText(titleText(), 16, 26);
@@ -89,13 +103,15 @@ function picture() {  // the view as a canvas of its own: title, map, legend, so
 // print: the page's layout is fixed before the browser takes its picture of it
 let beforePrint = null;
 window.addEventListener('beforeprint', () => {
-  beforePrint = {centre: map.getCenter(), zoom: map.getZoom(), bounds: map.getBounds(), table: state.table};
+  beforePrint = {centre: map.getCenter(), zoom: map.getZoom(), bounds: map.getBounds(), table: state.table, villages: state.villages};
+  state.villages = villagesOn();  // the printed map's zoom is another
   document.body.classList.add('printing');
   map.invalidateSize({animate: false});
   map.fitBounds(beforePrint.bounds, {animate: false});
 });
 window.addEventListener('afterprint', () => {
   document.body.classList.remove('printing');
+  if (beforePrint) state.villages = beforePrint.villages;
   map.invalidateSize({animate: false});
   if (beforePrint) map.setView(beforePrint.centre, beforePrint.zoom, {animate: false});
 });

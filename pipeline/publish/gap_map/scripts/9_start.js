@@ -9,7 +9,8 @@ function keep() {  // the choice in the address, so that a link or a reload show
   if (state.view !== 'verdict') parts.push('view=' + state.view);
   if (state.commune) parts.push('commune=' + encodeURIComponent(state.commune.id));
   if (state.cell !== null) parts.push('cell=' + cellId(state.cell));
-  const hidden = [...state.hidden, ...[...state.hiddenCells].map((key) => 'cell.' + key)];
+  const hidden = [...state.hidden, ...[...state.hiddenCells].map((key) => 'cell.' + key), ...[...state.hiddenVillages].map((key) => 'village.' + key)];
+  if (state.villages !== null) parts.push('villages=' + Number(state.villages));
   if (hidden.length) parts.push('hide=' + encodeURIComponent(hidden.join(',')));
   if (state.table) parts.push('table=1');
   if (state.lang !== data.lang) parts.push('lang=' + state.lang);
@@ -24,9 +25,12 @@ function fromHash() {
   state.commune = has('commune') && Object.prototype.hasOwnProperty.call(communeOf, wanted.commune) ? communeOf[wanted.commune] : null;
   state.cell = null;
   if (has('cell')) for (let i = 0; i < cellCount; i += 1) if (cellId(i) === wanted.cell) state.cell = i;
-  const hidden = (has('hide') ? wanted.hide.split(',') : []).filter((key) => Object.prototype.hasOwnProperty.call(paints, key.replace(/^cell\./, '')));
-  state.hidden = new Set(hidden.filter((key) => !key.startsWith('cell.')));
+  const hidden = (has('hide') ? wanted.hide.split(',') : []).filter((key) => Object.prototype.hasOwnProperty.call(paints, key.replace(/^cell\./, '')) || (key.startsWith('village.') && CLASSES.includes(key.slice(8))));
+  state.hidden = new Set(hidden.filter((key) => !/^(cell|village)\./.test(key)));
   state.hiddenCells = new Set(hidden.filter((key) => key.startsWith('cell.')).map((key) => key.slice(5)));
+  state.hiddenVillages = new Set(hidden.filter((key) => key.startsWith('village.')).map((key) => key.slice(8)));
+  state.villages = ['0', '1'].includes(wanted.villages) ? wanted.villages === '1' : null;
+  state.village = null;
   state.table = wanted.table === '1';
   state.lang = has('lang') && data.text[wanted.lang] && Object.prototype.hasOwnProperty.call(data.text, wanted.lang) ? wanted.lang : data.lang;
 }
@@ -72,8 +76,8 @@ function flyTo(at, commune) {
   const moving = Object.assign(framed(), {animate: !calm()});
   if (at && at[0] !== null) map.setView(map.unproject(map.project(at, 12).add([0, covered() / 2]), 12), 12, moving); else if (commune) map.fitBounds(layerOf[commune.id].getBounds(), moving);
 }
-function choose(commune, cell) {
-  state.commune = commune; state.cell = cell === undefined ? null : cell;
+function choose(commune, cell, village) {
+  state.commune = commune; state.cell = cell === undefined ? null : cell; state.village = village || null;
   keep(); redraw(true);
   if (commune) { sheet(true); byId('card').scrollIntoView({block: 'nearest', behavior: calm() ? 'auto' : 'smooth'}); }
 }
@@ -81,7 +85,7 @@ function setView(view) { state.view = view; state.hidden.clear(); state.hiddenCe
 function setOperator(value) {
   state.operator = operators.indexOf(value);
   if (!viewOpen(state.view)) state.view = 'verdict';
-  state.hidden.clear(); state.hiddenCells.clear(); keep(); redraw(true);
+  state.hidden.clear(); state.hiddenCells.clear(); state.hiddenVillages.clear(); keep(); redraw(true);
 }
 function sheet(open) {  // the panel of a phone
   document.body.classList.toggle('sheet-open', open);
@@ -91,7 +95,8 @@ function sheet(open) {  // the panel of a phone
 const tip = L.tooltip({sticky: true, opacity: 0.97});
 function pointed(event) {
   const commune = communeOf[event.layer.feature.properties.code], cell = map.getZoom() >= CELL_ZOOM && cellViews() !== null ? cellAt(event.latlng) : null;
-  const lines = [node('strong', {text: commune.name}), node('span', {text: state.view === 'verdict' || isAll() ? t(verdictKey(commune)) : keyName(plainKey(communeKey(commune)))})];
+  const village = villageAt(event.latlng);
+  const lines = [...(village ? villageLines(village) : []), node('strong', {text: commune.name}), node('span', {text: state.view === 'verdict' || isAll() ? t(verdictKey(commune)) : keyName(plainKey(communeKey(commune)))})];
   if (cell !== null) {
     const row = cellRow(cell, state.operator);
     lines.push(node('span', {text: t('cell') + ': ' + (row.mean === null ? t('few', {n: data.min_devices}) : speed(row.mean) + ' Mbps') + ' · ' + number(row.devices) + ' ' + t('devices').toLowerCase()}));
@@ -103,7 +108,8 @@ communes.on('mousemove', pointed);
 communes.on('mouseout', () => tip.remove());
 communes.on('click', (event) => {
   const cell = map.getZoom() >= CELL_ZOOM && cellViews() !== null ? cellAt(event.latlng) : null;
-  choose(communeOf[event.layer.feature.properties.code], cell === null ? undefined : cell);
+  const village = villageAt(event.latlng);
+  choose(village ? village.commune : communeOf[event.layer.feature.properties.code], cell === null ? undefined : cell, village);
   map.panInside(event.latlng, {paddingBottomRight: [20, 20 + covered()], animate: !calm()});
 });
 document.querySelectorAll('input[name=operator]').forEach((radio) => radio.addEventListener('change', () => setOperator(radio.value)));
@@ -134,7 +140,8 @@ document.addEventListener('keydown', (event) => {
   if (state.table) byId('close-table').click(); else if (state.commune) choose(null);
 });
 window.addEventListener('hashchange', () => { fromHash(); words(); redraw(true); });
-map.on('zoomend', paintCommunes);
+map.on('zoomend', () => { paintCommunes(); villageLegend(); });
+if (villages.length) byId('villages').addEventListener('change', () => { state.villages = byId('villages').checked; keep(); redraw(false); });
 
 fromHash();
 words();
