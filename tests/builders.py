@@ -18,6 +18,7 @@ from pipeline.config.rules import cleaning_rules_of, scope_rules_of
 from pipeline.config.settings import Evidence, Settings
 from pipeline.engine.local import Local
 from pipeline.measurements.aggregates import aggregates_in
+from pipeline.measurements.events import with_events
 from pipeline.measurements.prepare import prepared_tests
 from pipeline.measurements.scope import Holdings, question_of
 from pipeline.publish.about import About
@@ -283,6 +284,7 @@ def aggregates_of_tests(
     period: str = "2026-10",
     *,
     has_villages: bool = False,
+    events: pd.DataFrame | None = None,
     **rules,
 ):
     """(aggregates, question, prepared) of `tests` in memory, as the journey asks for them."""
@@ -297,6 +299,7 @@ def aggregates_of_tests(
     window = when.window(max(settings.evidence.window_months, when.length))
     codes, nowhere = prepared.how.zones.codes, np.zeros(0, dtype=np.uint64)
     question = question_of(codes, delivered, when, window, nowhere, scope_rules_of(settings))
+    question = with_events(question, events)
     return aggregates_in(prepared, question.scope), question, prepared
 
 

@@ -46,7 +46,7 @@ def with_events(question: Question, table: pd.DataFrame | None) -> Question:
             continue
         is_outage = row["event_kind"] == "outage"
         last = date.fromisoformat(row["event_end_date"]) if is_outage else _day_before(at)
-        code, cell = row["commune_code"], row["hex_id"]
+        code, cell = row["event_commune_code"], row["event_hex_id"]
         has_circle = not np.isnan(row["event_radius_km"])
         circle = (row["event_latitude"], row["event_longitude"], row["event_radius_km"])
         found.append(

@@ -35,7 +35,14 @@ SPANS = ("period", "window", "rolling_12")
 CHANGES = ("new_gap", "closed_gap", "worse", "better", "decided", "no_change", "not_comparable")
 PLAN_STATES = ("test", "decided", "near_target", "out_of_devices")
 VISIT_ROLES = ("main", "replacement")
-NO_DATA_REASONS = ("no_test", "only_failed", "only_5g", "only_4g", "only_3g_2g")
+NO_DATA_REASONS = (
+    "no_test",
+    "only_before_event",
+    "only_failed",
+    "only_5g",
+    "only_4g",
+    "only_3g_2g",
+)
 TECHNOLOGIES = ("2G", "3G", "4G", "5G", "wifi")
 FLAGS = (
     "official_300",

@@ -82,8 +82,9 @@ def read_events(
     if reader.faults:
         raise UserFault(reader.faults)
     columns = (
-        "event_date", "event_kind", "event_operator", "event_end_date", "commune_code",
-        "village_name", "hex_id", "event_latitude", "event_longitude", "event_radius_km",
+        "event_date", "event_kind", "event_operator", "event_end_date", "event_commune_code",
+        "event_village_name", "event_hex_id", "event_latitude", "event_longitude",
+        "event_radius_km",
     )  # fmt: skip
     found = pd.DataFrame(rows, columns=list(columns))
     found = found.sort_values(list(columns), ignore_index=True, na_position="first")
@@ -199,7 +200,7 @@ class _Reader:
 
     def _area(self, cells: Mapping[str, str], wrong: Wrong) -> dict[str, object]:
         """The columns of the area; a fault where none or several are given."""
-        nothing = dict.fromkeys(("commune_code", "village_name", "hex_id"))
+        nothing = dict.fromkeys(("event_commune_code", "event_village_name", "event_hex_id"))
         circle = dict.fromkeys(("event_latitude", "event_longitude", "event_radius_km"), np.nan)
         spots = [cells[name] for name in ("latitude", "longitude", "radius_km")]
         given = [bool(cells["village_name"]), bool(cells["hex_id"]), any(spots)]
@@ -212,18 +213,18 @@ class _Reader:
         if cells["hex_id"]:
             if not h3.is_valid_cell(cells["hex_id"]):
                 wrong("event_hex", "hex_id", found=cells["hex_id"])
-            return nothing | circle | {"commune_code": code, "hex_id": cells["hex_id"]}
+            return nothing | circle | {"event_commune_code": code, "event_hex_id": cells["hex_id"]}
         if any(spots):
             numbers = [_number(text) for text in spots]
             if any(np.isnan(one) for one in numbers) or numbers[2] <= 0:
                 wrong("event_circle", "latitude", found=" ".join(spots).strip())
-            return nothing | dict(zip(circle, numbers, strict=True)) | {"commune_code": code}
+            return nothing | dict(zip(circle, numbers, strict=True)) | {"event_commune_code": code}
         if cells["village_name"]:
             place = self._village(cells["village_name"], code, wrong)
             spot = (*place, self.asked.radius_km)
-            about = {"commune_code": code, "village_name": cells["village_name"]}
+            about = {"event_commune_code": code, "event_village_name": cells["village_name"]}
             return nothing | dict(zip(circle, spot, strict=True)) | about
-        return nothing | circle | {"commune_code": code}
+        return nothing | circle | {"event_commune_code": code}
 
     def _commune(self, cells: Mapping[str, str], wrong: Wrong) -> str | None:
         code, name = cells["commune_code"], cells["commune_name"]

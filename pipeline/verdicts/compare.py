@@ -27,7 +27,7 @@ VERDICT = ["status", "evidence", "evidence_basis"]
 BOUNDARIES = "boundaries"
 ROLES = (
     BOUNDARIES, "population", "gap ledger", "former period", "one window earlier", "crosswalk",
-    "installs", "facilities", "villages", "roads", "terrain",
+    "installs", "facilities", "villages", "visits", "events", "roads", "terrain",
 )  # fmt: skip
 JUDGED_BY = ("target", "evidence")  # settings that change a verdict and no figure
 # settings that change neither

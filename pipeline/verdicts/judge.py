@@ -257,13 +257,14 @@ def no_data_reason(rows: pd.DataFrame) -> pd.Series:
     empty = rows["test_count"] == 0
     reason = np.select(
         [
+            empty & (rows["device_count_before"] > 0),
             empty & (rows["failed_test_count"] > 0),
             empty & (rows["newer_test_count"] > 0),
             empty & (rows["test_count_4g"] > 0),
             empty & (rows["older_test_count"] > 0),
             empty,
         ],
-        ["only_failed", "only_5g", "only_4g", "only_3g_2g", "no_test"],
+        ["only_before_event", "only_failed", "only_5g", "only_4g", "only_3g_2g", "no_test"],
         default="",
     )
     return pd.Series(reason, index=rows.index, dtype="str").replace("", np.nan)
