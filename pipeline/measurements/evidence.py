@@ -193,7 +193,8 @@ def _figures(table: pl.DataFrame) -> pl.DataFrame:
     numbered = (r"^.*_count(_\dg)?$", "largest_device_tests")
     return figures.with_columns(c(*numbered).fill_null(0)).filter(
         pl.any_horizontal(c("test_count", "mobile_device_count", "failed_test_count",
-                            "newer_test_count", "test_count_4g", "older_test_count", "month_test_count") > 0)
+                            "newer_test_count", "test_count_4g", "older_test_count",
+                            "month_test_count") > 0)
     )  # fmt: skip
 
 
