@@ -50,7 +50,7 @@ def inputs_checked(
 def tests(log: Log, books: pd.DataFrame, evidence: Evidence) -> None:
     """Log the books by source, the tests by commune, samples and devices.
 
-    Valid tests over communes = valid tests: asserted.
+    Valid tests over communes, and those that events leave out = valid tests: asserted.
     """
     for source, row in books.iterrows():
         log(
@@ -64,8 +64,11 @@ def tests(log: Log, books: pd.DataFrame, evidence: Evidence) -> None:
     valid = int(books["valid_count"].sum())
     pooled = evidence.counts.index.get_level_values("operator") == ALL
     per_commune = evidence.counts.loc[pooled, "test_count"].fillna(0)
-    placed = int(per_commune.sum())
+    left_out = evidence.outdated_count
+    placed = int(per_commune.sum()) + left_out
     assert placed == valid
+    if evidence.network_events:
+        log("events", count=len(evidence.network_events), tests=left_out)
     log("locate", valid=valid, placed=placed, communes=int((per_commune > 0).sum()))
     log("samples", samples=evidence.sample_count, devices=evidence.device_count)
 

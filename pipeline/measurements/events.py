@@ -122,19 +122,19 @@ def with_outdated(drawn: pl.DataFrame, events: tuple[Event, ...]) -> pl.DataFram
 def before_and_after(
     valid: pl.LazyFrame, events: tuple[Event, ...], window: Window
 ) -> pl.LazyFrame:
-    """UNIT_CODES, device, is_outdated: event, samples, download (sum) where an event touches them.
+    """UNIT_CODES, device, is_outdated: event, tests, samples, download (sum).
 
-    Of samples of a window; the event is the last that touches any of them.
+    Of samples of a window that an event touches; the event is the last that touches any of them.
     """
     if not events:
         schema = {
             "zone": pl.Int32, "operator": pl.Int8, "device": pl.UInt64, OUTDATED: pl.Boolean,
-            "event": pl.Int32, "samples": pl.UInt32, "download": pl.Int64,
+            "event": pl.Int32, "tests": pl.UInt32, "samples": pl.UInt32, "download": pl.Int64,
         }  # fmt: skip
         return pl.LazyFrame(schema=schema)
     here = valid.filter(during(window) & c("event").is_not_null())
     return here.group_by(*UNIT_CODES, "device", OUTDATED).agg(
-        c("event").max(), samples=pl.len(), download=c("mean").sum()
+        c("event").max(), c("tests").sum(), samples=pl.len(), download=c("mean").sum()
     )
 
 

@@ -17,7 +17,7 @@ from polars.lazyframe.group_by import LazyGroupBy
 from pipeline.hexgrid import hexes
 from pipeline.measurements import tile_values
 from pipeline.measurements.aggregates import Aggregates
-from pipeline.measurements.events import no_unit_events, unit_events
+from pipeline.measurements.events import OUTDATED, no_unit_events, unit_events
 from pipeline.measurements.fingerprints import combined, mixed, operator_prints
 from pipeline.measurements.id_signs import IdLife, id_life
 from pipeline.measurements.samples import PER_UNIT, UNIT_CODES, during, mean_of
@@ -53,6 +53,7 @@ class Evidence:
     strata: Strata = field(default_factory=no_strata)
     id_life: IdLife | None = None  # None of tiles
     events: pd.DataFrame = field(default_factory=no_unit_events)  # of `events.unit_events`
+    outdated_count: int = 0  # valid tests of the base window that events leave out
     network_events: tuple[Event, ...] = ()  # from the window's first day on
     names: Names = field(default_factory=no_names)
 
@@ -85,6 +86,7 @@ def evidence_of_tests(
         str(last) if last is not None else None,
         id_life=id_life(found),
         events=unit_events(found["events"], names, scope.events),
+        outdated_count=int(found["events"].filter(c(OUTDATED))["tests"].sum()),
         network_events=tuple(one for one in scope.events if one.at >= scope.windows[0][0]),
         names=names,
     )
