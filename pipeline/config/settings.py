@@ -163,11 +163,19 @@ class Facilities(Places):
 
 
 class Villages(Places):
-    """The villages, their positions and people: a vector file, or a table of places."""
+    """The villages, their positions, people and what else a list says: a vector file or table."""
 
     name_column: str | None = None
     commune_column: str | None = None  # codes or names; absent: the position may say it alone
     people_column: str | None = None
+    households_column: str | None = None
+    grid_power_column: str | None = None  # yes or no, as difficult_zone_column
+    difficult_zone_column: str | None = None
+    class_columns: str | dict[str, str] | None = None  # official classes: of all, or by operator
+    site_km_column: str | None = None  # to the nearest site; km unless the heading says metres
+    plan_column: str | None = None
+    on_air_column: str | None = None  # dates, months or quarters
+    payer_column: str | None = None
     vintage: str = UNSTATED  # of the communes that the rows name
     radius_km: float = Field(1.5, gt=0)  # km; a village farther outside its commune is left out
 

@@ -19,6 +19,7 @@ from pipeline.demo import schematic, simulate
 from pipeline.demo.inject_errors import ErrorShares, inject_errors
 from pipeline.schema.errors import fault
 
+PEOPLE_OF_HOUSEHOLD = 4  # chosen, near the mean of the 2019 census in mountains
 HEADINGS = {
     "test_id": "Mã phép đo",
     "measured_at": "Thời gian đo",
@@ -136,15 +137,24 @@ def village_names(places: pd.DataFrame, communes: gpd.GeoDataFrame) -> pd.Series
 
 
 def village_list(places: pd.DataFrame, communes: gpd.GeoDataFrame) -> pd.DataFrame:
-    """One row per village: village_name, commune_code, latitude, longitude (degrees), people.
+    """One row per village, with the names of columns that lists of villages are read by.
 
-    `places`: of `Province`, with village_name. People are whole numbers, 1 or more.
+    village_name, commune_code, latitude, longitude (degrees), people, households (whole numbers, 1
+    or more), has_grid_power, is_difficult_zone. `places`: of `Province`, with village_name. The
+    last three follow from the village's number and people, so that no draw of speeds depends on
+    them.
     """
     listed = places.drop_duplicates(["commune_code", "place"]).reset_index(drop=True)
     total = listed["commune_code"].map(communes.set_index("commune_code")["population"])
     people = (listed["share"] * total).round().clip(lower=1).astype("int64")
     columns = ["village_name", "commune_code", "latitude", "longitude"]
-    return listed[columns].assign(people=people)
+    is_remote = ~listed["village_name"].str.startswith("Tổ dân phố")
+    return listed[columns].assign(
+        people=people,
+        households=(people / PEOPLE_OF_HOUSEHOLD).round().clip(lower=1).astype("int64"),
+        has_grid_power=~(is_remote & (listed["place"] % 6 == 4)),
+        is_difficult_zone=is_remote & (listed["place"] % 3 == 1),
+    )
 
 
 def former_names(codes: pd.Series) -> pd.DataFrame:

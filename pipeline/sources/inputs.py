@@ -35,6 +35,8 @@ from pipeline.sources import (
     ookla,
     population,
     shapes,
+    village_classes,
+    village_facts,
     villages,
     visits,
 )
@@ -257,6 +259,7 @@ def _villages(
         stated=Stated(about.vintage),
         radius_km=about.radius_km,
         places=_of_places(villages.PLACES, about),
+        facts=_village_facts(settings),
     )
     listed = _unless_later(
         settings, warnings, partial(villages.villages_of, communes, about.path, asked)
@@ -267,6 +270,13 @@ def _villages(
     warnings += found
     read.append(Input("villages", about.path.name, _sha256(about.path), len(rows)))
     return rows
+
+
+def _village_facts(settings: Settings) -> village_facts.Asked:
+    about = settings.villages
+    columns = {name: getattr(about, key) for name, key in village_facts.KEYS.items()}
+    classes = village_classes.Asked(about.class_columns, settings.operators)
+    return village_facts.Asked(columns, classes, about.decimal)
 
 
 def _events(

@@ -18,9 +18,13 @@ import polars as pl
 
 from pipeline.schema.errors import Fault, UserFault, fault
 from pipeline.sources import containers, values
+from pipeline.sources.cells import spellings
 from pipeline.sources.containers import OVERFLOW, ROW, Delivery, Layout
 
 FILE = "__file"
+_NO_WORDS = spellings.MISSING - {"không có"}
+_DOTS = re.compile(r"[\s.…·–—-]*")
+_WHOLE = re.compile(r"^(\d+)\.0+$")
 EXPECTED = "CSV, XLSX, ODS, Parquet, GeoPackage"
 _ASKED = {"which_sheet": "which_other_sheet", "which_layer": "which_other_layer"}
 _BRACKETS = re.compile(r"\([^()]*\)|\[[^\[\]]*\]")
@@ -58,6 +62,23 @@ class Table:
             return [""] * self.rows.height
         names = values.names(self.rows[column].to_pandas())
         return names.fillna("").astype("str").tolist()
+
+    def words(self, column: str) -> list[str]:
+        """As `texts`, of a column of words: `không có` is an answer, and 1.0 is 1.
+
+        >>> rows = pl.DataFrame({"a": ["Không có", "-", "1.0", "…", "không rõ"]})
+        >>> Table("v.csv", "villages", ("a",), rows, (), []).words("a")
+        ['Không có', '', '1', '', '']
+        """
+        cells = self.rows[column]
+        if cells.dtype != pl.String:
+            return self.texts(column)
+        found = [spellings.tidy(cell) for cell in cells.fill_null("")]
+        keys = [spellings.spaced_key(text) for text in found]
+        return [
+            "" if key in _NO_WORDS or _DOTS.fullmatch(key) else _WHOLE.sub(r"\1", text)
+            for text, key in zip(found, keys, strict=True)
+        ]
 
 
 def asked(key: str, value: object) -> str:
@@ -186,3 +207,28 @@ def several(table: Table, found: Sequence[str], key: str) -> Fault:
     return table.question(
         "which_column", lines=[asked(key, name) for name in found], found=list(found), ours=key
     )
+
+
+def passed_over(table: Table, column: str, key: str) -> Fault:
+    """The note that a column under a usual heading was not read: its cells are something else."""
+    example = next((one for one in table.texts(column) if one), "–")
+    found: dict[str, object] = {"found": example, "ours": key}
+    return Fault("column_passed_over", table.file, None, column, found)
+
+
+def wrong_cells(
+    code: str, table: Table, column: str, bad: Mapping[int, str], expected: object = ""
+) -> list[Fault]:
+    """A fault for each text that is wrong, at its first row, with the number of its rows.
+
+    `bad`: texts by place in the table.
+    """
+    places: dict[str, list[int]] = {}
+    for place, text in bad.items():
+        places.setdefault(text, []).append(place)
+    faults = []
+    for text, (first, *more) in places.items():
+        found: dict[str, object] = {"found": text, "count": 1 + len(more), "expected": expected}
+        file, row = str(table.rows[FILE][first]), int(table.rows[ROW][first])
+        faults.append(Fault(code, file, row, column, found))
+    return faults

@@ -1,7 +1,7 @@
 """The villages of a province, their communes and people, from a table or any vector file.
 
 Does not belong here: where the points of a file lie (`shapes.py`), which commune a code or name
-means (`commune_names.py`), what villages are used for.
+means (`commune_names.py`), what else a list says (`village_facts.py`), what villages are used for.
 """
 
 from __future__ import annotations
@@ -18,13 +18,21 @@ import shapely
 from pipeline.schema.errors import Fault, UserFault
 from pipeline.schema.tables import TABLES, validated, with_declared_dtypes
 from pipeline.schema.vintages import vintage_of
-from pipeline.sources import commune_names, commune_tables, other_tables, shapes, values
+from pipeline.sources import (
+    commune_names,
+    commune_tables,
+    other_tables,
+    shapes,
+    values,
+    village_facts,
+)
 from pipeline.sources.commune_names import Key, Register
 from pipeline.sources.commune_tables import holds_numbers
 from pipeline.sources.containers import ROW
 from pipeline.sources.context_layers import bounds_of, commune_of_points
 from pipeline.sources.other_tables import FILE, Table, asked, usual_column
 from pipeline.sources.shapes import Places
+from pipeline.sources.village_facts import NOTHING_ASKED, FactColumns
 from pipeline.sources.vintages import NOTHING_STATED, Stated, rows_of_vintage
 
 NAMES = (
@@ -65,6 +73,7 @@ class Asked:
     stated: Stated = NOTHING_STATED
     radius_km: float = 1.5
     places: shapes.Asked = PLACES
+    facts: village_facts.Asked = NOTHING_ASKED
 
 
 @dataclass(frozen=True)
@@ -73,17 +82,18 @@ class _Columns:
     code: str | None
     commune: str | None
     people: str | None
+    facts: FactColumns
 
 
 def villages_of(
     communes: gpd.GeoDataFrame, path: Path, about: Asked
 ) -> tuple[pd.DataFrame, list[Fault]]:
-    """The declared table `villages` (positions in EPSG:4326, people NaN where unknown); warnings.
+    """The declared table `villages` (positions in EPSG:4326, empty where not known); warnings.
 
     A village belongs to the commune that its row names, else to the one that it lies in. Left out
     with a warning: villages in no commune, and those farther than `radius_km` outside theirs.
     Raises `UserFault` with all rows that have no name or position, a commune that is not known,
-    a figure of people that is none, or a village that is there twice.
+    a cell that cannot be read, or a village that is there twice.
     """
     places, warnings = shapes.read_places(path, bounds_of(communes), about.places)
     columns = _columns(places, about)
@@ -107,19 +117,21 @@ def villages_of(
     rows["commune_code"], rows["named"], faults, found = _homes(register, table, columns, rows)
     warnings += found
     faults += _row_faults(table, columns, places.position, rows)
+    facts, wrong, found = village_facts.read_facts(table, columns.facts, about.facts)
+    faults, warnings = faults + wrong, warnings + found
     if faults:
         raise UserFault(sorted(faults, key=lambda one: one.row or 0))
     rows["km"] = _km_outside(communes, points, rows)
     kept = rows[rows["km"] <= about.radius_km]
     warnings += _said(table.file, register, rows, kept, about.radius_km)
     kept = kept.sort_values(["commune_code", "village_name", "latitude", "longitude"])
-    kept = with_nothing_further(kept)
+    kept = kept.join(facts)
     listed = with_declared_dtypes("villages", kept.reset_index(drop=True))
     return validated("villages", listed), warnings
 
 
 def with_nothing_further(villages: pd.DataFrame) -> pd.DataFrame:
-    """Villages of which only names, positions and people are known."""
+    """Villages of which no more is known than the columns that are there."""
     unknown = {name: None for name in TABLES["villages"] if name not in villages}
     return villages.assign(**unknown)
 
@@ -146,9 +158,11 @@ def _columns(places: Places, about: Asked) -> _Columns:
         faults.append(
             table.question("no_usual_heading", lines=lines, found=found, ours="name_column")
         )
+    taken = (name, code, commune, people, *places.position)
+    facts = village_facts.fact_columns(table, about.facts, taken, faults)
     if faults or name is None:
         raise UserFault(faults)
-    return _Columns(name, code, commune, people)
+    return _Columns(name, code, commune, people, facts)
 
 
 def _people(table: Table, columns: _Columns, about: Asked) -> tuple[np.ndarray, list[Fault]]:

@@ -35,6 +35,7 @@ KINDS: Mapping[str, Kind] = {
     "latitude": "angle",
     "longitude": "angle",
     "count": "count",
+    "distance": "length",  # of other tables, as `count` is
 }
 # A median outside these contradicts the unit (in our units, both ends are usual). 4G tests: below
 # 0.5 Mbit/s or above 300 Mbit/s no month of a commune was seen; the other bounds are as wide.
@@ -225,7 +226,7 @@ def settings_line(ours: str, column: str, **more: str) -> str:
     'download_mbps = { column = "Download", unit = "bit/s" }'
     """
     stated = "".join(f", {key} = {_quoted(value)}" for key, value in more.items())
-    if ours == "count":  # people and things have no column map
+    if ours in ("count", "distance"):  # other tables have no column map
         return stated.removeprefix(", ")
     return f"{ours} = {{ column = {_quoted(column)}{stated} }}"
 
