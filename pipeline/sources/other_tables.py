@@ -22,7 +22,8 @@ from pipeline.sources.cells import spellings
 from pipeline.sources.containers import OVERFLOW, ROW, Delivery, Layout
 
 FILE = "__file"
-_NO_WORDS = spellings.MISSING - {"không có"}
+NONE = "không có"  # a word for nothing, but an answer where it is asked what there is
+_NO_WORDS = spellings.MISSING - {NONE}
 _DOTS = re.compile(r"[\s.…·–—-]*")
 _WHOLE = re.compile(r"^(\d+)\.0+$")
 EXPECTED = "CSV, XLSX, ODS, Parquet, GeoPackage"

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import io
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -24,10 +24,10 @@ import shapely
 
 from pipeline.schema.errors import Fault, UserFault, fault
 from pipeline.sources import containers, other_tables, values
-from pipeline.sources.cells import positions
+from pipeline.sources.cells import positions, spellings
 from pipeline.sources.cells.positions import Bounds
 from pipeline.sources.containers import ROW, SUFFIXES, Delivery
-from pipeline.sources.other_tables import FILE, Table, asked
+from pipeline.sources.other_tables import FILE, NONE, Table, asked
 
 WGS84 = "EPSG:4326"
 LATITUDES: tuple[str, ...] = (
@@ -217,7 +217,16 @@ def _of_frame(file: str, rows: gpd.GeoDataFrame) -> _Part:
 
 
 def _cells(column: pd.Series) -> list[str]:
-    return values.names(column.astype("str").where(column.notna())).fillna("").tolist()
+    texts = values.names(column.astype("str").where(column.notna())).fillna("").tolist()
+    return _with_answers(texts, column)
+
+
+def _with_answers(texts: list[str], cells: Iterable[object]) -> list[str]:
+    """Texts with `không có`, which says nothing of a name but is an answer in a column of words."""
+    return [
+        text or (NONE if isinstance(cell, str) and spellings.spaced_key(cell) == NONE else "")
+        for text, cell in zip(texts, cells, strict=True)
+    ]
 
 
 def _of_table(table: Table, bounds: Bounds, about: Asked, warnings: list[Fault]) -> _Part:
@@ -258,7 +267,7 @@ def _of_table(table: Table, bounds: Bounds, about: Asked, warnings: list[Fault])
     known = np.isfinite(pairs).all(axis=1)
     shapes = np.full(len(pairs), None, dtype=object)
     shapes[known] = shapely.points(pairs[known])
-    columns = {name: table.texts(name) for name in table.names}
+    columns = {name: _with_answers(table.texts(name), table.rows[name]) for name in table.names}
     position = (latitude,) if longitude is None else (latitude, longitude)
     return _Part(table.file, shapes, columns, WGS84, table.rows[ROW].to_list(), table, position)
 

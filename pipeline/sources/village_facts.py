@@ -214,7 +214,7 @@ def _households(table: Table, column: str, about: Asked) -> Read:
     figures, warnings = commune_tables.read_figures(table, column, how)
     cells = table.texts(column)
     is_bad = [
-        commune_tables.is_no_figure(text, figure) or bool(figure % 1)
+        commune_tables.is_no_figure(text, figure) or bool(figure % 1 > 0)
         for text, figure in zip(cells, figures, strict=True)
     ]
     bad = {place: cells[place] for place in np.flatnonzero(is_bad).tolist()}
