@@ -204,7 +204,9 @@ def _said(table: Table, columns: FactColumns, about: Asked) -> list[Fault]:
             for operator, heading in columns.classes.items()
             if heading not in ("official_class", "official_classes")
         ]
-    return [Fault("village_facts_read", table.file, values={"found": read})] if read else []
+    return (
+        [Fault("village_facts_read", table.file, values={"found": "; ".join(read)})] if read else []
+    )
 
 
 def _households(table: Table, column: str, about: Asked) -> Read:
