@@ -305,6 +305,7 @@ FLAG_BASE = dict(
     capped_mean_mbps=45.0, mean_without_fastest_mbps=44.0, recent_mean_mbps=45.0,
     recent_device_count=5, fast_test_count=3, weighted_mean_mbps=45.0,
     ids_restart=False, device_count=20, two_places_device_count=2, crowd_device_count=2,
+    device_count_before=float("nan"),
 )  # fmt: skip
 
 
@@ -360,6 +361,8 @@ FLAG_BASE = dict(
         ({"two_places_device_count": 3}, "id_in_two_places"),
         ({"two_places_device_count": 3, "m": 5}, "id_in_two_places"),
         ({"two_places_device_count": 3, "m": 4}, ""),
+        ({"device_count_before": 1.0}, "straddles_event"),
+        ({"device_count_before": 0.0}, ""),
         ({"crowd_device_count": 3}, "many_ids_at_once"),
         ({"crowd_device_count": 3, "m": 4}, ""),
         ({"recent_mean_mbps": 39.9}, "recent_change"),
@@ -403,21 +406,23 @@ def test_ids_restart_where_hardly_one_is_seen_in_two_months(asked, stayed, share
 
 
 @pytest.mark.parametrize(
-    ("tests", "failed", "newer", "fourth", "older", "reason"),
+    ("tests", "before", "failed", "newer", "fourth", "older", "reason"),
     [
-        (0, 1, 1, 0, 1, "only_failed"),
-        (0, 0, 2, 0, 1, "only_5g"),
-        (0, 0, 0, 2, 1, "only_4g"),
-        (0, 0, 0, 0, 1, "only_3g_2g"),
-        (0, 0, 0, 0, 0, "no_test"),
-        (1, 0, 0, 0, 0, None),
+        (0, 2, 1, 1, 0, 1, "only_before_event"),
+        (0, 0, 1, 1, 0, 1, "only_failed"),
+        (0, 0, 0, 2, 0, 1, "only_5g"),
+        (0, 0, 0, 0, 2, 1, "only_4g"),
+        (0, 0, 0, 0, 0, 1, "only_3g_2g"),
+        (0, np.nan, 0, 0, 0, 0, "no_test"),
+        (1, 2, 0, 0, 0, 0, None),
     ],
 )
-def test_no_data_reason(tests, failed, newer, fourth, older, reason):
+def test_no_data_reason(tests, before, failed, newer, fourth, older, reason):
     rows = pd.DataFrame(
         [
             dict(
                 test_count=tests,
+                device_count_before=before,
                 failed_test_count=failed,
                 newer_test_count=newer,
                 test_count_4g=fourth,
