@@ -406,23 +406,22 @@ def test_ids_restart_where_hardly_one_is_seen_in_two_months(asked, stayed, share
 
 
 @pytest.mark.parametrize(
-    ("tests", "before", "failed", "newer", "fourth", "older", "reason"),
+    ("tests", "failed", "newer", "fourth", "older", "reason"),
     [
-        (0, 2, 1, 1, 0, 1, "only_before_event"),
-        (0, 0, 1, 1, 0, 1, "only_failed"),
-        (0, 0, 0, 2, 0, 1, "only_5g"),
-        (0, 0, 0, 0, 2, 1, "only_4g"),
-        (0, 0, 0, 0, 0, 1, "only_3g_2g"),
-        (0, np.nan, 0, 0, 0, 0, "no_test"),
-        (1, 2, 0, 0, 0, 0, None),
+        (0, 1, 1, 0, 1, "only_failed"),
+        (0, 0, 2, 0, 1, "only_5g"),
+        (0, 0, 0, 2, 1, "only_4g"),
+        (0, 0, 0, 0, 1, "only_3g_2g"),
+        (0, 0, 0, 0, 0, "no_test"),
+        (1, 0, 0, 0, 0, None),
     ],
 )
-def test_no_data_reason(tests, before, failed, newer, fourth, older, reason):
+def test_no_data_reason(tests, failed, newer, fourth, older, reason):
     rows = pd.DataFrame(
         [
             dict(
                 test_count=tests,
-                device_count_before=before,
+                device_count_before=0,
                 failed_test_count=failed,
                 newer_test_count=newer,
                 test_count_4g=fourth,
@@ -432,6 +431,8 @@ def test_no_data_reason(tests, before, failed, newer, fourth, older, reason):
     )
     found = judge.no_data_reason(rows).iloc[0]
     assert (None if pd.isna(found) else found) == reason
+    left_out = judge.no_data_reason(rows.assign(device_count_before=2)).iloc[0]
+    assert (None if pd.isna(left_out) else left_out) == ("only_before_event" if reason else None)
 
 
 G, P, M, B, U, N = (
