@@ -394,12 +394,12 @@ def test_no_list_of_villages_no_section_and_no_annex(without):
 
 
 def test_a_list_that_states_no_official_class_and_no_electricity(outputs):
-    told = about("2026-10", min_devices=3)
+    said = about("2026-10", min_devices=3)
     rows = village_table(squares()).assign(
         official_class=None, class_differs=False, has_grid_power=None, is_difficult_zone=None,
         visit_rank=pd.Series([None] * 12, dtype="Int64"), village_class="meets",
     )  # fmt: skip
-    content = Content({}, ["A", "B"], told)
+    content = Content({}, ["A", "B"], said)
     said = [one.text for one in village_blocks(content, rows) if isinstance(one, Paragraph)]
     assert any("không ghi phân loại chính thức" in text for text in said)
     assert any("Không có thôn, bản nào cần đến kiểm tra" in text for text in said)

@@ -1,7 +1,7 @@
 """In which places of a commune further devices tell most of its people's mean.
 
 A device goes where the variance of the people's mean (`verdicts/weighted.py`) falls most: to places
-where many people live and nobody tested. Places that are about as good are told apart by distance:
+where many people live and nobody tested. Places that are about as good are ordered by distance:
 the one farthest from all that were tested or chosen comes first, so that a commune is covered
 evenly. Tests that exist keep their weight. Does not belong here: which communes get devices.
 """
@@ -21,7 +21,7 @@ from pipeline.measurements.strata import CLUSTER_RESOLUTION, EARTH_KM, Strata
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 LEAST_BETWEEN = 0.1  # ρ for the choice of places: devices are spread even where places seem alike
-_ALIKE = 0.02  # of the best gain: places within it are told apart by distance
+_ALIKE = 0.02  # of the best gain: places within it are ordered by distance
 COLUMNS = (
     "commune_code", "stratum", "share", "village_name", "place_hex_id", "place_latitude",
     "place_longitude", "people",

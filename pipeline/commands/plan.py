@@ -14,6 +14,9 @@ from pipeline.schema import texts
 from pipeline.schema.errors import fault
 
 if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
     from pipeline.actions.test_plan import Known
     from pipeline.config.run_context import RunContext
     from pipeline.sources.inputs import Inputs
@@ -97,7 +100,7 @@ def plan(  # noqa: PLR0913, PLR0917 - options of a command
                 raise fault("plan_of_tiles")
             period = chosen_period(inputs, first, str(evidence_of) if evidence_of else None)
             context = RunContext(first.as_of(period), period, log, progress)
-            known = _known(inputs, context)
+            known, prints = _known(inputs, context)
             wanted = Wanted(
                 devices,
                 per_team,
@@ -114,6 +117,7 @@ def plan(  # noqa: PLR0913, PLR0917 - options of a command
             about = PlanAbout(
                 period, Period(period.last + 1, 1), chosen.area.name, language,
                 chosen.publish.notice, devices, per_team, travel.on_road_count > 0,
+                context.settings.privacy.min_devices, prints,
             )  # fmt: skip
             folder = out / str(period) / "plan"
             paths = publish_plan(folder, tables, about, inputs.communes)
@@ -155,8 +159,8 @@ def _read(files: list[Path], settings: Path | None, language: texts.Lang) -> Non
     typer.echo(texts.line("visits_kept", language, **said))
 
 
-def _known(inputs: Inputs, context: RunContext) -> Known:
-    """What the evidence of the period shows, judged in memory."""
+def _known(inputs: Inputs, context: RunContext) -> tuple[Known, npt.NDArray[np.uint64]]:
+    """What the evidence of the period shows, judged in memory; fingerprints of device ids."""
     from pipeline.actions.test_plan import Known
     from pipeline.measure import measure
     from pipeline.schema.month import AreaPeriod
@@ -164,13 +168,15 @@ def _known(inputs: Inputs, context: RunContext) -> Known:
     from pipeline.verdicts import result_tables
 
     with context.step("clean", 0.2):
-        evidence = measure(inputs, context, NOTHING.ledger).evidence
+        measured = measure(inputs, context, NOTHING.ledger)
+        evidence = measured.evidence
     with context.step("judge", 0.5):
         area = AreaPeriod(inputs.communes, context.period)
         verdicts = result_tables.verdicts(evidence, area, context.rules)
-    return Known(
+    known = Known(
         verdicts.rows, verdicts.suppressed, evidence.strata, inputs.communes, inputs.villages
     )
+    return known, measured.device_prints
 
 
 def _quotas(given: list[str], operators: list[str]) -> dict[str, int]:

@@ -30,6 +30,13 @@ UNIT = tile_values.UNIT
 c = pl.col
 
 
+def no_cell_dates() -> pd.DataFrame:
+    """What `cell_dates` gives of tiles."""
+    texts = dict.fromkeys(("hex9_id", "operator", "last_test_date"), "str")
+    nothing = pd.DataFrame({"hex_failed_count": []}, dtype="float64")
+    return nothing.assign(**dict.fromkeys(texts)).astype(texts)
+
+
 @dataclass(frozen=True)
 class Evidence:
     """Device values and counts by unit, and devices by cell.
@@ -53,6 +60,7 @@ class Evidence:
     strata: Strata = field(default_factory=no_strata)
     id_life: IdLife | None = None  # None of tiles
     events: pd.DataFrame = field(default_factory=no_unit_events)  # of `events.unit_events`
+    cell_dates: pd.DataFrame = field(default_factory=no_cell_dates)  # of `cell_dates`
     outdated_count: int = 0  # valid tests of the base window that events leave out
     network_events: tuple[Event, ...] = ()  # from the window's first day on
     names: Names = field(default_factory=no_names)
@@ -86,6 +94,7 @@ def evidence_of_tests(
         str(last) if last is not None else None,
         id_life=id_life(found),
         events=unit_events(found["events"], names, scope.events),
+        cell_dates=cell_dates(found, names),
         outdated_count=int(found["events"].filter(c(OUTDATED))["tests"].sum()),
         network_events=tuple(one for one in scope.events if one.at >= scope.windows[0][0]),
         names=names,
@@ -142,7 +151,10 @@ def _joined(found: Aggregates, names: Names, number: int, window: Window) -> pl.
     return (
         units.lazy()
         .join(others, on=UNIT_CODES, how="full", coalesce=True)
-        .join(by_unit(dates).agg(dates=c("day").n_unique()), on=UNIT_CODES, how="left")
+        .join(
+            by_unit(dates).agg(dates=c("day").n_unique(), last_day=c("day").max()),
+            on=UNIT_CODES, how="left",
+        )
         .join(largest, on=UNIT_CODES, how="left")
         .join(
             signals.lazy().group_by(UNIT_CODES).agg(c("signal").median(), heard=pl.len()),
@@ -190,7 +202,8 @@ def _figures(table: pl.DataFrame) -> pl.DataFrame:
         signal_median_dbm="signal", signal_device_count="heard",
         failed_test_count="failed", newer_test_count="newer", test_count_4g="fourth",
         older_test_count="older", fast_test_count="fast",
-        two_places_device_count="is_in_two_places", crowd_device_count="is_in_crowd",
+        last_day=c("last_day").dt.epoch("d"), two_places_device_count="is_in_two_places",
+        crowd_device_count="is_in_crowd",
     )  # fmt: skip
     numbered = (r"^.*_count(_\dg)?$", "largest_device_tests")
     return figures.with_columns(c(*numbered).fill_null(0)).filter(
@@ -266,6 +279,25 @@ def _cells(cells: pl.DataFrame, names: Names) -> pd.DataFrame:
         | totals
         | {ours: columns[name] for ours, name in counts.items()},
         copy=False,
+    )
+
+
+def cell_dates(found: Aggregates, names: Names) -> pd.DataFrame:
+    """hex9_id, operator, hex_failed_count, last_test_date (text) of the base window.
+
+    By finest cell; of failed tests and of valid ones, whatever the accuracy of their positions.
+    """
+    keys = ["operator", "cell"]
+    last = found["strata 0"].group_by(keys).agg(c("last").max().cast(pl.String))
+    failed = found["attempts"].group_by(keys).agg(c("failed").sum().cast(pl.Float64))
+    both = last.join(failed, on=keys, how="left").sort(keys).with_columns(c("failed").fill_null(0))
+    return pd.DataFrame(
+        {
+            "hex9_id": hexes.names(both["cell"].to_numpy()),
+            "operator": decode_labels(both["operator"].to_numpy(), names.operators),
+            "hex_failed_count": both["failed"].to_numpy(),
+            "last_test_date": both["last"].to_pandas().astype("str"),
+        }
     )
 
 

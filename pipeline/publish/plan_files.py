@@ -8,13 +8,19 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import geopandas as gpd
+import numpy as np
+import numpy.typing as npt
 import pandas as pd
 from filelock import FileLock, Timeout
 
+from pipeline.publish import guard
 from pipeline.publish.plan import FILES, write_plan
 from pipeline.schema import texts
 from pipeline.schema.errors import fault
 from pipeline.schema.periods import Period
+
+# the form is empty; waypoints have the places of plan.csv
+EXAMINED = ("*.csv", "plan.xlsx", "*.docx")
 
 
 @dataclass(frozen=True)
@@ -29,6 +35,8 @@ class PlanAbout:
     device_count: int  # that could be used
     per_team: int | None
     on_roads: bool  # whether distances run along roads
+    min_devices: int  # smaller groups are not shown
+    device_prints: npt.NDArray[np.uint64]  # fingerprints of device ids: the privacy check's
 
 
 def publish_plan(
@@ -36,8 +44,8 @@ def publish_plan(
 ) -> list[Path]:
     """Write the files of `publish.plan` to `folder` (OUT/PERIOD/plan) and return them.
 
-    They replace a former plan as a whole. Raises `UserFault` where another run writes there, or the
-    system refuses.
+    They are examined for privacy, and replace a former plan as a whole. Raises `UserFault` where
+    another run writes there, or the system refuses.
     """
     out, name = folder.parent.parent, folder.parent.name
     aside, former = folder.with_name(".plan.new"), folder.with_name(".plan.former")
@@ -48,6 +56,13 @@ def publish_plan(
                 shutil.rmtree(left, ignore_errors=True)
             aside.mkdir()
             write_plan(aside, tables["plan"], tables["plan_communes"], about, communes)
+            for pattern in EXAMINED:
+                guard.examine(
+                    aside,
+                    device_prints=about.device_prints,
+                    min_devices=about.min_devices,
+                    pattern=pattern,
+                )
             if folder.exists():
                 folder.rename(former)
             aside.rename(folder)

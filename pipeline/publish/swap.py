@@ -16,6 +16,7 @@ from filelock import FileLock, Timeout
 from pipeline.schema.errors import fault
 
 COMPLETE = "manifest.json"  # written last: a folder that has it is complete
+KEPT = ("plan",)  # of other commands; forms in it may have been filled in
 
 
 @contextmanager
@@ -41,6 +42,9 @@ def replacing(out: Path, name: str) -> Iterator[Path]:
         try:
             yield aside
             assert (aside / COMPLETE).is_file()
+            for kept in KEPT:
+                if (out / name / kept).is_dir():
+                    shutil.copytree(out / name / kept, aside / kept)
             _swap(out, name)
         except BaseException:
             shutil.rmtree(aside, ignore_errors=True)

@@ -236,6 +236,9 @@ FIELDS: dict[str, Field] = {
     "fallback_test_count": Field("count", missing="none",
         vi=("Phép đo 3G, 2G", "số phép đo 3G, 2G tại thôn, bản; trống khi quá ít thiết bị"),
         en=("3G/2G tests", "tests of 3G and 2G in the village; empty with too few devices")),
+    "hex_failed_count": Field("count", missing="none",
+        vi=("Phép đo hỏng", "số phép đo không có tốc độ tại ô; trống khi quá ít thiết bị"),
+        en=("Failed tests", "tests without a speed in the cell; empty with too few devices")),
     "no_service_count": Field("count", missing="none",
         vi=("Không có dịch vụ", "số dòng mà máy đã tìm mạng nhưng không thấy"),
         en=("No service", "rows in which the phone looked for its network and found none")),
@@ -922,7 +925,7 @@ TABLES: dict[str, tuple[str, ...]] = {
         "slow_hours_apart", "information", "share_below_10_mbps", "devices_to_decide",
         "devices_to_decide_reason", "upload_mean_mbps", "latency_median_ms", "device_count_5g",
         "mean_5g_mbps", "event_date", "event_kind", "device_count_before", "mean_before_mbps",
-        "device_count_after", "mean_after_mbps",
+        "device_count_after", "mean_after_mbps", "last_test_date",
     ),
     "commune_summary": (
         "commune_code", "commune_name", "former_district", "boundary_vintage", "period",
@@ -932,9 +935,9 @@ TABLES: dict[str, tuple[str, ...]] = {
     ),
     "hex_status": (
         "hex_id", "h3_resolution", "operator", "period", "window_months", "test_count",
-        "device_count", "mean_mbps", "median_mbps", "upload_mean_mbps", "latency_median_ms",
-        "share_devices_below_target", "is_weak", "gap_id", "population", "hex_commune_code",
-        "geometry",
+        "device_count", "hex_failed_count", "last_test_date", "mean_mbps", "median_mbps",
+        "upload_mean_mbps", "latency_median_ms", "share_devices_below_target", "is_weak", "gap_id",
+        "population", "hex_commune_code", "geometry",
     ),
     "village_status": (
         "village_id", "village_name", "commune_code", "commune_name", "boundary_vintage",
@@ -1060,6 +1063,7 @@ KEYS: dict[str, tuple[str, ...]] = {
 # Columns that are published under another name than the one that tells them apart inside.
 PUBLISHED_AS = {
     "hex_commune_code": "commune_code",
+    "hex_failed_count": "failed_test_count",
     "village_test_count": "test_count",
     "village_device_count": "device_count",
     "village_date_count": "date_count",

@@ -41,6 +41,7 @@ def hex_figures(
     if resolution is not None:
         shown = hexes.parents(pd.Series(shown.index, index=shown.index, dtype="str"), resolution)
     figures = hexes.cell_figures(evidence.cells, shown, rules.target_mbps)
+    figures = figures.merge(_dates_of(evidence, shown), how="left", on=["hex_id", "operator"])
     spreads = {name: np.sqrt(prior.sw2) for name, prior in priors.items() if prior}
     log_sd = figures["operator"].map(spreads).astype("float64")
     weak = weak_hexes.is_weak(
@@ -52,6 +53,18 @@ def hex_figures(
     )
     # a tile is an average, not a device: counting tiles below the target tests nothing
     return figures.assign(is_weak=weak & (not evidence.is_tiles))
+
+
+def _dates_of(evidence: Evidence, shown: pd.Series) -> pd.DataFrame:
+    """hex_id, operator (and `all`), hex_failed_count, last_test_date of shown cells."""
+    rows = evidence.cell_dates
+    rows = rows[rows["hex9_id"].isin(shown.index)]
+    rows = rows.assign(hex_id=shown.reindex(rows["hex9_id"]).astype("str").to_numpy())
+    rows = pd.concat([rows, rows.assign(operator=ALL)], ignore_index=True)
+    found = rows.groupby(["hex_id", "operator"], as_index=False).agg(
+        hex_failed_count=("hex_failed_count", "sum"), last_test_date=("last_test_date", "max")
+    )
+    return found.astype({"hex_id": "str", "operator": "str"})
 
 
 def hex_status(
@@ -68,9 +81,10 @@ def hex_status(
     known. `min_devices`: the speeds of smaller groups are not shown.
     """
     figures = figures.merge(gap_of_cells, how="left", on=["hex_id", "operator"])
-    figures = privacy.without(
-        figures, privacy.is_suppressed(figures, "hex_id", "device_count", min_devices)
-    )
+    hidden = privacy.is_suppressed(figures, "hex_id", "device_count", min_devices)
+    figures = privacy.without(figures, hidden)
+    dates = ["hex_failed_count", "last_test_date"]  # of one device they would say when it was here
+    figures[dates] = figures[dates].where(~hidden)
     cells = pd.Series(figures["hex_id"].unique(), dtype="str")
     about = pd.DataFrame(
         {

@@ -61,6 +61,7 @@ _EMPTY = (
     "month_mean_mbps",
     "all_mobile_mean_mbps",
     "mean_5g_mbps",
+    "last_day",
     "slow_hours_apart",
     "signal_median_dbm",
     "busy_mean_mbps",
@@ -179,6 +180,7 @@ def judged(evidence: Evidence, units: pd.DataFrame, area: AreaPeriod, rules: Rul
             chance, may[kind], rules.borrowed_false_discovery_rate, rules.borrowed_min_probability
         )
     rows = rows.join(judge.assign_status(rows, target, gates))
+    rows["last_test_date"] = _dates(rows["last_day"])
     rows["margin"] = judge.margin(rows, rows["status"], target)
     tried = rows["failed_test_count"] + rows["test_count"]
     rows["failure_rate"] = (rows["failed_test_count"] / tried.where(tried > 0)).where(
@@ -196,6 +198,12 @@ def judged(evidence: Evidence, units: pd.DataFrame, area: AreaPeriod, rules: Rul
         .merge(communes[["commune_code", "commune_name", "boundary_vintage"]], on="commune_code")
         .assign(period=str(period))
     )
+
+
+def _dates(days: pd.Series) -> pd.Series:
+    """Days since 1970 as YYYY-MM-DD; empty where there is none."""
+    dates = pd.to_datetime(days, unit="D").dt.strftime("%Y-%m-%d")
+    return dates.astype("str").where(days.notna())
 
 
 def id_warnings(evidence: Evidence, gates: Gates) -> list[Fault]:
@@ -237,6 +245,7 @@ def commune_status(rows: pd.DataFrame, min_devices: int) -> tuple[pd.DataFrame, 
     shown = privacy.without(shown, hidden_month | hidden, "month_device_count")
     shown = privacy.without(shown, hidden_5g, "device_count_5g")
     shown = _without_small_sides(shown, min_devices)
+    shown["last_test_date"] = shown["last_test_date"].where(~hidden)  # of one or two devices
     shown["operator_order"] = shown["operator"].eq(ALL)
     shown = shown.sort_values(["commune_code", "operator_order", "operator"], ignore_index=True)
     suppressed = pd.Series(hidden.to_numpy(), index=pd.MultiIndex.from_frame(rows[UNIT]))

@@ -164,7 +164,7 @@ def _judged(found: VillageCounts, rows: pd.DataFrame, rules: Rules) -> pd.DataFr
 def _visited(rows: pd.DataFrame, villages: pd.DataFrame, visits: pd.DataFrame | None) -> pd.Series:
     """What the last visit found, `measured` or `no_signal`; empty without one.
 
-    A village whose name another of its commune has cannot be told from it, and takes no visit.
+    A village whose name another of its commune has takes no visit: nobody knows which is meant.
     """
     nothing = pd.Series(None, index=rows.index, dtype="str")
     if visits is None or not len(visits):

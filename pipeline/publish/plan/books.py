@@ -83,7 +83,7 @@ def write_form(
 ) -> None:
     """Write the form: a row per village × operator, with lists to choose from, and how to fill it.
 
-    Places without a name are not in it: a result could not be told to be of a village.
+    Places without a name are not in it: nobody could say of which village a result is.
     """
     import xlsxwriter
 

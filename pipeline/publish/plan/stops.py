@@ -15,7 +15,7 @@ from pipeline.schema import texts
 from pipeline.schema.periods import Period
 from pipeline.sources.values import printable
 
-# what tells visits apart, in the order of the sheets
+# the key of a visit, in the order of the sheets
 PLACE = ["commune_code", "trip", "visit_order", "is_replacement", "village_name"]
 STATES = ("test", "decided", "near_target", "out_of_devices")
 
