@@ -26,7 +26,7 @@ from benchmarks import worlds
 from benchmarks.audit import METHOD, PERIOD, SETTINGS, UNIT, asked, upper_bound, written
 from benchmarks.provinces import inputs_of
 from pipeline.actions.fieldwork import measure_first
-from pipeline.actions.test_plan import Known, Wanted, test_plan
+from pipeline.actions.next_tests import Known, Wanted, next_tests
 from pipeline.config.run_context import RunContext
 from pipeline.measure import measure
 from pipeline.schema.fields import ALL
@@ -79,7 +79,7 @@ def asked_of(
     codes = known.communes["commune_code"].tolist()
     operators = list(worlds.LEVELS)
     if strategy.startswith("plan"):
-        table = test_plan(known, Wanted(devices), RunContext(SETTINGS, PERIOD).rules)["plan"]
+        table = next_tests(known, Wanted(devices), RunContext(SETTINGS, PERIOD).rules)["plan"]
         table = table[table["visit_role"] == "main"]
         rows = table.loc[table.index.repeat(table["devices_wanted"].astype(int))]
         village = rows["village_name"].str.rpartition("-")[2].astype(int).to_numpy() - 1

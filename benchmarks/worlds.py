@@ -21,6 +21,7 @@ from scipy import special
 from benchmarks.provinces import communes, inputs_of
 from pipeline.demo.simulate import EVENING_HOUR, EVENING_SD_H, EVENING_SHARE, SCATTER_DEG
 from pipeline.sources.inputs import Inputs
+from pipeline.sources.villages import with_nothing_further
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -271,7 +272,7 @@ def draw_world(
             "people": villages.people[place, number].astype("float64"),
         }
     )
-    return Drawn(tests, truth, listed)
+    return Drawn(tests, truth, with_nothing_further(listed))
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from pipeline.journey import judge_month
 from pipeline.schema.columns import TABLES
 from pipeline.schema.tables import with_declared_dtypes
 from pipeline.sources.inputs import Inputs, chosen_period
+from pipeline.sources.villages import with_nothing_further
 from pipeline.verdicts import statistics
 from tests.builders import centre, device_frame, squares
 
@@ -206,6 +207,7 @@ def test_order_and_names_of_villages_do_not_matter(rows, order, people):
             "people": np.array(people, dtype="float64"),
         }
     )
+    villages = with_declared_dtypes("villages", with_nothing_further(villages))
     once = judged(table_of(rows), villages)["commune_status"]
     named = villages.assign(village_name=villages["village_name"].to_numpy()[::-1])
     again = judged(table_of(rows), named.iloc[list(order)].reset_index(drop=True))["commune_status"]

@@ -10,13 +10,14 @@ import pytest
 import shapely
 
 from benchmarks import plans, worlds
-from pipeline.actions import test_plan as planning
+from pipeline.actions import next_tests as planning
+from pipeline.actions.next_tests import Known, Wanted, allotted, calm_start, time_windows
 from pipeline.actions.places import placed, places_of_communes
-from pipeline.actions.test_plan import Known, Wanted, allotted, calm_start, time_windows
 from pipeline.actions.travel import Travel, geodesic_km, nearest_first
 from pipeline.config.rules import rules_of
 from pipeline.config.settings import Settings
 from pipeline.measurements.strata import SUMS, Strata, no_strata
+from pipeline.publish.plan import FILES
 from pipeline.verdicts.prospects import DRAWS, MOST, chances
 from tests.builders import month_of_tests, write_world
 
@@ -67,7 +68,7 @@ def known() -> Known:
 
 @pytest.fixture(scope="module")
 def tables(known) -> dict[str, pd.DataFrame]:
-    return planning.test_plan(known, Wanted(200, per_team=12), RULES)
+    return planning.next_tests(known, Wanted(200, per_team=12), RULES)
 
 
 def test_no_more_devices_than_there_are_and_both_tables_agree(tables):
@@ -116,13 +117,13 @@ def test_replacements_are_other_villages_of_the_commune_and_expect_nothing(table
 
 
 def test_equal_inputs_give_equal_plans(tables, known):
-    again = planning.test_plan(known, Wanted(200, per_team=12), RULES)
+    again = planning.next_tests(known, Wanted(200, per_team=12), RULES)
     for name, table in tables.items():
         pd.testing.assert_frame_equal(table, again[name])
 
 
 def test_quotas_are_kept(known):
-    tables = planning.test_plan(known, Wanted(200, quotas={"V": 7, "M": 0}), RULES)
+    tables = planning.next_tests(known, Wanted(200, quotas={"V": 7, "M": 0}), RULES)
     sent = tables["plan_communes"].groupby("operator")["devices_wanted"].sum()
     assert sent["V"] <= 7
     assert sent["M"] == 0
@@ -145,8 +146,8 @@ def test_the_plan_does_not_depend_on_codes(known):
         renamed(communes),
         renamed(known.villages),
     )
-    one = planning.test_plan(replace(known, communes=communes), Wanted(150), RULES)
-    two = planning.test_plan(other, Wanted(150), RULES)
+    one = planning.next_tests(replace(known, communes=communes), Wanted(150), RULES)
+    two = planning.next_tests(other, Wanted(150), RULES)
     found = renamed(one["plan_communes"]).sort_values(UNIT)["devices_wanted"].tolist()
     assert found == two["plan_communes"].sort_values(UNIT)["devices_wanted"].tolist()
 
@@ -163,7 +164,7 @@ def test_speeds_of_a_suppressed_unit_do_not_enter(known, tables):
     of = known.suppressed.reindex(pd.MultiIndex.from_frame(sums[UNIT])).to_numpy()
     sums.loc[of, list(SUMS)] = 3.0
     other = replace(known, rows=rows, strata=replace(known.strata, sums=sums))
-    again = planning.test_plan(other, Wanted(200, per_team=12), RULES)
+    again = planning.next_tests(other, Wanted(200, per_team=12), RULES)
     pd.testing.assert_frame_equal(again["plan_communes"], tables["plan_communes"])
 
 
@@ -284,7 +285,7 @@ def test_the_command_plans_and_names_faults(lomsong, tmp_path):
     assert code == 0, text
     assert "distances between places are geodesic" in text
     folder = tmp_path / "outputs/2026-10/plan"
-    assert sorted(path.name for path in folder.iterdir()) == ["plan.csv", "plan_communes.csv"]
+    assert sorted(path.name for path in folder.iterdir()) == sorted(FILES)
     plan = pd.read_csv(folder / "plan.csv", dtype={"commune_code": str})
     main = plan[plan["visit_role"] == "main"]
     assert 0 < main["devices_wanted"].sum() <= 60

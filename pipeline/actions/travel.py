@@ -1,6 +1,6 @@
 """Distances between places: along roads where lines that connect are given, else geodesic.
 
-Does not belong here: which places are visited (`test_plan.py`), reading roads (`sources/`).
+Does not belong here: which places are visited (`next_tests.py`), reading roads (`sources/`).
 """
 
 from __future__ import annotations

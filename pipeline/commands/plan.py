@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from pipeline.actions.test_plan import Known
+    from pipeline.actions.next_tests import Known
     from pipeline.config.run_context import RunContext
     from pipeline.sources.inputs import Inputs
 
@@ -84,7 +84,7 @@ def plan(  # noqa: PLR0913, PLR0917 - options of a command
             if number is not None and number < 1:
                 raise fault("plan_number", name, found=number)
         from pipeline import journey
-        from pipeline.actions.test_plan import Wanted, test_plan
+        from pipeline.actions.next_tests import Wanted, next_tests
         from pipeline.actions.travel import Travel
         from pipeline.config.run_context import RunContext
         from pipeline.config.settings import read_settings
@@ -109,7 +109,7 @@ def plan(  # noqa: PLR0913, PLR0917 - options of a command
             )
             travel = Travel(inputs.roads)
             with context.step("plan", 0.8):
-                tables = test_plan(known, wanted, context.rules, travel)
+                tables = next_tests(known, wanted, context.rules, travel)
             if travel.on_road_count:
                 log("plan_roads", count=travel.on_road_count, of=travel.asked_count)
             else:
@@ -161,7 +161,7 @@ def _read(files: list[Path], settings: Path | None, language: texts.Lang) -> Non
 
 def _known(inputs: Inputs, context: RunContext) -> tuple[Known, npt.NDArray[np.uint64]]:
     """What the evidence of the period shows, judged in memory; fingerprints of device ids."""
-    from pipeline.actions.test_plan import Known
+    from pipeline.actions.next_tests import Known
     from pipeline.measure import measure
     from pipeline.schema.month import AreaPeriod
     from pipeline.sources.previous_runs import NOTHING

@@ -783,7 +783,7 @@ FIELDS: dict[str, Field] = {
         vi=("Đường bao", "đường bao"),
         en=("Outline", "outline")),
     # where to test next. A group too small to be published is planned as if nobody had tested
-    # there (`actions/test_plan.py`): chances and numbers of devices tell nothing of its speeds
+    # there (`actions/next_tests.py`): chances and numbers of devices tell nothing of its speeds
     "place_hex_id": Field("text", missing="unknown",
         vi=("Ô H3 của nơi đo", "ô H3 cấp 8 của nơi đo; trống nếu chưa biết"),
         en=("H3 cell of the place", "H3 cell, resolution 8, of the place; empty = not known")),

@@ -10,7 +10,7 @@ chances. Source: Gelman et al., Bayesian Data Analysis, 2013, ch. 7 (posterior p
 Approximations, measured in docs/method.md: hours and dates are as the plan asks for them; new
 devices of one operator say nothing of the others; leave-one-out by a typical extreme device; the
 q-value gate is a fixed p-value, that of one more verdict than there are now. Does not belong here:
-where in a commune devices go, which units get them (`actions/test_plan.py`).
+where in a commune devices go, which units get them (`actions/next_tests.py`).
 """
 
 from __future__ import annotations

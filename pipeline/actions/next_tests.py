@@ -67,11 +67,8 @@ class Wanted:
     busy_hours: tuple[float, float] = (19.0, 22.0)
 
 
-def test_plan(
-    known: Known,
-    wanted: Wanted,
-    rules: Rules,
-    travel: Travel | None = None,  # noqa: PT028 - no test
+def next_tests(
+    known: Known, wanted: Wanted, rules: Rules, travel: Travel | None = None
 ) -> dict[str, pd.DataFrame]:
     """The tables `plan` and `plan_communes`.
 
