@@ -142,6 +142,8 @@ def _shape_of(attempts: Attempts) -> _Shape:
 
     chosen = best([_Shape(k, MARKETS[-1]) for k in ACTIVITIES])
     chosen = best([_Shape(chosen.activity, a) for a in MARKETS])
+    if chosen.market == MARKETS[2]:
+        return chosen  # k was chosen by it
     return best([_Shape(k, chosen.market) for k in ACTIVITIES])
 
 
