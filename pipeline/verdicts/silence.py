@@ -29,7 +29,7 @@ from functools import cache
 
 import numpy as np
 import numpy.typing as npt
-from scipy import optimize, special, stats
+from scipy import special  # scipy.stats takes a second to import
 
 Floats = npt.NDArray[np.float64]
 STRAY = 0.05  # usable tests at a place without signal: positions are inexact
@@ -250,10 +250,10 @@ def _expected(attempts: Attempts, mean: Floats, state: _State, shape: _Shape) ->
 @cache
 def _activity_nodes(k: float) -> tuple[Floats, Floats]:
     """Places and weights for u ~ Gamma(k, k): classes on a log scale, by their middles."""
-    high = float(stats.gamma.ppf(1 - 1e-5, k, scale=1 / k))
+    high = float(special.gammaincinv(k, 1 - 1e-5)) / k
     nodes = np.geomspace(2e-3, high, _NODES)
     edges = np.sqrt(nodes[1:] * nodes[:-1])
-    weights = np.diff(np.r_[0.0, stats.gamma.cdf(edges, k, scale=1 / k), 1.0])
+    weights = np.diff(np.r_[0.0, special.gammainc(k, k * edges), 1.0])
     return nodes / (nodes @ weights), np.maximum(weights, 1e-300)
 
 
@@ -266,9 +266,11 @@ def _normal_nodes() -> tuple[Floats, Floats]:
 
 def _logit_of(share: float) -> float:
     """The b with E[expit(b + z)] = share."""
+    from scipy.optimize import brentq  # takes a third of a second: only where villages are known
+
     nodes, weights = _normal_nodes()
 
     def excess(b: float) -> float:
         return float(weights @ special.expit(b + nodes)) - share
 
-    return float(optimize.brentq(excess, -15.0, 15.0))
+    return float(brentq(excess, -15.0, 15.0))
