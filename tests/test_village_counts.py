@@ -136,6 +136,7 @@ def test_dates_signal_and_last_test():
             {"measured_at": "2026-10-07 08:00", "signal_dbm": -110.0},
             {"measured_at": "2026-10-07 23:30", "signal_dbm": -112.0, "device_id": "d2"},
             {"measured_at": "2026-06-01 08:00", "device_id": "before the window"},
+            {"measured_at": "2026-07-31 08:00", "device_id": "the day before it"},
         ),
         0,
     )

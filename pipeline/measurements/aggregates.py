@@ -69,6 +69,7 @@ def aggregates_of(rows: pl.DataFrame, again: pl.DataFrame, scope: Scope) -> Aggr
     ).lazy()
     valid = drawn.filter(c("technology") == scope.technology)
     current = valid.filter(~c(events.OUTDATED)) if scope.events else valid
+    tries = counts.tries(marked, drawn, scope).collect(engine="streaming").lazy()
     others = drawn.filter(c("technology") != scope.technology)
     base = _collected(
         {
@@ -105,7 +106,7 @@ def aggregates_of(rows: pl.DataFrame, again: pl.DataFrame, scope: Scope) -> Aggr
             "books": counts.books(judged),
             "rejects": counts.rejects(judged),
             "uncounted": counts.other_tests(marked),
-            "attempts": counts.attempts(marked, drawn, scope),
+            "attempts": counts.attempts(events.left(tries, scope.events)),
             "repeats": counts.repeats_by_month(marked, scope),
             "repeats in file": counts.repeats_in_own_file(marked, scope),
             "present": counts.present(marked, scope),
@@ -126,10 +127,14 @@ def aggregates_of(rows: pl.DataFrame, again: pl.DataFrame, scope: Scope) -> Aggr
         }
     )
     if scope.has_villages:
+        ends = tuple(one for one in scope.events if one.kind != "on_air")  # of a signal
+        lasting, lasting_tries = (events.left(one, ends) for one in (valid, tries))
+        heard = events.left(counts.heard(marked, scope), scope.events)
         found |= _collected(
             {
                 "cell days": counts.cell_days(current, scope),
-                "cell signals": counts.cell_signals(marked, scope),
+                "cell signals": counts.cell_signals(heard),
+                "usable": counts.usable(lasting, lasting_tries, scope),
             }
         )
     return found | {"cells": ordered(found["cells"], *UNIT_CODES, "cell")}

@@ -65,40 +65,65 @@ def other_tests(rows: pl.LazyFrame) -> pl.LazyFrame:
     )
 
 
-def attempts(rows: pl.LazyFrame, drawn: pl.LazyFrame, scope: Scope) -> pl.LazyFrame:
-    """UNIT_CODES, device, cell over the base window: tests that are no valid ones of the target's.
+def tries(rows: pl.LazyFrame, drawn: pl.LazyFrame, scope: Scope) -> pl.LazyFrame:
+    """Rows of the base window that are no valid tests of the target's technology: UNIT_CODES,
+    device, cell, day, and what they are.
 
-    failed (without a speed); newer, older (with a speed, of a mobile technology that comes after
-    the target's or before it); no_service (the
-    phone found no network). Such a row names no operator as a rule: it is the operator of all the
-    device's samples, where that is one (`drawn`: `samples` of all technologies).
+    is_failed (without a speed); is_newer, is_older (with a speed, of a mobile technology that comes
+    after the target's or before it); is_silent (the phone found no network). Such a row names no
+    operator as a rule: it is the operator of all the device's samples, where that is one (`drawn`:
+    `samples` of all technologies).
     """
-    is_failed = c("reason").is_null() & _has_no_speed()
     is_other = (c("reason") == "other_technology") & (c("technology") < WIFI) & (c("bits") > 0)
-    is_silent = (c("reason") == "no_service").fill_null(value=False) & c("is_uncovered")
-    some = rows.filter(
-        (c("zone") >= 0) & ~c("is_repeat") & during(scope.windows[0])
-        & (is_failed | is_other | is_silent)
-    ).with_columns(is_silent=is_silent, is_other=is_other.fill_null(value=False))  # fmt: skip
+    is_older = c("technology") < scope.technology
+    kinds = {
+        "is_failed": c("reason").is_null() & _has_no_speed(),
+        "is_newer": is_other & ~is_older,
+        "is_older": is_other & is_older,
+        "is_silent": (c("reason") == "no_service") & c("is_uncovered"),
+    }
+    here = rows.filter((c("zone") >= 0) & ~c("is_repeat") & during(scope.windows[0]))
+    some = here.with_columns(**{name: one.fill_null(False) for name, one in kinds.items()})
+    some = some.filter(pl.any_horizontal(*kinds))
     nameless = some.filter(c("operator").is_null()).select("device").unique()
     asked = drawn.join(nameless, on="device", how="semi")
     homes = asked.group_by("device").agg(home=c("operator").unique())
-    homes = homes.filter(c("home").list.len() == 1)
-    named = some.join(homes.with_columns(c("home").list.first()), on="device", how="left")
-    named = named.with_columns(
-        operator=pl.coalesce("operator", "home"),
-        is_older=c("is_other") & (c("technology") < scope.technology),
-    )
-    return named.filter(c("operator").is_not_null()).group_by(*UNIT_CODES, "device", "cell").agg(
-        failed=(~c("is_silent") & ~c("is_other")).sum(), older=c("is_older").sum(),
-        newer=(c("is_other") & ~c("is_older")).sum(), no_service=c("is_silent").sum(),
+    homes = homes.filter(c("home").list.len() == 1).with_columns(c("home").list.first())
+    named = some.join(homes, on="device", how="left")
+    named = named.with_columns(operator=pl.coalesce("operator", "home"))
+    named = named.filter(c("operator").is_not_null())
+    return named.select(*UNIT_CODES, "device", "cell", "day", *kinds)
+
+
+def attempts(tries: pl.LazyFrame) -> pl.LazyFrame:
+    """UNIT_CODES, device, cell: failed, older, newer, no_service: rows of `tries` by kind."""
+    return tries.group_by(*UNIT_CODES, "device", "cell").agg(
+        failed=c("is_failed").sum(), older=c("is_older").sum(), newer=c("is_newer").sum(),
+        no_service=c("is_silent").sum(),
     )  # fmt: skip
 
 
-def cell_signals(rows: pl.LazyFrame, scope: Scope) -> pl.LazyFrame:
-    """UNIT_CODES, device, cell: median signal of valid tests of the base window, dBm."""
-    heard = rows.filter(is_valid() & c("signal").is_not_null() & during(scope.windows[0]))
-    heard = heard.filter((c("zone") >= 0) & c("operator").is_not_null())
+def usable(valid: pl.LazyFrame, tries: pl.LazyFrame, scope: Scope) -> pl.LazyFrame:
+    """UNIT_CODES, device, cell of devices that had a usable test there in the base window.
+
+    Of any mobile technology. `valid`, `tries`: those that show a signal that is still there: a site
+    that goes on air takes none away.
+    """
+    keys = [*UNIT_CODES, "device", "cell"]
+    tested = valid.filter(during(scope.windows[0])).select(keys)
+    others = tries.filter(c("is_older") | c("is_newer")).select(keys)
+    return pl.concat([tested, others]).unique()
+
+
+def heard(rows: pl.LazyFrame, scope: Scope) -> pl.LazyFrame:
+    """UNIT_CODES, device, cell, day, signal (dBm): valid tests of the base window with a signal."""
+    some = rows.filter(is_valid() & c("signal").is_not_null() & during(scope.windows[0]))
+    some = some.filter((c("zone") >= 0) & c("operator").is_not_null())
+    return some.select(*UNIT_CODES, "device", "cell", "day", "signal")
+
+
+def cell_signals(heard: pl.LazyFrame) -> pl.LazyFrame:
+    """UNIT_CODES, device, cell: median signal of `heard` tests, dBm."""
     return heard.group_by(*UNIT_CODES, "device", "cell").agg(c("signal").median())
 
 

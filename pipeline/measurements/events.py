@@ -119,6 +119,14 @@ def with_outdated(drawn: pl.DataFrame, events: tuple[Event, ...]) -> pl.DataFram
     return marked.drop("sample").join(lasting, on=keys, how="left", maintain_order="left")
 
 
+def left(rows: pl.LazyFrame, events: tuple[Event, ...]) -> pl.LazyFrame:
+    """The rows (zone, operator, cell, day) that no event leaves out."""
+    if not events:
+        return rows
+    plain = rows.drop(OUTDATED, "event", strict=False).collect(engine="streaming")
+    return with_outdated(plain, events).lazy().filter(~c(OUTDATED)).drop(OUTDATED, "event")
+
+
 def before_and_after(
     valid: pl.LazyFrame, events: tuple[Event, ...], window: Window
 ) -> pl.LazyFrame:

@@ -38,7 +38,7 @@ class VillageCounts:
     """What the phones in villages tried and measured.
 
     `counts`: by village (row in `villages`) and operator, of pairs where anybody tried: COUNTS over
-    the base window, signal_median_dbm, last_test_date (text, of the longest window). `values`:
+    the base window, signal_median_dbm, last_test_date (text). `values`:
     village, operator, download_mbps, capped_mbps: a row per device with valid tests.
     """
 
@@ -52,8 +52,7 @@ def village_counts(found: Aggregates, question: Question, place_of: PlaceOf) -> 
 
     `place_of`: of zones and cells, the village's row or −1.
     """
-    longest = f"strata {question.scope.valued[-1]}"
-    names = ["strata 0", "attempts", "cell days", "cell signals", longest]
+    names = ["strata 0", "attempts", "usable", "cell days", "cell signals"]
     cells = pl.concat([found[name].select("zone", "cell") for name in names]).unique()
     cells = cells.sort("zone", "cell")
     village = place_of(cells["zone"].to_numpy(), cells["cell"].to_numpy())
@@ -64,7 +63,8 @@ def village_counts(found: Aggregates, question: Question, place_of: PlaceOf) -> 
 
     tested = placed("strata 0")
     between = sum(found["strata 0"]["tests"].to_list()) - sum(tested["tests"].to_list())
-    counts = _devices_of(tested, placed("attempts")).group_by(VILLAGE_UNIT).agg(
+    devices = _devices_of(tested, placed("attempts"), placed("usable"))
+    counts = devices.group_by(VILLAGE_UNIT).agg(
         test_count=c("tests").sum(), sample_count=c("samples").sum(),
         device_count=(c("tests") > 0).sum(), failed_test_count=c("failed").sum(),
         fallback_test_count=c("older").sum(), no_service_count=c("no_service").sum(),
@@ -75,9 +75,7 @@ def village_counts(found: Aggregates, question: Question, place_of: PlaceOf) -> 
     heard = heard.group_by(VILLAGE_UNIT).agg(
         signal_median_dbm=c("signal").median(), signal_device_count=pl.len()
     )
-    last = placed(longest).group_by(VILLAGE_UNIT).agg(
-        last_test_date=c("last").max().cast(pl.String)
-    )  # fmt: skip
+    last = tested.group_by(VILLAGE_UNIT).agg(last_test_date=c("last").max().cast(pl.String))
     for table in (days, heard, last):
         counts = counts.join(table, on=VILLAGE_UNIT, how="full", coalesce=True)
     counts = counts.with_columns(c(COUNTS).fill_null(0).cast(pl.Float64)).sort(VILLAGE_UNIT)
@@ -117,14 +115,16 @@ def in_hexes(hexes: pd.DataFrame, names: Names, resolution: int) -> PlaceOf:
     return place_of
 
 
-def _devices_of(tested: pl.DataFrame, attempts: pl.DataFrame) -> pl.DataFrame:
+def _devices_of(tested: pl.DataFrame, attempts: pl.DataFrame, usable: pl.DataFrame) -> pl.DataFrame:
     """Devices by village and operator: tests, samples, kinds of `counts.attempts`, is_usable."""
     keys = [*VILLAGE_UNIT, "device"]
     good = tested.group_by(keys).agg(c("tests", "samples").sum())
     bad = attempts.group_by(keys).agg(c("failed", "older", "newer", "no_service").sum())
+    works = usable.select(keys).unique().with_columns(is_usable=pl.lit(value=True))
     both = good.join(bad, on=keys, how="full", coalesce=True)
-    both = both.with_columns(pl.all().exclude(keys).fill_null(0))
-    return both.with_columns(is_usable=c("tests") + c("older") + c("newer") > 0)
+    both = both.join(works, on=keys, how="full", coalesce=True)
+    is_usable = c("is_usable").fill_null(False)
+    return both.with_columns(pl.all().exclude(*keys, "is_usable").fill_null(0), is_usable)
 
 
 def _values(tested: pl.DataFrame, question: Question) -> pd.DataFrame:
