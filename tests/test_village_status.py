@@ -84,6 +84,20 @@ FAILED = {"failed_test_count": 4.0, "failed_device_count": 4.0}
         (SLOW, "below_target", "interval"),
         (FAST[:2], "not_known", "few_devices"),
         (FAST[:4], "not_known", "undecided"),
+        # four tried, two of them had a valid test
+        (
+            {
+                "test_count": 9.0,
+                "sample_count": 6.0,
+                "device_count": 2.0,
+                "date_count": 3.0,
+                "usable_device_count": 2.0,
+                "failed_device_count": 2.0,
+                "failed_test_count": 2.0,
+            },
+            "not_known",
+            "few_devices",
+        ),
         ([38.0, 42.0, 39.0, 44.0, 36.0, 45.0, 30.0, 52.0], "not_known", "undecided"),
         ({"failed_test_count": 2.0, "failed_device_count": 2.0}, "not_known", "few_devices"),
         (FAILED, "no_signal", "silence;failed_tests"),
@@ -189,8 +203,23 @@ def test_nothing_of_fewer_devices_than_the_privacy_gate_is_published():
         found = one(tried_by)
         assert found[list(HIDDEN)].isna().all()
         assert found["class_grounds"] == "few_devices"
+        assert found["status"] == "insufficient_evidence"
         assert pd.isna(found["visit_rank"])
     assert one([55.0, 60.0, 65.0])["village_device_count"] == 3
+
+
+def test_counts_of_one_hidden_village_do_not_follow_from_the_communes():
+    """Of five villages of a commune one has two devices: the smallest other one shows no counts."""
+    found = status(usual() | {(9, "V"): FAST[:2], (7, "V"): FAST[:4]})
+    counts = found.xs("V", level="operator")["village_test_count"]
+    assert counts[["Bản 7", "Bản 9"]].isna().all()
+    assert counts.notna().sum() == 8
+    assert found.loc["Bản 7", "V"]["village_class"] == "not_known"
+    assert found.xs("W", level="operator")["village_test_count"].notna().all()
+    two = status(usual() | {(9, "V"): FAST[:2], (8, "V"): FAST[:2]})
+    assert two.xs("V", level="operator")["village_test_count"].isna().sum() == 2
+    few = status(usual() | {(9, "V"): FAST[:1], (8, "V"): FAST[:1]})
+    assert few.xs("V", level="operator")["village_test_count"].isna().sum() == 3
 
 
 @pytest.mark.parametrize(

@@ -65,7 +65,8 @@ def village_status(
     """The declared table `village_status`: every village × operator.
 
     `visits`: the declared table `visits`; None: nobody visited. Of a village where 1 to
-    `shown_min_devices` − 1 devices of an operator tried, nothing of the operator is published.
+    `shown_min_devices` − 1 devices of an operator tried, nothing of the operator is published;
+    where that leaves one place of a commune hidden, counts of a second one are left out too.
     """
     numbers = villages.groupby("commune_code").cumcount() + 1
     ids = villages["commune_code"] + "-" + numbers.map("{:03d}".format)
@@ -75,9 +76,9 @@ def village_status(
     rows["status"] = rows["status"].fillna("no_data")
     rows["visited"] = _visited(rows, villages, visits)
     rows["no_signal_probability"] = _probabilities(rows, villages, area)
-    tried = rows["usable_device_count"] + rows["failed_device_count"]
-    rows["is_hidden"] = tried.between(1, asked.rules.shown_min_devices - 1)
+    rows["is_hidden"] = _is_few(rows, asked)
     rows = rows.join(_classes(rows, asked))
+    rows["status"] = rows["status"].mask(rows["is_hidden"], "insufficient_evidence")
     rows = rows.assign(village_latitude=rows["latitude"], village_longitude=rows["longitude"])
     return _published("village_status", rows, area, asked)
 
@@ -96,17 +97,46 @@ def inhabited_hexes(
     rows = _all_rows(cells.assign(village_id=cells["hex_id"]), found, sorted(operators))
     rows["visited"] = pd.Series(None, index=rows.index, dtype="str")
     rows["no_signal_probability"] = _probabilities(rows, cells, area)
-    tried = rows["usable_device_count"] + rows["failed_device_count"]
-    rows["is_hidden"] = tried.between(1, asked.rules.shown_min_devices - 1)
+    rows["is_hidden"] = _is_few(rows, asked)
     rows["hex_commune_code"] = rows["commune_code"]
     return _published("inhabited_hexes", rows, area, asked)
 
 
+def _is_few(rows: pd.DataFrame, asked: Asked) -> pd.Series:
+    """Rows of which nothing is published: few devices tried, or few of them had a valid test."""
+    most = asked.rules.shown_min_devices - 1
+    tried = rows["usable_device_count"] + rows["failed_device_count"]
+    return tried.between(1, most) | rows["device_count"].between(1, most)
+
+
+def _is_needed_to_hide(rows: pd.DataFrame, least: int) -> pd.Series:
+    """Rows whose counts are left out so that those of hidden rows do not follow from the commune's.
+
+    The commune's counts less those shown are the hidden ones'. Where these are of one place, or of
+    fewer than `least` devices, the place with the next fewest devices joins them.
+    """
+    found = pd.Series(False, index=rows.index)
+    size = rows["device_count"] + rows["failed_device_count"]
+    keys = ["commune_code", "operator"]
+    some = rows[rows["is_hidden"].groupby([rows[key] for key in keys]).transform("any")]
+    for _, unit in some.groupby(keys):
+        hidden = unit["is_hidden"]
+        place_count, devices = int(hidden.sum()), float(size[unit.index][hidden].sum())
+        order = unit.index[~hidden & (size[unit.index] > 0)]
+        for place in size[order].sort_values(kind="stable").index:
+            if not place_count or (place_count > 1 and devices >= least):
+                break
+            found[place] = True
+            place_count, devices = place_count + 1, devices + float(size[place])
+    return found
+
+
 def _published(name: str, rows: pd.DataFrame, area: AreaPeriod, asked: Asked) -> pd.DataFrame:
     """The declared table, with what may not be published of small groups emptied."""
-    rows = rows.assign(visit_rank=_visit_ranks(rows)).rename(columns=PUBLISHED)
+    also = _is_needed_to_hide(rows, asked.rules.shown_min_devices)
+    rows = rows.assign(visit_rank=_visit_ranks(rows).mask(also)).rename(columns=PUBLISHED)
     hidden = [column for column in HIDDEN if column in rows]
-    rows[hidden] = rows[hidden].where(~rows["is_hidden"])
+    rows[hidden] = rows[hidden].where(~(rows["is_hidden"] | also))
     named = rows.reset_index(drop=True).merge(
         area.communes[["commune_code", "commune_name", "boundary_vintage"]], on="commune_code"
     )
