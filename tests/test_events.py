@@ -256,6 +256,23 @@ def test_official_counts_and_books_stay():
         assert found[name].sort(found[name].columns).equals(plain[name].sort(plain[name].columns))
 
 
+def test_devices_that_only_one_of_two_means_rests_on_are_counted():
+    """September's tests of `o` are left out; of October's devices two tested in September too."""
+    rows = [
+        {"device_id": "o", "day": "2026-10-02"},
+        {"device_id": "p", "day": "2026-10-12"},
+        {"device_id": "q", "day": "2026-10-12"},
+        {"device_id": "q", "day": "2026-09-20"},
+        {"device_id": "r", "day": "2026-09-20"},
+    ]
+    counts, _, _ = judged(rows, [{"event_date": "2026-10-10"}])
+    assert (counts["earlier_device_count"], counts["dropped_device_count"]) == (0, 1)
+    counts, _, _ = judged(rows, [])
+    assert (counts["earlier_device_count"], counts["dropped_device_count"]) == (2, 0)
+    counts, _, _ = judged(rows, [{"event_date": "2026-09-10"}])
+    assert (counts["earlier_device_count"], counts["dropped_device_count"]) == (2, 0)
+
+
 def test_without_events_nothing_changes():
     counts, evidence, _ = judged(BEFORE + AFTER, [])
     assert counts["device_count"] == 7

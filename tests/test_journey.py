@@ -371,6 +371,24 @@ def test_one_or_two_5g_phones_cannot_be_had_by_subtraction(lomsong, tmp_path):
     assert pd.isna(summary["all_mobile_mean_mbps"])
 
 
+@pytest.mark.parametrize(("earlier", "is_shown"), [(1, False), (2, False), (3, True), (0, True)])
+def test_few_earlier_devices_cannot_be_had_from_the_months_mean(
+    lomsong, tmp_path, earlier, is_shown
+):
+    """7 × the window's mean − 6 × the month's is the speed of the one that tested before it."""
+    before = {("r0c0", "V"): [10.0] * earlier, ("r0c0", "W"): [10.0] * 4}
+    months = {
+        "2026-09": month_of_tests("2026-09", before).replace("device-", "earlier-"),
+        "2026-10": month_of_tests("2026-10", {("r0c0", one): [30.0] * 6 for one in "VW"}),
+    }
+    folder, _ = run(lomsong, write_world(tmp_path, months), tmp_path / "out")
+    status = pd.read_csv(folder / "tables/commune_status.csv", dtype={"commune_code": str})
+    mean = status.query("commune_code == 'r0c0'").set_index("operator")["month_mean_mbps"]
+    assert mean["W"] == 30
+    # of one operator hidden, `all` less the other would be its mean
+    assert mean[["V", "all"]].notna().tolist() == [is_shown, is_shown]
+
+
 def test_a_hostile_name_is_text_everywhere(lomsong, tmp_path):
     evil = "</script><img src=x onerror=alert(1)>"
     settings = golden_world(tmp_path)

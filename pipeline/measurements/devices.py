@@ -70,7 +70,7 @@ def devices_over(window: Window, months: AllMonths, scope: Scope) -> pl.LazyFram
     """Device × commune × operator: the sums of both kinds of months over a window, 0 where none.
 
     Of the report month: `month_`: tests, samples, total of all samples (the official figures);
-    `lately_`: samples, total of those that events left.
+    `lately_`: tests, samples, total of those that events left.
     """
     keys = [*UNIT_CODES, "device"]
 
@@ -89,10 +89,10 @@ def devices_over(window: Window, months: AllMonths, scope: Scope) -> pl.LazyFram
     if not scope.events:
         both = both.join(of_month, on=keys, how="left")
         return both.with_columns(
-            lately_samples="month_samples", lately_total="month_total"
+            lately_tests="month_tests", lately_samples="month_samples", lately_total="month_total"
         ).fill_null(0)
     lately = months.current.filter(is_reported).select(
-        *keys, lately_samples="samples", lately_total="download"
+        *keys, lately_tests="tests", lately_samples="samples", lately_total="download"
     )
     both = both.join(of_month, on=keys, how="full", coalesce=True)
     both = both.join(lately, on=keys, how="left")
@@ -113,9 +113,10 @@ def units(devices: pl.LazyFrame, pooled: int) -> pl.LazyFrame:
 
     tests, raw (bit/s), accurate, fast (tests above the cap), samples, slow_samples, devices, pseudo
     (tests), largest_device (its tests), month_tests, month_samples, month (bit/s), month_devices,
-    other_devices; sums in bit/s over devices of their mean: mobile (tests of all mobile
-    technologies), newer (5G), busy and calm (samples at busy hours and at others), each with its
-    `_devices`.
+    other_devices, earlier_devices (with tests of before the report month), dropped_devices (with
+    tests of the report month that events leave out); sums in bit/s over devices of their mean:
+    mobile (tests of all mobile technologies), newer (5G), busy and calm (samples at busy hours and
+    at others), each with its `_devices`.
     A phone with two operators' SIM cards is one device of the pooled row.
     """
     counts = pl.all().exclude(*UNIT_CODES, "device", "is_pseudo").sum()
@@ -148,6 +149,8 @@ def units(devices: pl.LazyFrame, pooled: int) -> pl.LazyFrame:
     )
     return members.group_by(UNIT_CODES).agg(
         c(added).sum(), pseudo=pl.when("is_pseudo").then("tests").sum(),
+        earlier_devices=(c("tests") > c("lately_tests")).sum(),
+        dropped_devices=(c("month_tests") > c("lately_tests")).sum(),
         largest_device=c("tests").max(), month=(c("month_total") / per).round().cast(bits).sum(),
         mobile=mean_bits("mobile", "mobile_tests", 1),
         newer=mean_bits("newer_raw", "newer_tests", 1),

@@ -19,9 +19,13 @@ def is_suppressed(rows: pd.DataFrame, place: str, device_count: str, min_devices
     its `all` row is suppressed too, so that the one cannot be had by subtraction.
     """
     few = rows[device_count].gt(0) & rows[device_count].lt(min_devices)
-    named = few & rows["operator"].ne(ALL)
-    lonely = named.groupby(rows[place]).transform("sum").eq(1)
-    return few | (lonely & rows["operator"].eq(ALL) & rows[device_count].gt(0))
+    return with_total(few, rows, place) & rows[device_count].gt(0)
+
+
+def with_total(suppressed: pd.Series, rows: pd.DataFrame, place: str) -> pd.Series:
+    """What is suppressed, and the `all` row of places with exactly one such named operator."""
+    lonely = (suppressed & rows["operator"].ne(ALL)).groupby(rows[place]).transform("sum").eq(1)
+    return suppressed | (lonely & rows["operator"].eq(ALL))
 
 
 def private_columns(of: str = "device_count") -> tuple[str, ...]:

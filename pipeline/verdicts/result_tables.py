@@ -43,6 +43,8 @@ _ZERO = (
     "recent_device_count",
     "month_test_count",
     "month_device_count",
+    "earlier_device_count",
+    "dropped_device_count",
     "other_device_count",
     "mobile_device_count",
     "device_count_5g",
@@ -239,6 +241,10 @@ def commune_status(rows: pd.DataFrame, min_devices: int) -> tuple[pd.DataFrame, 
     pooled = rows["operator"].eq(ALL)
     hidden |= pooled & rows["small_operator_count"].eq(1) & rows["device_count"].gt(0)
     hidden_month = privacy.is_suppressed(rows, "commune_code", "month_device_count", min_devices)
+    # less the window's mean, the month's would be that of the few devices that are in one of them
+    for apart in ("earlier_device_count", "dropped_device_count"):
+        hidden_month |= rows[apart].between(1, min_devices - 1)
+    hidden_month = privacy.with_total(hidden_month, rows, "commune_code")
     hidden_5g = privacy.is_suppressed(rows, "commune_code", "device_count_5g", min_devices)
     hidden_5g |= pooled & rows["small_5g_operator_count"].eq(1)
     shown = privacy.without(rows, hidden)
