@@ -420,7 +420,7 @@ def test_views_of_one_operator_show_its_figures_and_no_view_pools_means(opened, 
     rows = status[status["operator"] == "Viettel"]
     columns = {"mean": "mean_mbps", "median": "median_mbps", "upload": "upload_mean_mbps",
                "latency": "latency_median_ms", "tests": "test_count",
-               "month": "month_test_count"}  # fmt: skip
+               "month": "month_test_count", "age": "evidence_age_days"}  # fmt: skip
     for view, column in columns.items():
         opened.page.check(f'input[name=view][value="{view}"]', force=True)
         breaks = [-1.0, *palette.SCALES[view].breaks, 1e9]

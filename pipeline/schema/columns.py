@@ -249,6 +249,11 @@ FIELDS: dict[str, Field] = {
         en=("Last test",
             "local date of the last valid test, YYYY-MM-DD; of a village: empty with too few "
             "devices")),
+    "evidence_age_days": Field("count", missing="none", page=("s.age", "c.age"),
+        vi=("Tuổi số liệu, ngày",
+            "số ngày từ phép đo hợp lệ cuối cùng đến cuối kỳ; trống như ngày đo cuối"),
+        en=("Age of the evidence, days",
+            "days from the last valid test to the period's end; empty where the last test is")),
     "no_signal_probability": Field("share", missing="unknown", page=("v.chance",),
         public="it follows from numbers of devices and people, not from speeds",
         vi=("Xác suất không có sóng",
@@ -925,7 +930,7 @@ TABLES: dict[str, tuple[str, ...]] = {
         "slow_hours_apart", "information", "share_below_10_mbps", "devices_to_decide",
         "devices_to_decide_reason", "upload_mean_mbps", "latency_median_ms", "device_count_5g",
         "mean_5g_mbps", "event_date", "event_kind", "device_count_before", "mean_before_mbps",
-        "device_count_after", "mean_after_mbps", "last_test_date",
+        "device_count_after", "mean_after_mbps", "last_test_date", "evidence_age_days",
     ),
     "commune_summary": (
         "commune_code", "commune_name", "former_district", "boundary_vintage", "period",
@@ -935,9 +940,9 @@ TABLES: dict[str, tuple[str, ...]] = {
     ),
     "hex_status": (
         "hex_id", "h3_resolution", "operator", "period", "window_months", "test_count",
-        "device_count", "hex_failed_count", "last_test_date", "mean_mbps", "median_mbps",
-        "upload_mean_mbps", "latency_median_ms", "share_devices_below_target", "is_weak", "gap_id",
-        "population", "hex_commune_code", "geometry",
+        "device_count", "hex_failed_count", "last_test_date", "evidence_age_days", "mean_mbps",
+        "median_mbps", "upload_mean_mbps", "latency_median_ms", "share_devices_below_target",
+        "is_weak", "gap_id", "population", "hex_commune_code", "geometry",
     ),
     "village_status": (
         "village_id", "village_name", "commune_code", "commune_name", "boundary_vintage",

@@ -20,6 +20,7 @@ from pipeline.schema.fields import ALL
 from pipeline.schema.month import AreaPeriod
 from pipeline.schema.tables import validated, with_declared_dtypes
 from pipeline.verdicts import statistics, weak_hexes
+from pipeline.verdicts.result_tables import evidence_age
 
 
 def hex_figures(
@@ -83,7 +84,9 @@ def hex_status(
     figures = figures.merge(gap_of_cells, how="left", on=["hex_id", "operator"])
     hidden = privacy.is_suppressed(figures, "hex_id", "device_count", min_devices)
     figures = privacy.without(figures, hidden)
-    dates = ["hex_failed_count", "last_test_date"]  # of one device they would say when it was here
+    figures["evidence_age_days"] = evidence_age(figures["last_test_date"], area.period)
+    # of one device they would say when it was here
+    dates = ["hex_failed_count", "last_test_date", "evidence_age_days"]
     figures[dates] = figures[dates].where(~hidden)
     cells = pd.Series(figures["hex_id"].unique(), dtype="str")
     about = pd.DataFrame(

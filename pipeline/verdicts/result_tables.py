@@ -21,6 +21,7 @@ from pipeline.schema import privacy
 from pipeline.schema.errors import Fault
 from pipeline.schema.fields import ALL, GAP_CLASSES, STATUSES
 from pipeline.schema.month import AreaPeriod
+from pipeline.schema.periods import Period
 from pipeline.schema.tables import validated, with_declared_dtypes
 from pipeline.verdicts import borrowing, judge, statistics, weighted
 from pipeline.verdicts.checks import checks
@@ -183,6 +184,7 @@ def judged(evidence: Evidence, units: pd.DataFrame, area: AreaPeriod, rules: Rul
         )
     rows = rows.join(judge.assign_status(rows, target, gates))
     rows["last_test_date"] = _dates(rows["last_day"])
+    rows["evidence_age_days"] = evidence_age(rows["last_test_date"], period)
     rows["margin"] = judge.margin(rows, rows["status"], target)
     tried = rows["failed_test_count"] + rows["test_count"]
     rows["failure_rate"] = (rows["failed_test_count"] / tried.where(tried > 0)).where(
@@ -206,6 +208,16 @@ def _dates(days: pd.Series) -> pd.Series:
     """Days since 1970 as YYYY-MM-DD; empty where there is none."""
     dates = pd.to_datetime(days, unit="D").dt.strftime("%Y-%m-%d")
     return dates.astype("str").where(days.notna())
+
+
+def evidence_age(dates: pd.Series, period: Period) -> pd.Series:
+    """Days from dates (YYYY-MM-DD, missing where there is none) to the period's last day.
+
+    >>> evidence_age(pd.Series(["2026-10-30", None]), Period.parse("2026-10")).tolist()
+    [1.0, nan]
+    """
+    last = pd.Timestamp(period.end.date())
+    return (last - pd.to_datetime(dates, format="%Y-%m-%d")).dt.days.astype("float64")
 
 
 def id_warnings(evidence: Evidence, gates: Gates) -> list[Fault]:
@@ -251,7 +263,8 @@ def commune_status(rows: pd.DataFrame, min_devices: int) -> tuple[pd.DataFrame, 
     shown = privacy.without(shown, hidden_month | hidden, "month_device_count")
     shown = privacy.without(shown, hidden_5g, "device_count_5g")
     shown = _without_small_sides(shown, min_devices)
-    shown["last_test_date"] = shown["last_test_date"].where(~hidden)  # of one or two devices
+    dates = ["last_test_date", "evidence_age_days"]  # of one or two devices
+    shown[dates] = shown[dates].where(~hidden)
     shown["operator_order"] = shown["operator"].eq(ALL)
     shown = shown.sort_values(["commune_code", "operator_order", "operator"], ignore_index=True)
     suppressed = pd.Series(hidden.to_numpy(), index=pd.MultiIndex.from_frame(rows[UNIT]))

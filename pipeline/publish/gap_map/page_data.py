@@ -124,7 +124,7 @@ def _views(tables: Mapping[str, pd.DataFrame]) -> list[str]:
     return (
         views
         + ["month"] * ("sample_tracker" in tables)
-        + ["evidence"]
+        + ["evidence", "age"]
         + ["change"] * ("changes" in tables)
     )
 

@@ -106,6 +106,7 @@ SCALES: dict[str, Scale] = {
     "latency": Scale((20, 40, 60, 100, 200), _PURPLES, "ms"),
     "tests": Scale((1, 10, 30, 100, 300), _GREENS, ""),
     "month": Scale((1, 10, 30, 100, 300), _GREENS, ""),  # 300 a month is the official sample
+    "age": Scale((8, 15, 31, 62, 92), _PURPLES, "days"),  # darker = longer ago
 }
 OUTSIDE, INSIDE, LINE = "#dddad2", "#ffffff", "#4a4a4a"
 

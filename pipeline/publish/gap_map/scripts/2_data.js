@@ -38,7 +38,7 @@ function statusRow(commune, operator) {
     gates: named('s.gates', i, lists.gates), looks: figure('s.looks', i), borrowed: columns['s.borrowed'][i] === 1,
     tests: figure('s.tests', i), devices: figure('s.devices', i), samples: figure('s.samples', i),
     dates: figure('s.dates', i), month: figure('s.month', i), failed: figure('s.failed', i),
-    window: figure('s.window', i), further: figure('s.further', i),
+    window: figure('s.window', i), further: figure('s.further', i), age: figure('s.age', i),
     mean: figure('s.mean', i, SPEED), median: figure('s.median', i, SPEED), lo: figure('s.lo', i, SPEED),
     hi: figure('s.hi', i, SPEED), raw: figure('s.raw', i, SPEED), upload: figure('s.upload', i, SPEED),
     latency: figure('s.latency', i, SPEED), worst: figure('s.worst', i, SPEED), hours: figure('s.hours', i, SPEED),

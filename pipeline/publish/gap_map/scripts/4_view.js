@@ -21,6 +21,7 @@ function communeKey(commune) {
     return open === 0 ? 'known_all' : open < operators.length - 1 ? 'known_some' : 'known_none';
   }
   if (row[view] === null) return 'none';
+  if (view === 'age') return view + ':' + classIndex(view, row[view]);
   return view + ':' + classIndex(view, row[view]) + (row.verdict === 'insufficient_evidence' ? ':unsure' : '');
 }
 const evidenceOf = (verdict) => (['confirmed_gap', 'meets_confirmed'].includes(verdict) ? 'confirmed'
@@ -39,7 +40,7 @@ function legendKeys() {
 }
 function keyName(key) {
   if (!key.includes(':')) return t('key_' + key) || t(key);
-  const [view, i] = key.split(':'), {breaks, unit} = data.scales[view], place = Number(i), tail = unit ? ' ' + unit : '';
+  const [view, i] = key.split(':'), {breaks, unit} = data.scales[view], place = Number(i), tail = unit ? ' ' + (t('unit_' + unit) || unit) : '';
   if (COUNTS.includes(view)) {
     if (place === 0) return '0';
     return place === breaks.length ? '≥ ' + number(breaks[place - 1]) : number(breaks[place - 1]) + ' – ' + number(breaks[place] - 1);
@@ -60,7 +61,7 @@ function cellKeys() {  // key number of every cell, and the keys
     return {keys: ['weak_some', 'weak_none', 'few'], found};
   }
   const keys = data.scales[view].fills.map((_, i) => view + ':' + i).concat(view === 'tests' ? [] : ['few']);
-  const values = columns['c.' + operator + '.' + view], scale = view === 'tests' ? 1 : view === 'latency' ? CELL_LATENCY : CELL_SPEED;
+  const values = columns['c.' + operator + '.' + view], scale = ['tests', 'age'].includes(view) ? 1 : view === 'latency' ? CELL_LATENCY : CELL_SPEED;
   const breaks = data.scales[view].breaks.map((limit) => limit * scale);
   for (let i = 0; i < cellCount; i += 1) {
     if (!devices[i]) continue;
