@@ -1,0 +1,1 @@
+"""Which sites would bring most people to the target: demand, coverage, choice, plan."""
