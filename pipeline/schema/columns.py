@@ -174,6 +174,27 @@ FIELDS: dict[str, Field] = {
         public="of the list of events, not of tests",
         vi=("Bán kính (km)", "bán kính của vùng bị tác động"),
         en=("Radius (km)", "radius of the area that is touched")),
+    # sites
+    "site_id": Field("text",
+        vi=("Mã trạm", "mã trạm như trong danh sách; `S001` … nếu danh sách không có"),
+        en=("Site id", "site as the list names it; `S001` … where it names none")),
+    "site_operator": Field("text", missing="unknown",
+        vi=("Nhà mạng của trạm", "trống: không rõ, hoặc vị trí chưa thuộc nhà mạng nào"),
+        en=("Operator of the site", "empty: not known, or a place that is no operator's yet")),
+    "site_technology": Field("text", missing="unknown",
+        vi=("Công nghệ của trạm", "2G, 3G, 4G, 5G cách nhau bằng `;`"),
+        en=("Technologies of the site", "`;`-separated 2G, 3G, 4G, 5G")),
+    "band_mhz": Field("figure", unit="MHz", low=400, high=6000, missing="unknown",
+        public="of the list of sites, not of tests",
+        vi=("Băng tần (MHz)", "băng tần thấp nhất của trạm"),
+        en=("Band (MHz)", "lowest band of the site")),
+    "height_m": Field("figure", unit="m", low=3, high=300, missing="unknown",
+        public="of the list of sites, not of tests",
+        vi=("Độ cao ăng ten (m)", "độ cao so với mặt đất của ăng ten, hoặc của cột"),
+        en=("Antenna height (m)", "height of the antenna, or of the tower, above ground")),
+    "is_candidate": Field("flag",
+        vi=("Trạm dự kiến", "vị trí dự kiến đặt trạm, chưa có trạm"),
+        en=("Candidate", "a place where a site may be built; none stands there")),
     "device_count_before": Field("count", missing="none",
         vi=("Thiết bị trước sự kiện", "số thiết bị đo trước sự kiện, tại các nơi nó chạm tới"),
         en=("Devices before", "devices before the event, at the places that it touches")),
@@ -910,6 +931,10 @@ TABLES: dict[str, tuple[str, ...]] = {
         "event_village_name", "event_hex_id", "event_latitude", "event_longitude",
         "event_radius_km",
     ),
+    "sites": (
+        "site_id", "site_operator", "latitude", "longitude", "site_technology", "band_mhz",
+        "height_m", "is_candidate",
+    ),
     "visits": (
         "visit_date", "commune_code", "village_name", "operator", "visit_result", "devices_tested",
     ),
@@ -1034,7 +1059,9 @@ TABLES: dict[str, tuple[str, ...]] = {
 # fmt: on
 
 # tables that are never published
-INNER = ("tests", "tiles", "communes", "villages", "events", "visits", "device_values")
+INNER = (
+    "tests", "tiles", "communes", "villages", "events", "sites", "visits", "device_values",
+)  # fmt: skip
 
 KEYS: dict[str, tuple[str, ...]] = {
     "tests": ("source_file", "source_row"),
@@ -1042,6 +1069,7 @@ KEYS: dict[str, tuple[str, ...]] = {
     "communes": ("commune_code",),
     "villages": ("commune_code", "village_name", "latitude", "longitude"),
     "events": (),
+    "sites": ("site_id",),
     "visits": ("visit_date", "commune_code", "village_name", "operator"),
     "device_values": ("commune_code", "operator", "device_key"),
     "commune_status": ("commune_code", "boundary_vintage", "operator", "period"),
