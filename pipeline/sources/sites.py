@@ -77,7 +77,7 @@ OPENCELLID = (
 RADIOS = ("GSM", "UMTS", "LTE", "NR", "CDMA")
 MAX_KM = 20.0  # outside the communes' bounds: a site farther away covers nobody inside
 SITE_M = 100.0  # cells of one operator so near to its first one are one site
-EARTH_KM = 6371.0088  # mean radius (IUGG)
+_EARTH_KM = 6371.0088  # mean radius (IUGG)
 
 
 @dataclass(frozen=True)
@@ -267,7 +267,7 @@ def sites_of_cells(cells: pd.DataFrame) -> pd.DataFrame:
     cells = cells.reset_index(drop=True)
     site = np.full(len(cells), -1)
     operator, names = pd.factorize(cells["site_operator"], use_na_sentinel=False)
-    spots = on_sphere(cells["latitude"].to_numpy(), cells["longitude"].to_numpy())
+    spots = _on_sphere(cells["latitude"].to_numpy(), cells["longitude"].to_numpy())
     for number in range(len(names)):
         own = np.flatnonzero(operator == number)
         near = cKDTree(spots[own])
@@ -294,16 +294,16 @@ def _joined(technologies: pd.Series) -> str | None:
 # ── where and which ──────────────────────────────────────────────────────────────────────────────
 
 
-def on_sphere(latitude: np.ndarray, longitude: np.ndarray) -> np.ndarray:
+def _on_sphere(latitude: np.ndarray, longitude: np.ndarray) -> np.ndarray:
     """Points (km, from the Earth's middle) of positions in degrees: rows of x, y, z."""
     y, x = np.radians(latitude), np.radians(longitude)
     unit = np.column_stack([np.cos(y) * np.cos(x), np.cos(y) * np.sin(x), np.sin(y)])
-    return np.asarray(EARTH_KM * unit)
+    return np.asarray(_EARTH_KM * unit)
 
 
 def _chord_km(km: float) -> float:
     """The straight distance between two points that are `km` apart on the sphere."""
-    return float(2 * EARTH_KM * np.sin(km / (2 * EARTH_KM)))
+    return float(2 * _EARTH_KM * np.sin(km / (2 * _EARTH_KM)))
 
 
 def _km_outside(rows: pd.DataFrame, bounds: Bounds) -> pd.Series:
@@ -312,7 +312,7 @@ def _km_outside(rows: pd.DataFrame, bounds: Bounds) -> pd.Series:
     up = (rows["latitude"] - rows["latitude"].clip(south, north)).abs()
     right = (rows["longitude"] - rows["longitude"].clip(west, east)).abs()
     right *= np.cos(np.radians(rows["latitude"]))
-    km: pd.Series = np.radians(np.hypot(up, right)) * EARTH_KM
+    km: pd.Series = np.radians(np.hypot(up, right)) * _EARTH_KM
     return km
 
 

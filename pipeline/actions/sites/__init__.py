@@ -1,0 +1,1 @@
+"""The plan of sites: modelled coverage, and which sites do most for whom."""
