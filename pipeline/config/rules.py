@@ -151,6 +151,19 @@ class TrackerRules:
     shown_min_devices: int
 
 
+@dataclass(frozen=True)
+class Radio:
+    """What coverage is modelled with: `[site_plan]`."""
+
+    band_mhz: float  # of a site whose own is not known, as height_m
+    height_m: float
+    eirp_dbm: float  # per resource element
+    min_rsrp_dbm: float
+    indoor_loss_db: float
+    shadowing_sd_db: float
+    radius_km: float | None  # every site reaches so far, instead of the model
+
+
 def rules_of(settings: Settings) -> Rules:
     """What verdicts depend on."""
     return _picked(
@@ -205,6 +218,11 @@ def tracker_rules_of(settings: Settings) -> TrackerRules:
         technology=settings.target.technology,
         shown_min_devices=settings.privacy.min_devices,
     )
+
+
+def radio_of(settings: Settings) -> Radio:
+    """What coverage is modelled with."""
+    return _picked(Radio, settings.site_plan)
 
 
 def _picked(kind: type[T], *sections: BaseModel, **given: object) -> T:

@@ -27,6 +27,7 @@ from pipeline.config.output_settings import (
     Section,
     Tracker,
 )
+from pipeline.config.site_settings import Costs, SitePlan
 from pipeline.schema.errors import Fault, UserFault, fault
 from pipeline.schema.periods import Period
 from pipeline.schema.vintages import UNSTATED
@@ -178,6 +179,17 @@ class Villages(Places):
     payer_column: str | None = None
     vintage: str = UNSTATED  # of the communes that the rows name
     radius_km: float = Field(1.5, gt=0)  # km; a village farther outside its commune is left out
+
+
+class Sites(Places):
+    """Existing and candidate sites: a vector file, a table of places, or cells of OpenCellID."""
+
+    id_column: str | None = None
+    operator_column: str | None = None  # empty cells: no operator's, or not known
+    technology_column: str | None = None  # 2G, 3G, 4G, 5G, several in a cell
+    band_column: str | None = None  # B3, 1800, L1800;L900: the lowest counts
+    height_column: str | None = None  # m above ground, of the antenna or else of the tower
+    candidate_column: str | None = None  # yes: nothing stands there yet
 
 
 class Events(Section):
@@ -485,6 +497,9 @@ class Settings(Section):
     events: Events = Events()
     roads: Roads = Roads()
     terrain: Terrain = Terrain()
+    sites: Sites = Sites()
+    costs: Costs = Costs()
+    site_plan: SitePlan = SitePlan.model_validate({})
     sources: dict[str, Source] = Field({})
     operators: dict[str, tuple[str, ...]] = Field({})
     names: Names = Names()
@@ -516,6 +531,13 @@ class Settings(Section):
             and self.former_boundaries.vintage == self.boundaries.vintage
         ):
             raise ValueError("[boundaries] and [former_boundaries] need different vintages")
+        return self
+
+    @model_validator(mode="after")
+    def _known_shares(self) -> Settings:
+        others = sorted(set(self.site_plan.shares) - set(self.operators))
+        if self.operators and others:
+            raise ValueError(f"[site_plan] shares: not in [operators]: {', '.join(others)}")
         return self
 
     @property
@@ -599,7 +621,7 @@ def _absolute(settings: Settings, folder: Path) -> Settings:
         )
         for name in (
             "crosswalk", "installs", "facilities", "villages", "visits", "events", "roads",
-            "terrain",
+            "terrain", "sites",
         )
     }  # fmt: skip
     usual = folder / USUAL_VISITS

@@ -35,6 +35,7 @@ from pipeline.sources import (
     ookla,
     population,
     shapes,
+    sites,
     village_classes,
     village_facts,
     villages,
@@ -81,6 +82,7 @@ class Inputs:
     villages: pd.DataFrame | None = None  # the table `villages`; None: not known
     events: pd.DataFrame | None = None  # the table `events`; None: none are known
     visits: pd.DataFrame | None = None  # the table `visits`; None: nobody reported any
+    sites: pd.DataFrame | None = None  # the table `sites`; None: not known
     people_grid: Path | None = None  # raster that spreads the communes' people over cells
     rows: Closable | None = None  # prepared rows of the tests (`measurements.prepare.Prepared`)
     account: Account = field(default_factory=Account)  # of all tests
@@ -154,7 +156,7 @@ def read_inputs(settings: Settings, *, is_profiled: bool = False) -> Delivered:
     warnings: list[Fault] = []
     read: list[Input] = []
     communes = collect_faults(faults, partial(_communes, settings, read, warnings))
-    facility_count, roads, installs, places, visited, happened = (None,) * 6
+    facility_count, roads, installs, places, visited, happened, masts = (None,) * 7
     if communes is not None:
         facility_count = collect_faults(
             faults, partial(_facilities, communes, settings, read, warnings)
@@ -168,6 +170,7 @@ def read_inputs(settings: Settings, *, is_profiled: bool = False) -> Delivered:
         happened = collect_faults(
             faults, partial(_events, communes, places, settings, read, warnings)
         )
+        masts = collect_faults(faults, partial(_sites, communes, settings, read, warnings))
         communes = collect_faults(faults, partial(_with_terrain, communes, settings, read))
     if communes is not None:
         communes = collect_faults(
@@ -199,6 +202,7 @@ def read_inputs(settings: Settings, *, is_profiled: bool = False) -> Delivered:
         places,
         visits=visited,
         events=happened,
+        sites=masts,
         people_grid=settings.population.grid or population.raster_path(settings.population.path),
     )
     return Delivered(inputs, listed, faults, hashes, plans)
@@ -277,6 +281,20 @@ def _village_facts(settings: Settings) -> village_facts.Asked:
     columns = {name: getattr(about, key) for name, key in village_facts.KEYS.items()}
     classes = village_classes.Asked(about.class_columns, settings.operators)
     return village_facts.Asked(columns, classes, about.decimal)
+
+
+def _sites(
+    communes: gpd.GeoDataFrame, settings: Settings, read: list[Input], warnings: list[Fault]
+) -> pd.DataFrame | None:
+    about = settings.sites
+    if about.path is None:
+        return None
+    columns = {ours: getattr(about, key) for ours, key in sites.KEYS.items()}
+    asked = sites.Asked(columns, settings.operators, _of_places(sites.PLACES, about))
+    rows, found = sites.read_sites(about.path, communes, asked)
+    warnings += found
+    read.append(Input("sites", about.path.name, _sha256(about.path), len(rows)))
+    return rows
 
 
 def _events(

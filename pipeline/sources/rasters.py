@@ -6,6 +6,7 @@ Does not belong here: what is summed (`population.py`, `context_layers.py`).
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import geopandas as gpd
 import shapely
@@ -13,11 +14,10 @@ import shapely
 from pipeline.schema.errors import fault
 
 
-def zones_on(communes: gpd.GeoDataFrame, path: Path) -> gpd.GeoDataFrame:
-    """The communes (commune_code, geometry) in the raster's CRS.
+def crs_and_bounds(path: Path) -> tuple[Any, Any]:
+    """(CRS, bounds) of a raster.
 
-    Raises `UserFault` for a file that is missing or no raster, without a CRS (never guessed), or
-    that covers no commune.
+    Raises `UserFault` for a file that is missing or no raster, or without a CRS (never guessed).
     """
     import rasterio
 
@@ -33,6 +33,15 @@ def zones_on(communes: gpd.GeoDataFrame, path: Path) -> gpd.GeoDataFrame:
     if crs is None:
         found = [round(one, 3) for one in bounds]
         raise fault("raster_without_crs", path.name, found=found)
+    return crs, bounds
+
+
+def zones_on(communes: gpd.GeoDataFrame, path: Path) -> gpd.GeoDataFrame:
+    """The communes (commune_code, geometry) in the raster's CRS.
+
+    Raises `UserFault` as `crs_and_bounds` does, and for a raster that covers no commune.
+    """
+    crs, bounds = crs_and_bounds(path)
     zones = communes[["commune_code", "geometry"]].to_crs(crs)
     if not zones.geometry.intersects(shapely.box(*bounds)).any():
         raise fault(

@@ -28,10 +28,14 @@ BOUNDARIES = "boundaries"
 ROLES = (
     BOUNDARIES, "population", "gap ledger", "former period", "one window earlier", "crosswalk",
     "installs", "facilities", "villages", "visits", "events", "roads", "terrain",
+    "sites",
 )  # fmt: skip
 JUDGED_BY = ("target", "evidence")  # settings that change a verdict and no figure
 # settings that change neither
-WITHOUT_EFFECT = ("publish", "priority", "report", "tracker", "installs", "crosswalk")
+WITHOUT_EFFECT = (
+    "publish", "priority", "report", "tracker", "installs", "crosswalk", "sites", "costs",
+    "site_plan",
+)  # fmt: skip
 
 
 def causes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, list[str]]:
