@@ -180,7 +180,8 @@ FIELDS: dict[str, Field] = {
         en=("Radius (km)", "radius of the area that is touched")),
     # sites
     "site_id": Field("text",
-        vi=("Mã trạm", "mã trạm như trong danh sách; `S001` … nếu danh sách không có; `P…`: nơi có thể đặt"),
+        vi=("Mã trạm",
+            "mã trạm như trong danh sách; `S001` … nếu danh sách không có; `P…`: nơi có thể đặt"),
         en=("Site id",
             "site as the list names it; `S001` … where it names none; `P…`: where one may stand")),
     "site_operator": Field("text", missing="unknown",

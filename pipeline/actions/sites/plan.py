@@ -27,7 +27,8 @@ RANGE = (0.05, 0.95)  # of futures, between people_lo and people_hi
 RUNNER_UPS = 10
 QUESTIONS = 20  # units of which the value of knowing is computed
 LEAST_WORTH = 1e-4  # of the plan's value: below it knowing changes nothing
-# by location × place within reach: site, place, km, probability
+# by location × place within reach: site, place (row numbers), km, probability of coverage, is_near
+# (within reach of a small site)
 Cover = Callable[[pd.DataFrame, pd.DataFrame], pd.DataFrame]
 
 
@@ -193,8 +194,10 @@ def _pairs(
     actions = offered.actions.reset_index(names="number")
     pairs = actions.merge(reach, how="inner", left_on="location", right_on="site",
                           suffixes=("", "_reach"))  # fmt: skip
-    reaches_far = ~pairs["effect"].eq("satellite")
-    pairs = pairs[reaches_far | pairs["is_near"]]
+    is_small = pairs["effect"].eq("satellite")
+    near = pairs["is_near"].astype("float64")
+    pairs["probability"] = pairs["probability"].where(~is_small, near)
+    pairs = pairs[pairs["probability"] > 0]
     if wanted.places is not None:
         pairs = pairs[wanted.places[pairs["place"]]]
     code = known.places["commune_code"].to_numpy()[pairs["place"]]
