@@ -17,7 +17,7 @@ INF = float("inf")
 QUICK = settings(max_examples=40, deadline=None)
 
 
-def problem(  # noqa: PLR0913 - a problem has so many parts
+def problem(
     pairs, site, site_cost, action_cost=None, capacity=None, load=None, **limits
 ) -> Problem:
     """`pairs`: (demand, action, gain)."""

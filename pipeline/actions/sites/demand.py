@@ -65,6 +65,8 @@ def _villages(rows: pd.DataFrame, total: float) -> pd.DataFrame:
     people = people.fillna(people.mean() if people.notna().any() else 1.0)
     if not np.isfinite(total) and rows["people"].isna().all():
         people = people * np.nan
+    elif np.isfinite(total) and not people.sum() > 0:  # a list that has nobody anywhere
+        people = people * 0 + 1.0
     return rows.rename(columns={"village_name": "place_name"}).assign(people=_scaled(people, total))
 
 

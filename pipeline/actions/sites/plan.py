@@ -84,7 +84,7 @@ class SitePlan:
 
     `results`: person_gap (now), closed, closed_lo, closed_hi, cost, site_count, mip_gap,
     confirmed_closed and confirmed_best (the plan, and the best one, if only confirmed gaps are
-    real), regret (their difference), futures_regret (mean over futures).
+    real), regret (their difference).
     """
 
     tables: dict[str, pd.DataFrame]
