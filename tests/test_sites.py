@@ -197,7 +197,7 @@ def test_files_by_country_have_no_headings(tmp_path):
     with_headings, _ = read(tmp_path, cell("LTE", 4, 0), cell("GSM", 2, 500), head=CELLS)
     without, warnings = read(tmp_path, cell("LTE", 4, 0), cell("GSM", 2, 500), head=None)
     pd.testing.assert_frame_equal(without, with_headings)
-    assert [one.code for one in warnings] == ["no_heading_row"]
+    assert [one.code for one in warnings] == ["site_cells_unnamed"]
 
 
 def test_a_column_of_operators_goes_before_network_codes(tmp_path):

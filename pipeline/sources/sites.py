@@ -156,6 +156,11 @@ def _read_places(
         return places, warnings
     names = dict(zip(unnamed, OPENCELLID, strict=True))
     table = replace(places.table, names=OPENCELLID, rows=places.table.rows.rename(names))
+    said: dict[str, object] = {"found": list(OPENCELLID)}
+    warnings = [
+        *(one for one in warnings if one.code != "no_heading_row"),
+        Fault("site_cells_unnamed", table.file, values=said),
+    ]
     return shapes.Places(table, places.points, ("lat", "lon")), warnings
 
 
@@ -282,13 +287,11 @@ def sites_of_cells(cells: pd.DataFrame) -> pd.DataFrame:
             "band_mhz": "min", "height_m": "max", "is_candidate": "all",
         }
     )  # fmt: skip
-    found["site_technology"] = groups["site_technology"].agg(_joined)
+    spoken: dict[int, set[str]] = {}
+    for one, texts in zip(site.tolist(), cells["site_technology"].fillna(""), strict=True):
+        spoken.setdefault(one, set()).update(text for text in texts.split(";") if text)
+    found["site_technology"] = [";".join(sorted(spoken[one])) or None for one in found.index]
     return found.reset_index(drop=True)
-
-
-def _joined(technologies: pd.Series) -> str | None:
-    """All technologies of the cells, `;`-joined; None where none is known."""
-    return ";".join(sorted(set(";".join(technologies.dropna()).split(";")) - {""})) or None
 
 
 # ── where and which ──────────────────────────────────────────────────────────────────────────────
