@@ -291,7 +291,10 @@ def _events(
     if path is None or settings.is_former:
         return None
     asked = events.Asked(
-        tuple(settings.operators), settings.target.technology, settings.villages.radius_km
+        tuple(settings.operators),
+        settings.target.technology,
+        settings.villages.radius_km,
+        settings.hexes.finest_resolution,
     )
     rows, found = events.read_events(path, communes, places, asked)
     warnings += found
