@@ -21,7 +21,7 @@ from pipeline.schema.tables import with_declared_dtypes
 from pipeline.schema.texts import error_message
 from pipeline.sources.events import Asked, read_events
 from pipeline.sources.villages import with_nothing_further
-from tests.builders import aggregates_of_tests, squares
+from tests.builders import aggregates_of_tests, month_of_tests, run_lomsong, squares, write_world
 
 COMMUNES = squares(columns=2, rows=1, side=0.5)  # r0c0 west of 103.5, r0c1 east
 HERE, NEAR, FAR = (22.1, 103.1), (22.105, 103.1), (22.3, 103.1)  # NEAR: some 550 m north
@@ -561,3 +561,27 @@ def test_a_listed_operator_without_tests_is_said_once():
 
 def test_without_events_there_is_no_warning_of_them():
     assert idle(BEFORE, []) == {}
+
+
+def test_check_says_what_events_do_not_touch_and_keeps_to_the_resolution_of_the_hexes(tmp_path):
+    more = '[events]\npath = "events.csv"\n[hexes]\nfinest_resolution = 8\n'
+    tests = {"2026-10": month_of_tests("2026-10", {("r0c1", "Viettel"): [20.0] * 4})}
+    file = write_world(tmp_path, tests, more)
+    kept, finer = (h3.latlng_to_cell(22.05, 103.15, resolution) for resolution in (8, 9))
+
+    def checked(*rows: str) -> tuple[int, str]:
+        text = "\n".join(["date,kind,operator,commune_code,hex_id", *rows, ""])
+        (tmp_path / "events.csv").write_text(text, encoding="utf-8")
+        code, said = run_lomsong("check", "--settings", file, "--lang", "en")
+        return code, " ".join(said.split())
+
+    code, said = checked("05/10/2026,on_air,Viettel,r0c0,", "05/10/2026,on_air,Vietell,r0c1,")
+    assert code == 0, said
+    assert "1 of 1 events of the window touch no test: 05/10/2026 on air Viettel" in said
+    assert "no test is of an operator that events name: Vietell" in said
+    code, said = checked(f"05/10/2026,on_air,Viettel,,{finer}")
+    assert code == 2
+    assert "of resolution 9; tests are kept by cells of resolution 8" in said
+    code, said = checked(f"05/10/2026,on_air,Viettel,,{kept}")
+    assert code == 0, said
+    assert "touch no" not in said
