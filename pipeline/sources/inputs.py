@@ -309,9 +309,17 @@ def _visits(
     read: list[Input],
     warnings: list[Fault],
 ) -> pd.DataFrame | None:
-    """The visits; None, with a warning, without villages. Visits are not of former communes."""
+    """The visits; None, with a warning, without villages. Visits are not of former communes.
+
+    A folder without a file has none: hidden files and lock files of office programs are no files.
+    """
     path = settings.visits.path
     if path is None or settings.is_former:
+        return None
+    if others := containers.passed_over([str(path)]):
+        about: dict[str, object] = {"found": others, "expected": containers.SUFFIXES}
+        warnings.append(Fault("passed_over", path.name, values=about))
+    if path.is_dir() and not _holds_files(path):
         return None
     if places is None:
         warnings.append(Fault("visits_without_villages", path.name))
@@ -327,6 +335,12 @@ def _visits(
     sha256 = hashes[0] if len(hashes) == 1 else hashlib.sha256("".join(hashes).encode()).hexdigest()
     read.append(Input("visits", path.name, sha256, len(rows)))
     return rows
+
+
+def _holds_files(folder: Path) -> bool:
+    """Whether a folder holds files to read, or links that lead nowhere."""
+    wanted = [str(folder)]
+    return bool(containers.paths_of(wanted) or containers.broken_links(wanted))
 
 
 def _roads(
