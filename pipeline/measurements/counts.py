@@ -13,6 +13,7 @@ from pipeline.measurements.samples import NEWER, UNIT_CODES, WIFI, during, is_va
 from pipeline.measurements.scope import Scope, Window
 from pipeline.schema.tables import TECHNOLOGIES
 
+FENCE = "coverage_only"  # reason of all fences of coverage runs
 FOURTH = TECHNOLOGIES.index("4G")  # numbers below it are 2G and 3G
 c = pl.col
 
@@ -70,21 +71,30 @@ def tries(rows: pl.LazyFrame, drawn: pl.LazyFrame, scope: Scope) -> pl.LazyFrame
     device, cell, day, and what they are.
 
     is_failed (without a speed); is_newer, is_older (with a speed, of a mobile technology that comes
-    after the target's or before it); is_silent (the phone found no network). Such a row names no
-    operator as a rule: it is the operator of all the device's samples, where that is one (`drawn`:
-    `samples` of all technologies).
+    after the target's or before it); is_silent (the phone found no network); is_heard (a fence of a
+    coverage run whose pings were answered). A row without an operator is of the one that all the
+    device's samples have, where that is one (`drawn`: `samples` of all technologies).
     """
     is_other = (c("reason") == "other_technology") & (c("technology") < WIFI) & (c("bits") > 0)
     is_older = c("technology") < scope.technology
+    is_failed = c("reason").is_null() & _has_no_speed()
+    is_fence = c("reason") == FENCE
+    is_lost = is_fence & (c("bits") == 0)
+    no_network = c("is_uncovered") | c("technology").is_null()
     kinds = {
-        "is_failed": c("reason").is_null() & _has_no_speed(),
+        "is_failed": (is_failed & ~c("is_uncovered"))
+        | (is_lost & (c("technology") == scope.technology)),
         "is_newer": is_other & ~is_older,
         "is_older": is_other & is_older,
-        "is_silent": (c("reason") == "no_service") & c("is_uncovered"),
+        "is_silent": (((c("reason") == "no_service") | is_failed) & c("is_uncovered"))
+        | (is_lost & no_network),
+        "is_heard": is_fence & (c("latency_ns") > 0) & (c("technology") < WIFI),
     }
     here = rows.filter((c("zone") >= 0) & ~c("is_repeat") & during(scope.windows[0]))
     some = here.with_columns(**{name: one.fill_null(False) for name, one in kinds.items()})
-    some = some.filter(pl.any_horizontal(*kinds))
+    some = some.filter(pl.any_horizontal(*kinds)).with_columns(
+        is_fence=is_fence.fill_null(False), is_sure=c("is_uncovered")
+    )
     nameless = some.filter(c("operator").is_null()).select("device").unique()
     asked = drawn.join(nameless, on="device", how="semi")
     homes = asked.group_by("device").agg(home=c("operator").unique())
@@ -92,7 +102,20 @@ def tries(rows: pl.LazyFrame, drawn: pl.LazyFrame, scope: Scope) -> pl.LazyFrame
     named = some.join(homes, on="device", how="left")
     named = named.with_columns(operator=pl.coalesce("operator", "home"))
     named = named.filter(c("operator").is_not_null())
-    return named.select(*UNIT_CODES, "device", "cell", "day", *kinds)
+    columns = [*UNIT_CODES, "device", "cell", "day", *kinds]
+    fences = _fences(named.filter("is_fence").select(*columns, "is_sure"))
+    return pl.concat([named.filter(~c("is_fence")).select(columns), fences.select(columns)])
+
+
+def _fences(fences: pl.LazyFrame) -> pl.LazyFrame:
+    """One row for all fences of a kind of one device, cell and day: a run has a fence every 20 m.
+
+    Pings that were not answered say something where others of that device and day were: else their
+    server may have been out of reach, or the phone in flight mode. A phone that names no network
+    needs no such sign (`is_sure`).
+    """
+    was_online = c("is_heard").any().over("device", "day")
+    return fences.unique().filter(c("is_heard") | c("is_sure") | was_online)
 
 
 def attempts(tries: pl.LazyFrame) -> pl.LazyFrame:
@@ -104,14 +127,15 @@ def attempts(tries: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def usable(valid: pl.LazyFrame, tries: pl.LazyFrame, scope: Scope) -> pl.LazyFrame:
-    """UNIT_CODES, device, cell of devices that had a usable test there in the base window.
+    """UNIT_CODES, device, cell of devices that had a usable test there, or an answered ping of a
+    coverage run, in the base window.
 
     Of any mobile technology. `valid`, `tries`: those that show a signal that is still there: a site
     that goes on air takes none away.
     """
     keys = [*UNIT_CODES, "device", "cell"]
     tested = valid.filter(during(scope.windows[0])).select(keys)
-    others = tries.filter(c("is_older") | c("is_newer")).select(keys)
+    others = tries.filter(c("is_older") | c("is_newer") | c("is_heard")).select(keys)
     return pl.concat([tested, others]).unique()
 
 
@@ -151,6 +175,7 @@ def repeats_in_own_file(rows: pl.LazyFrame, scope: Scope) -> pl.LazyFrame:
 def present(rows: pl.LazyFrame, scope: Scope) -> pl.LazyFrame:
     """UNIT_CODES: operators with any mobile test in the commune within twelve months."""
     is_placed = (c("zone") >= 0) & c("operator").is_not_null() & (c("technology") < WIFI)
+    is_placed &= c("reason").ne_missing(FENCE)
     return rows.filter(is_placed & during(scope.year)).select(UNIT_CODES).unique()
 
 
@@ -162,8 +187,9 @@ def met(rows: pl.LazyFrame, scope: Scope) -> pl.LazyFrame:
 
 
 def phones(rows: pl.LazyFrame) -> pl.LazyFrame:
-    """source, device, rows: the device ids that were met, in whatever rows."""
-    return rows.filter(~c("is_pseudo")).group_by("source", "device").agg(rows=pl.len())
+    """source, device, rows: the device ids that were met, in whatever rows but fences."""
+    met = rows.filter(~c("is_pseudo") & c("reason").ne_missing(FENCE))
+    return met.group_by("source", "device").agg(rows=pl.len())
 
 
 def signals(rows: pl.LazyFrame, window: Window) -> pl.LazyFrame:
