@@ -41,6 +41,7 @@ def villages() -> pd.DataFrame:
 BASE = {
     "device_id": "d1", "measured_at": "2026-10-05 08:00", "operator_met": "V", "technology": "4G",
     "download_mbps": 30.0, "place": FIRST, "unreadable": "", "signal_dbm": np.nan,
+    "latency_ms": 20.0,
 }  # fmt: skip
 
 
@@ -54,7 +55,7 @@ def counted(*changes: dict) -> VillageCounts:
     frame["measured_at"] = local.dt.tz_convert("UTC").astype("datetime64[us, UTC]")
     frame["latitude"], frame["longitude"] = zip(*frame.pop("place"), strict=True)
     tests = with_declared_dtypes("tests", frame.assign(
-        upload_mbps=9.0, latency_ms=20.0, source="s", source_file="f", brand=None,
+        upload_mbps=9.0, source="s", source_file="f", brand=None,
         source_row=np.arange(2, len(frame) + 2), location_accuracy_m=10.0, test_id=None,
         jitter_ms=np.nan,
     ))  # fmt: skip
@@ -109,6 +110,63 @@ def test_each_kind_of_test(change, expected):
              "failed_device_count": 0, "fallback_test_count": 0, "no_service_count": 0}  # fmt: skip
     wanted = usual | expected
     assert {name: found[name] for name in wanted} == wanted
+
+
+def test_a_failed_test_at_the_floor_of_the_signal_found_no_network():
+    lost = {"download_mbps": 0.0, "unreadable": "no_coverage", "device_id": "d2"}
+    found = row(counted({}, lost), 0)
+    assert (found["no_service_count"], found["failed_test_count"]) == (1, 0)
+    assert (found["usable_device_count"], found["failed_device_count"]) == (1, 1)
+    works = row(counted({}, {**lost, "download_mbps": 5.0}), 0)
+    assert (works["test_count"], works["no_service_count"]) == (2, 0)
+
+
+FENCE = {
+    "unreadable": "coverage_only", "download_mbps": np.nan, "latency_ms": 30.0, "device_id": "d2",
+}  # fmt: skip
+UNHEARD = {**FENCE, "download_mbps": 0.0, "latency_ms": np.nan}
+ANSWERED_ELSEWHERE = {**FENCE, "place": SECOND}
+
+
+@pytest.mark.parametrize(
+    ("fences", "usable", "failed"),
+    [
+        ([FENCE], 2, 0),
+        ([{**FENCE, "technology": "2G"}], 2, 0),
+        ([{**FENCE, "technology": "5G"}], 2, 0),
+        ([{**FENCE, "technology": "wifi"}], 1, 0),
+        ([{**FENCE, "technology": None}], 1, 0),
+        ([UNHEARD, ANSWERED_ELSEWHERE], 1, 1),
+        ([UNHEARD] * 9 + [ANSWERED_ELSEWHERE], 1, 1),
+        ([UNHEARD, FENCE], 2, 0),
+        ([UNHEARD], 1, 0),  # no answer all day: was the server there?
+        ([UNHEARD, {**ANSWERED_ELSEWHERE, "measured_at": "2026-10-06 08:00"}], 1, 0),
+        ([UNHEARD, {**ANSWERED_ELSEWHERE, "device_id": "d3"}], 1, 0),
+        ([{**UNHEARD, "technology": "3G"}, ANSWERED_ELSEWHERE], 1, 0),
+        ([{**UNHEARD, "technology": None}, ANSWERED_ELSEWHERE], 1, 1),
+        ([{**UNHEARD, "technology": None}], 1, 0),
+        ([{**UNHEARD, "technology": None, "unreadable": "coverage_only;no_coverage"}], 1, 1),
+        ([{**UNHEARD, "download_mbps": np.nan}, ANSWERED_ELSEWHERE], 1, 0),
+        ([{**FENCE, "measured_at": "2026-07-31 08:00"}], 1, 0),
+    ],
+)
+def test_fences_count_by_device_as_heard_or_not_and_as_no_test(fences, usable, failed):
+    later = [{"measured_at": "2026-10-05 09:00", **one} for one in fences]
+    apart = [
+        {**one, "measured_at": f"{one['measured_at'][:-2]}{n:02d}"} for n, one in enumerate(later)
+    ]
+    found = row(counted({}, *apart), 0)
+    assert (found["usable_device_count"], found["failed_device_count"]) == (usable, failed)
+    tests = ("test_count", "device_count", "failed_test_count", "no_service_count")
+    assert [found[name] for name in tests] == [1, 1, 0, 0]
+
+
+def test_an_unheard_fence_names_its_own_operator():
+    found = counted(
+        {}, {**UNHEARD, "operator_met": "W"}, {**ANSWERED_ELSEWHERE, "operator_met": "W"}
+    )
+    assert row(found, 0, "W")["failed_device_count"] == 1
+    assert row(found, 0)["failed_device_count"] == 0
 
 
 def test_a_phone_without_network_is_of_the_operator_that_it_has_elsewhere():

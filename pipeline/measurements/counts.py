@@ -71,55 +71,43 @@ def tries(rows: pl.LazyFrame, drawn: pl.LazyFrame, scope: Scope) -> pl.LazyFrame
     device, cell, day, and what they are.
 
     is_failed (without a speed); is_newer, is_older (with a speed, of a mobile technology that comes
-    after the target's or before it); is_silent (the phone found no network); is_heard (a fence of a
-    coverage run whose pings were answered). A row without an operator is of the one that all the
-    device's samples have, where that is one (`drawn`: `samples` of all technologies).
+    after the target's or before it); is_silent (the phone found no network); of fences of coverage
+    runs is_heard (pings were answered) and is_unheard. A row without an operator is of the one that
+    all the device's samples have, where that is one (`drawn`: `samples` of all technologies).
     """
     is_other = (c("reason") == "other_technology") & (c("technology") < WIFI) & (c("bits") > 0)
     is_older = c("technology") < scope.technology
-    is_failed = c("reason").is_null() & _has_no_speed()
-    is_fence = c("reason") == FENCE
-    is_lost = is_fence & (c("bits") == 0)
-    no_network = c("is_uncovered") | c("technology").is_null()
+    is_failed, is_fence = c("reason").is_null() & _has_no_speed(), c("reason") == FENCE
+    has_none = c("technology").is_null() | (c("technology") == scope.technology)
     kinds = {
-        "is_failed": (is_failed & ~c("is_uncovered"))
-        | (is_lost & (c("technology") == scope.technology)),
+        "is_failed": is_failed & ~c("is_uncovered"),
         "is_newer": is_other & ~is_older,
         "is_older": is_other & is_older,
-        "is_silent": (((c("reason") == "no_service") | is_failed) & c("is_uncovered"))
-        | (is_lost & no_network),
+        "is_silent": ((c("reason") == "no_service") | is_failed) & c("is_uncovered"),
         "is_heard": is_fence & (c("latency_ns") > 0) & (c("technology") < WIFI),
+        "is_unheard": is_fence & (c("bits") == 0) & has_none,
     }
     here = rows.filter((c("zone") >= 0) & ~c("is_repeat") & during(scope.windows[0]))
     some = here.with_columns(**{name: one.fill_null(False) for name, one in kinds.items()})
-    some = some.filter(pl.any_horizontal(*kinds)).with_columns(
-        is_fence=is_fence.fill_null(False), is_sure=c("is_uncovered")
-    )
+    some = some.filter(pl.any_horizontal(*kinds))
     nameless = some.filter(c("operator").is_null()).select("device").unique()
     asked = drawn.join(nameless, on="device", how="semi")
     homes = asked.group_by("device").agg(home=c("operator").unique())
     homes = homes.filter(c("home").list.len() == 1).with_columns(c("home").list.first())
     named = some.join(homes, on="device", how="left")
     named = named.with_columns(operator=pl.coalesce("operator", "home"))
-    named = named.filter(c("operator").is_not_null())
-    columns = [*UNIT_CODES, "device", "cell", "day", *kinds]
-    fences = _fences(named.filter("is_fence").select(*columns, "is_sure"))
-    return pl.concat([named.filter(~c("is_fence")).select(columns), fences.select(columns)])
-
-
-def _fences(fences: pl.LazyFrame) -> pl.LazyFrame:
-    """One row for all fences of a kind of one device, cell and day: a run has a fence every 20 m.
-
-    Pings that were not answered say something where others of that device and day were: else their
-    server may have been out of reach, or the phone in flight mode. A phone that names no network
-    needs no such sign (`is_sure`).
-    """
-    was_online = c("is_heard").any().over("device", "day")
-    return fences.unique().filter(c("is_heard") | c("is_sure") | was_online)
+    # pings without an answer: their server was out of reach, or the phone in flight mode, unless it
+    # names no network itself or had answers on that day
+    was_online = c("is_uncovered") | c("is_heard").any().over("device", "day")
+    named = named.filter(c("operator").is_not_null() & (~c("is_unheard") | was_online))
+    return named.select(*UNIT_CODES, "device", "cell", "day", *kinds)
 
 
 def attempts(tries: pl.LazyFrame) -> pl.LazyFrame:
-    """UNIT_CODES, device, cell: failed, older, newer, no_service: rows of `tries` by kind."""
+    """UNIT_CODES, device, cell: failed, older, newer, no_service: rows of `tries` by kind.
+
+    Of a device that made a coverage run alone they are 0: it counts, its fences do not.
+    """
     return tries.group_by(*UNIT_CODES, "device", "cell").agg(
         failed=c("is_failed").sum(), older=c("is_older").sum(), newer=c("is_newer").sum(),
         no_service=c("is_silent").sum(),

@@ -125,7 +125,7 @@ def _add_floor(found: dict[str, pl.Series | pl.Expr], lost: dict[str, pl.Series]
     if not isinstance(signal, pl.Series):
         return
     low, high = NO_SIGNAL_DBM
-    is_none = ((signal <= high) | (signal >= 0)).fill_null(value=False)
+    is_none = ((signal <= high) | (signal >= 0)).fill_null(value=False) & is_present(signal)
     if not is_none.any():
         return
     found["signal_dbm"] = _with(signal, is_none, None)
@@ -158,7 +158,7 @@ def _as_fences(
     ping = found["latency_ms"]
     if not isinstance(ping, pl.Series) or "technology" not in plan.columns:
         return
-    is_answered = (ping > 0).fill_null(value=False)
+    is_answered = ((ping > 0) & ping.is_finite()).fill_null(value=False)
     cells = column(rows, plan.columns["technology"]).cast(pl.String)
     no_coverage = is_without_coverage(cells)
     technology = pl.select(found["technology"]).to_series()
