@@ -508,6 +508,25 @@ def test_a_signal_at_the_floor_is_no_network_where_there_is_no_speed(
     assert set(tests["signal_dbm"][:-1]) == {-95.0}
 
 
+@pytest.mark.parametrize("mark", ["-140", "-141", "-999", "2147483647", "-2147483648"])
+def test_marks_for_no_signal_in_most_cells_raise_no_question(tmp_path, mark):
+    lines = [
+        f"2026-10-{day:02d} 08:00:00,22.1,103.1,Viettel,4G,0,{mark},\n" for day in range(1, 29)
+    ]
+    lines.append("2026-10-29 08:00:00,22.1,103.1,Viettel,4G,12.5,-95,\n")
+    tests = read(tmp_path / "a.csv", (FLOOR + "".join(lines)).encode())
+    assert tests["signal_dbm"].dropna().to_list() == [-95.0]
+    is_floor = mark in ("-140", "-141")
+    assert set(tests["unreadable"]) == {"no_coverage" if is_floor else "signal_dbm", ""}
+
+
+def test_signals_without_their_sign_are_still_asked_about(tmp_path):
+    lines = [f"2026-10-{day:02d} 08:00:00,22.1,103.1,Viettel,4G,12.5,95,\n" for day in range(1, 29)]
+    with pytest.raises(UserFault) as caught:
+        read(tmp_path / "a.csv", (FLOOR + "".join(lines)).encode())
+    assert [fault.code for fault in caught.value.faults] == ["magnitude_contradicts"]
+
+
 FENCES = (
     "fence_id,technology,avg_ping_ms,latitude,longitude,fence_time,open_test_uuid,sim_mcc_mnc\n"
 )

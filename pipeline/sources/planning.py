@@ -30,7 +30,7 @@ from pipeline.sources.formats.nr_signs import is_of_nr
 from pipeline.sources.nr_rows import nr_rows
 from pipeline.sources.plan import ColumnPlan, Form, Plan
 from pipeline.sources.rules import OPTIONAL, REQUIRED, Rule
-from pipeline.sources.table import IDS, NAMES, POSITION, column, plain, read_tests
+from pipeline.sources.table import IDS, NAMES, NO_SIGNAL_DBM, POSITION, column, plain, read_tests
 from pipeline.sources.values import folded
 
 UTC = ZoneInfo("UTC")
@@ -567,7 +567,8 @@ def _number_plan(
         return None
     read = numbers.read_numbers(cells, form.form).alias(heading)
     if decided.basis != "settings":
-        asked += _named(table, units.contradiction(ours, unit, read), heading)
+        known = _without_marks(read, unit) if ours == "signal_dbm" else read
+        asked += _named(table, units.contradiction(ours, unit, known), heading)
     failed = rule.failed or ()
     if ours == "download_mbps" and rule.failed is None:
         marks = numbers.decide_failed_marks(read)
@@ -577,6 +578,13 @@ def _number_plan(
     evidence = joined(decided.evidence, form.evidence)
     made = ColumnPlan(ours, rule.headings, rule.value, form.form, unit, marks_in_ours)
     return replace(made, basis=decided.basis, evidence=evidence)
+
+
+def _without_marks(signals: pl.Series, unit: units.Unit) -> pl.Series:
+    """Signals (in `unit`) without marks for none: half of a column may hold them."""
+    dbm = unit.in_ours(signals)
+    low, high = NO_SIGNAL_DBM
+    return signals.filter((dbm > high) & (dbm <= -low))
 
 
 def _add_positions(
