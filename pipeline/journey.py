@@ -27,6 +27,7 @@ from pipeline.publish import Outputs, publish_month
 from pipeline.schema.month import AreaPeriod, Month
 from pipeline.schema.periods import Period
 from pipeline.schema.vintages import vintage_of
+from pipeline.site_planning import Judged, asked_of, sharing_table, site_tables
 from pipeline.sources.inputs import (
     Delivered,
     Inputs,
@@ -155,11 +156,8 @@ def judge_month(inputs: Inputs, context: RunContext, previous: Previous = NOTHIN
     area, rules = AreaPeriod(inputs.communes, context.period), context.rules
     window = evidence_window(inputs, context.settings, context.period)
     run_log.inputs_read(context.log, inputs, context.period, window)
-    with context.step("clean", 0.2):
-        measured = measure(inputs, context, previous.ledger)
-        evidence = measured.evidence
-    with context.step("judge", 0.5):
-        verdicts = result_tables.verdicts(evidence, area, rules, previous.earlier)
+    measured, verdicts = judged(inputs, context, previous)
+    evidence = measured.evidence
     with context.step("hexes", 0.7):
         gaps, hex_status = _gaps(inputs, evidence, verdicts, previous.ledger, area, rules)
         coarser = hex_tables.coarser_cells(evidence, verdicts.priors, hex_status, area, rules)
@@ -183,6 +181,7 @@ def judge_month(inputs: Inputs, context: RunContext, previous: Previous = NOTHIN
         "changes": changes(verdicts.status, previous.status),
         "former_districts": former_districts(verdicts.status, verdicts.summary),
         **_by_place(inputs, measured, area, context),
+        **_sites(inputs, measured, verdicts, context),
     }
     tables |= {name: table for name, table in some.items() if len(table)}
     results = result_tables.results(verdicts, hex_status, measured.books, evidence.last_date)
@@ -207,6 +206,18 @@ def judge_month(inputs: Inputs, context: RunContext, previous: Previous = NOTHIN
     )
 
 
+def judged(
+    inputs: Inputs, context: RunContext, previous: Previous = NOTHING
+) -> tuple[Measured, result_tables.Verdicts]:
+    """What the measurements of a period show, and the verdicts on communes."""
+    area = AreaPeriod(inputs.communes, context.period)
+    with context.step("clean", 0.2):
+        measured = measure(inputs, context, previous.ledger)
+    with context.step("judge", 0.5):
+        evidence = measured.evidence
+        return measured, result_tables.verdicts(evidence, area, context.rules, previous.earlier)
+
+
 def _by_place(
     inputs: Inputs, measured: Measured, area: AreaPeriod, context: RunContext
 ) -> dict[str, pd.DataFrame]:
@@ -222,6 +233,20 @@ def _by_place(
     if visits is not None:
         visits = visits_until(visits, area.period.end.date())
     return {"village_status": village_status(places, counts, operators, visits, area, asked)}
+
+
+def _sites(
+    inputs: Inputs, measured: Measured, verdicts: result_tables.Verdicts, context: RunContext
+) -> dict[str, pd.DataFrame]:
+    """Who may share with whom, and the plan of sites where the settings ask for one."""
+    if not measured.evidence.operators:
+        return {}
+    sharing = {"sharing": sharing_table(inputs, verdicts)}
+    if (asked := asked_of(context.settings)) is None:
+        return sharing
+    known = Judged(verdicts, measured.evidence.strata)
+    with context.step("sites", 0.82):
+        return sharing | site_tables(inputs, known, context.settings, asked).tables
 
 
 def _gaps(

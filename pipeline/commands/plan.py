@@ -161,21 +161,12 @@ def _read(files: list[Path], settings: Path | None, language: texts.Lang) -> Non
 
 def _known(inputs: Inputs, context: RunContext) -> tuple[Known, npt.NDArray[np.uint64]]:
     """What the evidence of the period shows, judged in memory; fingerprints of device ids."""
+    from pipeline import journey
     from pipeline.actions.next_tests import Known
-    from pipeline.measure import measure
-    from pipeline.schema.month import AreaPeriod
-    from pipeline.sources.previous_runs import NOTHING
-    from pipeline.verdicts import result_tables
 
-    with context.step("clean", 0.2):
-        measured = measure(inputs, context, NOTHING.ledger)
-        evidence = measured.evidence
-    with context.step("judge", 0.5):
-        area = AreaPeriod(inputs.communes, context.period)
-        verdicts = result_tables.verdicts(evidence, area, context.rules)
-    known = Known(
-        verdicts.rows, verdicts.suppressed, evidence.strata, inputs.communes, inputs.villages
-    )
+    measured, verdicts = journey.judged(inputs, context)
+    strata = measured.evidence.strata
+    known = Known(verdicts.rows, verdicts.suppressed, strata, inputs.communes, inputs.villages)
     return known, measured.device_prints
 
 

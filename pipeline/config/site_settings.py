@@ -88,6 +88,7 @@ class SitePlan(Section):
 
     sites: int | None = Field(None, ge=1)  # that a run plans; None, and no budget: no plan
     budget: Positive | None = None  # in the currency of [costs]
+    shared: bool = False  # operators stand on common towers, new ones and each other's
 
     # radio of a site whose row says nothing else
     band_mhz: float = Field(1800.0, ge=400, le=3000)  # MHz; 4G's first band in Vietnam, 2017

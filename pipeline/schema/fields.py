@@ -33,6 +33,12 @@ REACHES = ("reached", "expected", "never", "unknown")
 PARTICIPATION = ("more", "fewer", "unchanged", "unknown")
 SPANS = ("period", "window", "rolling_12")
 CHANGES = ("new_gap", "closed_gap", "worse", "better", "decided", "no_change", "not_comparable")
+SITE_STATES = ("chosen", "runner_up")
+SITE_ACTIONS = ("new_site", "shared_site", "upgrade", "satellite_site", "terminal")
+SHARING_CLASSES = ("nobody_meets", "one_meets", "several_meet", "nothing_known")
+SHARING_ACTIONS = (
+    "new_site_shared", "roam_or_share", "own_upgrade", "measure_more", "nothing_needed",
+)  # fmt: skip
 PLAN_STATES = ("test", "decided", "near_target", "out_of_devices")
 VISIT_ROLES = ("main", "replacement")
 NO_DATA_REASONS = (
@@ -117,6 +123,7 @@ REJECT_REASONS = (
     "bad_position",
     "outside_area",
     "inaccurate_position",
+    "coverage_only",
     "no_service",
     "unknown_technology",
     "other_technology",

@@ -1,1 +1,1 @@
-"""The plan of sites: modelled coverage, and which sites do most for whom."""
+"""Which sites would bring most people to the target: demand, coverage, choice, plan."""

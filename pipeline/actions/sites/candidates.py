@@ -1,0 +1,202 @@
+"""Where sites may stand, what each operator can do there, and what that costs.
+
+Does not belong here: which are chosen (`choice.py`), how far they reach (`coverage.py`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pandas as pd
+
+from pipeline.actions.travel import geodesic_km
+
+Floats = npt.NDArray[np.float64]
+ACTIONS = ("new_site", "shared_site", "upgrade", "satellite_site", "terminal")
+# what an action does to speeds: key of `demand.Futures.gains`
+EFFECTS = {"new_site": "site", "shared_site": "site", "satellite_site": "satellite",
+           "terminal": "satellite"}  # fmt: skip
+ONE_TOWER_KM = 0.1  # sites no farther apart stand on one tower
+LOCATION = (
+    "site_id", "latitude", "longitude", "commune_code", "terrain", "place_name", "is_standing",
+    "operators_there", "with_4g", "height_m", "band_mhz", "has_grid_power", "is_difficult_zone",
+    "payer", "backhaul_km",
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Prices:
+    """What actions cost, in one currency; what is not there is not known."""
+
+    new_site: Mapping[str, float] = field(default_factory=dict)  # by terrain; "": anywhere
+    others: Mapping[str, float] = field(default_factory=dict)  # by ACTIONS but new_site
+    solar: float | None = None
+    backhaul_km: float | None = None  # to the nearest standing site
+    yearly: Mapping[str, float] = field(default_factory=dict)  # by ACTIONS
+    years: float = 10.0
+
+    @property
+    def is_known(self) -> bool:
+        """Whether any action has a price."""
+        return bool(self.new_site or self.others)
+
+    def running(self, action: str) -> float:
+        """What running it costs over the years; 0 where that is not known."""
+        return self.years * self.yearly.get(action, 0.0)
+
+
+def locations(
+    sites: pd.DataFrame | None, places: pd.DataFrame, communes: pd.DataFrame
+) -> pd.DataFrame:
+    """Where sites stand or may stand, by LOCATION; numbered from 0.
+
+    Standing sites of one tower are one location. Candidates are those of the table `sites`; where
+    it has none, every place of `demand.demand_places` is one. `operators_there`, `with_4g`:
+    tuples of operators; a site whose technology is not known counts as one with 4G.
+    `communes`: commune_code, terrain, latitude, longitude (of a point in it).
+    """
+    standing = _towers(sites)
+    listed = pd.DataFrame() if sites is None else sites[sites["is_candidate"]]
+    if len(listed):
+        made = listed.copy()
+    else:
+        made = places.assign(site_id=[f"P{n + 1:04d}" for n in range(len(places))])
+    parts = [standing.assign(is_standing=True), made.assign(is_standing=False)]
+    table = pd.concat([part for part in parts if len(part)], ignore_index=True)
+    table = table.reindex(columns=list(LOCATION))
+    for name in ("operators_there", "with_4g"):
+        table[name] = [one if isinstance(one, tuple) else () for one in table[name]]
+    table = _with_surroundings(table, places, communes)
+    spots = table[["latitude", "longitude"]].to_numpy(dtype="float64")
+    table["backhaul_km"] = np.nan
+    if len(standing):
+        here = standing[["latitude", "longitude"]].to_numpy(dtype="float64")
+        table["backhaul_km"] = geodesic_km(spots, here).min(axis=1).round(2)
+    return table
+
+
+def _towers(sites: pd.DataFrame | None) -> pd.DataFrame:
+    """Standing sites, those within ONE_TOWER_KM as one; in the order of the first of each."""
+    if sites is None or not (~sites["is_candidate"]).any():
+        return pd.DataFrame(columns=list(LOCATION))
+    rows = sites[~sites["is_candidate"]].reset_index(drop=True)
+    spots = rows[["latitude", "longitude"]].to_numpy(dtype="float64")
+    near = geodesic_km(spots, spots) <= ONE_TOWER_KM
+    rows["tower"] = near.argmax(axis=1)  # the first site that is near
+    is_4g = rows["site_technology"].fillna("4G").str.contains("4G")
+    rows["with_4g"] = rows["site_operator"].where(is_4g)
+    return rows.groupby("tower", as_index=False).agg(
+        site_id=("site_id", "first"), latitude=("latitude", "first"),
+        longitude=("longitude", "first"), height_m=("height_m", "max"),
+        band_mhz=("band_mhz", "min"), operators_there=("site_operator", _names),
+        with_4g=("with_4g", _names),
+    )  # fmt: skip
+
+
+def _names(column: pd.Series) -> tuple[str, ...]:
+    return tuple(sorted(column.dropna().unique()))
+
+
+def _with_surroundings(
+    table: pd.DataFrame, places: pd.DataFrame, communes: pd.DataFrame
+) -> pd.DataFrame:
+    """What the nearest place says of a location: commune, zone, power, payer; its terrain."""
+    if not len(table) or not len(places):
+        return table
+    spots = table[["latitude", "longitude"]].to_numpy(dtype="float64")
+    nearest = geodesic_km(spots, places[["latitude", "longitude"]].to_numpy()).argmin(axis=1)
+    for name in ("commune_code", "place_name", "has_grid_power", "is_difficult_zone", "payer"):
+        table[name] = places[name].to_numpy(dtype=object)[nearest]
+    terrain = communes.set_index("commune_code")["terrain"]
+    return table.assign(terrain=table["commune_code"].map(terrain))
+
+
+@dataclass(frozen=True)
+class Offers:
+    """Actions that may be chosen, and the sites that they stand at.
+
+    `actions`: location (number), operator, action, effect (key of `Futures.gains`), site (number),
+    action_cost. `sites`: location, site_cost (tower, power, backhaul, running; once). Costs are 0
+    where none are known.
+    """
+
+    actions: pd.DataFrame
+    sites: pd.DataFrame
+
+
+def offers(
+    places: pd.DataFrame, operators: list[str], prices: Prices, *, is_shared: bool
+) -> Offers:
+    """What every operator may do at every location of `locations`.
+
+    Where an operator stands: an upgrade (of a site without 4G: a site's effect). Elsewhere a new
+    site; shared: on towers of others and new ones together, a further operator for the price of
+    `shared_site`. Satellite sites and terminals where they have a price. With prices an action
+    without one is not offered.
+    """
+    found = []
+    for number, row in enumerate(places.to_dict("records")):
+        there, with_4g = row["operators_there"], row["with_4g"]
+        for operator in operators:
+            if operator in there:
+                effect = "upgrade" if operator in with_4g else "site"
+                found.append((number, operator, "upgrade", effect, f"{number}"))
+            elif row["is_standing"]:
+                if is_shared:
+                    found.append((number, operator, "shared_site", "site", f"{number}"))
+            else:
+                at = f"{number}" if is_shared else f"{number} {operator}"
+                found.append((number, operator, "new_site", "site", at))
+                for action in ("satellite_site", "terminal"):
+                    if action in prices.others:
+                        own = f"{number} {operator} {action}"
+                        found.append((number, operator, action, EFFECTS[action], own))
+    table = pd.DataFrame(found, columns=["location", "operator", "action", "effect", "at"])
+    if not len(table):
+        table = table.astype({"location": "int64"})
+    rows = places.to_dict("records")
+    costs = [
+        _costs(rows[location], action, prices, is_shared=is_shared)
+        for location, action in zip(table["location"], table["action"], strict=True)
+    ]
+    table[["site_cost", "action_cost"]] = np.array(costs, dtype="float64").reshape(-1, 2)
+    if prices.is_known:
+        table = table[table[["site_cost", "action_cost"]].notna().all(axis=1)]
+    table = table.reset_index(drop=True)
+    table["site"], names = pd.factorize(table["at"])
+    sites = table.groupby("site").agg(
+        location=("location", "first"), site_cost=("site_cost", "max")
+    )
+    columns = ["location", "operator", "action", "effect", "site", "action_cost"]
+    return Offers(table[columns], sites.reindex(range(len(names))).reset_index(drop=True))
+
+
+def _costs(
+    place: Mapping[Any, Any], action: str, prices: Prices, *, is_shared: bool
+) -> tuple[float, float]:
+    """(cost of the site, cost of the operator's action at it); NaN where the price is not known.
+
+    A new site's price holds one operator's equipment, so a shared one costs that less the price of
+    a further operator, and every operator pays the latter.
+    """
+    if not prices.is_known:
+        return 0.0, 0.0
+    running = prices.running(action)
+    if action != "new_site":
+        return 0.0, prices.others.get(action, np.nan) + running
+    terrain = place["terrain"] if isinstance(place["terrain"], str) else ""
+    tower = prices.new_site.get(terrain, prices.new_site.get("", np.nan)) + running
+    if prices.backhaul_km is not None and np.isfinite(place["backhaul_km"]):
+        tower += prices.backhaul_km * place["backhaul_km"]
+    power = place["has_grid_power"]
+    if prices.solar is not None and isinstance(power, bool | np.bool_) and not power:
+        tower += prices.solar
+    further = prices.others.get("shared_site")
+    if not is_shared or further is None:
+        return tower, 0.0
+    further += prices.running("shared_site")
+    return max(0.0, tower - further), further
