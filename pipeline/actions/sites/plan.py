@@ -197,7 +197,7 @@ def _pairs(
     is_small = pairs["effect"].eq("satellite")
     near = pairs["is_near"].astype("float64")
     pairs["probability"] = pairs["probability"].where(~is_small, near)
-    pairs = pairs[pairs["probability"] > 0]
+    pairs = pairs[(pairs["probability"] > 0) & _is_best_server(pairs)]
     if wanted.places is not None:
         pairs = pairs[wanted.places[pairs["place"]]]
     code = known.places["commune_code"].to_numpy()[pairs["place"]]
@@ -210,6 +210,14 @@ def _pairs(
     kept = ["action", "place", "unit", "demand", "operator", "effect", "km", "probability"]
     table: pd.DataFrame = pairs[kept].astype({"unit": "int64"})
     return table.sort_values(["action", "place"], ignore_index=True)
+
+
+def _is_best_server(pairs: pd.DataFrame) -> pd.Series:
+    """Whether a pair counts: an upgrade helps places that no other own site covers better."""
+    own = pairs["effect"].eq("upgrade")
+    order = pairs[own].sort_values(["probability", "number"], ascending=[False, True])
+    best = order.drop_duplicates(["place", "operator"]).index
+    return ~own | pairs.index.isin(best)
 
 
 def _order_of_sites(model: _Model, order: Ints) -> pd.Series:
@@ -264,7 +272,7 @@ def _with_people(model: _Model, rows: pd.DataFrame, served: Floats) -> pd.DataFr
     """
     size, action = len(model.offers.actions), model.problem.action
     pairs = model.pairs
-    weight = pairs["weight"].to_numpy() * served
+    people, weight = (pairs[name].to_numpy() * served for name in ("people", "weight"))
     chance = model.units["gap_probability"].fillna(0.0).to_numpy()[pairs["unit"]]
     number = rows["number"].to_numpy()
     per_draw = model.by_draw(served, action, size)[number]
@@ -273,7 +281,7 @@ def _with_people(model: _Model, rows: pd.DataFrame, served: Floats) -> pd.DataFr
     sharing = rows.groupby("site")["operator"].transform("size")
     tower = model.offers.sites["site_cost"].fillna(0.0).to_numpy()[rows["site"]] / sharing
     return rows.assign(
-        people_in_reach=np.bincount(action, weights=weight, minlength=size)[number],
+        people_in_reach=np.bincount(action, weights=people, minlength=size)[number],
         people_short=np.bincount(action, weights=weight * chance, minlength=size)[number],
         person_gap_closed=gain[number],
         person_gap_closed_lo=lo,
