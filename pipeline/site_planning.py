@@ -81,7 +81,9 @@ def site_tables(inputs: Inputs, judged: Judged, settings: Settings, asked: Asked
     wanted = plan.Wanted(
         builders, asked.is_shared, asked.budget, asked.most, _paid_by(asked.payer, places)
     )
-    return plan.site_plan(known, wanted, assumed_of(settings, operators), prices, _cover(settings))
+    return plan.site_plan(
+        known, wanted, assumed_of(settings, operators), prices, cover_of(settings)
+    )
 
 
 def sharing_table(inputs: Inputs, verdicts: Verdicts) -> pd.DataFrame:
@@ -125,8 +127,11 @@ def prices_of(costs: Costs) -> Prices:
         return {name: float(value) for name, value in found.items() if value is not None}
 
     actions = ("upgrade", "shared_site", "satellite_site", "terminal")
+    new_site = given(costs.new_site, ("flat", "hilly", "mountainous"))
+    if costs.new_site is not None:
+        new_site[""] = costs.new_site.of(None)  # where the terrain is not known
     return Prices(
-        given(costs.new_site, ("flat", "hilly", "mountainous")),
+        new_site,
         given(costs, actions),
         costs.solar,
         costs.backhaul_km,
@@ -182,7 +187,7 @@ def _guesses(inputs: Inputs, judged: Judged, settings: Settings) -> pd.DataFrame
     return table.set_index(plan.UNIT).rename_axis([None, None])
 
 
-def _cover(settings: Settings) -> plan.Cover:
+def cover_of(settings: Settings) -> plan.Cover:
     """Modelled coverage by the settings: propagation, the ground's heights, small sites."""
     radio, path = radio_of(settings), settings.terrain.path
     small_km = settings.site_plan.satellite_radius_km
