@@ -28,7 +28,16 @@ WAY = [
     "verdicts",
     "actions",
 ]
-WAY += ["publish", "run_log", "measure", "profile_screen", "journey", "console", "commands"]
+WAY += [
+    "publish",
+    "run_log",
+    "measure",
+    "site_planning",
+    "profile_screen",
+    "journey",
+    "console",
+    "commands",
+]
 WAY += ["cli", "__main__"]
 
 

@@ -40,6 +40,12 @@ class Problem:
     site_cost: Floats  # by site
     budget: float | None = None
     most: int | None = None
+    price: float = 0.0  # people that a unit of the limit must bring: of costs, or of sites
+
+    @property
+    def limit(self) -> float | None:
+        """The budget, or the number of sites; None without either."""
+        return self.budget if self.budget is not None else self.most
 
 
 @dataclass(frozen=True)
@@ -58,7 +64,8 @@ def best_choice(problem: Problem, *, seconds: float = 60.0) -> Chosen:
 
     Maximises Σ gain · x over pairs; Σ x of a demand ≤ 1, x ≤ y of its action, y ≤ t of its site,
     Σ load · x ≤ capacity · y, Σ costs ≤ budget, Σ t ≤ most; y and t are 0 or 1, x from 0 to 1.
-    After `seconds` the best choice so far, with its gap.
+    With a `price` the aim is that sum less the price of what counts against the limit. After
+    `seconds` the best choice so far, with its gap.
     """
     is_useful = problem.gain > 0
     if not is_useful.any() or problem.most == 0:
@@ -71,6 +78,9 @@ def best_choice(problem: Problem, *, seconds: float = 60.0) -> Chosen:
     scale = problem.gain[kept].max()
     aim = np.zeros(size)
     aim[:pairs] = -problem.gain[kept] / scale
+    action_cost, site_cost = limited_costs(problem)
+    aim[first_action:first_site] = action_cost * problem.price / scale
+    aim[first_site:] = site_cost * problem.price / scale
     whole = np.zeros(size)
     whole[first_action:] = 1
     answer = milp(
@@ -93,6 +103,19 @@ def best_choice(problem: Problem, *, seconds: float = 60.0) -> Chosen:
     gap = max(0.0, float(answer.mip_gap or 0.0))
     value = float((problem.gain * served).sum())
     return Chosen(found, used, served, value, 0.0 if gap <= MIP_GAP else gap)
+
+
+def limited_costs(problem: Problem) -> tuple[Floats, Floats]:
+    """What each action and each site counts against the limit: money, or sites."""
+    if problem.budget is None and problem.most is not None:
+        return np.zeros_like(problem.action_cost), np.ones_like(problem.site_cost)
+    return problem.action_cost, problem.site_cost
+
+
+def spent(problem: Problem, sites: Bools, actions: Bools) -> float:
+    """What a choice counts against the limit."""
+    of_action, of_site = limited_costs(problem)
+    return float(of_action[actions].sum() + of_site[sites].sum())
 
 
 def _without_idle(problem: Problem, actions: Bools) -> Bools:
