@@ -125,8 +125,11 @@ def prices_of(costs: Costs) -> Prices:
         return {name: float(value) for name, value in found.items() if value is not None}
 
     actions = ("upgrade", "shared_site", "satellite_site", "terminal")
+    new_site = given(costs.new_site, ("flat", "hilly", "mountainous"))
+    if costs.new_site is not None:
+        new_site[""] = costs.new_site.of(None)  # where the terrain is not known
     return Prices(
-        given(costs.new_site, ("flat", "hilly", "mountainous")),
+        new_site,
         given(costs, actions),
         costs.solar,
         costs.backhaul_km,

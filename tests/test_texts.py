@@ -92,6 +92,7 @@ def test_every_text_is_used_and_every_used_one_is_there():
         f"{key}_before_march_2025" for key in ("authority", "sign", "ministry")
     }
     assert set(catalogue["field_sheets"]) <= named(CODE)
+    assert set(catalogue["site_sheets"]) <= named(CODE)
     layers = {f"layer_{name}" for name in ("gap_areas", "hexes", "priorities", "measure_first",
                                            "communes", "villages")}  # fmt: skip
     verdicts = {"meets_confirmed", "meets_probable"}

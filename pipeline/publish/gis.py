@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 import zipfile
-from collections import defaultdict
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Mapping
 from datetime import datetime
 from html import escape
 from pathlib import Path
@@ -16,36 +15,18 @@ from typing import Any
 
 import geopandas as gpd
 import pandas as pd
-import shapely
 
-from pipeline.publish import qgis_styles
+from pipeline.publish import gis_package, qgis_styles
 from pipeline.publish.about import About
 from pipeline.publish.outlines import gap_outlines
 from pipeline.publish.village_lists import shown_villages, village_kml
 from pipeline.schema import texts
-from pipeline.schema.column_labels import heading, meaning
-from pipeline.schema.columns import FIELDS, PUBLISHED_AS, TABLES
+from pipeline.schema.column_labels import heading
+from pipeline.schema.columns import FIELDS, PUBLISHED_AS
 from pipeline.schema.fields import ALL
 from pipeline.schema.month import Month
 
-# in drawing order, from the top; `priorities` and `measure_first` carry the commune's outline
-# `villages`, points, only where a list of villages was read
-LAYERS = ("villages", "gap_areas", "hexes", "priorities", "measure_first", "communes")
-# as the standard writes them
 VILLAGES = "village_status"
-# columns of a layer that are published under another name
-OWN: Mapping[str, tuple[str, ...]] = defaultdict(
-    tuple, hexes=TABLES["hex_status"], villages=TABLES[VILLAGES]
-)
-_DATA_COLUMNS = """CREATE TABLE gpkg_data_columns (
-    table_name TEXT NOT NULL, column_name TEXT NOT NULL, name TEXT, title TEXT, description TEXT,
-    mime_type TEXT, constraint_name TEXT,
-    CONSTRAINT pk_gdc PRIMARY KEY (table_name, column_name),
-    CONSTRAINT gdc_tn UNIQUE (table_name, name))"""
-_DATA_COLUMN_CONSTRAINTS = """CREATE TABLE gpkg_data_column_constraints (
-    constraint_name TEXT NOT NULL, constraint_type TEXT NOT NULL, value TEXT, min NUMERIC,
-    min_is_inclusive BOOLEAN, max NUMERIC, max_is_inclusive BOOLEAN, description TEXT,
-    CONSTRAINT gdcc_ntv UNIQUE (constraint_name, constraint_type, value))"""
 
 
 def write(folder: Path, month: Month, about: About) -> None:
@@ -57,17 +38,17 @@ def write(folder: Path, month: Month, about: About) -> None:
         for name, layer in layers_of(month.tables, month.communes).items()
     }
     path = folder / "coverage_gaps.gpkg"
-    _write_layers(path, layers)
+    gis_package.write_layers(path, layers)
     first = operators[0] if operators else ALL
     styles = {name: qgis_styles.style(name, layer, lang) for name, layer in layers.items()}
-    _write_comments(path, layers, lang)
+    gis_package.write_comments(path, layers, lang)
     _write_styles(path, styles, created)
     said = (texts.word("sheet_title", lang), about.area, about.period_label, notice)
     title = " – ".join(part for part in said if part)
     project = qgis_styles.project(
         title,
         path.name,
-        {name: (layers[name], styles[name]) for name in _order(layers)},
+        {name: (layers[name], styles[name]) for name in gis_package.in_order(layers)},
         lang,
         first,
     )
@@ -77,11 +58,6 @@ def write(folder: Path, month: Month, about: About) -> None:
         rows = shown_villages(month.tables[VILLAGES])
         text = village_kml(rows, operators, lang, title=title, notice=notice)
         (folder / "villages.kml").write_text(text, encoding="utf-8", newline="\n")
-
-
-def _order(layers: Mapping[str, object]) -> list[str]:
-    """Names of the layers that there are, from the top."""
-    return [name for name in LAYERS if name in layers]
 
 
 def layers_of(
@@ -122,40 +98,10 @@ def _noticed(layer: gpd.GeoDataFrame, notice: str) -> gpd.GeoDataFrame:
     return layer.assign(notice=notice) if notice else layer
 
 
-def _write_layers(path: Path, layers: Mapping[str, gpd.GeoDataFrame]) -> None:
-    import pyogrio
-
-    for name in reversed(_order(layers)):
-        shapes, is_points = layers[name].geometry.to_numpy(), name == "villages"
-        layer = layers[name].set_geometry(
-            shapely.force_2d(shapes if is_points else _multi(shapes)), crs="EPSG:4326"
-        )
-        # GeoPackage 1.2: what every QGIS 3 reads without a warning
-        first: dict[str, Any] = {} if path.exists() else {"dataset_options": {"VERSION": "1.2"}}
-        pyogrio.write_dataframe(
-            layer,
-            path,
-            layer=name,
-            driver="GPKG",
-            geometry_type="Point" if is_points else "MultiPolygon",
-            promote_to_multi=not is_points,
-            append=path.exists(),
-            **first,
-        )
-
-
-def _multi(shapes: Iterable[shapely.Geometry]) -> list[shapely.MultiPolygon]:
-    return [
-        shapely.MultiPolygon([p for p in shapely.get_parts([s]) if isinstance(p, shapely.Polygon)])
-        for s in shapes
-    ]
-
-
 def _write_styles(path: Path, styles: Mapping[str, str], created: datetime) -> None:
     """Add the table `layer_styles`, from which QGIS takes a layer's style when it opens it.
 
-    Every time in the file becomes `created`, so that equal runs give equal bytes. GDAL has an
-    option for it (OGR_CURRENT_DATE), which holds for everything that the process writes.
+    Every time in the file becomes `created`.
     """
     base = sqlite3.connect(path)
     with base:
@@ -166,42 +112,20 @@ def _write_styles(path: Path, styles: Mapping[str, str], created: datetime) -> N
             "useAsDefault BOOLEAN, description TEXT, owner TEXT(30), ui TEXT(30), "
             "update_time DATETIME)"
         )
-        stamp = f"{created:%Y-%m-%dT%H:%M:%S.000Z}"
+        stamp = gis_package.stamp(created)
         base.executemany(
             "INSERT INTO layer_styles (f_table_catalog, f_table_schema, f_table_name, "
             "f_geometry_column, styleName, styleQML, styleSLD, useAsDefault, description, owner, "
             "ui, update_time) VALUES ('', '', ?, 'geom', 'lomsong', ?, '', 1, '', '', NULL, ?)",
-            [(name, styles[name], stamp) for name in _order(styles)],
+            [(name, styles[name], stamp) for name in gis_package.in_order(styles)],
         )
         base.execute(
             "INSERT INTO gpkg_contents (table_name, data_type, identifier, description, "
             "last_change, srs_id) VALUES ('layer_styles', 'attributes', 'layer_styles', '', ?, 0)",
             (stamp,),
         )
-        base.execute("UPDATE gpkg_contents SET last_change = ?", (stamp,))
-    base.execute("VACUUM")  # what was overwritten stays in a page's free bytes otherwise
     base.close()
-
-
-def _write_comments(path: Path, layers: Mapping[str, gpd.GeoDataFrame], lang: texts.Lang) -> None:
-    """Add headings and meanings of the columns, as GeoPackage's extension Schema keeps them."""
-    rows = []
-    for layer, table in layers.items():
-        declared = {published: own for own, published in PUBLISHED_AS.items() if own in OWN[layer]}
-        for name in table.columns.drop([table.geometry.name]):
-            column = declared.get(name, name)
-            rows.append((layer, name, name, heading(column, lang), meaning(column, lang)))
-    link = "http://www.geopackage.org/spec121/#extension_schema"
-    base = sqlite3.connect(path)
-    with base:
-        base.execute(_DATA_COLUMNS)
-        base.execute(_DATA_COLUMN_CONSTRAINTS)
-        base.executemany("INSERT INTO gpkg_data_columns VALUES (?, ?, ?, ?, ?, NULL, NULL)", rows)
-        base.executemany(
-            "INSERT INTO gpkg_extensions VALUES (?, NULL, 'gpkg_schema', ?, 'read-write')",
-            [("gpkg_data_columns", link), ("gpkg_data_column_constraints", link)],
-        )
-    base.close()
+    gis_package.write_times(path, created)
 
 
 def _write_project(path: Path, project: str) -> None:

@@ -51,6 +51,13 @@ VILLAGE_FIRST = ("visit_rank", "village_name", "commune_name", "operator", "vill
                  "people", "households", "has_grid_power", "is_difficult_zone")  # fmt: skip
 DARK = ("confirmed_gap", "total_gap", "gap_rest_borderline")
 BARS = ("priority_index", "people_without_verdict", "share_of_official", "devices_per_1000")
+# data is never a formula or a link, whatever it begins with
+BOOK_OPTIONS = {
+    "strings_to_formulas": False,
+    "strings_to_urls": False,
+    "strings_to_numbers": False,
+    "nan_inf_to_errors": False,
+}
 _MOST_IN_MARGIN = 120
 _BAD_IN_SHEET_NAMES = str.maketrans(dict.fromkeys("[]:*?/\\'", "_"))
 
@@ -67,14 +74,7 @@ def write_workbook(path: Path, month: Month, about: About) -> None:
 
     tables, operators, lang = month.tables, month.operators, about.lang
     path.parent.mkdir(parents=True, exist_ok=True)
-    # data is never a formula or a link, whatever it begins with
-    options = {
-        "strings_to_formulas": False,
-        "strings_to_urls": False,
-        "strings_to_numbers": False,
-        "nan_inf_to_errors": False,
-    }
-    with xlsxwriter.Workbook(path, options) as book:
+    with xlsxwriter.Workbook(path, BOOK_OPTIONS) as book:
         book.set_properties(
             {
                 "title": _title(about, lang),
@@ -174,12 +174,12 @@ class Pages:
         for position, column in enumerate(columns):
             sheet.write_string(0, position, heading(column, self.lang), self.head)
             sheet.write_string(1, position, column, self.machine)
-            kind = _kind(column)
+            kind = kind_of(column)
             folded = {"level": 1, "hidden": True} if column in later else {}
             width = WIDTHS.get(column, KIND_WIDTHS[kind])
             sheet.set_column(position, position, width, self.formats[kind], folded)
             for row, value in enumerate(rows[column].tolist(), start=HEAD_ROWS):
-                self._cell(sheet, row, position, column, value)
+                self.cell(sheet, row, position, column, value)
         if later:
             sheet.set_column(len(columns), len(columns), 4, None, {"collapsed": True})
         last = HEAD_ROWS + len(rows) - 1
@@ -199,8 +199,9 @@ class Pages:
         else:
             sheet.write_string(HEAD_ROWS, 0, texts.word("sheet_nothing", self.lang), self.plain)
 
-    def _cell(self, sheet: Worksheet, row: int, column: int, name: str, value: object) -> None:
-        kind = self.formats[_kind(name)]
+    def cell(self, sheet: Worksheet, row: int, column: int, name: str, value: object) -> None:
+        """Write a value of the column `name`: numbers as numbers, keys as words."""
+        kind = self.formats[kind_of(name)]
         if value is None or value is pd.NA or (isinstance(value, float) and pd.isna(value)):
             sheet.write_blank(row, column, None, kind)
         elif isinstance(value, bool):
@@ -367,7 +368,8 @@ class Sheets(Pages):
         self.notes(texts.word("sheet_method", self.lang), lines)
 
 
-def _kind(column: str) -> str:
+def kind_of(column: str) -> str:
+    """Which of the sheets' formats a column has."""
     field = FIELDS.get(column)
     return field.shown if field and field.shown else "text"
 
