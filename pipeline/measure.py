@@ -31,7 +31,7 @@ from pipeline.measurements.alarms import (
     thin_month,
 )
 from pipeline.measurements.books import books_of, copies_of, devices_of, prints_of, rejects_of
-from pipeline.measurements.events import with_events
+from pipeline.measurements.events import idle_events, with_events
 from pipeline.measurements.evidence import Evidence, evidence_of_tests, units_over, widened
 from pipeline.measurements.prepare import Prepared, prepared_tests
 from pipeline.measurements.scope import Holdings, Question, question_of
@@ -127,6 +127,7 @@ def _measured_tests(
     evidence = evidence_of_tests(found, question, len(window), least)
     run_log.tests(log, books, evidence)
     warnings += result_tables.id_warnings(evidence, context.rules.gates)
+    warnings += idle_events(question, inputs.events, found)
     by_place, strata = _strata(found, question, inputs, settings)
     tested = strata.shares["stratum"].isin(strata.sums["stratum"]).sum()
     log(f"places_{strata.basis}", tested=int(tested), count=len(strata.shares))

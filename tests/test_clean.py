@@ -275,6 +275,7 @@ def test_reasons_are_tried_in_the_declared_order():
         "bad_position": {"latitude": 95.0},
         "outside_area": {"latitude": 10.0},
         "inaccurate_position": {"location_accuracy_m": 1000.1},
+        "coverage_only": {"unreadable": "coverage_only"},
         "no_service": {"unreadable": "no_service"},
         "unknown_technology": {"technology": None},
         "other_technology": {"technology": "5G"},

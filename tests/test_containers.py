@@ -797,6 +797,8 @@ def test_a_folder_of_everything(tmp_path):
     zipped(tmp_path / "d/c.zip", {"t.tsv": lines(HEADINGS, *ROWS, mark="\t").encode()})
     points(2).to_file(tmp_path / "d/e.shp")
     file(tmp_path / "d/f.pdf", "x")
+    for hidden in ("~$b.xlsx", ".DS_Store", "Thumbs.db", "desktop.ini"):
+        file(tmp_path / "d" / hidden, "x")
     (tmp_path / "d/g.csv").symlink_to(tmp_path / "absent.csv")
     found = containers.survey([str(tmp_path / "d")])
     assert [d.name for d in found.deliveries] == ["a.csv", "b.xlsx", "c.zip", "e.shp"]

@@ -10,8 +10,10 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from pipeline.measurements.events import touches, with_events
+from pipeline.measurements.events import idle_events, touches, with_events
 from pipeline.measurements.evidence import evidence_of_tests, units_over
 from pipeline.measurements.scope import Event, Names
 from pipeline.schema.errors import UserFault
@@ -19,7 +21,7 @@ from pipeline.schema.tables import with_declared_dtypes
 from pipeline.schema.texts import error_message
 from pipeline.sources.events import Asked, read_events
 from pipeline.sources.villages import with_nothing_further
-from tests.builders import aggregates_of_tests, squares
+from tests.builders import aggregates_of_tests, month_of_tests, run_lomsong, squares, write_world
 
 COMMUNES = squares(columns=2, rows=1, side=0.5)  # r0c0 west of 103.5, r0c1 east
 HERE, NEAR, FAR = (22.1, 103.1), (22.105, 103.1), (22.3, 103.1)  # NEAR: some 550 m north
@@ -42,10 +44,20 @@ def villages() -> pd.DataFrame:
     return with_declared_dtypes("villages", with_nothing_further(table.assign(people=None)))
 
 
-def read(tmp_path, *rows: str, head: str = HEAD):
+def read(tmp_path, *rows: str, head: str = HEAD, asked: Asked = ASKED, communes=COMMUNES):
     path = tmp_path / "events.csv"
     path.write_text("\n".join([head, *rows]) + "\n", encoding="utf-8")
-    return read_events(path, COMMUNES, villages(), ASKED)
+    return read_events(path, communes, villages(), asked)
+
+
+def wrong(tmp_path, row: str, **how) -> tuple[list[str], dict[str, str]]:
+    """(codes of the faults of a row, their messages by language, joined)."""
+    with pytest.raises(UserFault) as raised:
+        read(tmp_path, row, **how)
+    faults = raised.value.faults
+    said = {lang: " | ".join(error_message(one, lang) for one in faults) for lang in ("vi", "en")}
+    assert all("{" not in text for text in said.values())
+    return [one.code for one in faults], said
 
 
 # --- reading
@@ -98,7 +110,18 @@ def test_an_event_of_another_technology_judges_nothing(tmp_path):
         ("15/09/2026,on_air,V,,,,,no cell,,,", "event_hex"),
         ("15/09/2026,on_air,V,,,,,,22.1,103.1,", "event_circle"),
         ("15/09/2026,on_air,V,,,,,,22.1,103.1,0", "event_circle"),
-        ("15/09/2026,on_air,V,,,r9c9,,,,,", "event_commune"),
+        ("15/09/2026,on_air,V,,,,,8841,,,", "event_hex"),
+        ("15/09/2026,on_air,V,,,,,88415a1b03fffffff0,,,", "event_hex"),  # too many digits
+        ("15/09/2026,on_air,V,,,,,,91,103.1,1", "event_position"),
+        ("15/09/2026,on_air,V,,,,,,-90.5,103.1,1", "event_position"),
+        ("15/09/2026,on_air,V,,,,,,22.1,180.5,1", "event_position"),
+        ("15/09/2026,on_air,V,,,,,,22.1,-181,1", "event_position"),
+        ("15/09/2026,on_air,V,,,,,,22.1,inf,1", "event_position"),
+        ("15/09/2026,on_air,V,,,,,,10.8,106.7,5", "event_outside"),
+        ("15/09/2026,on_air,V,,,,,,103.1,22.1,1", "event_swapped"),
+        ("15/09/2026,on_air,V,,,,,,22.1,103.1,1500", "event_radius"),
+        ("15/09/2026,on_air,V,,,,,,22.1,103.1,100.1", "event_radius"),
+        ("15/09/2026,on_air,V,,,r9c9,,,,,", "event_commune_unlike"),
         ("15/09/2026,on_air,V,,,r0c0,Bản Năm,,,,", "event_village"),
         ("15/09/2026,on_air,V,,,r0c0,Bản Hai,,,,", "event_village"),  # two of the name
         ("15/09/2026,on_air,V,,,,Bản Một,,,,", "event_village"),  # of which commune
@@ -110,6 +133,147 @@ def test_faults_name_row_and_column(tmp_path, row, code):
     assert [(one.code, one.row) for one in raised.value.faults] == [(code, 3)]
     for lang in ("vi", "en"):
         assert "{" not in error_message(raised.value.faults[0], lang)
+
+
+def circle(latitude: float, longitude: float, km: float = 1.0) -> str:
+    return f"15/09/2026,on_air,V,,,,,,{latitude},{longitude},{km}"
+
+
+@pytest.mark.parametrize(
+    ("row", "is_read"),
+    [  # the communes lie in 22.0–22.5, 103.0–104.0; 0.01 degrees of latitude are 1.11 km
+        (circle(22.51, 103.5, 1.2), True),
+        (circle(22.51, 103.5, 1.0), False),
+        (circle(21.99, 103.5, 1.2), True),
+        (circle(21.99, 103.5, 1.0), False),
+        (circle(22.25, 104.01, 1.1), True),  # 0.01 degrees of longitude: 1.03 km
+        (circle(22.25, 104.01, 0.9), False),
+        (circle(22.25, 102.99, 1.1), True),
+        (circle(22.25, 102.99, 0.9), False),
+        (circle(23.39, 103.5, 100), True),
+        (circle(23.41, 103.5, 100), False),
+    ],
+)
+def test_a_circle_must_meet_the_bounds_of_the_communes(tmp_path, row, is_read):
+    if is_read:
+        assert len(read(tmp_path, row)[0]) == 1
+    else:
+        codes, said = wrong(tmp_path, row)
+        assert codes == ["event_outside"]
+        assert "22.000–22.500, 103.000–104.000" in said["en"]
+        assert "nằm ngoài khu vực" in said["vi"]
+
+
+def test_swapped_positions_are_said_with_the_right_ones(tmp_path):
+    codes, said = wrong(tmp_path, circle(103.1, 22.1))
+    assert codes == ["event_swapped"]
+    assert "latitude and longitude look swapped" in said["en"]
+    assert "“22.1 103.1” inside" in said["en"]
+    assert "vĩ độ và kinh độ có vẻ bị đổi chỗ" in said["vi"]
+    near = squares(columns=1, rows=1, west=60.0, south=30.0)  # both orders are places
+    assert wrong(tmp_path, circle(60.05, 30.05), communes=near)[0] == ["event_swapped"]
+    assert wrong(tmp_path, circle(60.05, 40.05), communes=near)[0] == ["event_outside"]
+
+
+def test_a_radius_in_metres_is_said(tmp_path):
+    codes, said = wrong(tmp_path, circle(103.1, 22.1, 1500))
+    assert codes == ["event_radius", "event_swapped"]
+    assert "the radius “1500” is more than 100 km" in said["en"]
+    assert "lớn hơn 100 km" in said["vi"]
+
+
+def in_cell(at: tuple[float, float], resolution: int) -> str:
+    return f"15/09/2026,on_air,V,,,,,{h3.latlng_to_cell(*at, resolution)},,,"
+
+
+def test_a_cell_is_no_finer_than_those_that_tests_are_kept_by(tmp_path):
+    assert len(read(tmp_path, in_cell(HERE, 9))[0]) == 1
+    codes, said = wrong(tmp_path, in_cell(HERE, 10))
+    assert codes == ["event_hex_fine"]
+    assert "of resolution 10; tests are kept by cells of resolution 9" in said["en"]
+    assert h3.latlng_to_cell(*HERE, 9) in said["vi"]
+    coarse = replace(ASKED, finest_resolution=7)
+    assert wrong(tmp_path, in_cell(HERE, 8), asked=coarse)[0] == ["event_hex_fine"]
+    assert len(read(tmp_path, in_cell(HERE, 7), asked=coarse)[0]) == 1
+
+
+def test_a_cell_must_meet_the_bounds_of_the_communes(tmp_path):
+    """5.6 km north of the area a cell of resolution 4 (22 km wide) reaches it, one of 9 not."""
+    assert len(read(tmp_path, in_cell((22.55, 103.5), 4))[0]) == 1
+    codes, said = wrong(tmp_path, in_cell((22.55, 103.5), 9))
+    assert codes == ["event_outside"]
+    assert "lies outside the area" in said["en"]
+    assert wrong(tmp_path, in_cell((10.8, 106.7), 4))[0] == ["event_outside"]
+    for resolution in range(3):
+        assert len(read(tmp_path, in_cell(HERE, resolution))[0]) == 1
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.floats(22.0, 22.5), st.floats(103.0, 104.0), st.integers(0, 9))
+def test_a_cell_of_a_place_in_the_area_is_no_fault(tmp_path_factory, latitude, longitude, size):
+    """Whatever its size: the cell of a test, and all of its parents."""
+    finest = h3.latlng_to_cell(latitude, longitude, 9)
+    row = f"15/09/2026,on_air,V,,,,,{h3.cell_to_parent(finest, size)},,,"
+    assert len(read(tmp_path_factory.mktemp("events"), row)[0]) == 1
+
+
+def test_a_cell_is_kept_as_the_library_writes_it(tmp_path):
+    cell = h3.latlng_to_cell(*HERE, 8)
+    table, _ = read(tmp_path, f"15/09/2026,on_air,V,,,,,{cell.upper()},,,")
+    assert table["event_hex_id"].tolist() == [cell]
+
+
+def test_an_empty_operator_without_a_list_of_operators(tmp_path):
+    codes, said = wrong(tmp_path, "15/09/2026,on_air,,,,r0c0,,,,,", asked=Asked())
+    assert codes == ["event_no_operator"]
+    assert "write its name as the tests do, or `all`" in said["en"]
+    assert "one of: all" not in said["en"]
+    table, _ = read(tmp_path, "15/09/2026,on_air,Q,,,r0c0,,,,,", asked=Asked())
+    assert table["event_operator"].tolist() == ["Q"]
+
+
+@pytest.mark.parametrize(
+    ("code", "name", "proposed"),
+    [
+        ("", "Xã Binh Luu", "it may be: Bình Lư (00001)"),
+        ("", "Bình Lưa", "it may be: Bình Lư (00001)"),
+        ("00009", "", "it may be: Nà Tăm (00002), Bình Lư (00001)"),
+        ("99999", "Nà Tăm", "it may be: Nà Tăm (00002)"),
+        ("00001", "Nà Tăm", "it may be: Bình Lư (00001), Nà Tăm (00002)"),
+        ("", "Xã Khác Hẳn", "none has a similar code or name; write it as the boundaries do, such"),
+    ],
+)
+def test_communes_that_may_be_meant_are_proposed(tmp_path, code, name, proposed):
+    named = squares(columns=2, rows=1, side=0.5).assign(
+        commune_code=["00001", "00002"], commune_name=["Bình Lư", "Nà Tăm"]
+    )
+    head = "date,kind,operator,commune_code,commune_name"
+    _, said = wrong(tmp_path, f"15/09/2026,on_air,V,{code},{name}", head=head, communes=named)
+    assert proposed in said["en"]
+    assert "–" not in said["en"].partition("known")[2]
+
+
+@pytest.mark.parametrize(
+    ("start", "end", "said_in_english"),
+    [
+        ("2026-09-15", "2026-09-14", "not before 15/09/2026; found “14/09/2026”"),
+        ("46280", "46279", "not before 15/09/2026; found “14/09/2026”"),
+        ("15.9.2026", "hôm qua", "not before 15/09/2026; found “hôm qua”"),
+        ("15/9/2026", "", "not before 15/09/2026; found “–”"),
+    ],
+)
+def test_days_of_an_outage_are_shown_as_they_are_written(tmp_path, start, end, said_in_english):
+    codes, said = wrong(tmp_path, f"{start},outage,V,{end},,r0c0,,,,,")
+    assert codes == ["event_end"]
+    assert said["en"].endswith(said_in_english)
+
+
+@pytest.mark.parametrize("rows", [(), (",,,,,,,,,,",)])
+def test_a_file_without_events_is_a_warning(tmp_path, rows):
+    table, warnings = read(tmp_path, *rows)
+    assert table.empty
+    assert [(one.code, one.file) for one in warnings] == [("no_events", "events.csv")]
+    assert error_message(warnings[0], "en") == "events.csv: there are no events in the file"
 
 
 def test_all_faults_at_once_and_missing_columns(tmp_path):
@@ -176,8 +340,8 @@ def as_tests(rows: list[dict]) -> pd.DataFrame:
     ))  # fmt: skip
 
 
-def judged(rows: list[dict], events: list[dict]):
-    """(counts of r0c0 × V, evidence, aggregates) with events that differ from a site on air."""
+def happened(events: list[dict]) -> pd.DataFrame:
+    """The table of events that differ from a site on air in r0c0."""
     base = {
         "event_date": "2026-09-15", "event_kind": "on_air", "event_operator": "V",
         "event_end_date": None, "event_commune_code": "r0c0", "event_village_name": None,
@@ -185,7 +349,12 @@ def judged(rows: list[dict], events: list[dict]):
         "event_latitude": np.nan, "event_longitude": np.nan, "event_radius_km": np.nan,
     }  # fmt: skip
     table = pd.DataFrame([base | one for one in events], columns=list(base))
-    table = with_declared_dtypes("events", table)
+    return with_declared_dtypes("events", table)
+
+
+def judged(rows: list[dict], events: list[dict]):
+    """(counts of r0c0 × V, evidence, aggregates) with events that differ from a site on air."""
+    table = happened(events)
     found, question, _ = aggregates_of_tests(
         as_tests(rows), COMMUNES, operators={"V": [], "W": []}, events=table
     )
@@ -296,3 +465,123 @@ def test_a_longer_window_leaves_the_same_samples_out():
     number = max(question.window_of_months.values())
     _, counts = units_over(found, question, number, 12, 3)
     assert counts.loc["r0c0", "V"]["device_count"] == 3
+
+
+# --- events that touch nothing
+
+
+def idle(rows: list[dict], events: list[dict], operators=("V", "W")) -> dict[str, dict]:
+    """Values of the warnings by code; `operators`: listed in the settings, or none."""
+    table = happened(events)
+    listed = {"operators": {name: [] for name in operators}} if operators else {}
+    found, question, _ = aggregates_of_tests(as_tests(rows), COMMUNES, events=table, **listed)
+    warnings = idle_events(question, table, found)
+    assert all("{" not in error_message(one, lang) for one in warnings for lang in ("vi", "en"))
+    return {one.code: one.values for one in warnings}
+
+
+AT_FAR = {
+    "event_commune_code": None, "event_latitude": FAR[0], "event_longitude": FAR[1],
+    "event_radius_km": 1.0,
+}  # fmt: skip
+OF_W = [{"operator_met": "W", "place": OTHER}]  # one test of W, in the other commune
+
+
+@pytest.mark.parametrize(
+    ("event", "idle_count"),
+    [
+        ({}, 0),
+        ({"event_commune_code": "r0c1"}, 1),
+        ({"event_commune_code": "r0c1", "event_operator": "W"}, 0),
+        ({"event_operator": "W"}, 1),
+        ({"event_operator": "all"}, 0),
+        (AT_FAR, 1),
+        (AT_FAR | {"event_radius_km": 50.0}, 0),
+        ({"event_hex_id": h3.latlng_to_cell(*FAR, 9)}, 1),
+        ({"event_hex_id": h3.latlng_to_cell(*HERE, 7)}, 0),
+        (AT_FAR | {"event_date": "2026-11-01"}, 0),  # after the window
+        (AT_FAR | {"event_date": "2026-10-31"}, 1),
+        (AT_FAR | {"event_date": "2026-07-31"}, 0),  # before it
+        (AT_FAR | {"event_date": "2026-08-01"}, 1),
+        (AT_FAR | {"event_kind": "outage", "event_date": "2026-07-01",
+                   "event_end_date": "2026-08-02"}, 1),  # it ends in the window
+        (AT_FAR | {"event_kind": "outage", "event_date": "2026-07-01",
+                   "event_end_date": "2026-07-31"}, 0),
+    ],
+)  # fmt: skip
+def test_events_of_the_window_that_touch_no_test_are_a_warning(event, idle_count):
+    old = [{"day": "2026-06-20", "device_id": "june", "place": NEAR}]  # deliveries reach back
+    found = idle(BEFORE + AFTER + OF_W + old, [event])
+    counts = {code: values["count"] for code, values in found.items()}
+    assert counts == ({"events_that_touch_nothing": 1} if idle_count else {})
+
+
+def test_an_event_that_a_later_one_covers_is_not_idle():
+    assert idle(BEFORE + AFTER + OF_W, [{}, {"event_date": "2026-09-10"}]) == {}
+
+
+def test_tests_of_former_months_and_failed_tests_are_touched_tests_after_the_window_not():
+    event = AT_FAR | {"event_date": "2026-10-10"}
+    at_far = {"place": FAR, "device_id": "far"}
+    assert idle([*BEFORE, *OF_W, at_far | {"day": "2026-03-01"}], [event]) == {}
+    assert idle([*BEFORE, *OF_W, at_far | {"day": "2026-10-09", "mbps": 0.0}], [event]) == {}
+    later = [*BEFORE, *OF_W, at_far | {"day": "2026-11-02"}]
+    assert list(idle(later, [event])) == ["events_that_touch_nothing"]
+
+
+def test_five_idle_events_are_listed_and_all_are_counted():
+    days = [f"2026-09-{day:02d}" for day in range(10, 17)]
+    events = [AT_FAR | {"event_date": day, "event_operator": "all"} for day in days]
+    found = idle(BEFORE + OF_W, [{}, *events])["events_that_touch_nothing"]
+    assert (found["count"], found["of"]) == (7, 8)
+    assert found["found"] == (
+        "10/09/2026 on air All operators; 11/09/2026 on air All operators; "
+        "12/09/2026 on air All operators; 13/09/2026 on air All operators; "
+        "14/09/2026 on air All operators; …"
+    )
+    assert found["found"].in_lang("vi").startswith("10/09/2026 phát sóng ")
+    five = idle(BEFORE + OF_W, events[:5])["events_that_touch_nothing"]["found"]
+    assert (five.count("on air"), "…" in five) == (5, False)
+
+
+def test_an_operator_that_no_test_is_of_is_a_warning():
+    events = [{"event_operator": "Vv"}, {"event_operator": "Vv", "event_date": "2026-01-01"}, {}]
+    found = idle(BEFORE + AFTER + OF_W, events, operators=())
+    assert found == {"events_of_no_operator": {"found": ["Vv"], "count": 2, "expected": ["V", "W"]}}
+    later = [{"event_operator": "Vv", "event_date": "2026-11-01"}]
+    assert idle(BEFORE + AFTER + OF_W, later, operators=()) == {}
+
+
+def test_a_listed_operator_without_tests_is_said_once():
+    found = idle(BEFORE + AFTER, [{"event_operator": "W"}])
+    assert {code: values["found"] for code, values in found.items()} == {
+        "events_of_no_operator": ["W"]
+    }
+
+
+def test_without_events_there_is_no_warning_of_them():
+    assert idle(BEFORE, []) == {}
+
+
+def test_check_says_what_events_do_not_touch_and_keeps_to_the_resolution_of_the_hexes(tmp_path):
+    more = '[events]\npath = "events.csv"\n[hexes]\nfinest_resolution = 8\n'
+    tests = {"2026-10": month_of_tests("2026-10", {("r0c1", "Viettel"): [20.0] * 4})}
+    file = write_world(tmp_path, tests, more)
+    kept, finer = (h3.latlng_to_cell(22.05, 103.15, resolution) for resolution in (8, 9))
+
+    def checked(*rows: str) -> tuple[int, str]:
+        text = "\n".join(["date,kind,operator,commune_code,hex_id", *rows, ""])
+        (tmp_path / "events.csv").write_text(text, encoding="utf-8")
+        code, said = run_lomsong("check", "--settings", file, "--lang", "en")
+        return code, " ".join(said.split())
+
+    code, said = checked("05/10/2026,on_air,Viettel,r0c0,", "05/10/2026,on_air,Vietell,r0c1,")
+    assert code == 0, said
+    assert "1 of 1 events of the window touch no test: 05/10/2026 on air Viettel" in said
+    assert "no test is of an operator that events name: Vietell" in said
+    code, said = checked(f"05/10/2026,on_air,Viettel,,{finer}")
+    assert code == 2
+    assert "of resolution 9; tests are kept by cells of resolution 8" in said
+    code, said = checked(f"05/10/2026,on_air,Viettel,,{kept}")
+    assert code == 0, said
+    assert "touch no" not in said

@@ -71,6 +71,12 @@ MLAB = (
     "date,client.Geo.Subdivision1ISOCode,a.MeanThroughputMbps,a.MinRTT,a.LossRate\n"
     "2026-10-01,71,40.3,35,0\n"
 )
+COVERAGE = (
+    "uid,open_test_uuid,fence_id,technology_id,technology,avg_ping_ms,offset_ms,duration_ms,radius,"
+    "longitude,latitude,fence_time,signal,accuracy,provider,open_uuid,network_name,sim_mcc_mnc\n"
+    "7,O3,1,13,LTE,31.5,0,2100,20,103.1,22.1,2026-10-01 08:00:01.321 +0700,-101,4,gps,P1,Viettel,\n"
+    "8,O3,2,1000,NoNetwork,,2100,2100,20,103.1002,22.1,2026-10-01 08:00:03.421 +0700,,4,gps,P1,,\n"
+)
 VIETNAMESE = "Thời gian đo,Vĩ độ,Kinh độ,Nhà mạng,Công nghệ,Tốc độ tải xuống (Mbps)\n"
 
 
@@ -84,6 +90,7 @@ FILES = {
     "trai 2018": (TRAI, "trai"), "trai 2020": (TRAI_2020, "trai"), "ucc": (UCC, "trace"),
     "gnettrack full log": (FULL_LOG, "trace"), "ookla": (OOKLA, "ookla"), "mlab": (MLAB, "mlab"),
     "i-Speed": (VIETNAMESE, "ispeed"), "unknown": ("a,b,c\n", None),
+    "coverage run": (COVERAGE, "rtr_coverage"),
 }  # fmt: skip
 
 

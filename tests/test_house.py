@@ -28,8 +28,17 @@ WAY = [
     "verdicts",
     "actions",
 ]
-WAY += ["site_planning", "publish", "run_log", "measure", "profile_screen", "journey", "console"]
-WAY += ["commands", "cli", "__main__"]
+WAY += [
+    "publish",
+    "run_log",
+    "measure",
+    "site_planning",
+    "profile_screen",
+    "journey",
+    "console",
+    "commands",
+]
+WAY += ["cli", "__main__"]
 
 
 def package(name: str) -> str:

@@ -466,6 +466,111 @@ def test_column_map_of_the_drive_test_log():
         assert row["unreadable"] == ""
 
 
+FLOOR = "time,lat,lon,operator,technology,download,rsrp,test_type\n"
+
+
+@pytest.mark.parametrize(
+    ("cells", "signal", "unreadable"),
+    [
+        ('4G,"0",-140', None, "no_coverage"),
+        ('4G,"",-141', None, "no_coverage"),
+        ('LTE,"timeout",-199', None, "no_coverage"),
+        ('4G,"0",-200', None, "no_coverage"),
+        ('4G,"0",-139.9', -139.9, ""),
+        ('4G,"0",-200.1', None, "signal_dbm"),  # a marker for nothing known
+        ('4G,"0",2147483647', None, "signal_dbm"),  # Android's UNAVAILABLE
+        ('4G,"0",0', None, "signal_dbm"),
+        ('4G,"0",', None, ""),
+        ('4G,"12.5",-140', None, "signal_dbm"),  # a valid test stays one
+        ('4G,"12.5",2147483647', None, "signal_dbm"),
+        ('4G,"12.5",-43', -43, ""),
+        ('4G,"0.01",-141', None, "signal_dbm"),
+        ('4G,"1.2.3,4",-141', None, "download_mbps;signal_dbm"),  # who knows its speed
+        (',"0",-141', None, "no_service;no_coverage"),
+        ('2G/4G,"",-141', None, "no_service;no_coverage"),
+        (',"12.5",-141', None, "signal_dbm"),
+        ('3G,"0",-141', None, "signal_dbm"),  # RSRP is LTE's, NR's floor is another one
+        ('5G,"0",-141', None, "signal_dbm"),
+        ('Flight mode,"0",-141', None, "no_service;signal_dbm"),
+        ('NO_COVERAGE,"0",-141', None, "no_service;no_coverage;signal_dbm"),
+    ],
+)
+def test_a_signal_at_the_floor_is_no_network_where_there_is_no_speed(
+    tmp_path, cells, signal, unreadable
+):
+    usual = "2026-10-01 08:00:00,22.1,103.1,Viettel,4G,12.5,-95,\n" * 40
+    line = f"2026-10-02 08:00:00,22.1,103.1,Viettel,{cells},\n"
+    tests = read(tmp_path / "a.csv", (FLOOR + usual + line).encode())
+    one = tests.iloc[-1]
+    assert set(one["unreadable"].split(";")) == set(unreadable.split(";"))
+    assert (None if pd.isna(one["signal_dbm"]) else one["signal_dbm"]) == signal
+    assert set(tests["unreadable"][:-1]) == {""}, "the neighbours are as they were"
+    assert set(tests["signal_dbm"][:-1]) == {-95.0}
+
+
+@pytest.mark.parametrize("mark", ["-140", "-141", "-999", "2147483647", "-2147483648"])
+def test_marks_for_no_signal_in_most_cells_raise_no_question(tmp_path, mark):
+    lines = [
+        f"2026-10-{day:02d} 08:00:00,22.1,103.1,Viettel,4G,0,{mark},\n" for day in range(1, 29)
+    ]
+    lines.append("2026-10-29 08:00:00,22.1,103.1,Viettel,4G,12.5,-95,\n")
+    tests = read(tmp_path / "a.csv", (FLOOR + "".join(lines)).encode())
+    assert tests["signal_dbm"].dropna().to_list() == [-95.0]
+    is_floor = mark in ("-140", "-141")
+    assert set(tests["unreadable"]) == {"no_coverage" if is_floor else "signal_dbm", ""}
+
+
+def test_signals_without_their_sign_are_still_asked_about(tmp_path):
+    lines = [f"2026-10-{day:02d} 08:00:00,22.1,103.1,Viettel,4G,12.5,95,\n" for day in range(1, 29)]
+    with pytest.raises(UserFault) as caught:
+        read(tmp_path / "a.csv", (FLOOR + "".join(lines)).encode())
+    assert [fault.code for fault in caught.value.faults] == ["magnitude_contradicts"]
+
+
+FENCES = (
+    "fence_id,technology,avg_ping_ms,latitude,longitude,fence_time,open_test_uuid,sim_mcc_mnc\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("cells", "download", "latency", "unreadable"),
+    [
+        ("LTE,31.5", None, 31.5, ""),
+        ("LTE,", 0.0, None, ""),
+        ("LTE,0.0", 0.0, None, ""),  # the server writes 0 for an empty value
+        ("LTE,-1", None, None, "latency_ms"),
+        ("LTE,abc", None, None, "latency_ms"),
+        ("LTE NR avail,", 0.0, None, ""),
+        ("UMTS,80", None, 80.0, ""),
+        ("NoNetwork,", 0.0, None, "no_coverage"),
+        ("NO_COVERAGE,0", 0.0, None, "no_coverage"),
+        ("NoNetwork,31.5", None, 31.5, ""),  # it answered before the network was lost
+        ("none,", 0.0, None, ""),
+        ("UNKNOWN,", 0.0, None, ""),
+        (",", 0.0, None, ""),
+        ("MOBILE,", None, None, ""),  # a network of whatever generation
+        ("6G,", None, None, ""),
+    ],
+)
+@pytest.mark.parametrize("time", ["1790818200000", "2026-10-01 08:30:00.000 +0700"])
+def test_a_fence_is_heard_or_not_and_never_a_test(
+    tmp_path, cells, download, latency, unreadable, time
+):
+    lines = "".join(
+        f"{n},{one},22.1,103.1,{time},O1,45204\n"
+        for n, one in enumerate(["LTE,30", "LTE,30", "LTE,30", cells])
+    )
+    tests = read(tmp_path / "fences.csv", (FENCES + lines).encode())
+    one = tests.iloc[-1]
+    found = [None if pd.isna(one[name]) else one[name] for name in ("download_mbps", "latency_ms")]
+    assert found == [download, latency]
+    wanted = {"coverage_only", *filter(None, unreadable.split(";"))}
+    assert set(one["unreadable"].split(";")) == wanted
+    assert not (tests["download_mbps"] > 0).any()
+    assert (one["operator_met"], one["device_id"]) == ("Viettel", "O1")
+    assert str(one["measured_at"]) == "2026-10-01 01:30:00+00:00"
+
+
 def test_every_fault_of_a_column_map_at_once():
     rows = pd.DataFrame({"a": ["1"]}, index=[2])
     rules = {

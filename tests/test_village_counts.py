@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import h3
 import numpy as np
 import pandas as pd
 import pytest
 
+from pipeline import journey
+from pipeline.config.run_context import RunContext
+from pipeline.config.settings import read_settings
 from pipeline.hexgrid.hexes import indexes
 from pipeline.measurements.scope import Names
 from pipeline.measurements.village_counts import (
@@ -15,9 +20,10 @@ from pipeline.measurements.village_counts import (
     in_villages,
     village_counts,
 )
+from pipeline.schema.periods import Period
 from pipeline.schema.tables import with_declared_dtypes
 from pipeline.sources.villages import with_nothing_further
-from tests.builders import aggregates_of_tests, squares
+from tests.builders import aggregates_of_tests, month_of_tests, squares, write_world
 
 COMMUNES = squares(columns=2, rows=1, side=0.5)  # r0c0 west of 103.5, r0c1 east
 KM = 1 / 111.195  # degrees of latitude
@@ -41,6 +47,7 @@ def villages() -> pd.DataFrame:
 BASE = {
     "device_id": "d1", "measured_at": "2026-10-05 08:00", "operator_met": "V", "technology": "4G",
     "download_mbps": 30.0, "place": FIRST, "unreadable": "", "signal_dbm": np.nan,
+    "latency_ms": 20.0,
 }  # fmt: skip
 
 
@@ -54,7 +61,7 @@ def counted(*changes: dict) -> VillageCounts:
     frame["measured_at"] = local.dt.tz_convert("UTC").astype("datetime64[us, UTC]")
     frame["latitude"], frame["longitude"] = zip(*frame.pop("place"), strict=True)
     tests = with_declared_dtypes("tests", frame.assign(
-        upload_mbps=9.0, latency_ms=20.0, source="s", source_file="f", brand=None,
+        upload_mbps=9.0, source="s", source_file="f", brand=None,
         source_row=np.arange(2, len(frame) + 2), location_accuracy_m=10.0, test_id=None,
         jitter_ms=np.nan,
     ))  # fmt: skip
@@ -111,6 +118,63 @@ def test_each_kind_of_test(change, expected):
     assert {name: found[name] for name in wanted} == wanted
 
 
+def test_a_failed_test_at_the_floor_of_the_signal_found_no_network():
+    lost = {"download_mbps": 0.0, "unreadable": "no_coverage", "device_id": "d2"}
+    found = row(counted({}, lost), 0)
+    assert (found["no_service_count"], found["failed_test_count"]) == (1, 0)
+    assert (found["usable_device_count"], found["failed_device_count"]) == (1, 1)
+    works = row(counted({}, {**lost, "download_mbps": 5.0}), 0)
+    assert (works["test_count"], works["no_service_count"]) == (2, 0)
+
+
+FENCE = {
+    "unreadable": "coverage_only", "download_mbps": np.nan, "latency_ms": 30.0, "device_id": "d2",
+}  # fmt: skip
+UNHEARD = {**FENCE, "download_mbps": 0.0, "latency_ms": np.nan}
+ANSWERED_ELSEWHERE = {**FENCE, "place": SECOND}
+
+
+@pytest.mark.parametrize(
+    ("fences", "usable", "failed"),
+    [
+        ([FENCE], 2, 0),
+        ([{**FENCE, "technology": "2G"}], 2, 0),
+        ([{**FENCE, "technology": "5G"}], 2, 0),
+        ([{**FENCE, "technology": "wifi"}], 1, 0),
+        ([{**FENCE, "technology": None}], 1, 0),
+        ([UNHEARD, ANSWERED_ELSEWHERE], 1, 1),
+        ([UNHEARD] * 9 + [ANSWERED_ELSEWHERE], 1, 1),
+        ([UNHEARD, FENCE], 2, 0),
+        ([UNHEARD], 1, 0),  # no answer all day: was the server there?
+        ([UNHEARD, {**ANSWERED_ELSEWHERE, "measured_at": "2026-10-06 08:00"}], 1, 0),
+        ([UNHEARD, {**ANSWERED_ELSEWHERE, "device_id": "d3"}], 1, 0),
+        ([{**UNHEARD, "technology": "3G"}, ANSWERED_ELSEWHERE], 1, 0),
+        ([{**UNHEARD, "technology": None}, ANSWERED_ELSEWHERE], 1, 1),
+        ([{**UNHEARD, "technology": None}], 1, 0),
+        ([{**UNHEARD, "technology": None, "unreadable": "coverage_only;no_coverage"}], 1, 1),
+        ([{**UNHEARD, "download_mbps": np.nan}, ANSWERED_ELSEWHERE], 1, 0),
+        ([{**FENCE, "measured_at": "2026-07-31 08:00"}], 1, 0),
+    ],
+)
+def test_fences_count_by_device_as_heard_or_not_and_as_no_test(fences, usable, failed):
+    later = [{"measured_at": "2026-10-05 09:00", **one} for one in fences]
+    apart = [
+        {**one, "measured_at": f"{one['measured_at'][:-2]}{n:02d}"} for n, one in enumerate(later)
+    ]
+    found = row(counted({}, *apart), 0)
+    assert (found["usable_device_count"], found["failed_device_count"]) == (usable, failed)
+    tests = ("test_count", "device_count", "failed_test_count", "no_service_count")
+    assert [found[name] for name in tests] == [1, 1, 0, 0]
+
+
+def test_an_unheard_fence_names_its_own_operator():
+    found = counted(
+        {}, {**UNHEARD, "operator_met": "W"}, {**ANSWERED_ELSEWHERE, "operator_met": "W"}
+    )
+    assert row(found, 0, "W")["failed_device_count"] == 1
+    assert row(found, 0)["failed_device_count"] == 0
+
+
 def test_a_phone_without_network_is_of_the_operator_that_it_has_elsewhere():
     lost = {"operator_met": None, "technology": None, "download_mbps": 0.0, "place": SECOND,
             "unreadable": "no_service;no_coverage"}  # fmt: skip
@@ -163,6 +227,61 @@ def test_files_and_order_do_not_matter():
     first, again = counted(*rows), counted(*reversed(rows))
     pd.testing.assert_frame_equal(first.counts, again.counts)
     pd.testing.assert_frame_equal(first.values, again.values)
+
+
+VILLAGE_LIST = (
+    "Tên bản,Mã xã,Vĩ độ,Kinh độ,Dân số\n"
+    "Bản Một,r0c0,22.05,103.05,500\nBản Hai,r1c0,22.15,103.05,500\n"
+)
+SPEEDS = [30.0 + n for n in range(12)]
+
+
+def month_with(folder: Path, *fences: str) -> journey.Month:
+    """October of four units, with the fences as a source of their own."""
+    plan = {(code, operator): SPEEDS for code in ("r0c0", "r1c0") for operator in "VW"}
+    del plan["r1c0", "V"]
+    extra = '[villages]\npath = "v.csv"\n[operators]\nV = []\nW = []\n'
+    extra += '[sources.runs]\npath = "runs.csv"\n' if fences else ""
+    settings = write_world(folder, {"2026-10": month_of_tests("2026-10", plan)}, extra)
+    (folder / "v.csv").write_text(VILLAGE_LIST, encoding="utf-8")
+    heading = "fence_id,technology,avg_ping_ms,latitude,longitude,fence_time,open_uuid,operator"
+    (folder / "runs.csv").write_text("\n".join([heading, *fences, ""]), encoding="utf-8")
+    chosen = read_settings(settings)
+    with journey.read(chosen) as inputs:
+        return journey.judge_month(inputs, RunContext(chosen, Period.parse("2026-10")))
+
+
+def runs(ping: str) -> list[str]:
+    """Six runs of four phones: a fence in Bản Một with an answer, then 39 in Bản Hai."""
+    lines = []
+    for day, phone in enumerate((0, 0, 0, 1, 2, 3)):  # half of all fences are of one
+        start, mine = 1_790_900_000_000 + day * 86_400_000, f"phone {phone},V"
+        lines.append(f"0,LTE,40,22.05,103.05,{start},{mine}")
+        lines += [
+            f"{n},LTE,{ping},{22.15 + n * 1e-5:.5f},103.05,{start + n * 2_000},{mine}"
+            for n in range(1, 40)
+        ]
+    return lines
+
+
+def test_coverage_runs_change_what_silence_says_and_nothing_else(tmp_path):
+    without = month_with(tmp_path / "without")
+    dead = month_with(tmp_path / "dead", *runs(""))
+    works = month_with(tmp_path / "works", *runs("35"))
+    for month in (dead, works):
+        book = {"read_count": 240, "valid_count": 0, "failed_count": 0, "reject_count": 240}
+        assert month.results["books"] == without.results["books"] | {"runs": book}
+        assert set(month.tables["rejects"]["reject_reason"]) == {"coverage_only"}
+        for name in ("commune_status", "hex_status", "commune_summary"):
+            pd.testing.assert_frame_equal(month.tables[name], without.tables[name])
+
+    def probability(month: journey.Month) -> float:
+        table = month.tables["village_status"]
+        one = table[(table["village_name"] == "Bản Hai") & (table["operator"] == "V")].iloc[0]
+        assert one["village_failed_count"] == one["no_service_count"] == 0
+        return float(one["no_signal_probability"])
+
+    assert probability(works) < 0.01 < probability(without) < probability(dead)
 
 
 def test_where_no_villages_are_listed_a_cell_belongs_to_its_inhabited_hex_and_commune():

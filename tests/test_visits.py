@@ -385,6 +385,56 @@ def test_a_run_reads_what_was_kept_beside_its_settings(tmp_path):
     assert (read_from.name, read_from.row_count, len(read_from.sha256)) == ("visits", 1, 64)
 
 
+SCRATCH = ("~$visits.xlsx", ".~lock.visits.xlsx#", ".DS_Store", "Thumbs.db", "desktop.ini")
+
+
+@pytest.mark.parametrize("name", SCRATCH)
+@pytest.mark.parametrize("folder", ["data/visits", "mine"])
+def test_hidden_files_and_lock_files_are_no_visits(tmp_path, name, folder):
+    """In the usual folder, and in one of the settings, with villages and without them."""
+    more = f'[visits]\npath = "{folder}"\n' if folder == "mine" else ""
+    file = world(tmp_path, more)
+    (tmp_path / folder).mkdir(parents=True)
+    (tmp_path / folder / name).write_bytes(b"\x00")
+    assert quiet_visits_in(file) == (None, set())
+    form(tmp_path / folder, ROW.format("không có sóng", ""))
+    found, codes = quiet_visits_in(file)
+    assert (found["visit_result"].tolist(), codes) == (["no_signal"], set())
+    (tmp_path / folder / "visits.csv").unlink()
+    text = file.read_text(encoding="utf-8").replace('[villages]\npath = "villages.csv"\n', "")
+    file.write_text(text, encoding="utf-8")
+    assert quiet_visits_in(file) == (None, set())
+
+
+def quiet_visits_in(file: Path):
+    """The visits; codes of the warnings that are about them."""
+    found, inputs = visits_in(file)
+    codes = {one.code for one in inputs.warnings}
+    return found, {one for one in codes if "visits" in one or one in ("passed_over", "named_again")}
+
+
+def test_an_empty_folder_of_the_settings_has_no_visits(tmp_path):
+    file = world(tmp_path, '[visits]\npath = "mine"\n')
+    (tmp_path / "mine").mkdir()
+    found, inputs = visits_in(file)
+    assert found is None
+    assert "visits" not in {one.role for one in inputs.read}
+
+
+def test_files_of_other_types_among_visits_are_said(tmp_path):
+    file = world(tmp_path, '[visits]\npath = "mine"\n')
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine/notes.docx").write_bytes(b"x")
+    found, inputs = visits_in(file)
+    assert found is None
+    said = [error_message(one, "en") for one in inputs.warnings if one.code == "passed_over"]
+    assert len(said) == 1
+    assert said[0].startswith("mine: files of other types were passed over: notes.docx")
+    (tmp_path / "mine/visits.xlsx").symlink_to(tmp_path / "absent.xlsx")
+    faults = read_inputs(read_settings(file)).faults
+    assert [one.code for one in faults] == ["broken_links"]
+
+
 def test_a_folder_of_the_settings_that_is_not_there_is_a_fault(tmp_path):
     delivered = read_inputs(read_settings(world(tmp_path, '[visits]\npath = "nowhere"\n')))
     assert [one.code for one in delivered.faults] == ["missing_file"]

@@ -107,6 +107,7 @@ def aggregates_of(rows: pl.DataFrame, again: pl.DataFrame, scope: Scope) -> Aggr
             "rejects": counts.rejects(judged),
             "uncounted": counts.other_tests(marked),
             "attempts": counts.attempts(events.left(tries, scope.events)),
+            "tried": tries.select(*UNIT_CODES, "cell").unique(),
             "repeats": counts.repeats_by_month(marked, scope),
             "repeats in file": counts.repeats_in_own_file(marked, scope),
             "present": counts.present(marked, scope),

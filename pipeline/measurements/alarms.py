@@ -30,7 +30,7 @@ FEWEST_SHARED = 10  # tests that two sources share by chance in one minute, plac
 MOST_SHARED = 0.2  # share of a source's tests that may stand in another one
 THIN_MONTH = 0.01  # share of a year's rows
 # reasons that say what a row is, not that reading it may have gone wrong
-UNDERSTOOD = ("outside_window", "other_technology", "not_kept", "no_service")
+UNDERSTOOD = ("outside_window", "other_technology", "not_kept", "coverage_only", "no_service")
 PLACES = ("bad_position", "outside_area")
 
 

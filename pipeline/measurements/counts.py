@@ -13,6 +13,7 @@ from pipeline.measurements.samples import NEWER, UNIT_CODES, WIFI, during, is_va
 from pipeline.measurements.scope import Scope, Window
 from pipeline.schema.tables import TECHNOLOGIES
 
+FENCE = "coverage_only"  # reason of all fences of coverage runs
 FOURTH = TECHNOLOGIES.index("4G")  # numbers below it are 2G and 3G
 c = pl.col
 
@@ -70,17 +71,21 @@ def tries(rows: pl.LazyFrame, drawn: pl.LazyFrame, scope: Scope) -> pl.LazyFrame
     device, cell, day, and what they are.
 
     is_failed (without a speed); is_newer, is_older (with a speed, of a mobile technology that comes
-    after the target's or before it); is_silent (the phone found no network). Such a row names no
-    operator as a rule: it is the operator of all the device's samples, where that is one (`drawn`:
-    `samples` of all technologies).
+    after the target's or before it); is_silent (the phone found no network); of fences of coverage
+    runs is_heard (pings were answered) and is_unheard. A row without an operator is of the one that
+    all the device's samples have, where that is one (`drawn`: `samples` of all technologies).
     """
     is_other = (c("reason") == "other_technology") & (c("technology") < WIFI) & (c("bits") > 0)
     is_older = c("technology") < scope.technology
+    is_failed, is_fence = c("reason").is_null() & _has_no_speed(), c("reason") == FENCE
+    has_none = c("technology").is_null() | (c("technology") == scope.technology)
     kinds = {
-        "is_failed": c("reason").is_null() & _has_no_speed(),
+        "is_failed": is_failed & ~c("is_uncovered"),
         "is_newer": is_other & ~is_older,
         "is_older": is_other & is_older,
-        "is_silent": (c("reason") == "no_service") & c("is_uncovered"),
+        "is_silent": ((c("reason") == "no_service") | is_failed) & c("is_uncovered"),
+        "is_heard": is_fence & (c("latency_ns") > 0) & (c("technology") < WIFI),
+        "is_unheard": is_fence & (c("bits") == 0) & has_none,
     }
     here = rows.filter((c("zone") >= 0) & ~c("is_repeat") & during(scope.windows[0]))
     some = here.with_columns(**{name: one.fill_null(False) for name, one in kinds.items()})
@@ -91,12 +96,18 @@ def tries(rows: pl.LazyFrame, drawn: pl.LazyFrame, scope: Scope) -> pl.LazyFrame
     homes = homes.filter(c("home").list.len() == 1).with_columns(c("home").list.first())
     named = some.join(homes, on="device", how="left")
     named = named.with_columns(operator=pl.coalesce("operator", "home"))
-    named = named.filter(c("operator").is_not_null())
+    # pings without an answer: their server was out of reach, or the phone in flight mode, unless it
+    # names no network itself or had answers on that day
+    was_online = c("is_uncovered") | c("is_heard").any().over("device", "day")
+    named = named.filter(c("operator").is_not_null() & (~c("is_unheard") | was_online))
     return named.select(*UNIT_CODES, "device", "cell", "day", *kinds)
 
 
 def attempts(tries: pl.LazyFrame) -> pl.LazyFrame:
-    """UNIT_CODES, device, cell: failed, older, newer, no_service: rows of `tries` by kind."""
+    """UNIT_CODES, device, cell: failed, older, newer, no_service: rows of `tries` by kind.
+
+    Of a device that made a coverage run alone they are 0: it counts, its fences do not.
+    """
     return tries.group_by(*UNIT_CODES, "device", "cell").agg(
         failed=c("is_failed").sum(), older=c("is_older").sum(), newer=c("is_newer").sum(),
         no_service=c("is_silent").sum(),
@@ -104,14 +115,15 @@ def attempts(tries: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def usable(valid: pl.LazyFrame, tries: pl.LazyFrame, scope: Scope) -> pl.LazyFrame:
-    """UNIT_CODES, device, cell of devices that had a usable test there in the base window.
+    """UNIT_CODES, device, cell of devices that had a usable test there, or an answered ping of a
+    coverage run, in the base window.
 
     Of any mobile technology. `valid`, `tries`: those that show a signal that is still there: a site
     that goes on air takes none away.
     """
     keys = [*UNIT_CODES, "device", "cell"]
     tested = valid.filter(during(scope.windows[0])).select(keys)
-    others = tries.filter(c("is_older") | c("is_newer")).select(keys)
+    others = tries.filter(c("is_older") | c("is_newer") | c("is_heard")).select(keys)
     return pl.concat([tested, others]).unique()
 
 
@@ -151,6 +163,7 @@ def repeats_in_own_file(rows: pl.LazyFrame, scope: Scope) -> pl.LazyFrame:
 def present(rows: pl.LazyFrame, scope: Scope) -> pl.LazyFrame:
     """UNIT_CODES: operators with any mobile test in the commune within twelve months."""
     is_placed = (c("zone") >= 0) & c("operator").is_not_null() & (c("technology") < WIFI)
+    is_placed &= c("reason").ne_missing(FENCE)
     return rows.filter(is_placed & during(scope.year)).select(UNIT_CODES).unique()
 
 
@@ -162,8 +175,9 @@ def met(rows: pl.LazyFrame, scope: Scope) -> pl.LazyFrame:
 
 
 def phones(rows: pl.LazyFrame) -> pl.LazyFrame:
-    """source, device, rows: the device ids that were met, in whatever rows."""
-    return rows.filter(~c("is_pseudo")).group_by("source", "device").agg(rows=pl.len())
+    """source, device, rows: the device ids that were met, in whatever rows but fences."""
+    met = rows.filter(~c("is_pseudo") & c("reason").ne_missing(FENCE))
+    return met.group_by("source", "device").agg(rows=pl.len())
 
 
 def signals(rows: pl.LazyFrame, window: Window) -> pl.LazyFrame:

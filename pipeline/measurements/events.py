@@ -21,9 +21,13 @@ from pipeline.hexgrid.hexes import parent_indexes
 from pipeline.measurements.samples import UNIT_CODES, during, mean_of
 from pipeline.measurements.scope import Event, Names, Question, Window
 from pipeline.measurements.strata import EARTH_KM, on_sphere
+from pipeline.schema.errors import Fault
+from pipeline.schema.fields import ALL
+from pipeline.schema.texts import Said, joined, worded
 
 Bools = npt.NDArray[np.bool_]
 OUTDATED = "is_outdated"
+SHOWN = 5  # events that a warning lists
 c = pl.col
 
 
@@ -93,6 +97,60 @@ def _within(cells: npt.NDArray[np.uint64], latitude: float, longitude: float, km
         on_sphere(centres) - on_sphere(np.array([[latitude, longitude]])), axis=1
     )
     return np.asarray(chord <= 2 * np.sin(km / EARTH_KM / 2))
+
+
+def idle_events(
+    question: Question, table: pd.DataFrame | None, found: dict[str, pl.DataFrame]
+) -> list[Fault]:
+    """Warnings: operators of events that no test is of; events of the window that touch no test.
+
+    `table`: the declared table `events`. `found`: aggregates; valid tests of any month up to the
+    window's end count, and in the window those that failed or were of another technology. Events
+    after the window are passed over, and so are, as touching nothing, those that ended before it:
+    what they left out may lie in no delivery.
+    """
+    if table is None or not len(table):
+        return []
+    first, last = question.scope.windows[0]
+    keys = [*UNIT_CODES, "cell"]
+    places = pl.concat(
+        [found["places"].filter(c("month") <= last).select(keys), found["tried"].select(keys)]
+    ).unique()
+    names = question.names.operators
+    tested = {names[number] for number in places["operator"].unique().drop_nulls()}
+    named = table.loc[table["event_date"] <= last.isoformat(), "event_operator"]
+    strange = named[~named.isin([*tested, ALL])]
+    touching = set(found["events"]["event"].unique())  # the last of each place and perhaps no other
+    events = {
+        number: one
+        for number, one in enumerate(question.scope.events)
+        if max(one.at, one.last) >= first
+    }
+    idle = [
+        one
+        for number, one in events.items()
+        if number not in touching
+        and (one.operator is None or names[one.operator] in tested)
+        and not touches(one, places).any()
+    ]
+    warnings = []
+    if len(strange):
+        shown: dict[str, object] = {"found": sorted(set(strange)), "count": len(strange)}
+        warnings.append(
+            Fault("events_of_no_operator", values={**shown, "expected": sorted(tested)})
+        )
+    if idle:
+        listed = [_shown(one, names) for one in idle[:SHOWN]]
+        some = joined(*listed, *["…"] * (len(idle) > SHOWN))
+        about: dict[str, object] = {"found": some, "count": len(idle), "of": len(events)}
+        warnings.append(Fault("events_that_touch_nothing", values=about))
+    return warnings
+
+
+def _shown(event: Event, names: list[str]) -> Said:
+    """An event in a message: date, kind, operator."""
+    operator = worded(ALL) if event.operator is None else names[event.operator]
+    return joined(f"{event.at:%d/%m/%Y}", worded(event.kind), operator, by=" ")
 
 
 def with_outdated(drawn: pl.DataFrame, events: tuple[Event, ...]) -> pl.DataFrame:

@@ -240,6 +240,7 @@ def _reason(rules: CleaningRules, is_broken: pl.Expr) -> pl.Expr:
         "bad_position": ~is_position.fill_null(False),
         "outside_area": c("zone") == locate.OUTSIDE,
         "inaccurate_position": c("location_accuracy_m") > rules.max_commune_accuracy_m,
+        "coverage_only": _lists("coverage_only"),
         "no_service": _lists("no_service"),
         "unknown_technology": c("technology").is_null(),
         "other_technology": c("technology") != TECHNOLOGIES.index(rules.technology),

@@ -137,11 +137,13 @@ FIELDS: dict[str, Field] = {
     "unreadable": Field("text",
         vi=("Không đọc được",
             "các cột có giá trị không đọc được, cách nhau bằng `;`; `row` = cả dòng; "
-            "`not_kept` = dòng thuộc loại khác theo cài đặt; `no_service` = không có dịch vụ; "
+            "`not_kept` = dòng thuộc loại khác theo cài đặt; `coverage_only` = đoạn đo vùng phủ, "
+            "không có tốc độ; `no_service` = không có dịch vụ; "
             "`no_coverage` = máy đã tìm mạng mà không thấy"),
         en=("Unreadable",
             "`;`-separated columns whose text could not be read; `row` = the row itself; "
-            "`not_kept` = a row of another kind by the settings; `no_service` = no network; "
+            "`not_kept` = a row of another kind by the settings; `coverage_only` = a stretch of a "
+            "coverage run, without a speed; `no_service` = no network; "
             "`no_coverage` = the phone looked for it and found none")),
     "reject_reason": Field("text", missing="none", among=REJECT_REASONS,
         vi=("Lý do loại", "vì sao dòng bị để riêng; trống = dòng được tính"),

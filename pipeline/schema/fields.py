@@ -123,6 +123,7 @@ REJECT_REASONS = (
     "bad_position",
     "outside_area",
     "inaccurate_position",
+    "coverage_only",
     "no_service",
     "unknown_technology",
     "other_technology",

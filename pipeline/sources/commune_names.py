@@ -6,6 +6,7 @@ Does not belong here: reading the table (`commune_tables.py`).
 
 from __future__ import annotations
 
+import difflib
 import re
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
@@ -41,6 +42,7 @@ _TOTAL = re.compile(
     r"|tong cong .{0,20}|tong so .{0,20}"
     r"|(?:grand |sub ?)?totals?|sum|whole (?:province|country)|(?:province|country) total)"
 )
+_ALIKE = 0.75  # of `difflib`: a letter of four may differ
 
 
 def is_total(text: str) -> bool:
@@ -174,6 +176,20 @@ class Register:
         """Whether a name may be the commune's, or the commune's is not known."""
         own = self.names[place]
         return own == self.codes[place] or parts_of(own)[1] == parts_of(name)[1]
+
+    def near(self, code: str, name: str) -> list[int]:
+        """Communes that a code or name that is not known may mean, for messages.
+
+        Those of the name come first, then those of names spelt almost alike, then those of codes.
+        """
+        places = list(self.places_of_name(Key(name=name))[0]) if name else []
+        if name:
+            rest = parts_of(without_numbering(name))[1]
+            for alike in difflib.get_close_matches(rest, list(self._bare), n=3, cutoff=_ALIKE):
+                places += self._bare[alike]
+        alike_codes = difflib.get_close_matches(code, self.codes, n=3, cutoff=_ALIKE)
+        places += [self._by_code[alike] for alike in alike_codes]
+        return list(dict.fromkeys(places))
 
     def places_of_name(self, key: Key) -> tuple[tuple[int, ...], bool]:
         """(communes that a row's name may mean, whether it is spelt as theirs)."""

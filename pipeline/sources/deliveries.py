@@ -27,7 +27,8 @@ from pipeline.sources.profile import Profile, merged, profile_of
 from pipeline.sources.rules import Rule
 
 SAMPLE_ROWS = 100_000  # of the tables with the same headings, by which their plan is decided
-NO_COLUMNS = ("not_kept", "no_service", "no_coverage")  # what `unreadable` says beside columns
+# what `unreadable` says beside columns
+NO_COLUMNS = ("not_kept", "coverage_only", "no_service", "no_coverage")
 _HOW = ("delimiter", "encoding", "sheet", "layer", "heading_row", "decimal")  # of a source
 Found = TypeVar("Found")
 

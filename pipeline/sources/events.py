@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import date
 from functools import cache
 from pathlib import Path
 
@@ -20,9 +21,11 @@ from pipeline.schema.fields import ALL, EVENT_KINDS
 from pipeline.schema.tables import validated, with_declared_dtypes
 from pipeline.sources import commune_names, other_tables, values
 from pipeline.sources.cells import operators as operator_names
+from pipeline.sources.cells.positions import Bounds
 from pipeline.sources.cells.technologies import technology_of
 from pipeline.sources.commune_names import Key, Register
 from pipeline.sources.containers import ROW
+from pipeline.sources.context_layers import bounds_of
 from pipeline.sources.other_tables import FILE, Table, heading_key
 from pipeline.sources.visits import date_of
 
@@ -53,18 +56,26 @@ KINDS = {
 }  # fmt: skip
 Wrong = Callable[..., None]
 EVERY = ("all", "tat ca", "moi nha mang", "tat ca nha mang")
+# LTE's timing advance ends here (3GPP TS 36.213, section 4.2.3: 1,282 steps of 16 Ts, 0.67 ms), so
+# no site reaches farther; a larger number is one of metres
+MAX_RADIUS_KM = 100
+# H3 children stick out of their parent: descendants lie within 1.06 times its farthest corner
+_REACH = 1.1
+_LISTED = 3  # communes that a message proposes
 
 
 @dataclass(frozen=True)
 class Asked:
     """What is known beside the communes: operators (none: any), the target's technology.
 
-    `radius_km`: of the circle around a village's centre.
+    `radius_km`: of the circle around a village's centre. `finest_resolution`: H3, of the cells that
+    tests are kept by; a finer cell is the parent of none of them.
     """
 
     operators: Sequence[str] = ()
     technology: str = "4G"
     radius_km: float = 1.5
+    finest_resolution: int = 9
 
 
 def read_events(
@@ -74,10 +85,11 @@ def read_events(
 
     An event concerns one of: a commune (code or name), a village of it (a circle of `radius_km`
     around its centre), an H3 cell, a circle. Events of another technology than the target's are
-    left out with a warning. Raises `UserFault` with what is wrong in all rows.
+    left out with a warning. Raises `UserFault` with what is wrong in all rows: areas that do not
+    meet the bounds of the communes too.
     """
     table = other_tables.read_table(path, "events", {})
-    reader = _Reader(table, Register(communes), villages, asked)
+    reader = _Reader(table, Register(communes), bounds_of(communes), villages, asked)
     rows = reader.rows()
     if reader.faults:
         raise UserFault(reader.faults)
@@ -93,6 +105,8 @@ def read_events(
     if reader.others:
         about: dict[str, object] = {"found": sorted(reader.others), "count": reader.other_count}
         warnings.append(Fault("events_of_others", table.file, values=about))
+    elif not rows:
+        warnings.append(Fault("no_events", table.file))
     return validated("events", with_declared_dtypes("events", found)), warnings
 
 
@@ -111,6 +125,7 @@ class _Reader:
 
     table: Table
     register: Register
+    bounds: Bounds
     villages: pd.DataFrame | None
     asked: Asked
     faults: list[Fault] = field(default_factory=list)
@@ -162,12 +177,15 @@ class _Reader:
         if kind is None:
             wrong("event_kind", "kind", found=cells["kind"] or "–", expected=list(EVENT_KINDS))
         operator = self._operator(cells["operator"])
-        if operator is None:
+        if operator is None and not self.known:
+            wrong("event_no_operator", "operator", found=cells["operator"] or "–")
+        elif operator is None:
             expected = [*self.asked.operators, ALL]
             wrong("event_operator", "operator", found=cells["operator"] or "–", expected=expected)
         end = date_of(cells["end_date"])
         if kind == "outage" and at is not None and (end is None or end < at):
-            wrong("event_end", "end_date", found=cells["end_date"] or "–", expected=cells["date"])
+            found = _shown(end) if end else cells["end_date"] or "–"
+            wrong("event_end", "end_date", found=found, expected=_shown(at))
         area = self._area(cells, wrong)
         if len(self.faults) > before or at is None or kind is None:
             return None
@@ -211,13 +229,11 @@ class _Reader:
             return nothing | circle
         code = self._commune(cells, wrong) if has_commune else None
         if cells["hex_id"]:
-            if not h3.is_valid_cell(cells["hex_id"]):
-                wrong("event_hex", "hex_id", found=cells["hex_id"])
-            return nothing | circle | {"event_commune_code": code, "event_hex_id": cells["hex_id"]}
+            cell = self._cell(cells["hex_id"], wrong)
+            return nothing | circle | {"event_commune_code": code, "event_hex_id": cell}
         if any(spots):
             numbers = [_number(text) for text in spots]
-            if any(np.isnan(one) for one in numbers) or numbers[2] <= 0:
-                wrong("event_circle", "latitude", found=" ".join(spots).strip())
+            self._look_at_circle(spots, numbers, wrong)
             return nothing | dict(zip(circle, numbers, strict=True)) | {"event_commune_code": code}
         if cells["village_name"]:
             place = self._village(cells["village_name"], code, wrong)
@@ -226,19 +242,59 @@ class _Reader:
             return nothing | dict(zip(circle, spot, strict=True)) | about
         return nothing | circle | {"event_commune_code": code}
 
+    def _cell(self, text: str, wrong: Wrong) -> str | None:
+        """An H3 cell; a fault of none at all, one finer than the tests' cells, one elsewhere."""
+        cell = _h3_cell(text)
+        if cell is None:
+            wrong("event_hex", "hex_id", found=text)
+            return None
+        resolution, finest = h3.get_resolution(cell), self.asked.finest_resolution
+        if resolution > finest:
+            parent = h3.cell_to_parent(cell, finest)
+            about = {"found": text, "resolution": resolution, "finest": finest, "expected": parent}
+            wrong("event_hex_fine", "hex_id", **about)
+        latitude, longitude = h3.cell_to_latlng(cell)
+        corners = h3.cell_to_boundary(cell)
+        km = max(h3.great_circle_distance((latitude, longitude), one) for one in corners)
+        if not _meets(latitude, longitude, _REACH * km, self.bounds):
+            wrong("event_outside", "hex_id", found=text, expected=_bounds_shown(self.bounds))
+        return cell
+
+    def _look_at_circle(self, texts: list[str], numbers: list[float], wrong: Wrong) -> None:
+        """Faults of a circle: no numbers, off the globe, swapped, outside the area, too large."""
+        latitude, longitude, km = numbers
+        if any(np.isnan(one) for one in numbers) or km <= 0:
+            wrong("event_circle", "latitude", found=" ".join(texts).strip())
+            return
+        if km > MAX_RADIUS_KM:
+            wrong("event_radius", "radius_km", found=texts[2], most=MAX_RADIUS_KM)
+        reach, found = min(km, MAX_RADIUS_KM), f"{texts[0]} {texts[1]}"
+        if _meets(latitude, longitude, reach, self.bounds):
+            return
+        if _meets(longitude, latitude, reach, self.bounds):
+            wrong("event_swapped", "latitude", found=found, expected=f"{texts[1]} {texts[0]}")
+        elif not _is_on_globe(latitude, longitude):
+            wrong("event_position", "latitude", found=found)
+        else:
+            wrong("event_outside", "latitude", found=found, expected=_bounds_shown(self.bounds))
+
     def _commune(self, cells: Mapping[str, str], wrong: Wrong) -> str | None:
         code, name = cells["commune_code"], cells["commune_name"]
         code = commune_names.codes_of(pd.Series([code], dtype="str"))[0]
         is_known = self.register.place_of_code(code) is not None
         key = Key(code, name) if is_known else Key() if code else Key("", name)
         met = commune_names.met(self.register, {0: key}, by_code=True)
-        if 0 not in met.commune or 0 in met.differing:
-            column = "commune_code" if code else "commune_name"
-            several = [self.register.shown(place) for place in met.several.get(0, ())]
-            found = f"{code} {name}".strip()
-            wrong("event_commune", column, found=found, expected=several or "–")
-            return None
-        return self.register.codes[met.commune[0]]
+        if 0 in met.commune and 0 not in met.differing:
+            return self.register.codes[met.commune[0]]
+        column = "commune_code" if code else "commune_name"
+        near = [*met.commune.values(), *self.register.near(code, name)]
+        likely = met.several.get(0) or tuple(dict.fromkeys(near))[:_LISTED]
+        about: dict[str, object] = {"found": f"{code} {name}".strip()}
+        if likely:
+            wrong("event_commune", column, **about, expected=list(map(self.register.shown, likely)))
+        else:
+            wrong("event_commune_unlike", column, **about, expected=self.register.shown(0))
+        return None
 
     def _village(self, text: str, code: str | None, wrong: Wrong) -> tuple[float, float]:
         """The centre of the village of a commune; NaN, with a fault, where it is not known."""
@@ -259,3 +315,35 @@ def _number(text: str) -> float:
         return float(text.replace(",", "."))
     except ValueError:
         return np.nan
+
+
+def _shown(day: date) -> str:
+    return f"{day:%d/%m/%Y}"
+
+
+def _h3_cell(text: str) -> str | None:
+    """An H3 cell as the library writes it; None of any other text."""
+    try:
+        number = h3.str_to_int(text)
+    except (ValueError, OverflowError):  # the latter of more digits than a cell has
+        return None
+    cell = str(h3.int_to_str(number))
+    return cell if h3.is_valid_cell(cell) else None
+
+
+def _is_on_globe(latitude: float, longitude: float) -> bool:
+    return abs(latitude) <= 90 and abs(longitude) <= 180
+
+
+def _meets(latitude: float, longitude: float, km: float, bounds: Bounds) -> bool:
+    """Whether a circle on the globe meets a box: the box's point next to its centre is in it."""
+    if not _is_on_globe(latitude, longitude):
+        return False
+    west, south, east, north = bounds
+    nearest = (min(max(latitude, south), north), min(max(longitude, west), east))
+    return bool(h3.great_circle_distance((latitude, longitude), nearest) <= km)
+
+
+def _bounds_shown(bounds: Bounds) -> str:
+    west, south, east, north = (f"{one:.3f}" for one in bounds)
+    return f"{south}–{north}, {west}–{east}"

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -53,6 +53,9 @@ STRAY_SHARE = 0.01
 _USUAL_SHARE = 0.5  # of the month in which the median row lies
 _APART_MONTHS = 24  # so far behind all other months, a clock is more likely wrong than rows missing
 _APART_SHARE = 0.1  # more rows than that are no stray phone's
+
+
+Read = TypeVar("Read")
 
 
 class Closable(Protocol):
@@ -108,6 +111,41 @@ class Inputs:
 
 
 @dataclass
+class _Reading:
+    """Settings, and what reading the files that they name adds to: inputs, warnings, faults."""
+
+    settings: Settings
+    read: list[Input] = field(default_factory=list)
+    warnings: list[Fault] = field(default_factory=list)
+    faults: list[Fault] = field(default_factory=list)
+
+    def attempt(self, read: Callable[..., Read | None], *known: object) -> Read | None:
+        """What `read` gives of `known` and this; None, with its faults kept, where it raises."""
+        return collect_faults(self.faults, partial(read, *known, self))
+
+    def add(
+        self, role: str, path: Path, row_count: int, found: Iterable[Fault] = (), sha256: str = ""
+    ) -> None:
+        """Note a file that was read, and the warnings of reading it."""
+        self.warnings += found
+        self.read.append(Input(role, path.name, sha256 or _sha256(path), row_count))
+
+    def unless_later(self, read_table: Callable[[], Read]) -> Read | None:
+        """A table of communes; None, with a warning, where a period before lacks its vintage.
+
+        A report on the former boundaries is made without the tables of the later ones.
+        """
+        try:
+            return read_table()
+        except UserFault as error:
+            is_later = {one.code for one in error.faults} == {"other_vintage"}
+            if not self.settings.is_former or not is_later:
+                raise
+            self.warnings += [replace(one, code="left_out_before") for one in error.faults]
+            return None
+
+
+@dataclass
 class Delivered:
     """What the settings name, read but for the rows of tests, and all faults met on the way."""
 
@@ -152,30 +190,21 @@ def read_inputs(settings: Settings, *, is_profiled: bool = False) -> Delivered:
     `is_profiled`: the rows' accounts say what the columns hold. Faults are collected:
     `Delivered.completed` raises them together with those of the tests' rows.
     """
-    faults: list[Fault] = []
-    warnings: list[Fault] = []
-    read: list[Input] = []
-    communes = collect_faults(faults, partial(_communes, settings, read, warnings))
+    reading = _Reading(settings)
+    warnings, faults = reading.warnings, reading.faults
+    communes = reading.attempt(_communes)
     facility_count, roads, installs, places, visited, happened, masts = (None,) * 7
     if communes is not None:
-        facility_count = collect_faults(
-            faults, partial(_facilities, communes, settings, read, warnings)
-        )
-        roads = collect_faults(faults, partial(_roads, communes, settings, read, warnings))
-        installs = collect_faults(faults, partial(_installs, communes, settings, read, warnings))
-        places = collect_faults(faults, partial(_villages, communes, settings, read, warnings))
-        visited = collect_faults(
-            faults, partial(_visits, communes, places, settings, read, warnings)
-        )
-        happened = collect_faults(
-            faults, partial(_events, communes, places, settings, read, warnings)
-        )
-        masts = collect_faults(faults, partial(_sites, communes, settings, read, warnings))
-        communes = collect_faults(faults, partial(_with_terrain, communes, settings, read))
+        facility_count = reading.attempt(_facilities, communes)
+        roads = reading.attempt(_roads, communes)
+        installs = reading.attempt(_installs, communes)
+        places = reading.attempt(_villages, communes)
+        visited = reading.attempt(_visits, communes, places)
+        happened = reading.attempt(_events, communes, places)
+        masts = reading.attempt(_sites, communes)
+        communes = reading.attempt(_with_terrain, communes)
     if communes is not None:
-        communes = collect_faults(
-            faults, partial(_with_former_names, communes, settings, read, warnings)
-        )
+        communes = reading.attempt(_with_former_names, communes)
     listed = deliveries.listed(settings, warnings, faults)
     bounds = None if communes is None else context_layers.bounds_of(communes)
     plans = deliveries.planned(listed, settings, bounds, warnings)
@@ -192,7 +221,7 @@ def read_inputs(settings: Settings, *, is_profiled: bool = False) -> Delivered:
         communes,
         with_declared_dtypes("tests", pd.DataFrame({column: [] for column in TABLES["tests"]})),
         tiles,
-        read,
+        reading.read,
         warnings,
         [ookla.LICENCE] if len(tiles) else [],
         dict(Counter(one.source for one in listed)),
@@ -215,10 +244,8 @@ def _warnings_of_people(communes: gpd.GeoDataFrame) -> list[Fault]:
     return found
 
 
-def _facilities(
-    communes: gpd.GeoDataFrame, settings: Settings, read: list[Input], warnings: list[Fault]
-) -> pd.Series | None:
-    about = settings.facilities
+def _facilities(communes: gpd.GeoDataFrame, reading: _Reading) -> pd.Series | None:
+    about = reading.settings.facilities
     if about.path is None:
         return None
     counts, found = context_layers.facilities_per_commune(
@@ -228,8 +255,7 @@ def _facilities(
         kinds=about.kinds,
         more=_of_places(context_layers.FACILITIES, about),
     )
-    warnings += found
-    read.append(Input("facilities", about.path.name, _sha256(about.path), int(counts.sum())))
+    reading.add("facilities", about.path, int(counts.sum()), found)
     return counts
 
 
@@ -250,10 +276,8 @@ def _of_places(kind: shapes.Asked, about: Places) -> shapes.Asked:
     )
 
 
-def _villages(
-    communes: gpd.GeoDataFrame, settings: Settings, read: list[Input], warnings: list[Fault]
-) -> pd.DataFrame | None:
-    about = settings.villages
+def _villages(communes: gpd.GeoDataFrame, reading: _Reading) -> pd.DataFrame | None:
+    about, settings = reading.settings.villages, reading.settings
     if about.path is None:
         return None
     asked = villages.Asked(
@@ -265,14 +289,11 @@ def _villages(
         places=_of_places(villages.PLACES, about),
         facts=_village_facts(settings),
     )
-    listed = _unless_later(
-        settings, warnings, partial(villages.villages_of, communes, about.path, asked)
-    )
+    listed = reading.unless_later(partial(villages.villages_of, communes, about.path, asked))
     if listed is None:
         return None
     rows, found = listed
-    warnings += found
-    read.append(Input("villages", about.path.name, _sha256(about.path), len(rows)))
+    reading.add("villages", about.path, len(rows), found)
     return rows
 
 
@@ -283,53 +304,55 @@ def _village_facts(settings: Settings) -> village_facts.Asked:
     return village_facts.Asked(columns, classes, about.decimal)
 
 
-def _sites(
-    communes: gpd.GeoDataFrame, settings: Settings, read: list[Input], warnings: list[Fault]
-) -> pd.DataFrame | None:
+def _sites(communes: gpd.GeoDataFrame, reading: _Reading) -> pd.DataFrame | None:
+    settings = reading.settings
     about = settings.sites
     if about.path is None:
         return None
     columns = {ours: getattr(about, key) for ours, key in sites.KEYS.items()}
     asked = sites.Asked(columns, settings.operators, _of_places(sites.PLACES, about))
     rows, found = sites.read_sites(about.path, communes, asked)
-    warnings += found
-    read.append(Input("sites", about.path.name, _sha256(about.path), len(rows)))
+    reading.add("sites", about.path, len(rows), found)
     return rows
 
 
 def _events(
-    communes: gpd.GeoDataFrame,
-    places: pd.DataFrame | None,
-    settings: Settings,
-    read: list[Input],
-    warnings: list[Fault],
+    communes: gpd.GeoDataFrame, places: pd.DataFrame | None, reading: _Reading
 ) -> pd.DataFrame | None:
     """The network events; those of today's communes are not of former boundaries."""
+    settings = reading.settings
     path = settings.events.path
     if path is None or settings.is_former:
         return None
     asked = events.Asked(
-        tuple(settings.operators), settings.target.technology, settings.villages.radius_km
+        tuple(settings.operators),
+        settings.target.technology,
+        settings.villages.radius_km,
+        settings.hexes.finest_resolution,
     )
     rows, found = events.read_events(path, communes, places, asked)
-    warnings += found
-    read.append(Input("events", path.name, _sha256(path), len(rows)))
+    reading.add("events", path, len(rows), found)
     return rows
 
 
 def _visits(
-    communes: gpd.GeoDataFrame,
-    places: pd.DataFrame | None,
-    settings: Settings,
-    read: list[Input],
-    warnings: list[Fault],
+    communes: gpd.GeoDataFrame, places: pd.DataFrame | None, reading: _Reading
 ) -> pd.DataFrame | None:
-    """The visits; None, with a warning, without villages. Visits are not of former communes."""
+    """The visits; None, with a warning, without villages. Visits are not of former communes.
+
+    A folder without a file has none: hidden files and lock files of office programs are no files.
+    """
+    settings = reading.settings
     path = settings.visits.path
     if path is None or settings.is_former:
         return None
+    if others := containers.passed_over([str(path)]):
+        about: dict[str, object] = {"found": others, "expected": containers.SUFFIXES}
+        reading.warnings.append(Fault("passed_over", path.name, values=about))
+    if path.is_dir() and not _holds_files(path):
+        return None
     if places is None:
-        warnings.append(Fault("visits_without_villages", path.name))
+        reading.warnings.append(Fault("visits_without_villages", path.name))
         return None
     survey = containers.survey([str(path)])
     if survey.faults:
@@ -337,17 +360,20 @@ def _visits(
     files = sorted({one.path for one in survey.deliveries})
     asked = visits.Asked(tuple(settings.operators))
     rows, found = visits.read_visits(files, communes, places, asked)
-    warnings += found
     hashes = [_sha256(one) for one in files]
     sha256 = hashes[0] if len(hashes) == 1 else hashlib.sha256("".join(hashes).encode()).hexdigest()
-    read.append(Input("visits", path.name, sha256, len(rows)))
+    reading.add("visits", path, len(rows), found, sha256)
     return rows
 
 
-def _roads(
-    communes: gpd.GeoDataFrame, settings: Settings, read: list[Input], warnings: list[Fault]
-) -> np.ndarray | None:
-    about = settings.roads
+def _holds_files(folder: Path) -> bool:
+    """Whether a folder holds files to read, or links that lead nowhere."""
+    wanted = [str(folder)]
+    return bool(containers.paths_of(wanted) or containers.broken_links(wanted))
+
+
+def _roads(communes: gpd.GeoDataFrame, reading: _Reading) -> np.ndarray | None:
+    about = reading.settings.roads
     if about.path is None:
         return None
     lines, found = context_layers.main_roads(
@@ -357,8 +383,7 @@ def _roads(
         classes=about.classes,
         more=_of_shapes(context_layers.ROADS, about),
     )
-    warnings += found
-    read.append(Input("roads", about.path.name, _sha256(about.path), len(lines)))
+    reading.add("roads", about.path, len(lines), found)
     return lines
 
 
@@ -379,47 +404,23 @@ def _asked(kind: Asked, about: CommuneTable, settings: Settings) -> Asked:
     )
 
 
-def _installs(
-    communes: gpd.GeoDataFrame, settings: Settings, read: list[Input], warnings: list[Fault]
-) -> pd.Series | None:
-    about = settings.installs
+def _installs(communes: gpd.GeoDataFrame, reading: _Reading) -> pd.Series | None:
+    about, settings = reading.settings.installs, reading.settings
     if about.path is None:
         return None
     asked = _asked(population.INSTALLS, about, settings)
     asked = replace(asked, code=about.code_column, figure=about.count_column)
     read_counts = partial(population.count_per_commune, communes, about.path, asked)
-    counted = _unless_later(settings, warnings, read_counts)
+    counted = reading.unless_later(read_counts)
     if counted is None:
         return None
     counts, found = counted
-    warnings += found
-    read.append(Input("installs", about.path.name, _sha256(about.path), int(counts.notna().sum())))
+    reading.add("installs", about.path, int(counts.notna().sum()), found)
     return counts
 
 
-Read = TypeVar("Read")
-
-
-def _unless_later(
-    settings: Settings, warnings: list[Fault], read_table: Callable[[], Read]
-) -> Read | None:
-    """A table of communes; None, with a warning, where a period before lacks one of its vintage.
-
-    A report on the former boundaries is made without the tables of the later ones.
-    """
-    try:
-        return read_table()
-    except UserFault as error:
-        if not settings.is_former or {one.code for one in error.faults} != {"other_vintage"}:
-            raise
-        warnings += [replace(one, code="left_out_before") for one in error.faults]
-        return None
-
-
-def _with_terrain(
-    communes: gpd.GeoDataFrame, settings: Settings, read: list[Input]
-) -> gpd.GeoDataFrame:
-    about = settings.terrain
+def _with_terrain(communes: gpd.GeoDataFrame, reading: _Reading) -> gpd.GeoDataFrame:
+    about = reading.settings.terrain
     if about.path is None:
         return communes
     terrain = context_layers.terrain_of_communes(
@@ -428,30 +429,21 @@ def _with_terrain(
         hilly_relief_m=about.hilly_relief_m,
         mountainous_relief_m=about.mountainous_relief_m,
     )
-    read.append(Input("terrain", about.path.name, _sha256(about.path), len(terrain)))
+    reading.add("terrain", about.path, len(terrain))
     return communes.assign(terrain=terrain.to_numpy())
 
 
-def _with_former_names(
-    communes: gpd.GeoDataFrame, settings: Settings, read: list[Input], warnings: list[Fault]
-) -> gpd.GeoDataFrame:
-    about = settings.crosswalk
+def _with_former_names(communes: gpd.GeoDataFrame, reading: _Reading) -> gpd.GeoDataFrame:
+    about = reading.settings.crosswalk
     if about.path is None:
         return communes
     listed, found = former_communes.named_communes(communes, about)
-    warnings += found
-    read.append(
-        Input(
-            "crosswalk",
-            about.path.name,
-            _sha256(about.path),
-            int(listed["former_communes"].notna().sum()),
-        )
-    )
+    reading.add("crosswalk", about.path, int(listed["former_communes"].notna().sum()), found)
     return listed
 
 
-def _communes(settings: Settings, read: list[Input], warnings: list[Fault]) -> gpd.GeoDataFrame:
+def _communes(reading: _Reading) -> gpd.GeoDataFrame:
+    settings = reading.settings
     about, people = settings.boundaries, settings.population
     if about.path is None:
         raise UserFault(
@@ -463,9 +455,9 @@ def _communes(settings: Settings, read: list[Input], warnings: list[Fault]) -> g
             ]
         )
     communes, found = boundaries.read_communes(about.path, about)
-    warnings += found
+    reading.warnings += found
     names, sha256 = _boundary_files(about.path)
-    read.append(Input("boundaries", names, sha256, len(communes)))
+    reading.read.append(Input("boundaries", names, sha256, len(communes)))
     if people.path is None:
         return communes
     more = _asked(population.PEOPLE, people, settings)
@@ -481,12 +473,11 @@ def _communes(settings: Settings, read: list[Input], warnings: list[Fault]) -> g
     if former_communes.is_moved(settings):
         asked = replace(more, code=people.code_column, figure=people.people_column)
         read_people = partial(former_communes.moved_people, communes, settings, asked)
-    answer = _unless_later(settings, warnings, read_people)
+    answer = reading.unless_later(read_people)
     if answer is not None:
         counted, found = answer
         communes = communes.assign(population=counted.to_numpy())
-        warnings += found
-        read.append(Input("population", people.path.name, _sha256(people.path), len(counted)))
+        reading.add("population", people.path, len(counted), found)
     return communes
 
 

@@ -47,7 +47,7 @@ class Plan:
 
     `keep`: heading → which of its values a row of a test has. `failed`: heading → which of its
     values a test has that failed. `nr`: heading → which of its values say that a test named 4G was
-    of 5G.
+    of 5G. `has_fences`: rows are stretches with pings and no speed, never tests.
     """
 
     format: str
@@ -55,6 +55,7 @@ class Plan:
     keep: Mapping[str, Condition] = field(default_factory=dict)
     failed: Mapping[str, Condition] = field(default_factory=dict)
     nr: Mapping[str, Condition | Sign] = field(default_factory=dict)
+    has_fences: bool = False
 
     def headings(self) -> list[str]:
         """The headings that are read, ascending."""

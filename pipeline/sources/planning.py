@@ -30,7 +30,7 @@ from pipeline.sources.formats.nr_signs import is_of_nr
 from pipeline.sources.nr_rows import nr_rows
 from pipeline.sources.plan import ColumnPlan, Form, Plan
 from pipeline.sources.rules import OPTIONAL, REQUIRED, Rule
-from pipeline.sources.table import IDS, NAMES, POSITION, column, plain, read_tests
+from pipeline.sources.table import IDS, NAMES, NO_SIGNAL_DBM, POSITION, column, plain, read_tests
 from pipeline.sources.values import folded
 
 UTC = ZoneInfo("UTC")
@@ -426,7 +426,8 @@ def planned(
 
     `operators`: decided over all tables of a run, so that an operator has one name.
     """
-    empty = Plan(mapped.format, {}, mapped.keep, mapped.failed)
+    has_fences = mapped.about.kind == "fences"
+    empty = Plan(mapped.format, {}, mapped.keep, mapped.failed, has_fences=has_fences)
     result = Planned(empty, list(mapped.questions))
     result.source, result.lines = about.name, mapped.lines()
     columns: dict[str, ColumnPlan] = {}
@@ -472,7 +473,8 @@ def _of_trace(table: Table, about: About, plan: Plan) -> list[Fault]:
     Naming the format in the settings confirms that they are.
     """
     wanted = [plan.columns[ours] for ours in ("measured_at", *POSITION) if ours in plan.columns]
-    if about.format is not None or len(wanted) < len(("measured_at", *POSITION)):
+    is_known = about.format is not None or plan.has_fences  # which are no tests anyway
+    if is_known or len(wanted) < len(("measured_at", *POSITION)):
         return []
     headings = [name for one in wanted for name in one.columns]
     rows = table.sample.head(_ROWS_OF_TRACE).select([*dict.fromkeys(headings), ROW])
@@ -505,6 +507,8 @@ def _column_plan(
         return _of(table, ours, rule, operators, result)
     if ours == "technology":
         decided = names.decide_technologies(_counted(cells), about.technologies)
+        if mapped.about.kind == "fences":  # no figure is made from them: nothing stops a run
+            decided = replace(decided, question=None)
         if decided.form is not None and decided.question is None:
             result.warnings += _named(table, names.unknown_names(decided.form, _counted(cells)))
         return _of(table, ours, rule, decided, result)
@@ -563,7 +567,8 @@ def _number_plan(
         return None
     read = numbers.read_numbers(cells, form.form).alias(heading)
     if decided.basis != "settings":
-        asked += _named(table, units.contradiction(ours, unit, read), heading)
+        known = _without_marks(read, unit) if ours == "signal_dbm" else read
+        asked += _named(table, units.contradiction(ours, unit, known), heading)
     failed = rule.failed or ()
     if ours == "download_mbps" and rule.failed is None:
         marks = numbers.decide_failed_marks(read)
@@ -573,6 +578,13 @@ def _number_plan(
     evidence = joined(decided.evidence, form.evidence)
     made = ColumnPlan(ours, rule.headings, rule.value, form.form, unit, marks_in_ours)
     return replace(made, basis=decided.basis, evidence=evidence)
+
+
+def _without_marks(signals: pl.Series, unit: units.Unit) -> pl.Series:
+    """Signals (in `unit`) without marks for none: half of a column may hold them."""
+    dbm = unit.in_ours(signals)
+    low, high = NO_SIGNAL_DBM
+    return signals.filter((dbm > high) & (dbm <= -low))
 
 
 def _add_positions(

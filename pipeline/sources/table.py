@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import reduce
+from functools import partial, reduce
 from operator import and_, or_
 from typing import cast
 
@@ -36,6 +36,9 @@ from pipeline.sources.rules import OPTIONAL, REQUIRED
 NEVER_NEGATIVE = ("upload_mbps", "latency_ms", "jitter_ms")
 POSITION = ("latitude", "longitude")
 NAMES = ("operator", "technology")
+# RSRP of LTE in dBm at its floor (RSRP_00 of 3GPP TS 36.133, 9.1.4: below −140): what phones write
+# where they hear nothing. Below −200 and from 0 up stand marks for nothing known (2147483647)
+NO_SIGNAL_DBM = (-200.0, -140.0)
 IDS = ("test_id", "device_id")
 
 # dtypes of `tests`; operator_met and technology are Enums of the words that a file holds
@@ -96,6 +99,7 @@ def read_tests(source: str, file: str, rows: pl.DataFrame, plan: Plan) -> pl.Dat
         ).to_series()
         if "download_mbps" in lost:
             lost["download_mbps"] &= ~failed
+    (partial(_as_fences, rows, plan) if plan.has_fences else _add_floor)(found, lost)
     found["unreadable"] = _listed(lost)
     return rows.select(**{name: found[name] for name in TABLES["tests"] if name in TESTS})
 
@@ -109,6 +113,65 @@ def _silent(
         return {}
     found = {"no_service": silent, "no_coverage": is_without_coverage(cells)}
     return {name: rows | lost[name] if name in lost else rows for name, rows in found.items()}
+
+
+def _add_floor(found: dict[str, pl.Series | pl.Expr], lost: dict[str, pl.Series]) -> None:
+    """Signals that are none become missing; at the floor a test without a speed had no network.
+
+    Of 4G and of no readable technology alone: RSRP is LTE's. A row whose technology is not known is
+    `no_service` then, a 4G row stays a failed test: `no_coverage` says of what kind.
+    """
+    signal = found["signal_dbm"]
+    if not isinstance(signal, pl.Series):
+        return
+    low, high = NO_SIGNAL_DBM
+    is_none = ((signal <= high) | (signal >= 0)).fill_null(value=False) & is_present(signal)
+    if not is_none.any():
+        return
+    found["signal_dbm"] = _with(signal, is_none, None)
+    rows = pl.DataFrame({"signal": signal}).with_columns(
+        bits=found["download_mbps"], technology=found["technology"]
+    )
+    c = pl.col
+    at_floor = c("signal").is_between(low, high) & ~(c("bits") != 0).fill_null(value=False)
+    silent = rows.select(at_floor & (c("technology").is_null() | (c("technology") == "4G")))
+    heard_nothing = silent.to_series().fill_null(value=False)
+    for name in ("download_mbps", "no_service"):  # not read; switched off, or known already
+        heard_nothing &= ~lost[name] if name in lost else True
+    nameless = heard_nothing & rows["technology"].is_null()
+    lost["signal_dbm"] = (is_none & ~heard_nothing) | lost.get("signal_dbm", is_none & False)
+    for name, where in (("no_service", nameless), ("no_coverage", heard_nothing)):
+        lost[name] = where | lost[name] if name in lost else where
+
+
+def _as_fences(
+    rows: pl.DataFrame,
+    plan: Plan,
+    found: dict[str, pl.Series | pl.Expr],
+    lost: dict[str, pl.Series],
+) -> None:
+    """Marks rows as `coverage_only`. A latency: pings were answered. A download of 0: none was.
+
+    Neither where the ping cannot be read, or the technology, and none was answered: that says
+    nothing. `no_coverage`: the phone named no network, and no ping was answered.
+    """
+    ping = found["latency_ms"]
+    if not isinstance(ping, pl.Series) or "technology" not in plan.columns:
+        return
+    is_answered = ((ping > 0) & ping.is_finite()).fill_null(value=False)
+    cells = column(rows, plan.columns["technology"]).cast(pl.String)
+    no_coverage = is_without_coverage(cells)
+    technology = pl.select(found["technology"]).to_series()
+    is_known = technology.is_not_null() | is_missing(cells.str.strip_chars()) | no_coverage
+    is_silent = is_known & ~is_answered
+    if "latency_ms" in lost:
+        is_silent &= ~lost["latency_ms"]
+    found["latency_ms"] = _with(ping, ~is_answered, None)
+    found["download_mbps"] = pl.select(pl.when(is_silent).then(0.0)).to_series()
+    for name in ("download_mbps", "no_service", "no_coverage"):
+        lost.pop(name, None)
+    lost["coverage_only"] = ~lost["row"]
+    lost["no_coverage"] = no_coverage & is_silent
 
 
 def _of_file(plan: Plan, file: str) -> Plan:

@@ -37,7 +37,8 @@ def sharing(
     table = summary[["commune_code", "commune_name", "boundary_vintage", "period", "population"]]
     for name, of in lists.items():
         joined = named[of].groupby("commune_code")["operator"].agg(lambda x: ";".join(sorted(x)))
-        table = table.assign(**{name: table["commune_code"].map(joined)})
+        texts = [joined.get(code) for code in table["commune_code"]]
+        table = table.assign(**{name: pd.Series(texts, index=table.index, dtype="str")})
     good = table["operators_good"].str.count(";").add(1).fillna(0).to_numpy()
     is_short = table["operators_short"].notna().to_numpy()
     is_open = table["operators_open"].notna().to_numpy()

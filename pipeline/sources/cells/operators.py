@@ -31,7 +31,8 @@ _PUNCTUATION = re.compile(r"[\s.,;:_'\"()\[\]/-]+")
 # What phones write where they have no network. Compared without accents too.
 # the phone looked for its network and found none
 _NO_COVERAGE = (
-    "no service", "noservice", "out of service", "no network", "no signal", "no coverage",
+    "no service", "noservice", "out of service", "no network", "nonetwork", "no signal",
+    "no coverage",
     "limited service", "emergency calls only", "emergency call only", "emergency only",
     "searching", "searching for service", "không có dịch vụ", "không dịch vụ",
     "ngoài vùng phủ sóng", "không có sóng", "mất sóng", "không có mạng", "không có tín hiệu",

@@ -31,7 +31,7 @@ _WORDS = {
     "utran h h+ cdmaevdorev0 cdmaevdoreva cdmaevdorevb",
     "4G": "4g 4g+ 4.5g 4.5g+ 4.9g 4gx lte lte+ lte-a lte_a ltea lte-ca lte_ca lteca lte-pro ltepro "
     "e-utra e-utran eutra eutran volte vowlte-lte td-lte tdlte tdd-lte fdd-lte fddlte lte-fdd "
-    "lte-tdd ltem lte-m 5ge",
+    "lte-tdd ltem lte-m 5ge ltenravail",  # RTR-NetTest's `LTE NR avail`: LTE that might use NR
     "wifi": "wifi wi-fi wlan iwlan ethernet lan fttx ftth fixed wireless wired adsl vdsl dsl cable "
     "fibre fiber broadband",
 }

@@ -40,6 +40,7 @@ _NOTES = frozenset(
      "notes", "note", "about", "terms", "attribution", "citation", "documentation", "metadata",
      "data dictionary", "ghi chú", "ghi chu", "hướng dẫn", "huong dan", "đọc tôi", "mô tả", "mo ta"]
 )  # fmt: skip
+_OF_WINDOWS = ("thumbs.db", "desktop.ini")  # hidden files of its Explorer
 OTHER_ARCHIVES = (".zip", ".7z", ".rar", ".tar", ".tgz")
 WITHIN = " › "  # between a file, its member, its sheet
 
@@ -100,8 +101,13 @@ def suffix_of(name: str | Path) -> str:
 
 
 def is_scratch(name: str) -> bool:
-    """Lock files of Excel and LibreOffice, hidden files."""
-    return PurePosixPath(name).name.startswith(("~$", ".", ".~lock"))
+    """Lock files of Excel and LibreOffice, hidden files, those of Windows too.
+
+    >>> [is_scratch(name) for name in ("~$visits.xlsx", "a/.DS_Store", "Thumbs.db", "visits.xlsx")]
+    [True, True, True, False]
+    """
+    file = PurePosixPath(name).name
+    return file.startswith(("~$", ".", ".~lock")) or file.casefold() in _OF_WINDOWS
 
 
 def is_note(name: str | Path) -> bool:

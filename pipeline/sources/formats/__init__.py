@@ -4,7 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from pipeline.sources.formats import gnettrack, ispeed, mlab, ookla, rtr, table, trace, trai
+from pipeline.sources.formats import (
+    gnettrack,
+    ispeed,
+    mlab,
+    ookla,
+    rtr,
+    rtr_coverage,
+    table,
+    trace,
+    trai,
+)
 from pipeline.sources.formats.declaration import Format
 
 FORMATS: dict[str, Format] = {
@@ -14,6 +24,7 @@ FORMATS: dict[str, Format] = {
         table.FORMAT,
         ookla.FORMAT,
         rtr.FORMAT,
+        rtr_coverage.FORMAT,
         gnettrack.FORMAT,
         trai.FORMAT,
         mlab.FORMAT,

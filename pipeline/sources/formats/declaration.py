@@ -87,6 +87,7 @@ class Format:
     none of `never`. `columns`: ours → what it may be read from, the first that the file has.
     `keep`: source column → which of its values keep a row, where the file has the column.
     `has_aliases`: columns that stay open are met by the aliases of `ispeed`.
+    `kind`: of `fences` every row is set aside as `coverage_only`, evidence of silence alone.
     `refused`: code of the fault that says why rows are never tests of communes;
     empty: they are. `lacking`: code of the fault that says why columns that a test must have are
     usually missing.
@@ -94,7 +95,7 @@ class Format:
 
     name: str
     title: str
-    kind: Literal["tests", "tiles", "trace", "totals"] = "tests"
+    kind: Literal["tests", "tiles", "trace", "totals", "fences"] = "tests"
     distinctive: tuple[tuple[str, ...], ...] = ()
     never: tuple[str, ...] = ()
     columns: Mapping[str, tuple[Column, ...]] = field(default_factory=dict)

@@ -40,7 +40,7 @@ function legendKeys() {
 }
 function keyName(key) {
   if (!key.includes(':')) return t('key_' + key) || t(key);
-  const [view, i] = key.split(':'), {breaks, unit} = data.scales[view], place = Number(i), tail = unit ? ' ' + (t('unit_' + unit) || unit) : '';
+  const [view, i] = key.split(':'), {breaks, unit} = data.scales[view], place = Number(i), tail = unit ? ' ' + (unit === 'days' ? t('unit_days') : unit) : '';
   if (COUNTS.includes(view)) {
     if (place === 0) return '0';
     return place === breaks.length ? '≥ ' + number(breaks[place - 1]) : number(breaks[place - 1]) + ' – ' + number(breaks[place] - 1);
