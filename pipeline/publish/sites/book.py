@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from xlsxwriter.worksheet import Worksheet
 
 WITHIN = "within_budget"  # the only column that no table has
-# what is read first; all others of `site_plan` follow
+# what is read and printed first; all other columns of `site_plan` follow behind a [+]
 FIRST = (
     "site_rank", WITHIN, "site_id", "operator", "site_action", "commune_name", "place_name",
     "people_in_reach", "people_short", "person_gap_closed", "person_gap_closed_lo",
@@ -113,8 +113,10 @@ class _PlanSheet:
             sheet.write_string(HEAD, position, named, pages.head)
             sheet.write_string(HEAD + 1, position, column, pages.machine)
             width = WIDTHS.get(column, 11 if kind_of(column) == "text" else 10)
-            sheet.set_column(position, position, width)
+            folded = {} if column in FIRST else {"level": 1, "hidden": True}
+            sheet.set_column(position, position, width, None, folded)
             self._column(position, column)
+        sheet.set_column(len(self.columns), len(self.columns), 4, None, {"collapsed": True})
         sheet.set_row(HEAD, 42)
         sheet.freeze_panes(BODY, 3)
         sheet.repeat_rows(HEAD, HEAD + 1)
@@ -174,7 +176,10 @@ class _PlanSheet:
         self, row: int, column: int, formula: str, value: float, *, is_money: bool = False
     ) -> None:
         form = self.pages.formats["tenth" if is_money else "whole"]
-        self.sheet.write_formula(row, column, formula, form, value)
+        if self.count:
+            self.sheet.write_formula(row, column, formula, form, value)
+        else:
+            self.sheet.write_number(row, column, value, form)
 
     def _column(self, position: int, column: str) -> None:
         """A column's cells; of the chosen sites some are formulas, and the cost can be typed."""
