@@ -81,7 +81,9 @@ def site_tables(inputs: Inputs, judged: Judged, settings: Settings, asked: Asked
     wanted = plan.Wanted(
         builders, asked.is_shared, asked.budget, asked.most, _paid_by(asked.payer, places)
     )
-    return plan.site_plan(known, wanted, assumed_of(settings, operators), prices, _cover(settings))
+    return plan.site_plan(
+        known, wanted, assumed_of(settings, operators), prices, cover_of(settings)
+    )
 
 
 def sharing_table(inputs: Inputs, verdicts: Verdicts) -> pd.DataFrame:
@@ -185,7 +187,7 @@ def _guesses(inputs: Inputs, judged: Judged, settings: Settings) -> pd.DataFrame
     return table.set_index(plan.UNIT).rename_axis([None, None])
 
 
-def _cover(settings: Settings) -> plan.Cover:
+def cover_of(settings: Settings) -> plan.Cover:
     """Modelled coverage by the settings: propagation, the ground's heights, small sites."""
     radio, path = radio_of(settings), settings.terrain.path
     small_km = settings.site_plan.satellite_radius_km

@@ -144,6 +144,44 @@ def test_without_operators_in_the_settings_any_name_counts(tmp_path):
     assert table["site_operator"].tolist() == ["Unitel", "VinaPhone"]
 
 
+def test_columns_under_doubtful_headings_are_passed_over_where_they_do_not_fit(tmp_path):
+    """Names that repeat are no ids; a status without candidates is one of something else."""
+    rows = ("Trạm 1,22.1,103.1,tốt", "Trạm 1,22.2,103.2,hỏng")
+    table, warnings = read(tmp_path, *rows, head="Tên trạm,lat,lon,Tình trạng")
+    assert table["site_id"].tolist() == ["S001", "S002"]
+    assert not table["is_candidate"].any()
+    found = [(one.code, one.column, one.values["found"]) for one in warnings]
+    code = "site_column_passed_over"
+    assert found == [(code, "Tên trạm", "Trạm 1"), (code, "Tình trạng", "tốt")]
+
+
+@pytest.mark.parametrize(
+    ("head", "columns", "code"),
+    [
+        ("Mã trạm,lat,lon,Tình trạng", {}, "site_repeated"),
+        ("Tên trạm,lat,lon,Dự kiến", {"site_id": "Tên trạm"}, "site_repeated"),
+        ("Tên trạm,lat,lon,Dự kiến", {}, "site_candidate"),
+        ("Q,lat,lon,Tình trạng", {"is_candidate": "Tình trạng"}, "site_candidate"),
+    ],
+)
+def test_columns_that_are_surely_meant_must_fit(tmp_path, head, columns, code):
+    with pytest.raises(UserFault) as raised:
+        read(
+            tmp_path, "a,22.1,103.1,tốt", "a,22.2,103.2,hỏng", head=head,
+            asked=replace(LISTED, columns=columns),
+        )  # fmt: skip
+    assert code in [one.code for one in raised.value.faults]
+
+
+def test_a_status_that_names_a_candidate_must_be_understood_everywhere(tmp_path):
+    rows = ("a,22.1,103.1,dự kiến", "b,22.2,103.2,hỏng")
+    with pytest.raises(UserFault) as raised:
+        read(tmp_path, *rows, head="Mã trạm,lat,lon,Trạng thái")
+    assert [(one.code, one.row) for one in raised.value.faults] == [("site_candidate", 3)]
+    table, _ = read(tmp_path, rows[0], "b,22.2,103.2,", head="Mã trạm,lat,lon,Trạng thái")
+    assert table["is_candidate"].tolist() == [True, False]
+
+
 def test_sites_across_the_border_stay_up_to_20_km(tmp_path):
     """A degree of latitude is 111.2 km: 0.179° is 19.9 km, 0.181° is 20.1 km."""
     table, warnings = read(
@@ -197,7 +235,7 @@ def test_files_by_country_have_no_headings(tmp_path):
     with_headings, _ = read(tmp_path, cell("LTE", 4, 0), cell("GSM", 2, 500), head=CELLS)
     without, warnings = read(tmp_path, cell("LTE", 4, 0), cell("GSM", 2, 500), head=None)
     pd.testing.assert_frame_equal(without, with_headings)
-    assert [one.code for one in warnings] == ["no_heading_row"]
+    assert [one.code for one in warnings] == ["site_cells_unnamed"]
 
 
 def test_a_column_of_operators_goes_before_network_codes(tmp_path):

@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -27,11 +26,11 @@ class Elevation:
     """A window of an elevation raster.
 
     `metres`: float32, NaN where nothing is known. `to_cell`: from the raster's CRS to (column, row)
-    of the window, as an affine transformation.
+    of the window, an affine transformation as a 3 × 3 matrix.
     """
 
     metres: npt.NDArray[np.float32]
-    to_cell: Any
+    to_cell: Floats
     transformer: Transformer
 
     def along(self, here: Floats, there: Floats, samples: int) -> npt.NDArray[np.float32]:
@@ -58,7 +57,7 @@ class Elevation:
     def _cells(self, points: Floats) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
         """(column, row) of points with fractions; below 0 just outside, never rounded to 0."""
         x, y = self.transformer.transform(points[:, 1], points[:, 0])
-        column, row = self.to_cell * (np.asarray(x), np.asarray(y))
+        column, row = _moved(self.to_cell, x, y)
         limit = 2**20  # far outside stays outside, within what an int32 holds
         return tuple(
             np.where(one < 0, -limit, np.minimum(np.nan_to_num(one, nan=-limit), limit)).astype(
@@ -81,16 +80,24 @@ def read_elevation(path: Path, points: Floats) -> Elevation:
     transformer = Transformer.from_crs(WGS84, crs, always_xy=True)
     x, y = transformer.transform(points[:, 1], points[:, 0])
     with rasterio.open(path) as raster:
-        column, row = ~raster.transform * (np.asarray(x), np.asarray(y))
+        to_cell = np.linalg.inv(np.reshape(tuple(raster.transform)[:9], (3, 3)))
+        column, row = _moved(to_cell, x, y)
         left, right = _span(column, raster.width)
         top, bottom = _span(row, raster.height)
         step = max(1, math.ceil(math.sqrt((right - left) * (bottom - top) / MAX_CELLS)))
         shape = (math.ceil((bottom - top) / step), math.ceil((right - left) / step))
         window = Window(left, top, right - left, bottom - top)
         metres = raster.read(1, window=window, out_shape=shape, masked=True).astype("float32")
-        scale = rasterio.Affine.scale((right - left) / shape[1], (bottom - top) / shape[0])
-        to_cell = ~(raster.transform * rasterio.Affine.translation(left, top) * scale)
-    return Elevation(metres.filled(np.nan), to_cell, transformer)
+    wide, high = shape[1] / (right - left), shape[0] / (bottom - top)
+    to_window = np.array([[wide, 0, -left * wide], [0, high, -top * high], [0, 0, 1]])
+    return Elevation(metres.filled(np.nan), to_window @ to_cell, transformer)
+
+
+def _moved(matrix: Floats, x: npt.ArrayLike, y: npt.ArrayLike) -> tuple[Floats, Floats]:
+    """Positions moved by an affine transformation."""
+    (a, b, c), (d, e, f), _ = matrix
+    one, other = np.asarray(x, dtype="float64"), np.asarray(y, dtype="float64")
+    return a * one + b * other + c, d * one + e * other + f
 
 
 def _span(cells: Floats, size: int) -> tuple[int, int]:

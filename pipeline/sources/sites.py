@@ -43,7 +43,7 @@ HEADINGS: Mapping[str, tuple[tuple[str, ...], ...]] = {
     ),
     "site_operator": (
         ("siteoperator", "operator", "nhamang", "mang", "tennhamang", "doanhnghiep", "provider",
-         "donvi", "mno", "carrier"),
+         "mno", "carrier"),
     ),
     "site_technology": (
         ("sitetechnology", "technology", "technologies", "tech", "congnghe", "loaimang", "rat",
@@ -64,7 +64,7 @@ HEADINGS: Mapping[str, tuple[tuple[str, ...], ...]] = {
         ("iscandidate", "candidate", "tramdukien", "dukien", "tramdexuat", "dexuat", "ungvien",
          "tramungvien", "vitridexuat", "vitridukien", "planned", "proposed", "tramquyhoach"),
         ("status", "sitestatus", "trangthai", "tinhtrang", "hientrang", "trangthaitram",
-         "tinhtrangtram", "hientrangtram", "loaitram"),
+         "tinhtrangtram", "hientrangtram"),
     ),
 }  # fmt: skip
 MCC = ("mcc",)
@@ -109,6 +109,7 @@ def read_sites(
     is_cells, columns = _columns(table, about, faults)
     if faults:
         raise UserFault(faults)
+    warnings += _without_doubtful(table, columns, about)
     rows = _rows(table, columns, about, faults)
     rows["latitude"] = shapely.get_y(places.points)
     rows["longitude"] = shapely.get_x(places.points)
@@ -156,6 +157,11 @@ def _read_places(
         return places, warnings
     names = dict(zip(unnamed, OPENCELLID, strict=True))
     table = replace(places.table, names=OPENCELLID, rows=places.table.rows.rename(names))
+    said: dict[str, object] = {"found": list(OPENCELLID)}
+    warnings = [
+        *(one for one in warnings if one.code != "no_heading_row"),
+        Fault("site_cells_unnamed", table.file, values=said),
+    ]
     return shapes.Places(table, places.points, ("lat", "lon")), warnings
 
 
@@ -174,6 +180,34 @@ def _columns(table: Table, about: Asked, faults: list[Fault]) -> tuple[bool, dic
             column = next((one for one in found if one is not None), None)
         columns[ours] = column
     return is_cells, columns
+
+
+def _without_doubtful(table: Table, columns: dict[str, str | None], about: Asked) -> list[Fault]:
+    """Take names that repeat from the ids, and other statuses from the candidates; notes on both.
+
+    Only of columns under a heading that may mean something else (the second line of HEADINGS): an
+    id that the settings or a plain heading name must be one.
+    """
+
+    def is_doubtful(ours: str) -> bool:
+        column = columns[ours]
+        usual = other_tables.usual_columns(table, HEADINGS[ours][1])
+        return column is not None and about.columns.get(ours) is None and column in usual
+
+    passed_over = {}
+    ids = [one for one in table.texts(columns["site_id"]) if one]
+    if is_doubtful("site_id") and len(set(ids)) < len(ids):
+        passed_over["site_id"] = max(ids, key=ids.count)
+    said = {one: site_cells.is_candidate(one) for one in table.texts(columns["is_candidate"])}
+    unknown = [text for text, meaning in said.items() if text and meaning is None]
+    if is_doubtful("is_candidate") and unknown and True not in said.values():
+        passed_over["is_candidate"] = unknown[0]
+    notes = []
+    for ours, found in passed_over.items():
+        about_it: dict[str, object] = {"found": found, "ours": KEYS[ours]}
+        column, columns[ours] = columns[ours] or "", None
+        notes.append(Fault("site_column_passed_over", table.file, None, column, about_it))
+    return notes
 
 
 # ── cells of the table ───────────────────────────────────────────────────────────────────────────
@@ -282,13 +316,11 @@ def sites_of_cells(cells: pd.DataFrame) -> pd.DataFrame:
             "band_mhz": "min", "height_m": "max", "is_candidate": "all",
         }
     )  # fmt: skip
-    found["site_technology"] = groups["site_technology"].agg(_joined)
+    spoken: dict[int, set[str]] = {}
+    for one, texts in zip(site.tolist(), cells["site_technology"].fillna(""), strict=True):
+        spoken.setdefault(one, set()).update(text for text in texts.split(";") if text)
+    found["site_technology"] = [";".join(sorted(spoken[one])) or None for one in found.index]
     return found.reset_index(drop=True)
-
-
-def _joined(technologies: pd.Series) -> str | None:
-    """All technologies of the cells, `;`-joined; None where none is known."""
-    return ";".join(sorted(set(";".join(technologies.dropna()).split(";")) - {""})) or None
 
 
 # ── where and which ──────────────────────────────────────────────────────────────────────────────

@@ -163,7 +163,7 @@ def diffraction_db(
     `heights_m`: profiles × equally spaced samples, from the site's foot to the phone's. One knife
     edge at Bullington's point (where the horizons of both ends meet), or, with line of sight, at
     the sample that reaches farthest into the first Fresnel zone; 4/3 earth (ITU-R P.526). The same
-    of smooth ground is taken off, as P.526's delta method does, because Hata's measurements have it
+    of smooth ground is taken off, as P.526's delta method does: Hata's measurements have it
     already. NaN where a height is not known; 0 below 100 m.
     """
     if heights_m.shape[1] < 3:

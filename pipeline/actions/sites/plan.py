@@ -17,6 +17,7 @@ import pandas as pd
 from pipeline.actions.sites.candidates import Offers, Prices, locations, offers
 from pipeline.actions.sites.choice import Chosen, Problem, best_choice, build_order, served_by
 from pipeline.actions.sites.demand import Effects, Futures, futures, short_share
+from pipeline.actions.sites.parts import best_of_parts
 from pipeline.schema.tables import validated, with_declared_dtypes
 
 Floats = npt.NDArray[np.float64]
@@ -84,7 +85,7 @@ class SitePlan:
 
     `results`: person_gap (now), closed, closed_lo, closed_hi, cost, site_count, mip_gap,
     confirmed_closed and confirmed_best (the plan, and the best one, if only confirmed gaps are
-    real), regret (their difference), futures_regret (mean over futures).
+    real), regret (their difference).
     """
 
     tables: dict[str, pd.DataFrame]
@@ -96,7 +97,7 @@ def site_plan(
 ) -> SitePlan:
     """The sites that close most of the person gap, with what that rests on."""
     model = _Model.of(known, wanted, assumed, prices, cover)
-    chosen = best_choice(model.problem, seconds=wanted.seconds)
+    chosen = model.best(model.problem, wanted.seconds)
     order = build_order(model.problem, chosen)
     ups = _runner_ups(model, chosen)
     tables = {
@@ -119,6 +120,7 @@ class _Model:
     pairs: pd.DataFrame  # action, place, unit (row of units), km, probability, people, weight
     futures: Futures
     problem: Problem
+    part: Ints  # by site: number of its province; all 0 where there is one
 
     @classmethod
     def of(
@@ -128,12 +130,18 @@ class _Model:
         units = units[units["operator"].isin(wanted.operators)].reset_index(drop=True)
         spots = locations(known.sites, known.places, known.communes)
         offered = offers(spots, wanted.operators, prices, is_shared=wanted.is_shared)
-        pairs = _pairs(cover(spots, known.places), offered, known, units, wanted)
+        provinces = _provinces(known.communes)
+        at_spots = spots["commune_code"].map(provinces).to_numpy()
+        reach = cover(spots, known.places)
+        at_places = known.places["commune_code"].map(provinces).to_numpy()
+        reach = reach[at_spots[reach["site"]] == at_places[reach["place"]]]
+        pairs = _pairs(reach, offered, known, units, wanted)
         share = pairs["operator"].map(dict(assumed.shares)).astype("float64")
         pairs["people"] = known.places["people"].to_numpy()[pairs["place"]] * share
         pairs["weight"] = pairs["people"] * pairs["probability"]
         drawn = futures(units, assumed.effects, assumed.target_mbps, DRAWS)
-        model = cls(known, assumed, units, spots, offered, pairs, drawn, _no_problem())
+        part = at_spots[offered.sites["location"].to_numpy(dtype="int64")].astype(np.int64)
+        model = cls(known, assumed, units, spots, offered, pairs, drawn, _no_problem(), part)
         return replace(model, problem=model._problem(wanted))
 
     def _problem(self, wanted: Wanted) -> Problem:
@@ -151,6 +159,12 @@ class _Model:
             budget=wanted.budget,
             most=wanted.most,
         )
+
+    def best(self, problem: Problem, seconds: float) -> Chosen:
+        """The best choice: of one province exactly, of several by a common price."""
+        if (self.part == 0).all():
+            return best_choice(problem, seconds=seconds)
+        return best_of_parts(problem, self.part, seconds=seconds)
 
     def expected(self) -> dict[str, Floats]:
         """How much less is lacking by effect and unit: mean over futures; 0 of unknown units."""
@@ -182,6 +196,13 @@ class _Model:
         return found
 
 
+def _provinces(communes: pd.DataFrame) -> pd.Series:
+    """Number of each commune's province, by commune_code; 0 where none is named."""
+    named = communes.get("province_name", pd.Series(None, index=communes.index, dtype="str"))
+    numbers, _ = pd.factorize(named.fillna(""), sort=True)
+    return pd.Series(numbers, index=communes["commune_code"])
+
+
 def _no_problem() -> Problem:
     nobody, nothing = np.zeros(0, dtype=np.int64), np.zeros(0)
     return Problem(nobody, nobody, nothing, nothing, nobody, nothing, nothing, nothing)
@@ -197,7 +218,7 @@ def _pairs(
     is_small = pairs["effect"].eq("satellite")
     near = pairs["is_near"].astype("float64")
     pairs["probability"] = pairs["probability"].where(~is_small, near)
-    pairs = pairs[pairs["probability"] > 0]
+    pairs = pairs[(pairs["probability"] > 0) & _is_best_server(pairs)]
     if wanted.places is not None:
         pairs = pairs[wanted.places[pairs["place"]]]
     code = known.places["commune_code"].to_numpy()[pairs["place"]]
@@ -210,6 +231,14 @@ def _pairs(
     kept = ["action", "place", "unit", "demand", "operator", "effect", "km", "probability"]
     table: pd.DataFrame = pairs[kept].astype({"unit": "int64"})
     return table.sort_values(["action", "place"], ignore_index=True)
+
+
+def _is_best_server(pairs: pd.DataFrame) -> pd.Series:
+    """Whether a pair counts: an upgrade helps places that no other own site covers better."""
+    own = pairs["effect"].eq("upgrade")
+    order = pairs[own].sort_values(["probability", "number"], ascending=[False, True])
+    best = order.drop_duplicates(["place", "operator"]).index
+    return ~own | pairs.index.isin(best)
 
 
 def _order_of_sites(model: _Model, order: Ints) -> pd.Series:
@@ -264,7 +293,7 @@ def _with_people(model: _Model, rows: pd.DataFrame, served: Floats) -> pd.DataFr
     """
     size, action = len(model.offers.actions), model.problem.action
     pairs = model.pairs
-    weight = pairs["weight"].to_numpy() * served
+    people, weight = (pairs[name].to_numpy() * served for name in ("people", "weight"))
     chance = model.units["gap_probability"].fillna(0.0).to_numpy()[pairs["unit"]]
     number = rows["number"].to_numpy()
     per_draw = model.by_draw(served, action, size)[number]
@@ -273,7 +302,7 @@ def _with_people(model: _Model, rows: pd.DataFrame, served: Floats) -> pd.DataFr
     sharing = rows.groupby("site")["operator"].transform("size")
     tower = model.offers.sites["site_cost"].fillna(0.0).to_numpy()[rows["site"]] / sharing
     return rows.assign(
-        people_in_reach=np.bincount(action, weights=weight, minlength=size)[number],
+        people_in_reach=np.bincount(action, weights=people, minlength=size)[number],
         people_short=np.bincount(action, weights=weight * chance, minlength=size)[number],
         person_gap_closed=gain[number],
         person_gap_closed_lo=lo,
@@ -340,7 +369,7 @@ def _results(model: _Model, chosen: Chosen, seconds: float) -> dict[str, float]:
     is_sure = model.units["is_confirmed"].to_numpy()
     sure = {kind: np.where(is_sure, gain, 0.0) for kind, gain in model.expected().items()}
     only = replace(problem, gain=model.gains(sure))
-    best = best_choice(only, seconds=seconds)
+    best = model.best(only, seconds)
     ours = float((only.gain * served_by(only, chosen.actions)).sum())
     return {
         "person_gap": float(now),
