@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import re
+import sqlite3
+import zipfile
+from contextlib import closing
 from dataclasses import replace
 from xml.etree import ElementTree
 
+import docx
 import geopandas as gpd
 import numpy as np
 import openpyxl
@@ -16,7 +21,7 @@ from PIL import Image
 from pipeline.measurements.fingerprints import of_texts
 from pipeline.publish.guard import PrivacyBreach
 from pipeline.publish.site_files import publish_sites
-from pipeline.publish.sites import FILES, points, write_sites
+from pipeline.publish.sites import FILES, TABLES, points, write_sites
 from pipeline.publish.sites.about import SitesAbout, phrase
 from pipeline.publish.sites.curve import curve_points
 from pipeline.schema import texts
@@ -24,7 +29,7 @@ from pipeline.schema.column_labels import heading
 from pipeline.schema.columns import TABLES as COLUMNS
 from pipeline.schema.periods import Period
 from pipeline.schema.tables import validated, with_declared_dtypes
-from tests.builders import month_of_tests, write_world
+from tests.builders import month_of_tests, run_lomsong, write_world
 
 FORMULA, SCRIPT = "=1+1", "<script>alert('&')</script>"
 ABOUT = SitesAbout(
@@ -331,6 +336,8 @@ currency = "triệu đồng"
 new_site = 900
 upgrade = 300
 shared_site = 200
+[report]
+pdf = false
 """
 SITES = """site_id,operator,latitude,longitude,technology,band,height,candidate
 S1,A,22.05,103.05,4G,1800,42,
@@ -387,6 +394,101 @@ def test_a_radius_replaces_the_model_and_one_operator_builds_alone(lomsong, worl
         assert set(found[radius]["coverage_probability"]) <= {1.0}
     assert set(found[0.5]["commune_code"]) == {"r0c0"}
     assert set(found[20.0]["commune_code"]) == {"r0c0", "r0c1"}
+
+
+@pytest.fixture(scope="module")
+def month(world, tmp_path_factory):
+    """Outputs of a run whose settings ask for two sites."""
+    folder = tmp_path_factory.mktemp("month")
+    settings = world.with_name("planned.toml")
+    text = world.read_text(encoding="utf-8")
+    settings.write_text(f"{text}[site_plan]\nsites = 2\nshared = true\n", encoding="utf-8")
+    run = ("run", "--settings", settings, "--out", folder, "--lang", "en")
+    code, text = run_lomsong(*run, "--publish", "tables,gis,report")
+    assert code == 0, text
+    return folder / "2026-10"
+
+
+def read(path) -> pd.DataFrame:
+    return pd.read_csv(path, encoding="utf-8-sig", dtype={"site_rank": "Int64"})
+
+
+@pytest.mark.slow
+@pytest.mark.filterwarnings("ignore:.*xtension is not supported:UserWarning")  # bars
+def test_a_run_takes_the_plan_along(month):
+    for name in TABLES:
+        csv, parquet = (month / f"tables/{name}.{end}" for end in ("csv", "parquet"))
+        assert len(read(csv)) == len(pd.read_parquet(parquet)), name
+    package = json.loads((month / "tables/datapackage.json").read_text(encoding="utf-8"))
+    assert {f"{name}.csv" for name in TABLES} <= {one["path"] for one in package["resources"]}
+    dictionary = read(month / "tables/data_dictionary.csv")
+    assert set(TABLES) <= set(dictionary["table_name"])
+    plan = read(month / "tables/site_plan.csv")
+    book = openpyxl.load_workbook(month / "tables/priorities.xlsx")
+    for name, sheet in (("site_plan", "plan"), ("sharing", "sharing")):
+        rows = list(book[phrase(f"sheet_{sheet}", "en")].iter_rows(min_row=2, values_only=True))
+        assert len(rows) - 1 == len(read(month / f"tables/{name}.csv")), name
+        assert set(rows[0]) == set(COLUMNS[name])
+    sheet = book[phrase("sheet_plan", "en")]
+    at = [cell.value for cell in sheet[2]].index("person_gap_closed") + 1
+    shown = [sheet.cell(row, at).value for row in range(3, 3 + len(plan))]
+    assert shown == pytest.approx(plan["person_gap_closed"].tolist())
+
+
+@pytest.mark.slow
+def test_a_runs_maps_for_gis_have_the_sites(month):
+    plan = read(month / "tables/site_plan.csv")
+    layer = gpd.read_file(month / "gis/coverage_gaps.gpkg", layer="sites")
+    assert layer["person_gap_closed"].tolist() == pytest.approx(plan["person_gap_closed"].tolist())
+    with closing(sqlite3.connect(month / "gis/coverage_gaps.gpkg")) as base:
+        found = base.execute("SELECT styleQML FROM layer_styles WHERE f_table_name = 'sites'")
+        style = found.fetchone()[0]
+    assert style.count('value="star"') == 2
+    assert 'label="Runner-up"' in style
+    with zipfile.ZipFile(month / "gis/coverage_gaps.qgz") as project:
+        assert (
+            "Planned sites (modelled, not measured)" in project.read("coverage_gaps.qgs").decode()
+        )
+    assert len(placemarks(month / "gis/sites.kml")) == len(plan)
+
+
+@pytest.mark.slow
+def test_the_report_says_what_the_tables_say(month):
+    document = docx.Document(month / "report/monthly_report.docx")
+    said = [paragraph.text for paragraph in document.paragraphs]
+    plan, reach, questions = (
+        read(month / f"tables/{name}.csv") for name in ("site_plan", "site_reach", "site_questions")
+    )
+    chosen = plan[plan["site_state"] == "chosen"]
+    last = chosen.iloc[-1]
+    at = next(n for n, text in enumerate(said) if text.endswith("PLAN OF SITES"))
+    assert "modelled in this section, not measured" in said[at + 1]
+    figures = (last[f"cumulative_closed{end}"] for end in ("", "_lo", "_hi"))
+    closed, low, high = (texts.number(one, "en") for one in figures)
+    assert f"{last['site_rank']} sites" in said[at + 2]
+    assert f"{closed} people, equivalent ({low} to {high} in" in said[at + 2]
+    assert f"{last['cumulative_cost']:,.1f} triệu đồng" in said[at + 3]
+    sure = reach.loc[reach["status"] == "confirmed_gap", "person_gap_closed"].sum()
+    assert f"Of it {texts.number(sure, 'en')} people" in said[at + 4]
+    named = questions.loc[questions["changes_plan"], "commune_name"].head(5)
+    assert all(name in said[at + 5] for name in named)
+    headings = [[cell.text for cell in table.rows[0].cells] for table in document.tables]
+    table = document.tables[headings.index(next(h for h in headings if "Action" in h))]
+    assert len(table.rows) == 1 + len(chosen)
+    assert table.rows[1].cells[1].text == chosen["site_id"].iloc[0]
+
+
+@pytest.mark.slow
+def test_without_a_plan_nothing_of_it_is_published(lomsong, world, tmp_path):
+    run = ("run", "--settings", world, "--out", tmp_path, "--lang", "en")
+    code, text = lomsong(*run, "--publish", "tables,gis,report")
+    assert code == 0, text
+    folder = tmp_path / "2026-10"
+    assert (folder / "tables/sharing.csv").is_file(), "who may share needs no plan"
+    assert not (folder / "tables/site_plan.csv").exists()
+    assert not (folder / "gis/sites.kml").exists()
+    said = [p.text for p in docx.Document(folder / "report/monthly_report.docx").paragraphs]
+    assert not any("PLAN OF SITES" in text for text in said)
 
 
 @pytest.mark.parametrize(

@@ -94,7 +94,7 @@ def test_every_text_is_used_and_every_used_one_is_there():
     assert set(catalogue["field_sheets"]) <= named(CODE)
     assert set(catalogue["site_sheets"]) <= named(CODE)
     layers = {f"layer_{name}" for name in ("gap_areas", "hexes", "priorities", "measure_first",
-                                           "communes", "villages")}  # fmt: skip
+                                           "communes", "villages", "sites")}  # fmt: skip
     verdicts = {"meets_confirmed", "meets_probable"}
     rejects = {f"reject_{reason}" for reason in tables.REJECT_REASONS}
     empty = {f"missing_{field.missing}" for field in tables.FIELDS.values()}

@@ -1,4 +1,4 @@
-"""The GIS pack: GeoPackage with its styles, a QGIS project, KML of gap areas and of villages.
+"""The GIS pack: GeoPackage with its styles, a QGIS project, KML of gap areas, villages and sites.
 
 Does not belong here: what is in a table; how QGIS writes a style (`qgis_styles.py`).
 """
@@ -19,6 +19,7 @@ import pandas as pd
 from pipeline.publish import gis_package, qgis_styles
 from pipeline.publish.about import About
 from pipeline.publish.outlines import gap_outlines
+from pipeline.publish.sites.points import site_kml, site_layer
 from pipeline.publish.village_lists import shown_villages, village_kml
 from pipeline.schema import texts
 from pipeline.schema.column_labels import heading
@@ -26,11 +27,14 @@ from pipeline.schema.columns import FIELDS, PUBLISHED_AS
 from pipeline.schema.fields import ALL
 from pipeline.schema.month import Month
 
-VILLAGES = "village_status"
+VILLAGES, SITES = "village_status", "site_plan"
 
 
 def write(folder: Path, month: Month, about: About) -> None:
-    """Write coverage_gaps.gpkg, .qgz and .kml into `folder`; villages.kml where there are any."""
+    """Write coverage_gaps.gpkg, .qgz and .kml into `folder`.
+
+    Also villages.kml and sites.kml, where there are any.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     operators, lang, notice, created = month.operators, about.lang, about.notice, about.created
     layers = {
@@ -58,6 +62,9 @@ def write(folder: Path, month: Month, about: About) -> None:
         rows = shown_villages(month.tables[VILLAGES])
         text = village_kml(rows, operators, lang, title=title, notice=notice)
         (folder / "villages.kml").write_text(text, encoding="utf-8", newline="\n")
+    if SITES in month.tables:
+        text = site_kml(month.tables[SITES], lang, title=title, notice=notice)
+        (folder / "sites.kml").write_text(text, encoding="utf-8", newline="\n")
 
 
 def layers_of(
@@ -65,25 +72,30 @@ def layers_of(
 ) -> dict[str, gpd.GeoDataFrame]:
     """The pack's layers, EPSG:4326: the published tables with an outline.
 
-    `hexes` and `communes` have one row per operator. `villages`: points, a row per operator,
-    only where there is `village_status`.
+    `hexes` and `communes` have one row per operator. `villages` and `sites`: points, a row per
+    operator, only where there is `village_status`, `site_plan`.
     """
     outline = communes[["commune_code", "geometry"]]
     hexes = gpd.GeoDataFrame(tables["hex_status"].rename(columns=PUBLISHED_AS))
     areas = tables["gap_areas"]
     about = tables["commune_summary"][["commune_code", "gap_class", "population", "area_km2"]]
     status = tables["commune_status"].merge(about, on="commune_code")
-    return _village_layer(tables) | {
-        "gap_areas": gpd.GeoDataFrame(areas, geometry=gap_outlines(areas, hexes)),
-        "hexes": hexes,
-        "priorities": gpd.GeoDataFrame(
-            tables["priorities"].merge(outline, on="commune_code"), crs="EPSG:4326"
-        ),
-        "measure_first": gpd.GeoDataFrame(
-            tables["measure_first"].merge(outline, on="commune_code"), crs="EPSG:4326"
-        ),
-        "communes": gpd.GeoDataFrame(status.merge(outline, on="commune_code"), crs="EPSG:4326"),
-    }
+    sites = {"sites": site_layer(tables[SITES])} if SITES in tables else {}
+    return (
+        sites
+        | _village_layer(tables)
+        | {
+            "gap_areas": gpd.GeoDataFrame(areas, geometry=gap_outlines(areas, hexes)),
+            "hexes": hexes,
+            "priorities": gpd.GeoDataFrame(
+                tables["priorities"].merge(outline, on="commune_code"), crs="EPSG:4326"
+            ),
+            "measure_first": gpd.GeoDataFrame(
+                tables["measure_first"].merge(outline, on="commune_code"), crs="EPSG:4326"
+            ),
+            "communes": gpd.GeoDataFrame(status.merge(outline, on="commune_code"), crs="EPSG:4326"),
+        }
+    )
 
 
 def _village_layer(tables: Mapping[str, pd.DataFrame]) -> dict[str, gpd.GeoDataFrame]:

@@ -37,7 +37,8 @@ WIDTHS = {"commune_code": 8, "commune_name": 20, "status": 17, "gap_class": 21,
           "devices_to_decide_reason": 17, "village_name": 24, "village_class": 17,
           "class_grounds": 34, "no_signal_probability": 11, "official_class": 17, "visit_rank": 9,
           "village_latitude": 10, "village_longitude": 10,
-          "plan_state": 24}  # fmt: skip
+          "plan_state": 24, "site_id": 12, "site_action": 17, "place_name": 22,
+          "sharing_class": 22, "sharing_action": 30}  # fmt: skip
 KIND_WIDTHS = {"whole": 8, "tenth": 9, "share": 8, "degree": 10, "text": 12, "wrapped": 26}
 # what fits on a printed page; the other columns of `priorities` follow behind a [+], and stay out
 # of the print
@@ -49,6 +50,8 @@ FIRST = ("need_rank", "rank_lo", "rank_hi", "need_band", "efficiency_rank", "com
 VILLAGE_FIRST = ("visit_rank", "village_name", "commune_name", "operator", "village_class",
                  "class_grounds", "no_signal_probability", "official_class", "class_differs",
                  "people", "households", "has_grid_power", "is_difficult_zone")  # fmt: skip
+# the plan of sites, where there is one: table → key of the sheet's name
+SITE_SHEETS = {"site_plan": "sheet_plan", "sharing": "sheet_sharing"}
 DARK = ("confirmed_gap", "total_gap", "gap_rest_borderline")
 BARS = ("priority_index", "people_without_verdict", "share_of_official", "devices_per_1000")
 # data is never a formula or a link, whatever it begins with
@@ -96,6 +99,9 @@ def write_workbook(path: Path, month: Month, about: About) -> None:
         if "sample_tracker" in tables:
             sheets.table(texts.word("sheet_tracker", lang), tables["sample_tracker"])
             sheets.table(texts.word("sheet_participation", lang), tables["participation"])
+        for name, key in SITE_SHEETS.items():
+            if name in tables:
+                sheets.table(texts.text("site_sheets", key, lang), tables[name])
         sheets.sharing(tables, operators)
         sheets.method()
 
@@ -193,6 +199,8 @@ class Pages:
             for position, column in enumerate(columns):
                 if column in ("status", "gap_class"):
                     self._coloured(sheet, HEAD_ROWS, position, last, position)
+                if column == "sharing_class":
+                    self._classes(sheet, HEAD_ROWS, position, last)
                 if column in BARS and rows[column].notna().any():
                     bar = {"type": "data_bar", "bar_color": "#97c3e5", "bar_solid": True}
                     sheet.conditional_format(HEAD_ROWS, position, last, position, bar)
@@ -244,6 +252,12 @@ class Pages:
         sheet.conditional_format(
             row, column, last_row, last_column, meets | {"format": self.paints["meets_confirmed"]}
         )
+
+    def _classes(self, sheet: Worksheet, row: int, column: int, last_row: int) -> None:
+        for key, paint in palette.SHARING_KEYS.items():
+            rule = {"type": "cell", "criteria": "==", "value": f'"{texts.word(key, self.lang)}"'}
+            rule |= {"format": self.paints[paint]}
+            sheet.conditional_format(row, column, last_row, column, rule)
 
     def notes(self, name: str, lines: Sequence[str]) -> None:
         """A sheet of paragraphs under its own name."""

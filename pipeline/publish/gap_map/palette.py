@@ -76,6 +76,13 @@ SITE_MARKS: dict[str, Mark] = {
     "chosen": Mark("star", "#2f5a31"),
     "runner_up": Mark("star", "#ffffff"),
 }
+# whether operators could share, by the classes of CLASS_PAINT
+SHARING_KEYS: dict[str, str] = {
+    "nobody_meets": "total_gap",
+    "one_meets": "partial_gap",
+    "several_meet": "no_gap_found",
+    "nothing_known": "unknown",
+}
 # how many of a commune's operators have a verdict
 KNOWN_PAINT: dict[str, Paint] = {
     "known_all": Paint("#68a6d6"),

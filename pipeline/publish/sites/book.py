@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 import pandas as pd
 
+from pipeline.publish.gap_map import palette
 from pipeline.publish.sites.about import SitesAbout, phrase
 from pipeline.publish.sites.curve import has_costs
 from pipeline.publish.workbook import BOOK_OPTIONS, WIDTHS, Pages, kind_of
@@ -39,10 +40,6 @@ INPUT_ROWS = {"budget": 3, "most": 4}
 INPUT_COLUMN, LABEL_COLUMN, SUM_COLUMN = 3, 5, 8
 SUMS = (("sum_reach", "people_in_reach"), ("sum_short", "people_short"),
         ("sum_closed", "person_gap_closed"))  # fmt: skip
-CLASS_PAINTS = {
-    "nobody_meets": "total_gap", "one_meets": "partial_gap", "several_meet": "no_gap_found",
-    "nothing_known": "unknown",
-}  # fmt: skip
 # column of `sharing` → paint of an operator that it lists
 LISTED = {"operators_good": "meets_confirmed", "operators_short": "partial_gap",
           "operators_open": "unknown"}  # fmt: skip
@@ -261,7 +258,7 @@ def sharing_sheet(pages: Pages, sharing: pd.DataFrame) -> None:
                 sheet.write_string(row, position, word, paint)
         for position, name in enumerate(after, start=len(before) + len(operators)):
             if name == "sharing_class":
-                paint = pages.painted[CLASS_PAINTS[commune[name]]]
+                paint = pages.painted[palette.SHARING_KEYS[commune[name]]]
                 sheet.write_string(row, position, texts.word(commune[name], lang), paint)
             else:
                 pages.cell(sheet, row, position, name, commune[name])
