@@ -19,6 +19,7 @@ import pytest
 from PIL import Image
 
 from pipeline.measurements.fingerprints import of_texts
+from pipeline.publish.gap_map import palette
 from pipeline.publish.guard import PrivacyBreach
 from pipeline.publish.site_files import publish_sites
 from pipeline.publish.sites import FILES, TABLES, points, write_sites
@@ -29,7 +30,8 @@ from pipeline.schema.column_labels import heading
 from pipeline.schema.columns import TABLES as COLUMNS
 from pipeline.schema.periods import Period
 from pipeline.schema.tables import validated, with_declared_dtypes
-from tests.builders import month_of_tests, run_lomsong, write_world
+from tests.builders import month_of_tests, read_page, run_lomsong, write_world
+from tests.test_map import Seen, browser  # noqa: F401  the fixture
 
 FORMULA, SCRIPT = "=1+1", "<script>alert('&')</script>"
 ABOUT = SitesAbout(
@@ -396,17 +398,25 @@ def test_a_radius_replaces_the_model_and_one_operator_builds_alone(lomsong, worl
     assert set(found[20.0]["commune_code"]) == {"r0c0", "r0c1"}
 
 
-@pytest.fixture(scope="module")
-def month(world, tmp_path_factory):
+def planned(world, folder, parts: str):
     """Outputs of a run whose settings ask for two sites."""
-    folder = tmp_path_factory.mktemp("month")
     settings = world.with_name("planned.toml")
     text = world.read_text(encoding="utf-8")
     settings.write_text(f"{text}[site_plan]\nsites = 2\nshared = true\n", encoding="utf-8")
     run = ("run", "--settings", settings, "--out", folder, "--lang", "en")
-    code, text = run_lomsong(*run, "--publish", "tables,gis,report")
+    code, text = run_lomsong(*run, "--publish", parts)
     assert code == 0, text
     return folder / "2026-10"
+
+
+@pytest.fixture(scope="module")
+def month(world, tmp_path_factory):
+    return planned(world, tmp_path_factory.mktemp("month"), "tables,gis,report")
+
+
+@pytest.fixture(scope="module")
+def with_map(world, tmp_path_factory):
+    return planned(world, tmp_path_factory.mktemp("map"), "tables,map")
 
 
 def read(path) -> pd.DataFrame:
@@ -476,6 +486,63 @@ def test_the_report_says_what_the_tables_say(month):
     table = document.tables[headings.index(next(h for h in headings if "Action" in h))]
     assert len(table.rows) == 1 + len(chosen)
     assert table.rows[1].cells[1].text == chosen["site_id"].iloc[0]
+
+
+@pytest.mark.slow
+def test_the_page_holds_the_sites_of_the_table(with_map):
+    data, plan = (
+        read_page(with_map / "maps/coverage_gaps.html"),
+        read(with_map / "tables/site_plan.csv"),
+    )
+    held = {
+        (site["name"], data["operators"][row["operator"]], site["state"]): row["closed"]
+        for site in data["sites"] for row in site["rows"]
+    }  # fmt: skip
+    keys = zip(plan["site_id"], plan["operator"], plan["site_state"], strict=True)
+    assert held == pytest.approx(dict(zip(keys, plan["person_gap_closed"], strict=True)))
+    codes = [commune["id"] for commune in data["communes"]]
+    found = {site["name"]: codes[site["commune"]] for site in data["sites"]}
+    assert found == dict(zip(plan["site_id"], plan["commune_code"], strict=True))
+    shapes = [mark.shape for mark in palette.VILLAGE_MARKS.values()]
+    assert {mark["shape"] for mark in data["site_marks"].values()}.isdisjoint(shapes)
+
+
+@pytest.mark.slow
+@pytest.mark.browser
+def test_the_map_shows_them_as_modelled_and_takes_them_off(with_map, browser):  # noqa: F811
+    plan = read(with_map / "tables/site_plan.csv")
+    chosen = plan[plan["site_state"] == "chosen"]
+    seen = Seen(
+        browser, with_map / "maps/coverage_gaps.html", reduced_motion="reduce",
+        viewport={"width": 1366, "height": 768},
+    ).ready()  # fmt: skip
+    page = seen.page
+    items = {li.get_attribute("data-key"): li.query_selector(".count").inner_text()
+             for li in page.query_selector_all("#legend-sites li")}  # fmt: skip
+    counts = plan.groupby("site_state")["site_id"].nunique()
+    assert items == {key: str(counts.get(key, 0)) for key in ("chosen", "runner_up")}
+    assert "modelled, not measured" in page.inner_text("#legend-sites-unit")
+    first = chosen.iloc[0]
+    at = [first["site_latitude"], first["site_longitude"]]
+    page.evaluate("at => map_lomsong.setView(at, 12, {animate: false})", at)
+    with_star = page.screenshot()
+    box = page.query_selector(".map").bounding_box()
+    page.mouse.click(box["x"] + box["width"] / 2, box["y"] + box["height"] / 2)
+    line = page.inner_text(f'#card-sites li[data-site="{first["site_id"]}"]')
+    assert line.startswith(f"1. {first['site_id']}")
+    assert f"closes a person gap of {texts.number(first['person_gap_closed'], 'en')} (" in line
+    assert "modelled" in page.inner_text(".tip")
+    page.keyboard.press("Escape")
+    page.evaluate("at => map_lomsong.setView(at, 12, {animate: false})", at)
+    page.uncheck("#sites", force=True)
+    assert page.query_selector_all("#legend-sites li") == []
+    assert page.screenshot() != with_star
+    assert "sites=0" in page.url
+    page.reload()
+    page.wait_for_selector("html[data-ready=true]")
+    assert not page.is_checked("#sites")
+    assert seen.complaints == []
+    seen.context.close()
 
 
 @pytest.mark.slow

@@ -114,9 +114,9 @@ def test_every_text_of_the_page_is_used():
     legends = {f"key_{key}" for key in ("none", "confirmed", "probable", "weak_some", "weak_none",
                                         *palette.KNOWN_PAINT)}  # fmt: skip
     assert keys <= used | views | legends
-    starts = {"key_", "view_", "explain_", "gate_", "village_", "ground_", "official_"}
+    starts = {"key_", "view_", "explain_", "gate_", "village_", "ground_", "official_", "site_"}
     called = set(re.findall(r"""\bt\('(\w+)'""", PAGE)) - starts
-    assert called <= set(page_texts("vi", with_villages=True))
+    assert called <= set(page_texts("vi", with_villages=True, with_sites=True))
 
 
 def test_every_status_flag_and_class_has_a_name():
