@@ -7,7 +7,9 @@ from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal
 from pathlib import Path
 
 import axe_playwright_python
+import numpy as np
 import pandas as pd
+import pypdfium2
 import pytest
 
 from pipeline.publish.gap_map import palette
@@ -644,7 +646,11 @@ def test_axe_finds_no_barrier(browser, demo_outputs, size, choice):
 
 @pytest.mark.browser
 def test_it_prints_on_one_a4_page(browser, demo_outputs):
-    for choice in ("", "#operator=Viettel&commune=03390"):
+    for choice, fill in (
+        ("", palette.CLASS_PAINT["partial_gap"].fill),
+        ("#operator=Viettel", palette.STATUS_PAINT["confirmed_gap"].fill),
+        ("#operator=Viettel&commune=03390", palette.OUTSIDE),
+    ):
         seen = Seen(
             browser,
             demo_outputs / "maps/coverage_gaps.html",
@@ -661,9 +667,18 @@ def test_it_prints_on_one_a4_page(browser, demo_outputs):
         )
         box = content.split(b"/MediaBox [")[1].split(b"]")[0].split()
         assert [round(float(v)) for v in box] == [0, 0, 842, 595]
+        page = pypdfium2.PdfDocument(content)[0]
+        pixels = np.asarray(page.render(scale=1.0).to_pil().convert("RGB"))
+        assert (pixels < 250).any(axis=2).mean() > 0.2
+        printed = {tuple(pixel) for pixel in pixels.reshape(-1, 3)}
+        assert tuple(int(fill[i : i + 2], 16) for i in (1, 3, 5)) in printed, "communes are drawn"
+        text = " ".join(page.get_textpage().get_text_bounded().split())
+        for item in seen.page.query_selector_all("#legend .name"):
+            assert item.inner_text() in text
         assert seen.page.evaluate("[map_lomsong.getZoom(), map_lomsong.getSize().x]") == before, (
             "the view is as before"
         )
+        assert seen.page.query_selector("canvas.leaflet-zoom-hide"), "the canvas is back"
         seen.context.close()
 
 

@@ -113,17 +113,24 @@ function picture() {  // the view as a canvas of its own: title, map, legend, so
   return canvas;
 }
 
-// print: the page's layout is fixed before the browser takes its picture of it
+// print: the page's layout is fixed before the browser takes its picture of it. Chromium prints a canvas that was cleared as opaque
+// white, over the communes; an image of it prints what is seen.
 let beforePrint = null;
+const printed = node('img', {class: 'printed', alt: ''});
 window.addEventListener('beforeprint', () => {
   beforePrint = {centre: map.getCenter(), zoom: map.getZoom(), bounds: map.getBounds(), table: state.table, villages: state.villages};
   state.villages = villagesOn();  // the printed map's zoom is another
   document.body.classList.add('printing');
   map.invalidateSize({animate: false});
   map.fitBounds(beforePrint.bounds, {animate: false});
+  cells.draw();
+  printed.src = cells.canvas.toDataURL();
+  printed.style.cssText = cells.canvas.style.cssText;
+  cells.canvas.replaceWith(printed);
 });
 window.addEventListener('afterprint', () => {
   document.body.classList.remove('printing');
+  printed.replaceWith(cells.canvas);
   if (beforePrint) state.villages = beforePrint.villages;
   map.invalidateSize({animate: false});
   if (beforePrint) map.setView(beforePrint.centre, beforePrint.zoom, {animate: false});
