@@ -100,6 +100,7 @@ function legend() {
   document.getElementById('legend-cells-unit').textContent = cellsNow.keys.length ? t('legend_cells', {n: number(drawn)}) : '';
   put('legend-cells', cellsNow.keys.map((key, i) => legendItem(key, tally[i], drawn, state.hiddenCells, key === 'few' ? t('few', {n: data.min_devices}) : keyName(key))));
   villageLegend();
+  siteLegend();
 }
 
 const GOOD = ['no_gap_found', 'meets_confirmed', 'meets_probable'];

@@ -49,6 +49,18 @@ function pictureLegend(pen, left, top, bottom) {  // the same classes and counts
     pen.fillText(t('legend_cells', {n: number(cellsNow.found.filter((place) => place >= 0).length)}), left, y); y += 14;
     cellsNow.keys.filter((key) => !state.hiddenCells.has(key)).forEach((key) => { if (y < bottom) y = draw(key, key === 'few' ? t('few', {n: data.min_devices}) : keyName(key), null, y); });
   }
+  if (sitesOn()) {
+    const counts = siteCounts();
+    y += 14;
+    pen.fillText(t('legend_sites'), left, y); y += 20;
+    SITE_STATES.filter((key) => !state.hiddenSites.has(key)).forEach((key) => {
+      const path = new Path2D();
+      starPath(path, left + 13, y, 8); paintStar(pen, key, path);
+      pen.fillStyle = '#1c1c1c'; pen.fillText(t('site_' + key), left + 34, y);
+      pen.textAlign = 'right'; pen.fillText(number(counts[key]), left + 330, y); pen.textAlign = 'left';
+      y += 24;
+    });
+  }
   if (villagesOn()) {
     const counts = villageCounts();
     y += 14;
@@ -87,6 +99,7 @@ function picture() {  // the view as a canvas of its own: title, map, legend, so
   if (near) drawCells(pen, frame, [0, 0]);
   const gaps = near ? drawGaps(pen, frame) : [];
   drawVillages(pen, frame);
+  drawSites(pen, frame);
   drawNames(pen, frame, gaps, near);
   pen.restore();
   pen.fillStyle = '#1c1c1c'; pen.textAlign = 'left'; pen.textBaseline = 'middle';
