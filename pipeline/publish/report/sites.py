@@ -21,7 +21,7 @@ from pipeline.schema.column_labels import heading
 MOST_SITES, MOST_NAMES = 20, 5
 _COLUMNS = ("site_rank", "site_id", "commune_name", "operator", "site_action", "people_in_reach",
             "person_gap_closed", "cost", "cumulative_closed")  # fmt: skip
-_WIDTHS_CM = [1.1, 1.8, 2.9, 2.1, 2.3, 1.6, 2.4, 1.6, 1.7]
+_WIDTHS_CM = [1.0, 1.6, 2.6, 1.9, 2.1, 1.5, 2.3, 1.5, 1.5]
 
 
 def site_blocks(content: Content, tables: Mapping[str, pd.DataFrame]) -> list[Block]:
