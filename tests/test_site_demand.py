@@ -24,7 +24,7 @@ from tests.builders import squares
 
 TARGET = 40.0
 EFFECTS = Effects((22.0, 44.0), (10.0, 20.0), (1.3, 2.0))
-QUICK = settings(max_examples=60, deadline=None)
+QUICK = settings(max_examples=25, deadline=None)
 
 
 def villages(*rows: tuple[str, str, float | None]) -> pd.DataFrame:

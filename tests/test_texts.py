@@ -113,8 +113,12 @@ def test_every_text_of_the_page_is_used():
     views = {f"view_{view}" for view in (*palette.SCALES, "verdict", "evidence", "change")}
     legends = {f"key_{key}" for key in ("none", "confirmed", "probable", "weak_some", "weak_none",
                                         *palette.KNOWN_PAINT)}  # fmt: skip
-    assert keys <= used | views | legends
-    starts = {"key_", "view_", "explain_", "gate_", "village_", "ground_", "official_", "site_"}
+    said = ("no_gap", "has_gap", "not_known", "meets", "gap", "borderline", "no_data",
+            "insufficient_evidence")  # fmt: skip
+    counts = {f"count_{key}" for key in said}
+    assert keys <= used | views | legends | counts
+    starts = {"key_", "view_", "explain_", "gate_", "village_", "ground_", "official_"}
+    starts |= {"site_", "count_"}
     called = set(re.findall(r"""\bt\('(\w+)'""", PAGE)) - starts
     assert called <= set(page_texts("vi", with_villages=True, with_sites=True))
 

@@ -118,6 +118,39 @@ def spent(problem: Problem, sites: Bools, actions: Bools) -> float:
     return float(of_action[actions].sum() + of_site[sites].sum())
 
 
+@dataclass(frozen=True)
+class Part:
+    """A problem of some sites, and where its rows stand in the whole."""
+
+    problem: Problem
+    pairs: Ints
+    actions: Ints
+    sites: Ints
+
+
+def part_of(problem: Problem, sites: Bools) -> Part:
+    """The problem of some of the sites alone."""
+    actions = np.flatnonzero(sites[problem.site])
+    site_rows = np.flatnonzero(sites)
+    is_action = np.zeros(len(problem.site), dtype=bool)
+    is_action[actions] = True
+    pairs = np.flatnonzero(is_action[problem.action])
+    new_action = np.cumsum(is_action) - 1
+    new_site = np.cumsum(sites) - 1
+    part = replace(
+        problem,
+        demand=problem.demand[pairs],
+        action=new_action[problem.action[pairs]],
+        gain=problem.gain[pairs],
+        load=problem.load[pairs],
+        site=new_site[problem.site[actions]],
+        action_cost=problem.action_cost[actions],
+        capacity=problem.capacity[actions],
+        site_cost=problem.site_cost[site_rows],
+    )
+    return Part(part, pairs, actions, site_rows)
+
+
 def _without_idle(problem: Problem, actions: Bools) -> Bools:
     """The actions that are needed: where money is left the solver also opens others.
 

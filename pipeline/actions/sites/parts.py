@@ -9,18 +9,19 @@ belong here: one province's choice (`choice.py`).
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
 
 from pipeline.actions.sites.choice import (
-    Bools,
     Chosen,
     Ints,
+    Part,
     Problem,
     best_choice,
     limited_costs,
+    part_of,
     spent,
 )
 
@@ -29,23 +30,13 @@ STEPS = 14  # prices that are tried at most
 FILLED = 6  # parts that may spend what is left
 
 
-@dataclass(frozen=True)
-class _Part:
-    """A province's problem, and where its rows stand in the whole."""
-
-    problem: Problem
-    pairs: Ints
-    actions: Ints
-    sites: Ints
-
-
 def best_of_parts(problem: Problem, part: Ints, *, seconds: float = 60.0) -> Chosen:
     """The best choice found where demands are served from their own part only.
 
     `part`: number of each site's part; pairs must join demands with sites of one part. `seconds`:
     of each part at each price. `mip_gap` is the distance to the upper bound that the prices give.
     """
-    parts = [_part(problem, part == number) for number in np.unique(part)]
+    parts = [part_of(problem, part == number) for number in np.unique(part)]
     limit = problem.limit
     if len(parts) < 2 or limit is None:
         return best_choice(problem, seconds=seconds)
@@ -101,33 +92,11 @@ def _at(problem: Problem, price: float) -> Problem:
     return replace(problem, budget=None, most=len(problem.site_cost), price=price)
 
 
-def _part(problem: Problem, sites: Bools) -> _Part:
-    actions = np.flatnonzero(sites[problem.site])
-    site_rows = np.flatnonzero(sites)
-    is_action = np.zeros(len(problem.site), dtype=bool)
-    is_action[actions] = True
-    pairs = np.flatnonzero(is_action[problem.action])
-    new_action = np.cumsum(is_action) - 1
-    new_site = np.cumsum(sites) - 1
-    part = replace(
-        problem,
-        demand=problem.demand[pairs],
-        action=new_action[problem.action[pairs]],
-        gain=problem.gain[pairs],
-        load=problem.load[pairs],
-        site=new_site[problem.site[actions]],
-        action_cost=problem.action_cost[actions],
-        capacity=problem.capacity[actions],
-        site_cost=problem.site_cost[site_rows],
-    )
-    return _Part(part, pairs, actions, site_rows)
-
-
 def _nothing(problem: Problem) -> Chosen:
     return best_choice(replace(problem, most=0))
 
 
-def _joined(problem: Problem, parts: list[_Part], found: list[Chosen], gap: float) -> Chosen:
+def _joined(problem: Problem, parts: list[Part], found: list[Chosen], gap: float) -> Chosen:
     sites = np.zeros(len(problem.site_cost), dtype=bool)
     actions = np.zeros(len(problem.site), dtype=bool)
     served: npt.NDArray[np.float64] = np.zeros(len(problem.gain))
@@ -138,7 +107,7 @@ def _joined(problem: Problem, parts: list[_Part], found: list[Chosen], gap: floa
 
 
 def _filled(
-    problem: Problem, parts: list[_Part], found: list[Chosen], limit: float, seconds: float
+    problem: Problem, parts: list[Part], found: list[Chosen], limit: float, seconds: float
 ) -> Chosen:
     """The choice with what is left spent: the part that gains most by all of it spends it.
 

@@ -15,7 +15,14 @@ import numpy.typing as npt
 import pandas as pd
 
 from pipeline.actions.sites.candidates import Offers, Prices, locations, offers
-from pipeline.actions.sites.choice import Chosen, Problem, best_choice, build_order, served_by
+from pipeline.actions.sites.choice import (
+    Chosen,
+    Problem,
+    best_choice,
+    build_order,
+    part_of,
+    served_by,
+)
 from pipeline.actions.sites.demand import Effects, Futures, futures, short_share
 from pipeline.actions.sites.parts import best_of_parts
 from pipeline.schema.tables import validated, with_declared_dtypes
@@ -411,8 +418,7 @@ def _questions(model: _Model, chosen: Chosen, seconds: float) -> pd.DataFrame:
             for kind, values_of in gains.items():
                 values_of[row] = state[kind]
             there = replace(model.problem, gain=model.gains(gains))
-            only_near = np.where(near[there.action], there.gain, 0.0)
-            best = best_choice(replace(there, gain=only_near), seconds=seconds)
+            best = best_choice(part_of(there, near).problem, seconds=seconds)
             ours = float((there.gain * served_by(there, chosen.actions)).sum())
             values.append(max(0.0, best.value - ours))
         worth = chance * values[0] + (1 - chance) * values[1]
@@ -435,10 +441,10 @@ def _questions(model: _Model, chosen: Chosen, seconds: float) -> pd.DataFrame:
 
 
 def _near(model: _Model, chosen: Chosen, row: int) -> npt.NDArray[np.bool_]:
-    """Actions of the plan, those that reach the unit, and the runners-up."""
-    near = chosen.actions.copy()
-    near[model.pairs.loc[model.pairs["unit"] == row, "action"]] = True
-    near[_runner_ups(model, chosen)] = True
+    """Sites of the plan, those that reach the unit, and the runners-up."""
+    near, site = chosen.sites.copy(), model.problem.site
+    near[site[model.pairs.loc[model.pairs["unit"] == row, "action"]]] = True
+    near[site[_runner_ups(model, chosen)]] = True
     return near
 
 

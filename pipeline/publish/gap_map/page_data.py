@@ -185,6 +185,7 @@ def _communes(communes: gpd.GeoDataFrame, summary: pd.DataFrame) -> list[dict[st
             "id": row["commune_code"],
             "name": row["commune_name"],
             "class": row["gap_class"],
+            "everywhere": row["every_operator_meets"],
             "district": _text(row["former_district"]),
             "formers": _text(about["former_communes"][row["commune_code"]]),
             "people": _number(row["population"], 0),
