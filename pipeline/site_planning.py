@@ -68,8 +68,8 @@ def site_tables(inputs: Inputs, judged: Judged, settings: Settings, asked: Asked
     rows = judged.verdicts.rows
     operators = sorted(set(rows["operator"]) - {ALL})
     prices = prices_of(settings.costs)
-    _check(asked, operators, prices)
     places = places_of(inputs)
+    _check(asked, operators, prices, places)
     known = plan.Known(
         demand_units(rows, judged.verdicts.suppressed, settings.target.download_mbps),
         places,
@@ -91,13 +91,15 @@ def sharing_table(inputs: Inputs, verdicts: Verdicts) -> pd.DataFrame:
     return sharing(verdicts.status, verdicts.summary, places_of(inputs), inputs.sites)
 
 
-def _check(asked: Asked, operators: list[str], prices: Prices) -> None:
+def _check(asked: Asked, operators: list[str], prices: Prices, places: pd.DataFrame) -> None:
     if not operators:
         raise fault("sites_without_operators")
     if asked.operator is not None and asked.operator not in operators:
         raise fault("sites_operator", "--operator", found=asked.operator, expected=operators)
     if asked.budget is not None and not prices.is_known:
         raise fault("sites_without_costs")
+    if not len(places):
+        raise fault("sites_without_people")
 
 
 def places_of(inputs: Inputs) -> pd.DataFrame:
