@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import docx
+import openpyxl
 import pandas as pd
 import pytest
 
@@ -174,10 +176,8 @@ def test_a_coverage_run_chooses_no_report_month(tmp_path, month, count):
     }
     settings = write_world(tmp_path, months, RULES + '[sources.runs]\npath = "runs"\n')
     latitude, longitude = centre("r2c2")
-    lines = [
-        "fence_id,open_uuid,open_test_uuid,fence_time,latitude,longitude,accuracy,technology,"
-        "avg_ping_ms,network_name"
-    ]
+    head = "fence_id,open_uuid,open_test_uuid,fence_time,latitude,longitude,accuracy,technology,"
+    lines = [head + "avg_ping_ms,network_name"]
     lines += [
         f"{n},P{n % 3},T{n % 3},{month}-{1 + n // 3600:02d}T{n // 600 % 6:02d}:{n // 60 % 60:02d}:"
         f"{n % 60:02d}Z,{latitude + n % 400 * 1e-4:.6f},{longitude + n * 1e-6:.6f},5,4G,30,V"
@@ -210,8 +210,6 @@ def test_a_plan_does_not_show_where_one_or_two_devices_tested(tmp_path):
 
 
 def test_what_a_fault_of_a_form_with_two_tables_says_to_write_is_a_setting(tmp_path):
-    import openpyxl
-
     months = {"2026-10": text(rows("2026-10", "r0c0", SLOW, "a"))}
     settings = write_world(tmp_path, months, with_villages(tmp_path) + RULES)
     book = openpyxl.Workbook()
@@ -224,3 +222,39 @@ def test_what_a_fault_of_a_form_with_two_tables_says_to_write_is_a_setting(tmp_p
     ask = ("plan", "--read", tmp_path / "form.xlsx", "--settings", settings, "--lang", "en")
     code, said = run_lomsong(*ask)
     assert code == 0 or "[visits]" not in said, said  # `[visits] sheet` is no setting
+
+
+def test_a_test_that_failed_beside_a_strong_signal_is_no_sign_of_no_signal(tmp_path):
+    """Three phones on 4G at -75 dBm with an answered ping, whose downloads failed: a server."""
+    latitude, longitude = centre("r0c0")
+    failed = [
+        f"2026-10-{day:02d} 08:{n:02d}:00,{latitude:.6f},{longitude:.6f},10,V,4G,,,25,f{n},-75"
+        for n in range(3)
+        for day in (6, 7, 8)
+    ]
+    tests = "\n".join([f"{HEADINGS},rsrp", *(f"{one},-90" for one in others("2026-10")), *failed])
+    settings = write_world(tmp_path, {"2026-10": tests + "\n"}, with_villages(tmp_path) + RULES)
+    table = pd.read_parquet(run(settings, "2026-10") / "tables/village_status.parquet")
+    row = table.set_index("village_name").loc["Bản A r0c0"]
+    assert row["failed_test_count"] == 9
+    assert row["village_class"] != "no_signal", row["no_signal_probability"]
+    assert "silence" not in row["class_grounds"], "phones of the operator did test"
+
+
+def test_where_silence_says_nothing_the_report_does_not_say_that_no_village_needs_a_visit(tmp_path):
+    """No village has a usable test: there is no probability of any."""
+    latitude, longitude = centre("r0c0")
+    away = [
+        f"2026-10-{day:02d} 08:00:00,{latitude + 0.045:.6f},{longitude:.6f},10,V,4G,50,9,40,d"
+        for day in (6, 7, 8)
+    ]
+    settings = write_world(tmp_path, {"2026-10": text(away)}, with_villages(tmp_path) + RULES)
+    out = tmp_path / "out"
+    asked = ("run", "--settings", settings, "--out", out, "--publish", "tables,report")
+    code, said = run_lomsong(*asked, "--lang", "en")
+    assert code == 0, said
+    table = pd.read_parquet(out / "2026-10/tables/village_status.parquet")
+    assert table["no_signal_probability"].isna().all()
+    report = docx.Document(str(out / "2026-10/report/monthly_report.docx"))
+    words = " ".join(one.text for one in report.paragraphs)
+    assert "No village needs a visit" not in words
