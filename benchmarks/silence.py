@@ -98,7 +98,7 @@ def line(world: World, seeds: range) -> str:
     said, truth, silent = [], [], []
     for seed in seeds:
         attempts, dead = province(world, seed)
-        said.append(silence(attempts).probability.ravel())
+        said.append(silence(attempts).ravel())
         truth.append(dead.ravel())
         silent.append((attempts.usable == 0).ravel())
     p, t, untested = (np.concatenate(one) for one in (said, truth, silent))

@@ -289,6 +289,27 @@ def draw_villages(name: str, seed: int, phones: int) -> Villages:
     return _ground(name, seed, phones)[0]
 
 
+def place_means(name: str, seed: int, phones: int) -> pd.DataFrame:
+    """True mean of each village and operator in the report month, of the province of `draw`.
+
+    village_name (as `draw` has it), commune_code, operator, true_mean_mbps.
+    """
+    villages, phone_log_sd, is_repaired = _ground(name, seed, phones)
+    world = WORLDS[name]
+    now = np.where(is_repaired, world.repaired_factor, 1.0).reshape(phone_log_sd.shape)
+    mean = phone_mean(world, villages.mean * now[:, :, None], phone_log_sd[:, :, None])
+    codes = communes(side=SIDE)["commune_code"].to_numpy(dtype=object)
+    place, operator, number = np.nonzero(np.broadcast_to(villages.people[:, None], mean.shape))
+    return pd.DataFrame(
+        {
+            "village_name": [f"{codes[i]}-{n + 1}" for i, n in zip(place, number, strict=True)],
+            "commune_code": codes[place],
+            "operator": np.array(list(LEVELS), object)[operator],
+            "true_mean_mbps": mean[place, operator, number],
+        }
+    )
+
+
 def _ground(name: str, seed: int, phones: int) -> tuple[Villages, Floats, Floats]:
     """(villages, log-sd of phones, factor of repairs by unit) of the province of `draw`."""
     world, number = WORLDS[name], list(WORLDS).index(name)

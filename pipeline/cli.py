@@ -15,6 +15,7 @@ import typer
 from pipeline import __version__
 from pipeline.commands import boundaries as boundary_commands
 from pipeline.commands import plan as plan_command
+from pipeline.commands import sites as sites_command
 from pipeline.console import (
     LangName,
     engine_of,
@@ -96,6 +97,10 @@ app.add_typer(boundary_commands.app, name="boundaries")
 app.command(epilog="Example: [bold]lomsong plan --devices 500 --per-team 12[/bold]")(
     plan_command.plan
 )
+app.command(
+    epilog="Examples: [bold]lomsong sites --sites 20 --shared[/bold]; "
+    "[bold]lomsong sites --budget 50000 --operator Viettel[/bold] needs \\[costs]."
+)(sites_command.sites)
 
 
 @app.callback(invoke_without_command=True)

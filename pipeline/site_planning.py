@@ -68,8 +68,8 @@ def site_tables(inputs: Inputs, judged: Judged, settings: Settings, asked: Asked
     rows = judged.verdicts.rows
     operators = sorted(set(rows["operator"]) - {ALL})
     prices = prices_of(settings.costs)
-    _check(asked, operators, prices)
     places = places_of(inputs)
+    _check(asked, operators, prices, places)
     known = plan.Known(
         demand_units(rows, judged.verdicts.suppressed, settings.target.download_mbps),
         places,
@@ -81,7 +81,9 @@ def site_tables(inputs: Inputs, judged: Judged, settings: Settings, asked: Asked
     wanted = plan.Wanted(
         builders, asked.is_shared, asked.budget, asked.most, _paid_by(asked.payer, places)
     )
-    return plan.site_plan(known, wanted, assumed_of(settings, operators), prices, _cover(settings))
+    return plan.site_plan(
+        known, wanted, assumed_of(settings, operators), prices, cover_of(settings)
+    )
 
 
 def sharing_table(inputs: Inputs, verdicts: Verdicts) -> pd.DataFrame:
@@ -89,13 +91,15 @@ def sharing_table(inputs: Inputs, verdicts: Verdicts) -> pd.DataFrame:
     return sharing(verdicts.status, verdicts.summary, places_of(inputs), inputs.sites)
 
 
-def _check(asked: Asked, operators: list[str], prices: Prices) -> None:
+def _check(asked: Asked, operators: list[str], prices: Prices, places: pd.DataFrame) -> None:
     if not operators:
         raise fault("sites_without_operators")
     if asked.operator is not None and asked.operator not in operators:
         raise fault("sites_operator", "--operator", found=asked.operator, expected=operators)
     if asked.budget is not None and not prices.is_known:
         raise fault("sites_without_costs")
+    if not len(places):
+        raise fault("sites_without_people")
 
 
 def places_of(inputs: Inputs) -> pd.DataFrame:
@@ -125,8 +129,11 @@ def prices_of(costs: Costs) -> Prices:
         return {name: float(value) for name, value in found.items() if value is not None}
 
     actions = ("upgrade", "shared_site", "satellite_site", "terminal")
+    new_site = given(costs.new_site, ("flat", "hilly", "mountainous"))
+    if costs.new_site is not None:
+        new_site[""] = costs.new_site.of(None)  # where the terrain is not known
     return Prices(
-        given(costs.new_site, ("flat", "hilly", "mountainous")),
+        new_site,
         given(costs, actions),
         costs.solar,
         costs.backhaul_km,
@@ -182,7 +189,7 @@ def _guesses(inputs: Inputs, judged: Judged, settings: Settings) -> pd.DataFrame
     return table.set_index(plan.UNIT).rename_axis([None, None])
 
 
-def _cover(settings: Settings) -> plan.Cover:
+def cover_of(settings: Settings) -> plan.Cover:
     """Modelled coverage by the settings: propagation, the ground's heights, small sites."""
     radio, path = radio_of(settings), settings.terrain.path
     small_km = settings.site_plan.satellite_radius_km

@@ -19,7 +19,8 @@ import pytest
 
 from pipeline.publish.gap_map import palette
 from pipeline.publish.gap_map.columns import decoded
-from pipeline.publish.gis import _write_layers, _write_styles
+from pipeline.publish.gis import _write_styles
+from pipeline.publish.gis_package import write_layers
 from pipeline.schema import texts
 from pipeline.schema.columns import FIELDS
 from tests.builders import month_of_tests, page_table, read_page, write_world
@@ -224,7 +225,7 @@ def test_times_in_the_package_are_the_periods_end_and_gdals_options_stay_as_they
     layers = dict.fromkeys(LAYERS - {"villages"}, areas) | {"hexes": hexes}
     pyogrio.set_gdal_config_options({"OGR_CURRENT_DATE": "2001-01-01T00:00:00.000Z"})
     try:
-        _write_layers(tmp_path / "a.gpkg", layers)
+        write_layers(tmp_path / "a.gpkg", layers)
         _write_styles(tmp_path / "a.gpkg", dict.fromkeys(layers, "<qgis/>"), created)
         assert pyogrio.get_gdal_config_option("OGR_CURRENT_DATE") == "2001-01-01T00:00:00.000Z"
     finally:

@@ -7,7 +7,9 @@ from decimal import ROUND_DOWN, ROUND_HALF_UP, Decimal
 from pathlib import Path
 
 import axe_playwright_python
+import numpy as np
 import pandas as pd
+import pypdfium2
 import pytest
 
 from pipeline.publish.gap_map import palette
@@ -103,13 +105,50 @@ def test_the_legend_counts_what_the_tables_say_for_every_operator(opened, demo_o
             .to_dict()
         )
         assert {key: n for key, n in legend(opened.page).items() if n} == expected
-        headline = opened.page.inner_text("#headline")
-        good = int(rows["status"].eq("meets_target").sum())
-        bad = int(rows["status"].isin(["confirmed_gap", "probable_gap"]).sum())
-        assert (
-            headline == f"4G · 10/2026 · 40 Mbps · đạt {good} · chưa đạt {bad}"
-            f" · chưa đủ bằng chứng {38 - good - bad}"
-        )
+
+
+COUNTS = {  # of one operator: which verdicts the headline counts together
+    "meets": ["meets_target"],
+    "gap": ["confirmed_gap", "probable_gap"],
+    "borderline": ["borderline"],
+    "insufficient_evidence": ["insufficient_evidence"],
+    "no_data": ["no_data"],
+}
+
+
+def headline_of(counts: dict[str, int], lang: str) -> str:
+    said = [f"{texts.text('page', f'count_{key}', lang)} {n}" for key, n in counts.items()]
+    tail = texts.text("page", "of_communes", lang, all=38)
+    return " · ".join(["4G", "10/2026", "40 Mbps", *said]) + " " + tail
+
+
+@pytest.mark.browser
+@pytest.mark.parametrize("lang", ["vi", "en"])
+def test_the_headline_says_what_the_tables_say(browser, demo_outputs, lang):
+    status = pd.read_csv(demo_outputs / "tables/commune_status.csv", keep_default_na=False)
+    summary = pd.read_csv(demo_outputs / "tables/commune_summary.csv")
+    path = demo_outputs / "maps/coverage_gaps.html"
+    seen = Seen(browser, path, f"#lang={lang}").ready()
+    classes, meets = summary["gap_class"], summary["every_operator_meets"]
+    has_gap = int(classes.str.contains("gap").sum() - classes.eq("no_gap_found").sum())
+    counts = {"no_gap": int(classes.eq("no_gap_found").sum()), "has_gap": has_gap}
+    counts["not_known"] = 38 - sum(counts.values())
+    assert seen.page.inner_text("#headline") == headline_of(counts, lang)
+    low, high = summary[meets.eq("yes")], summary[meets.ne("no")]
+    mark = {"vi": ".", "en": ","}[lang]
+    people = [f"{int(one['population'].sum()):,}".replace(",", mark) for one in (low, high)]
+    assert len(low) < len(high)
+    assert seen.page.inner_text("#everywhere") == texts.text(
+        "page", "everywhere", lang, n=f"{len(low)} – {len(high)}", all=38
+    ) + texts.text("page", "everywhere_people", lang, n=" – ".join(people))
+    for operator in ("Viettel", "Vietnamobile"):
+        choose(seen.page, operator)
+        rows = status.loc[status["operator"] == operator, "status"]
+        counts = {key: int(rows.isin(among).sum()) for key, among in COUNTS.items()}
+        assert sum(counts.values()) == 38
+        assert seen.page.inner_text("#headline") == headline_of(counts, lang)
+        assert not seen.page.is_visible("#everywhere"), "of all operators together"
+    seen.context.close()
 
 
 @pytest.mark.browser
@@ -570,7 +609,7 @@ def test_the_language_switches_every_word_and_number(opened):
     choose(opened.page, "Viettel")
     opened.page.click("#language")
     assert opened.page.get_attribute("html", "lang") == "en"
-    assert opened.page.inner_text("#headline").startswith("4G · 10/2026 · 40 Mbps · met ")
+    assert opened.page.inner_text("#headline").startswith("4G · 10/2026 · 40 Mbps · Meets ")
     assert opened.page.title().startswith("Mobile coverage gaps – Lai Châu")
     words = set(
         opened.page.evaluate(
@@ -644,7 +683,11 @@ def test_axe_finds_no_barrier(browser, demo_outputs, size, choice):
 
 @pytest.mark.browser
 def test_it_prints_on_one_a4_page(browser, demo_outputs):
-    for choice in ("", "#operator=Viettel&commune=03390"):
+    for choice, fill in (
+        ("", palette.CLASS_PAINT["partial_gap"].fill),
+        ("#operator=Viettel", palette.STATUS_PAINT["confirmed_gap"].fill),
+        ("#operator=Viettel&commune=03390", palette.OUTSIDE),
+    ):
         seen = Seen(
             browser,
             demo_outputs / "maps/coverage_gaps.html",
@@ -661,9 +704,18 @@ def test_it_prints_on_one_a4_page(browser, demo_outputs):
         )
         box = content.split(b"/MediaBox [")[1].split(b"]")[0].split()
         assert [round(float(v)) for v in box] == [0, 0, 842, 595]
+        page = pypdfium2.PdfDocument(content)[0]
+        pixels = np.asarray(page.render(scale=1.0).to_pil().convert("RGB"))
+        assert (pixels < 250).any(axis=2).mean() > 0.2
+        printed = {tuple(pixel) for pixel in pixels.reshape(-1, 3)}
+        assert tuple(int(fill[i : i + 2], 16) for i in (1, 3, 5)) in printed, "communes are drawn"
+        text = " ".join(page.get_textpage().get_text_bounded().split())
+        for item in seen.page.query_selector_all("#legend .name"):
+            assert item.inner_text() in text
         assert seen.page.evaluate("[map_lomsong.getZoom(), map_lomsong.getSize().x]") == before, (
             "the view is as before"
         )
+        assert seen.page.query_selector("canvas.leaflet-zoom-hide"), "the canvas is back"
         seen.context.close()
 
 
@@ -769,7 +821,7 @@ def test_english_and_tiles(browser, shared, tmp_path, lomsong):
     assert lomsong("run", "--settings", tmp_path / "a.toml", "--publish", "map")[0] == 0
     seen = Seen(browser, tmp_path / "outputs/2024Q3/maps/coverage_gaps.html").ready()
     assert seen.page.get_attribute("html", "lang") == "en"
-    assert seen.page.inner_text("#headline").startswith("mobile · Q3/2024 · 40 Mbps · met ")
+    assert seen.page.inner_text("#headline").startswith("mobile · Q3/2024 · 40 Mbps · Meets ")
     assert sum(legend(seen.page).values()) == 11
     assert "CC BY-NC-SA" in seen.page.inner_text("footer")
     seen.context.close()

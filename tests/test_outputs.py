@@ -388,11 +388,12 @@ def test_a_run_killed_half_way_leaves_the_former_outputs_whole(tmp_path, lomsong
     assert not (tmp_path / "outputs/.2026-10.new").exists()
 
 
-def test_a_plan_and_its_filled_forms_stay_when_the_month_is_run_again(tmp_path):
+@pytest.mark.parametrize("part", ["plan", "sites"])
+def test_a_plan_and_its_filled_forms_stay_when_the_month_is_run_again(tmp_path, part):
     for run in ("first", "second"):
         with replacing(tmp_path, "2026-10") as folder:
             (folder / "manifest.json").write_text(run, encoding="utf-8")
-        form = tmp_path / "2026-10" / "plan" / "visits.csv"
+        form = tmp_path / "2026-10" / part / "visits.csv"
         if run == "first":
             form.parent.mkdir()
             form.write_text("filled", encoding="utf-8")

@@ -72,7 +72,7 @@ def test_classes_of_activity_have_its_mean_and_spread():
 
 
 def test_a_silent_operator_among_others_who_test_is_improbable_to_work():
-    found = silence(known(TEN)).probability
+    found = silence(known(TEN))
     assert found[-1, 1] > 0.5
     assert found[:-1].max() < 0.02
     assert found[-1, 0] < 0.01
@@ -92,19 +92,19 @@ def test_a_silent_operator_among_others_who_test_is_improbable_to_work():
     ],
 )
 def test_what_raises_and_lowers_it(change, is_higher):
-    before = silence(known(TEN, people=[100] * 10)).probability[-1, 1]
-    after = silence(known(**{"usable": TEN, "people": [100] * 10} | change)).probability[-1, 1]
+    before = silence(known(TEN, people=[100] * 10))[-1, 1]
+    after = silence(known(**{"usable": TEN, "people": [100] * 10} | change))[-1, 1]
     assert (after > before) == is_higher
     assert after != pytest.approx(before, abs=1e-3)
 
 
 def test_where_nobody_tests_at_all_nothing_is_known():
-    assert np.isnan(silence(known([[0, 0], [0, 0]])).probability).all()
-    assert silence(known(np.zeros((0, 2)))).probability.shape == (0, 2)
+    assert np.isnan(silence(known([[0, 0], [0, 0]]))).all()
+    assert silence(known(np.zeros((0, 2)))).shape == (0, 2)
 
 
 def test_a_place_where_nobody_of_any_operator_tests_is_no_evidence():
-    found = silence(known([*TEN[:-1], [0, 0]])).probability[-1]
+    found = silence(known([*TEN[:-1], [0, 0]]))[-1]
     assert found.max() < 0.5
 
 
@@ -120,10 +120,8 @@ def test_the_names_and_order_of_places_operators_and_communes_do_not_matter(usab
     commune = rng.integers(0, 2, len(usable))
     commune[0] = 1
     places, operators = rng.permutation(len(usable)), rng.permutation(3)
-    first = silence(known(usable, commune=commune)).probability
-    again = silence(
-        known(np.array(usable)[places][:, operators], commune=1 - commune[places])
-    ).probability
+    first = silence(known(usable, commune=commune))
+    again = silence(known(np.array(usable)[places][:, operators], commune=1 - commune[places]))
     np.testing.assert_allclose(again, first[places][:, operators], atol=1e-6)
 
 
@@ -132,15 +130,15 @@ def test_the_names_and_order_of_places_operators_and_communes_do_not_matter(usab
 def test_people_count_in_any_unit(usable, scale):
     usable[0][0] += 1
     people = np.arange(1.0, len(usable) + 1)
-    first = silence(known(usable, people=people)).probability
-    again = silence(known(usable, people=people * scale)).probability
+    first = silence(known(usable, people=people))
+    again = silence(known(usable, people=people * scale))
     np.testing.assert_allclose(again, first, atol=1e-8)
 
 
 def test_eleven_operators():
     rng = np.random.default_rng(5)
     usable = rng.poisson(3, (20, 11)).astype(float)
-    found = silence(known(usable)).probability
+    found = silence(known(usable))
     assert found.shape == (20, 11)
     assert ((found >= 0) & (found <= 1)).all()
     assert found[usable == 0].mean() > 5 * found[usable > 2].mean()
@@ -151,7 +149,7 @@ def test_places_that_are_called_without_signal_have_none(name):
     """The world is not the model's; participation varies tenfold between communes."""
     (world,) = [one for one in WORLDS if one.name == name]
     provinces = [province(world, seed) for seed in (1, 2, 3)]
-    said = np.concatenate([silence(attempts).probability.ravel() for attempts, _ in provinces])
+    said = np.concatenate([silence(attempts).ravel() for attempts, _ in provinces])
     truth = np.concatenate([dead.ravel() for _, dead in provinces])
     called = said >= 0.8
     assert called.sum() >= 15

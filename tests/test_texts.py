@@ -92,8 +92,9 @@ def test_every_text_is_used_and_every_used_one_is_there():
         f"{key}_before_march_2025" for key in ("authority", "sign", "ministry")
     }
     assert set(catalogue["field_sheets"]) <= named(CODE)
+    assert set(catalogue["site_sheets"]) <= named(CODE)
     layers = {f"layer_{name}" for name in ("gap_areas", "hexes", "priorities", "measure_first",
-                                           "communes", "villages")}  # fmt: skip
+                                           "communes", "villages", "sites")}  # fmt: skip
     verdicts = {"meets_confirmed", "meets_probable"}
     rejects = {f"reject_{reason}" for reason in tables.REJECT_REASONS}
     empty = {f"missing_{field.missing}" for field in tables.FIELDS.values()}
@@ -112,10 +113,14 @@ def test_every_text_of_the_page_is_used():
     views = {f"view_{view}" for view in (*palette.SCALES, "verdict", "evidence", "change")}
     legends = {f"key_{key}" for key in ("none", "confirmed", "probable", "weak_some", "weak_none",
                                         *palette.KNOWN_PAINT)}  # fmt: skip
-    assert keys <= used | views | legends
+    said = ("no_gap", "has_gap", "not_known", "meets", "gap", "borderline", "no_data",
+            "insufficient_evidence")  # fmt: skip
+    counts = {f"count_{key}" for key in said}
+    assert keys <= used | views | legends | counts
     starts = {"key_", "view_", "explain_", "gate_", "village_", "ground_", "official_"}
+    starts |= {"site_", "count_"}
     called = set(re.findall(r"""\bt\('(\w+)'""", PAGE)) - starts
-    assert called <= set(page_texts("vi", with_villages=True))
+    assert called <= set(page_texts("vi", with_villages=True, with_sites=True))
 
 
 def test_every_status_flag_and_class_has_a_name():

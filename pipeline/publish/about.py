@@ -59,6 +59,7 @@ class About:
     start: str = ALL  # operator that the map opens on
     province_code: str = ""
     crosswalk: str = ""  # the resolution that the crosswalk of old communes follows
+    currency: str = ""  # of costs
     index: str = ""  # page that links a nation's provinces, from the map's folder
 
     @property
@@ -135,6 +136,7 @@ def about_of(month: Month, settings: Settings, revision: Mapping[str, Any]) -> A
         area=settings.area.name,
         province_code=settings.area.province_code,
         crosswalk=settings.crosswalk.citation,
+        currency=settings.costs.currency,
         technology=settings.target.technology if month.operators else "mobile",
         target_mbps=settings.target.download_mbps,
         target_source=settings.target.source,

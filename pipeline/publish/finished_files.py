@@ -36,8 +36,11 @@ Keys = tuple[str, ...]  # keys from a JSON's root
 _DATA = re.compile(r'<script type="application/json" id="lomsong-data">(.*?)</script>', re.DOTALL)
 _POLYGONS = ("POLYGON", "MULTIPOLYGON")
 _WORD = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
-VILLAGES = "villages"  # the layer of points that may be: of the list of villages
-POSITION = ("village_longitude", "village_latitude")
+# layers of points that may be, of the lists of villages and of sites: columns of their positions
+POSITIONS = {
+    "villages": ("village_longitude", "village_latitude"),
+    "sites": ("site_longitude", "site_latitude"),
+}
 _HEAD_ROWS = 10  # of a sheet, among which its headings are
 _BLANK = ("", "nan", "–")  # as files for people show that nothing is known
 _LONG_NUMBER = 1e11  # from here on a whole number may be an id: 12 digits
@@ -130,7 +133,7 @@ def _gpkg(content: Content, data: bytes) -> None:
             "SELECT table_name, column_name, geometry_type_name FROM gpkg_geometry_columns"
         ):
             outlines[layer] = column
-            if kind == "POINT" and layer == VILLAGES:
+            if kind == "POINT" and layer in POSITIONS:
                 points.append(layer)
             else:
                 content.faults += _no_outlines(layer, [kind])
@@ -142,8 +145,8 @@ def _gpkg(content: Content, data: bytes) -> None:
                 [row[1] for row in about],
                 base.execute(f"SELECT * FROM {quoted}").fetchall(),  # noqa: S608 - a name of its own
             )
-            if table in points and not _are_villages(
-                columns, _coordinates(columns[outlines[table]])
+            if table in points and not _are_positions(
+                columns, POSITIONS[table], _coordinates(columns[outlines[table]])
             ):
                 content.faults += _no_outlines(table, ["POINT"])
             if table in outlines:
@@ -207,7 +210,10 @@ def _kml(content: Content, data: bytes) -> None:
             elif tag == "Point":
                 points.append((row, "".join(part.itertext()).strip()))
         rows.append(row)
-    if any(",".join(row.get(name, "") for name in POSITION) != at for row, at in points):
+    if not all(
+        any(",".join(row.get(name, "") for name in pair) == at for pair in POSITIONS.values())
+        for row, at in points
+    ):
         content.faults += _no_outlines("", ["Point"])
     names = list(dict.fromkeys(name for row in rows for name in row))
     content.add("", _columns(names, [[row.get(name) for name in names] for row in rows]))
@@ -220,11 +226,13 @@ def _coordinates(blobs: pa.Array) -> list[tuple[float, float]]:
     return [(float(point.x), float(point.y)) for point in shapes]
 
 
-def _are_villages(columns: Columns, points: list[tuple[float, float]]) -> bool:
-    """Whether every point is the position that its row gives of a listed village."""
-    if not set(POSITION) <= set(columns):
+def _are_positions(
+    columns: Columns, names: tuple[str, str], points: list[tuple[float, float]]
+) -> bool:
+    """Whether every point is the position that its row gives of a listed village or site."""
+    if not set(names) <= set(columns):
         return False
-    return points == list(zip(*(columns[name].to_pylist() for name in POSITION), strict=True))
+    return points == list(zip(*(columns[name].to_pylist() for name in names), strict=True))
 
 
 def _tree(data: bytes) -> ET.Element:

@@ -1,4 +1,4 @@
-"""The GIS pack: GeoPackage with its styles, a QGIS project, KML of gap areas and of villages.
+"""The GIS pack: GeoPackage with its styles, a QGIS project, KML of gap areas, villages and sites.
 
 Does not belong here: what is in a table; how QGIS writes a style (`qgis_styles.py`).
 """
@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import sqlite3
 import zipfile
-from collections import defaultdict
-from collections.abc import Hashable, Iterable, Mapping
+from collections.abc import Hashable, Mapping
 from datetime import datetime
 from html import escape
 from pathlib import Path
@@ -16,40 +15,26 @@ from typing import Any
 
 import geopandas as gpd
 import pandas as pd
-import shapely
 
-from pipeline.publish import qgis_styles
+from pipeline.publish import gis_package, qgis_styles
 from pipeline.publish.about import About
 from pipeline.publish.outlines import gap_outlines
+from pipeline.publish.sites.points import site_kml, site_layer
 from pipeline.publish.village_lists import shown_villages, village_kml
 from pipeline.schema import texts
-from pipeline.schema.column_labels import heading, meaning
-from pipeline.schema.columns import FIELDS, PUBLISHED_AS, TABLES
+from pipeline.schema.column_labels import heading
+from pipeline.schema.columns import FIELDS, PUBLISHED_AS
 from pipeline.schema.fields import ALL
 from pipeline.schema.month import Month
 
-# in drawing order, from the top; `priorities` and `measure_first` carry the commune's outline
-# `villages`, points, only where a list of villages was read
-LAYERS = ("villages", "gap_areas", "hexes", "priorities", "measure_first", "communes")
-# as the standard writes them
-VILLAGES = "village_status"
-# columns of a layer that are published under another name
-OWN: Mapping[str, tuple[str, ...]] = defaultdict(
-    tuple, hexes=TABLES["hex_status"], villages=TABLES[VILLAGES]
-)
-_DATA_COLUMNS = """CREATE TABLE gpkg_data_columns (
-    table_name TEXT NOT NULL, column_name TEXT NOT NULL, name TEXT, title TEXT, description TEXT,
-    mime_type TEXT, constraint_name TEXT,
-    CONSTRAINT pk_gdc PRIMARY KEY (table_name, column_name),
-    CONSTRAINT gdc_tn UNIQUE (table_name, name))"""
-_DATA_COLUMN_CONSTRAINTS = """CREATE TABLE gpkg_data_column_constraints (
-    constraint_name TEXT NOT NULL, constraint_type TEXT NOT NULL, value TEXT, min NUMERIC,
-    min_is_inclusive BOOLEAN, max NUMERIC, max_is_inclusive BOOLEAN, description TEXT,
-    CONSTRAINT gdcc_ntv UNIQUE (constraint_name, constraint_type, value))"""
+VILLAGES, SITES = "village_status", "site_plan"
 
 
 def write(folder: Path, month: Month, about: About) -> None:
-    """Write coverage_gaps.gpkg, .qgz and .kml into `folder`; villages.kml where there are any."""
+    """Write coverage_gaps.gpkg, .qgz and .kml into `folder`.
+
+    Also villages.kml and sites.kml, where there are any.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     operators, lang, notice, created = month.operators, about.lang, about.notice, about.created
     layers = {
@@ -57,17 +42,17 @@ def write(folder: Path, month: Month, about: About) -> None:
         for name, layer in layers_of(month.tables, month.communes).items()
     }
     path = folder / "coverage_gaps.gpkg"
-    _write_layers(path, layers)
+    gis_package.write_layers(path, layers)
     first = operators[0] if operators else ALL
     styles = {name: qgis_styles.style(name, layer, lang) for name, layer in layers.items()}
-    _write_comments(path, layers, lang)
+    gis_package.write_comments(path, layers, lang)
     _write_styles(path, styles, created)
     said = (texts.word("sheet_title", lang), about.area, about.period_label, notice)
     title = " – ".join(part for part in said if part)
     project = qgis_styles.project(
         title,
         path.name,
-        {name: (layers[name], styles[name]) for name in _order(layers)},
+        {name: (layers[name], styles[name]) for name in gis_package.in_order(layers)},
         lang,
         first,
     )
@@ -77,11 +62,9 @@ def write(folder: Path, month: Month, about: About) -> None:
         rows = shown_villages(month.tables[VILLAGES])
         text = village_kml(rows, operators, lang, title=title, notice=notice)
         (folder / "villages.kml").write_text(text, encoding="utf-8", newline="\n")
-
-
-def _order(layers: Mapping[str, object]) -> list[str]:
-    """Names of the layers that there are, from the top."""
-    return [name for name in LAYERS if name in layers]
+    if SITES in month.tables:
+        text = site_kml(month.tables[SITES], lang, title=title, notice=notice)
+        (folder / "sites.kml").write_text(text, encoding="utf-8", newline="\n")
 
 
 def layers_of(
@@ -89,25 +72,30 @@ def layers_of(
 ) -> dict[str, gpd.GeoDataFrame]:
     """The pack's layers, EPSG:4326: the published tables with an outline.
 
-    `hexes` and `communes` have one row per operator. `villages`: points, a row per operator,
-    only where there is `village_status`.
+    `hexes` and `communes` have one row per operator. `villages` and `sites`: points, a row per
+    operator, only where there is `village_status`, `site_plan`.
     """
     outline = communes[["commune_code", "geometry"]]
     hexes = gpd.GeoDataFrame(tables["hex_status"].rename(columns=PUBLISHED_AS))
     areas = tables["gap_areas"]
     about = tables["commune_summary"][["commune_code", "gap_class", "population", "area_km2"]]
     status = tables["commune_status"].merge(about, on="commune_code")
-    return _village_layer(tables) | {
-        "gap_areas": gpd.GeoDataFrame(areas, geometry=gap_outlines(areas, hexes)),
-        "hexes": hexes,
-        "priorities": gpd.GeoDataFrame(
-            tables["priorities"].merge(outline, on="commune_code"), crs="EPSG:4326"
-        ),
-        "measure_first": gpd.GeoDataFrame(
-            tables["measure_first"].merge(outline, on="commune_code"), crs="EPSG:4326"
-        ),
-        "communes": gpd.GeoDataFrame(status.merge(outline, on="commune_code"), crs="EPSG:4326"),
-    }
+    sites = {"sites": site_layer(tables[SITES])} if SITES in tables else {}
+    return (
+        sites
+        | _village_layer(tables)
+        | {
+            "gap_areas": gpd.GeoDataFrame(areas, geometry=gap_outlines(areas, hexes)),
+            "hexes": hexes,
+            "priorities": gpd.GeoDataFrame(
+                tables["priorities"].merge(outline, on="commune_code"), crs="EPSG:4326"
+            ),
+            "measure_first": gpd.GeoDataFrame(
+                tables["measure_first"].merge(outline, on="commune_code"), crs="EPSG:4326"
+            ),
+            "communes": gpd.GeoDataFrame(status.merge(outline, on="commune_code"), crs="EPSG:4326"),
+        }
+    )
 
 
 def _village_layer(tables: Mapping[str, pd.DataFrame]) -> dict[str, gpd.GeoDataFrame]:
@@ -122,40 +110,10 @@ def _noticed(layer: gpd.GeoDataFrame, notice: str) -> gpd.GeoDataFrame:
     return layer.assign(notice=notice) if notice else layer
 
 
-def _write_layers(path: Path, layers: Mapping[str, gpd.GeoDataFrame]) -> None:
-    import pyogrio
-
-    for name in reversed(_order(layers)):
-        shapes, is_points = layers[name].geometry.to_numpy(), name == "villages"
-        layer = layers[name].set_geometry(
-            shapely.force_2d(shapes if is_points else _multi(shapes)), crs="EPSG:4326"
-        )
-        # GeoPackage 1.2: what every QGIS 3 reads without a warning
-        first: dict[str, Any] = {} if path.exists() else {"dataset_options": {"VERSION": "1.2"}}
-        pyogrio.write_dataframe(
-            layer,
-            path,
-            layer=name,
-            driver="GPKG",
-            geometry_type="Point" if is_points else "MultiPolygon",
-            promote_to_multi=not is_points,
-            append=path.exists(),
-            **first,
-        )
-
-
-def _multi(shapes: Iterable[shapely.Geometry]) -> list[shapely.MultiPolygon]:
-    return [
-        shapely.MultiPolygon([p for p in shapely.get_parts([s]) if isinstance(p, shapely.Polygon)])
-        for s in shapes
-    ]
-
-
 def _write_styles(path: Path, styles: Mapping[str, str], created: datetime) -> None:
     """Add the table `layer_styles`, from which QGIS takes a layer's style when it opens it.
 
-    Every time in the file becomes `created`, so that equal runs give equal bytes. GDAL has an
-    option for it (OGR_CURRENT_DATE), which holds for everything that the process writes.
+    Every time in the file becomes `created`.
     """
     base = sqlite3.connect(path)
     with base:
@@ -166,42 +124,20 @@ def _write_styles(path: Path, styles: Mapping[str, str], created: datetime) -> N
             "useAsDefault BOOLEAN, description TEXT, owner TEXT(30), ui TEXT(30), "
             "update_time DATETIME)"
         )
-        stamp = f"{created:%Y-%m-%dT%H:%M:%S.000Z}"
+        stamp = gis_package.stamp(created)
         base.executemany(
             "INSERT INTO layer_styles (f_table_catalog, f_table_schema, f_table_name, "
             "f_geometry_column, styleName, styleQML, styleSLD, useAsDefault, description, owner, "
             "ui, update_time) VALUES ('', '', ?, 'geom', 'lomsong', ?, '', 1, '', '', NULL, ?)",
-            [(name, styles[name], stamp) for name in _order(styles)],
+            [(name, styles[name], stamp) for name in gis_package.in_order(styles)],
         )
         base.execute(
             "INSERT INTO gpkg_contents (table_name, data_type, identifier, description, "
             "last_change, srs_id) VALUES ('layer_styles', 'attributes', 'layer_styles', '', ?, 0)",
             (stamp,),
         )
-        base.execute("UPDATE gpkg_contents SET last_change = ?", (stamp,))
-    base.execute("VACUUM")  # what was overwritten stays in a page's free bytes otherwise
     base.close()
-
-
-def _write_comments(path: Path, layers: Mapping[str, gpd.GeoDataFrame], lang: texts.Lang) -> None:
-    """Add headings and meanings of the columns, as GeoPackage's extension Schema keeps them."""
-    rows = []
-    for layer, table in layers.items():
-        declared = {published: own for own, published in PUBLISHED_AS.items() if own in OWN[layer]}
-        for name in table.columns.drop([table.geometry.name]):
-            column = declared.get(name, name)
-            rows.append((layer, name, name, heading(column, lang), meaning(column, lang)))
-    link = "http://www.geopackage.org/spec121/#extension_schema"
-    base = sqlite3.connect(path)
-    with base:
-        base.execute(_DATA_COLUMNS)
-        base.execute(_DATA_COLUMN_CONSTRAINTS)
-        base.executemany("INSERT INTO gpkg_data_columns VALUES (?, ?, ?, ?, ?, NULL, NULL)", rows)
-        base.executemany(
-            "INSERT INTO gpkg_extensions VALUES (?, NULL, 'gpkg_schema', ?, 'read-write')",
-            [("gpkg_data_columns", link), ("gpkg_data_column_constraints", link)],
-        )
-    base.close()
+    gis_package.write_times(path, created)
 
 
 def _write_project(path: Path, project: str) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,12 +10,10 @@ import geopandas as gpd
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
-from filelock import FileLock, Timeout
 
-from pipeline.publish import guard
+from pipeline.publish.parts import Examined, replace_part
 from pipeline.publish.plan import FILES, write_plan
 from pipeline.schema import texts
-from pipeline.schema.errors import fault
 from pipeline.schema.periods import Period
 
 # the form is empty; waypoints have the places of plan.csv
@@ -47,30 +44,9 @@ def publish_plan(
     They are examined for privacy, and replace a former plan as a whole. Raises `UserFault` where
     another run writes there, or the system refuses.
     """
-    out, name = folder.parent.parent, folder.parent.name
-    aside, former = folder.with_name(".plan.new"), folder.with_name(".plan.former")
-    try:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(out / f".{name}.lock", timeout=0):
-            for left in (aside, former):
-                shutil.rmtree(left, ignore_errors=True)
-            aside.mkdir()
-            write_plan(aside, tables["plan"], tables["plan_communes"], about, communes)
-            for pattern in EXAMINED:
-                guard.examine(
-                    aside,
-                    device_prints=about.device_prints,
-                    min_devices=about.min_devices,
-                    pattern=pattern,
-                )
-            if folder.exists():
-                folder.rename(former)
-            aside.rename(folder)
-            shutil.rmtree(former, ignore_errors=True)
-    except Timeout:
-        raise fault("output_busy", folder.parent) from None
-    except OSError as error:
-        if former.exists() and not folder.exists():
-            former.rename(folder)
-        raise fault("output_held", folder, found=error.strerror or str(error)) from None
+    replace_part(
+        folder,
+        lambda aside: write_plan(aside, tables["plan"], tables["plan_communes"], about, communes),
+        Examined(EXAMINED, about.device_prints, about.min_devices),
+    )
     return [folder / name for name in FILES]

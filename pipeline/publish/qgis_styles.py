@@ -54,6 +54,9 @@ def renderer(layer: str, lang: texts.Lang) -> str:
     if layer == "villages":
         marks = [(key, texts.word(key, lang), mark) for key, mark in palette.VILLAGE_MARKS.items()]
         return _categorised('"village_class"', marks)
+    if layer == "sites":
+        marks = [(key, texts.word(key, lang), mark) for key, mark in palette.SITE_MARKS.items()]
+        return _categorised('"site_state"', marks)
     if layer == "gap_areas":
         return _single(palette.Paint("#00000000"), outline="#5c1a06", width=0.8)
     if layer == "hexes":
@@ -150,7 +153,12 @@ def _symbol(name: str, paint: palette.Paint, outline: str = "#4a4a4a", width: fl
 
 
 def _marker(name: str, mark: palette.Mark) -> str:
-    """A point's symbol: white where nothing is known, smaller and with a grey line."""
+    """A point's symbol: white where nothing is known, smaller and with a grey line.
+
+    Stars are modelled: larger, with a dark line.
+    """
+    if mark.shape == "star":
+        return _star(name, mark)
     is_known = mark.fill != "#ffffff"
     options = {
         "name": mark.shape,
@@ -162,6 +170,24 @@ def _marker(name: str, mark: palette.Mark) -> str:
         "size": "2.8" if is_known else "1.4",
         "size_unit": "MM",
     }
+    return _point(name, options)
+
+
+def _star(name: str, mark: palette.Mark) -> str:
+    options = {
+        "name": mark.shape,
+        "color": _rgba(mark.fill),
+        "outline_style": "solid",
+        "outline_color": _rgba("#1c1c1c"),
+        "outline_width": "0.3",
+        "outline_width_unit": "MM",
+        "size": "4.2",
+        "size_unit": "MM",
+    }
+    return _point(name, options)
+
+
+def _point(name: str, options: Mapping[str, str]) -> str:
     layer = _layer("SimpleMarker", options)
     return f'<symbol type="marker" name="{name}" {_PLAIN_SYMBOL}>{layer}</symbol>'
 
@@ -200,7 +226,7 @@ def project(
 
     Layers from the top. Hidden at first: what would cover the verdicts.
     """
-    shown = ("villages", "gap_areas", "communes")
+    shown = ("sites", "villages", "gap_areas", "communes")
     tree, order, maps = [], [], []
     west, south, east, north = layers["communes"][0].total_bounds
     for name, (rows, _) in layers.items():
@@ -215,7 +241,7 @@ def project(
         )
         order.append(f"<item>{ident}</item>")
         maps.append(
-            f'<maplayer type="vector" {_POINTS if name == "villages" else _OUTLINES} '
+            f'<maplayer type="vector" {_POINTS if name in ("sites", "villages") else _OUTLINES} '
             f'autoRefreshEnabled="0"><id>{ident}</id>'
             f"<datasource>{escape(source)}</datasource><layername>{escape(label)}</layername><srs>{WGS84}</srs>"
             '<provider encoding="UTF-8">ogr</provider>'

@@ -16,7 +16,7 @@ from filelock import FileLock, Timeout
 from pipeline.schema.errors import fault
 
 COMPLETE = "manifest.json"  # written last: a folder that has it is complete
-KEPT = ("plan",)  # of other commands; forms in it may have been filled in
+KEPT = ("plan", "sites")  # of other commands; forms in them may have been filled in
 
 
 @contextmanager

@@ -74,7 +74,7 @@ def village_kml(
         for number, operator in enumerate(operators)
     )
     styles = "".join(
-        f'<Style id="{key}"><IconStyle><color>{_abgr(mark.fill)}</color></IconStyle></Style>\n'
+        f'<Style id="{key}"><IconStyle><color>{abgr(mark.fill)}</color></IconStyle></Style>\n'
         for key, mark in palette.VILLAGE_MARKS.items()
     )
     return (
@@ -119,10 +119,10 @@ def _value(name: str, value: str | float | None, lang: texts.Lang) -> str:
     return str(value) if name == "operator" else words_of(value, lang)
 
 
-def _abgr(colour: str) -> str:
+def abgr(colour: str) -> str:
     """A colour as KML writes it.
 
-    >>> _abgr("#a83c08")
+    >>> abgr("#a83c08")
     'ff083ca8'
     """
     return f"ff{colour[5:7]}{colour[3:5]}{colour[1:3]}"

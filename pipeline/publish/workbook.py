@@ -37,7 +37,8 @@ WIDTHS = {"commune_code": 8, "commune_name": 20, "status": 17, "gap_class": 21,
           "devices_to_decide_reason": 17, "village_name": 24, "village_class": 17,
           "class_grounds": 34, "no_signal_probability": 11, "official_class": 17, "visit_rank": 9,
           "village_latitude": 10, "village_longitude": 10,
-          "plan_state": 24}  # fmt: skip
+          "plan_state": 24, "site_id": 12, "site_action": 17, "place_name": 22,
+          "sharing_class": 22, "sharing_action": 30}  # fmt: skip
 KIND_WIDTHS = {"whole": 8, "tenth": 9, "share": 8, "degree": 10, "text": 12, "wrapped": 26}
 # what fits on a printed page; the other columns of `priorities` follow behind a [+], and stay out
 # of the print
@@ -49,8 +50,17 @@ FIRST = ("need_rank", "rank_lo", "rank_hi", "need_band", "efficiency_rank", "com
 VILLAGE_FIRST = ("visit_rank", "village_name", "commune_name", "operator", "village_class",
                  "class_grounds", "no_signal_probability", "official_class", "class_differs",
                  "people", "households", "has_grid_power", "is_difficult_zone")  # fmt: skip
+# the plan of sites, where there is one: table → key of the sheet's name
+SITE_SHEETS = {"site_plan": "sheet_plan", "sharing": "sheet_sharing"}
 DARK = ("confirmed_gap", "total_gap", "gap_rest_borderline")
 BARS = ("priority_index", "people_without_verdict", "share_of_official", "devices_per_1000")
+# data is never a formula or a link, whatever it begins with
+BOOK_OPTIONS = {
+    "strings_to_formulas": False,
+    "strings_to_urls": False,
+    "strings_to_numbers": False,
+    "nan_inf_to_errors": False,
+}
 _MOST_IN_MARGIN = 120
 _BAD_IN_SHEET_NAMES = str.maketrans(dict.fromkeys("[]:*?/\\'", "_"))
 
@@ -67,14 +77,7 @@ def write_workbook(path: Path, month: Month, about: About) -> None:
 
     tables, operators, lang = month.tables, month.operators, about.lang
     path.parent.mkdir(parents=True, exist_ok=True)
-    # data is never a formula or a link, whatever it begins with
-    options = {
-        "strings_to_formulas": False,
-        "strings_to_urls": False,
-        "strings_to_numbers": False,
-        "nan_inf_to_errors": False,
-    }
-    with xlsxwriter.Workbook(path, options) as book:
+    with xlsxwriter.Workbook(path, BOOK_OPTIONS) as book:
         book.set_properties(
             {
                 "title": _title(about, lang),
@@ -96,6 +99,9 @@ def write_workbook(path: Path, month: Month, about: About) -> None:
         if "sample_tracker" in tables:
             sheets.table(texts.word("sheet_tracker", lang), tables["sample_tracker"])
             sheets.table(texts.word("sheet_participation", lang), tables["participation"])
+        for name, key in SITE_SHEETS.items():
+            if name in tables:
+                sheets.table(texts.text("site_sheets", key, lang), tables[name])
         sheets.sharing(tables, operators)
         sheets.method()
 
@@ -174,12 +180,12 @@ class Pages:
         for position, column in enumerate(columns):
             sheet.write_string(0, position, heading(column, self.lang), self.head)
             sheet.write_string(1, position, column, self.machine)
-            kind = _kind(column)
+            kind = kind_of(column)
             folded = {"level": 1, "hidden": True} if column in later else {}
             width = WIDTHS.get(column, KIND_WIDTHS[kind])
             sheet.set_column(position, position, width, self.formats[kind], folded)
             for row, value in enumerate(rows[column].tolist(), start=HEAD_ROWS):
-                self._cell(sheet, row, position, column, value)
+                self.cell(sheet, row, position, column, value)
         if later:
             sheet.set_column(len(columns), len(columns), 4, None, {"collapsed": True})
         last = HEAD_ROWS + len(rows) - 1
@@ -193,14 +199,17 @@ class Pages:
             for position, column in enumerate(columns):
                 if column in ("status", "gap_class"):
                     self._coloured(sheet, HEAD_ROWS, position, last, position)
+                if column == "sharing_class":
+                    self._classes(sheet, HEAD_ROWS, position, last)
                 if column in BARS and rows[column].notna().any():
                     bar = {"type": "data_bar", "bar_color": "#97c3e5", "bar_solid": True}
                     sheet.conditional_format(HEAD_ROWS, position, last, position, bar)
         else:
             sheet.write_string(HEAD_ROWS, 0, texts.word("sheet_nothing", self.lang), self.plain)
 
-    def _cell(self, sheet: Worksheet, row: int, column: int, name: str, value: object) -> None:
-        kind = self.formats[_kind(name)]
+    def cell(self, sheet: Worksheet, row: int, column: int, name: str, value: object) -> None:
+        """Write a value of the column `name`: numbers as numbers, keys as words."""
+        kind = self.formats[kind_of(name)]
         if value is None or value is pd.NA or (isinstance(value, float) and pd.isna(value)):
             sheet.write_blank(row, column, None, kind)
         elif isinstance(value, bool):
@@ -243,6 +252,12 @@ class Pages:
         sheet.conditional_format(
             row, column, last_row, last_column, meets | {"format": self.paints["meets_confirmed"]}
         )
+
+    def _classes(self, sheet: Worksheet, row: int, column: int, last_row: int) -> None:
+        for key, paint in palette.SHARING_KEYS.items():
+            rule = {"type": "cell", "criteria": "==", "value": f'"{texts.word(key, self.lang)}"'}
+            rule |= {"format": self.paints[paint]}
+            sheet.conditional_format(row, column, last_row, column, rule)
 
     def notes(self, name: str, lines: Sequence[str]) -> None:
         """A sheet of paragraphs under its own name."""
@@ -367,7 +382,8 @@ class Sheets(Pages):
         self.notes(texts.word("sheet_method", self.lang), lines)
 
 
-def _kind(column: str) -> str:
+def kind_of(column: str) -> str:
+    """Which of the sheets' formats a column has."""
     field = FIELDS.get(column)
     return field.shown if field and field.shown else "text"
 

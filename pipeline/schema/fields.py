@@ -26,6 +26,7 @@ GAP_CLASSES = (
     "no_gap_found",
     "unknown",
 )
+EVERYWHERE = ("yes", "no", "unknown")
 EVIDENCES = ("confirmed", "probable", "none")
 GAP_STATES = ("new", "persisting", "improving", "fixed", "returned", "not_retested")
 CAMPAIGN_SIGNS = ("bursts", "one_place", "copied_rows", "month_end")

@@ -376,6 +376,7 @@ def summarise(status: pd.DataFrame) -> pd.DataFrame:
             "operators_gap": listed(is_gap),
             "operators_meeting": listed(meets),
             "operators_unknown": listed(unknown),
+            "every_operator_meets": every_operator_meets(status).reindex(communes),
         }
     )
 
@@ -388,10 +389,21 @@ def everywhere_bounds(rows: pd.DataFrame) -> tuple[float, float]:
     percentage (METHOD §4). `rows`: commune_code, operator, status, evidence, counts_here; the `all`
     rows count only where there are no others.
     """
+    meets = every_operator_meets(rows)
+    return float(meets.eq("yes").mean()), 1 - float(meets.eq("no").mean())
+
+
+def every_operator_meets(rows: pd.DataFrame) -> pd.Series:
+    """Whether every operator meets the target, by commune_code.
+
+    `yes` where every one that counts there surely meets it, `no` where some operator has a
+    confirmed gap, else `unknown`. `rows`: as for `everywhere_bounds`.
+    """
     named = rows[rows["operator"] != ALL]
     rows = rows if named.empty else named
     sure = rows["status"].eq("meets_target") & rows["evidence"].eq("confirmed")
     commune = rows["commune_code"]
     good = (sure | ~rows["counts_here"]).groupby(commune).all() & sure.groupby(commune).any()
     has_gap = rows["status"].eq("confirmed_gap").groupby(commune).any()
-    return float(good.mean()), 1 - float(has_gap.mean())
+    found = np.select([good, has_gap], ["yes", "no"], default="unknown")
+    return pd.Series(found, index=good.index, dtype="str")

@@ -73,15 +73,6 @@ class Attempts:
 
 
 @dataclass(frozen=True)
-class Silence:
-    """What silence says. `probability`: of no usable signal, by place × operator; k and a."""
-
-    probability: Floats
-    activity: float
-    market: float
-
-
-@dataclass(frozen=True)
 class _Shape:
     """What EM keeps: k and a."""
 
@@ -115,13 +106,11 @@ class _Expected:
     likelihood: float
 
 
-def silence(attempts: Attempts) -> Silence:
+def silence(attempts: Attempts) -> Floats:
     """The probability of no usable signal by place × operator; NaN where nobody tested at all."""
     if not attempts.usable.size or not attempts.usable.sum():
-        return Silence(np.full(attempts.usable.shape, np.nan), np.nan, np.nan)
-    shape = _shape_of(attempts)
-    found, _ = _fitted(attempts, shape, _ROUNDS)
-    return Silence(found.dead, shape.activity, shape.market)
+        return np.full(attempts.usable.shape, np.nan)
+    return _fitted(attempts, _shape_of(attempts), _ROUNDS).dead
 
 
 def _shape_of(attempts: Attempts) -> _Shape:
@@ -136,7 +125,7 @@ def _shape_of(attempts: Attempts) -> _Shape:
     some = some if some.usable.sum() else attempts
 
     def best(shapes: list[_Shape]) -> _Shape:
-        fits = [_fitted(some, one, _FEW_ROUNDS)[0].likelihood for one in shapes]
+        fits = [_fitted(some, one, _FEW_ROUNDS).likelihood for one in shapes]
         likely = max(fits) - _LIKELY
         return next(one for one, fit in zip(shapes, fits, strict=True) if fit >= likely)
 
@@ -147,7 +136,7 @@ def _shape_of(attempts: Attempts) -> _Shape:
     return best([_Shape(k, chosen.market) for k in ACTIVITIES])
 
 
-def _fitted(attempts: Attempts, shape: _Shape, rounds: int) -> tuple[_Expected, _State]:
+def _fitted(attempts: Attempts, shape: _Shape, rounds: int) -> _Expected:
     """The model with these k and a, by EM from rates that all places share."""
     n = attempts.usable
     weight = _weights(attempts.people)[:, None]
@@ -175,7 +164,7 @@ def _fitted(attempts: Attempts, shape: _Shape, rounds: int) -> tuple[_Expected, 
                 _share(failed * dead, mean * found.dead_level, FAILED_IF_DEAD),
             ),
         )
-    return found, state
+    return found
 
 
 def _weights(people: Floats) -> Floats:

@@ -226,7 +226,7 @@ def _probabilities(rows: pd.DataFrame, villages: pd.DataFrame, area: AreaPeriod)
         visit_works=works.reshape(shape),
         visit_dead=dead.reshape(shape),
     )
-    return pd.Series(silence(known).probability.ravel(), index=rows.index)
+    return pd.Series(silence(known).ravel(), index=rows.index)
 
 
 def _classes(rows: pd.DataFrame, asked: Asked) -> pd.DataFrame:

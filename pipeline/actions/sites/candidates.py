@@ -66,7 +66,8 @@ def locations(
     else:
         made = places.assign(site_id=[f"P{n + 1:04d}" for n in range(len(places))])
     parts = [standing.assign(is_standing=True), made.assign(is_standing=False)]
-    table = pd.concat([part for part in parts if len(part)], ignore_index=True)
+    some = [part for part in parts if len(part)]
+    table = pd.concat(some, ignore_index=True) if some else standing
     table = table.reindex(columns=list(LOCATION))
     for name in ("operators_there", "with_4g"):
         table[name] = [one if isinstance(one, tuple) else () for one in table[name]]

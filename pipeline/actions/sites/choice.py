@@ -12,12 +12,13 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 from scipy import sparse
-from scipy.optimize import Bounds, LinearConstraint, milp
+from scipy.optimize import Bounds, LinearConstraint, linprog, milp
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
 MIP_GAP = 1e-6  # relative: below it a plan counts as proven optimal
+EQUAL = 1e-9  # relative: gains and values that differ by less are equal
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,12 @@ class Problem:
     site_cost: Floats  # by site
     budget: float | None = None
     most: int | None = None
+    price: float = 0.0  # people that a unit of the limit must bring: of costs, or of sites
+
+    @property
+    def limit(self) -> float | None:
+        """The budget, or the number of sites; None without either."""
+        return self.budget if self.budget is not None else self.most
 
 
 @dataclass(frozen=True)
@@ -57,7 +64,8 @@ def best_choice(problem: Problem, *, seconds: float = 60.0) -> Chosen:
 
     Maximises Σ gain · x over pairs; Σ x of a demand ≤ 1, x ≤ y of its action, y ≤ t of its site,
     Σ load · x ≤ capacity · y, Σ costs ≤ budget, Σ t ≤ most; y and t are 0 or 1, x from 0 to 1.
-    After `seconds` the best choice so far, with its gap.
+    With a `price` the aim is that sum less the price of what counts against the limit. After
+    `seconds` the best choice so far, with its gap.
     """
     is_useful = problem.gain > 0
     if not is_useful.any() or problem.most == 0:
@@ -70,6 +78,9 @@ def best_choice(problem: Problem, *, seconds: float = 60.0) -> Chosen:
     scale = problem.gain[kept].max()
     aim = np.zeros(size)
     aim[:pairs] = -problem.gain[kept] / scale
+    action_cost, site_cost = limited_costs(problem)
+    aim[first_action:first_site] = action_cost * problem.price / scale
+    aim[first_site:] = site_cost * problem.price / scale
     whole = np.zeros(size)
     whole[first_action:] = 1
     answer = milp(
@@ -81,18 +92,87 @@ def best_choice(problem: Problem, *, seconds: float = 60.0) -> Chosen:
     )
     if answer.x is None:  # no choice within the time
         return replace(_nothing(problem), mip_gap=1.0)
-    is_action = answer.x[first_action:first_site] > 0.5
     served = np.zeros(len(problem.gain))
-    served[kept] = answer.x[:pairs].clip(0, 1)
-    served[~is_action[problem.action]] = 0.0
-    # an action that serves nobody may be in the answer where money is left
+    served[kept] = answer.x[:pairs]
     used = np.zeros(actions, dtype=bool)
-    used[problem.action[served > 1e-9]] = True
+    used[problem.action[served > EQUAL]] = True
+    used = _without_idle(problem, used & (answer.x[first_action:first_site] > 0.5))
     found = np.zeros(sites, dtype=bool)
     found[problem.site[used]] = True
-    value = float((problem.gain * served).sum())
+    served = served_by(problem, used)
     gap = max(0.0, float(answer.mip_gap or 0.0))
+    value = float((problem.gain * served).sum())
     return Chosen(found, used, served, value, 0.0 if gap <= MIP_GAP else gap)
+
+
+def limited_costs(problem: Problem) -> tuple[Floats, Floats]:
+    """What each action and each site counts against the limit: money, or sites."""
+    if problem.budget is None and problem.most is not None:
+        return np.zeros_like(problem.action_cost), np.ones_like(problem.site_cost)
+    return problem.action_cost, problem.site_cost
+
+
+def spent(problem: Problem, sites: Bools, actions: Bools) -> float:
+    """What a choice counts against the limit."""
+    of_action, of_site = limited_costs(problem)
+    return float(of_action[actions].sum() + of_site[sites].sum())
+
+
+@dataclass(frozen=True)
+class Part:
+    """A problem of some sites, and where its rows stand in the whole."""
+
+    problem: Problem
+    pairs: Ints
+    actions: Ints
+    sites: Ints
+
+
+def part_of(problem: Problem, sites: Bools) -> Part:
+    """The problem of some of the sites alone."""
+    actions = np.flatnonzero(sites[problem.site])
+    site_rows = np.flatnonzero(sites)
+    is_action = np.zeros(len(problem.site), dtype=bool)
+    is_action[actions] = True
+    pairs = np.flatnonzero(is_action[problem.action])
+    new_action = np.cumsum(is_action) - 1
+    new_site = np.cumsum(sites) - 1
+    part = replace(
+        problem,
+        demand=problem.demand[pairs],
+        action=new_action[problem.action[pairs]],
+        gain=problem.gain[pairs],
+        load=problem.load[pairs],
+        site=new_site[problem.site[actions]],
+        action_cost=problem.action_cost[actions],
+        capacity=problem.capacity[actions],
+        site_cost=problem.site_cost[site_rows],
+    )
+    return Part(part, pairs, actions, site_rows)
+
+
+def _without_idle(problem: Problem, actions: Bools) -> Bools:
+    """The actions that are needed: where money is left the solver also opens others.
+
+    An action goes, the dearest first, where the rest serve as much without it. That is possible
+    only where every demand that it serves has another open action of the same gain.
+    """
+    cost = problem.action_cost + problem.site_cost[problem.site]
+    kept = actions.copy()
+    served = served_by(problem, kept)
+    for one in sorted(np.flatnonzero(kept), key=lambda one: (-cost[one], -one)):
+        mine = np.flatnonzero((problem.action == one) & (served > EQUAL))
+        others = np.where(kept[problem.action] & (problem.action != one), problem.gain, 0.0)
+        best = np.zeros(int(problem.demand.max()) + 1)
+        np.maximum.at(best, problem.demand, others)
+        if (best[problem.demand[mine]] < problem.gain[mine] * (1 - EQUAL)).any():
+            continue
+        rest = kept.copy()
+        rest[one] = False
+        without = served_by(problem, rest)
+        if (problem.gain * without).sum() >= (problem.gain * served).sum() * (1 - EQUAL):
+            kept, served = rest, without
+    return kept
 
 
 def _constraints(problem: Problem, kept: Ints, at: tuple[int, int, int]) -> list[LinearConstraint]:
@@ -161,21 +241,36 @@ def served_by(problem: Problem, actions: Bools) -> Floats:
     """
     is_open = actions[problem.action] & (problem.gain > 0)
     served = np.zeros(len(problem.gain))
-    if np.isfinite(problem.capacity[actions]).any():
-        given = replace(
-            problem,
-            gain=np.where(is_open, problem.gain, 0.0),
-            action_cost=np.zeros_like(problem.action_cost),
-            site_cost=np.zeros_like(problem.site_cost),
-            budget=None,
-            most=None,
-        )
-        return best_choice(given).served
     rows = np.flatnonzero(is_open)
+    if np.isfinite(problem.capacity[actions]).any():
+        served[rows] = _assigned(problem, rows)
+        return served
     rows = rows[np.lexsort((rows, -problem.gain[rows], problem.demand[rows]))]
     _, first = np.unique(problem.demand[rows], return_index=True)
     served[rows[first]] = 1.0
     return served
+
+
+def _assigned(problem: Problem, rows: Ints) -> Floats:
+    """How much of each of these pairs the best assignment serves, by capacity: 0–1."""
+    if not len(rows):
+        return np.zeros(0)
+    _, demand = np.unique(problem.demand[rows], return_inverse=True)
+    number, limit = np.arange(len(rows)), problem.capacity[problem.action[rows]]
+    of = np.isfinite(limit)
+    names, limited = np.unique(problem.action[rows][of], return_inverse=True)
+    height = int(demand.max()) + 1
+    limits = sparse.csr_array(
+        (
+            np.concatenate([np.ones(len(rows)), problem.load[rows][of]]),
+            (np.concatenate([demand, height + limited]), np.concatenate([number, number[of]])),
+        ),
+        shape=(height + len(names), len(rows)),
+    )
+    most = np.concatenate([np.ones(height), problem.capacity[names]])
+    gain = problem.gain[rows]
+    answer = linprog(-gain / gain.max(), A_ub=limits, b_ub=most, bounds=(0, 1), method="highs")
+    return np.asarray(answer.x.clip(0, 1), dtype=np.float64)
 
 
 def build_order(problem: Problem, chosen: Chosen) -> Ints:

@@ -65,6 +65,8 @@ def _villages(rows: pd.DataFrame, total: float) -> pd.DataFrame:
     people = people.fillna(people.mean() if people.notna().any() else 1.0)
     if not np.isfinite(total) and rows["people"].isna().all():
         people = people * np.nan
+    elif np.isfinite(total) and not people.sum() > 0:  # a list that has nobody anywhere
+        people = people * 0 + 1.0
     return rows.rename(columns={"village_name": "place_name"}).assign(people=_scaled(people, total))
 
 
@@ -155,9 +157,8 @@ def futures(units: pd.DataFrame, effects: Effects, target_mbps: float, draws: in
     """
     generator = np.random.default_rng(20)  # any number: the same figures at every run
     levels = (np.arange(draws) + 0.5) / draws
-    ranks = np.stack([generator.permutation(levels) for _ in range(len(units))])
-    if not len(units):
-        ranks = np.zeros((0, draws))
+    ranks = np.array([generator.permutation(levels) for _ in range(len(units))])
+    ranks = ranks.reshape(len(units), draws)
     mean = units[["log_mean"]].to_numpy() + units[["log_sd"]].to_numpy() * ndtri(ranks)
     speed = np.exp(np.where(units[["is_known"]].to_numpy(), mean, np.log(target_mbps)))
 

@@ -15,8 +15,16 @@ import numpy.typing as npt
 import pandas as pd
 
 from pipeline.actions.sites.candidates import Offers, Prices, locations, offers
-from pipeline.actions.sites.choice import Chosen, Problem, best_choice, build_order, served_by
+from pipeline.actions.sites.choice import (
+    Chosen,
+    Problem,
+    best_choice,
+    build_order,
+    part_of,
+    served_by,
+)
 from pipeline.actions.sites.demand import Effects, Futures, futures, short_share
+from pipeline.actions.sites.parts import best_of_parts
 from pipeline.schema.tables import validated, with_declared_dtypes
 
 Floats = npt.NDArray[np.float64]
@@ -84,7 +92,7 @@ class SitePlan:
 
     `results`: person_gap (now), closed, closed_lo, closed_hi, cost, site_count, mip_gap,
     confirmed_closed and confirmed_best (the plan, and the best one, if only confirmed gaps are
-    real), regret (their difference), futures_regret (mean over futures).
+    real), regret (their difference).
     """
 
     tables: dict[str, pd.DataFrame]
@@ -96,7 +104,7 @@ def site_plan(
 ) -> SitePlan:
     """The sites that close most of the person gap, with what that rests on."""
     model = _Model.of(known, wanted, assumed, prices, cover)
-    chosen = best_choice(model.problem, seconds=wanted.seconds)
+    chosen = model.best(model.problem, wanted.seconds)
     order = build_order(model.problem, chosen)
     ups = _runner_ups(model, chosen)
     tables = {
@@ -119,6 +127,7 @@ class _Model:
     pairs: pd.DataFrame  # action, place, unit (row of units), km, probability, people, weight
     futures: Futures
     problem: Problem
+    part: Ints  # by site: number of its province; all 0 where there is one
 
     @classmethod
     def of(
@@ -128,12 +137,18 @@ class _Model:
         units = units[units["operator"].isin(wanted.operators)].reset_index(drop=True)
         spots = locations(known.sites, known.places, known.communes)
         offered = offers(spots, wanted.operators, prices, is_shared=wanted.is_shared)
-        pairs = _pairs(cover(spots, known.places), offered, known, units, wanted)
+        provinces = _provinces(known.communes)
+        at_spots = spots["commune_code"].map(provinces).to_numpy()
+        reach = cover(spots, known.places)
+        at_places = known.places["commune_code"].map(provinces).to_numpy()
+        reach = reach[at_spots[reach["site"]] == at_places[reach["place"]]]
+        pairs = _pairs(reach, offered, known, units, wanted)
         share = pairs["operator"].map(dict(assumed.shares)).astype("float64")
         pairs["people"] = known.places["people"].to_numpy()[pairs["place"]] * share
         pairs["weight"] = pairs["people"] * pairs["probability"]
         drawn = futures(units, assumed.effects, assumed.target_mbps, DRAWS)
-        model = cls(known, assumed, units, spots, offered, pairs, drawn, _no_problem())
+        part = at_spots[offered.sites["location"].to_numpy(dtype="int64")].astype(np.int64)
+        model = cls(known, assumed, units, spots, offered, pairs, drawn, _no_problem(), part)
         return replace(model, problem=model._problem(wanted))
 
     def _problem(self, wanted: Wanted) -> Problem:
@@ -151,6 +166,12 @@ class _Model:
             budget=wanted.budget,
             most=wanted.most,
         )
+
+    def best(self, problem: Problem, seconds: float) -> Chosen:
+        """The best choice: of one province exactly, of several by a common price."""
+        if (self.part == 0).all():
+            return best_choice(problem, seconds=seconds)
+        return best_of_parts(problem, self.part, seconds=seconds)
 
     def expected(self) -> dict[str, Floats]:
         """How much less is lacking by effect and unit: mean over futures; 0 of unknown units."""
@@ -180,6 +201,13 @@ class _Model:
             of = of[is_known[unit[of]]]
             np.add.at(found, number[of], values[unit[of]] * weight[of, None])
         return found
+
+
+def _provinces(communes: pd.DataFrame) -> pd.Series:
+    """Number of each commune's province, by commune_code; 0 where none is named."""
+    named = communes.get("province_name", pd.Series(None, index=communes.index, dtype="str"))
+    numbers, _ = pd.factorize(named.fillna(""), sort=True)
+    return pd.Series(numbers, index=communes["commune_code"])
 
 
 def _no_problem() -> Problem:
@@ -249,7 +277,7 @@ def _plan_table(model: _Model, chosen: Chosen, order: Ints, ups: list[int]) -> p
     rows = _with_people(model, rows, served)
     spare = actions.loc[ups].reset_index(names="number").assign(site_state="runner_up")
     alone = np.zeros(len(served))
-    alone[np.isin(model.problem.action, ups)] = 1.0
+    alone[np.isin(model.problem.action, ups) & (model.problem.gain > 0)] = 1.0
     spare = _with_people(model, spare, alone)
     rows = rows.sort_values(["site_rank", "operator"], ignore_index=True)
     rows = _with_sums(model, rows, served)
@@ -348,7 +376,7 @@ def _results(model: _Model, chosen: Chosen, seconds: float) -> dict[str, float]:
     is_sure = model.units["is_confirmed"].to_numpy()
     sure = {kind: np.where(is_sure, gain, 0.0) for kind, gain in model.expected().items()}
     only = replace(problem, gain=model.gains(sure))
-    best = best_choice(only, seconds=seconds)
+    best = model.best(only, seconds)
     ours = float((only.gain * served_by(only, chosen.actions)).sum())
     return {
         "person_gap": float(now),
@@ -390,8 +418,7 @@ def _questions(model: _Model, chosen: Chosen, seconds: float) -> pd.DataFrame:
             for kind, values_of in gains.items():
                 values_of[row] = state[kind]
             there = replace(model.problem, gain=model.gains(gains))
-            only_near = np.where(near[there.action], there.gain, 0.0)
-            best = best_choice(replace(there, gain=only_near), seconds=seconds)
+            best = best_choice(part_of(there, near).problem, seconds=seconds)
             ours = float((there.gain * served_by(there, chosen.actions)).sum())
             values.append(max(0.0, best.value - ours))
         worth = chance * values[0] + (1 - chance) * values[1]
@@ -414,10 +441,10 @@ def _questions(model: _Model, chosen: Chosen, seconds: float) -> pd.DataFrame:
 
 
 def _near(model: _Model, chosen: Chosen, row: int) -> npt.NDArray[np.bool_]:
-    """Actions of the plan, those that reach the unit, and the runners-up."""
-    near = chosen.actions.copy()
-    near[model.pairs.loc[model.pairs["unit"] == row, "action"]] = True
-    near[_runner_ups(model, chosen)] = True
+    """Sites of the plan, those that reach the unit, and the runners-up."""
+    near, site = chosen.sites.copy(), model.problem.site
+    near[site[model.pairs.loc[model.pairs["unit"] == row, "action"]]] = True
+    near[site[_runner_ups(model, chosen)]] = True
     return near
 
 

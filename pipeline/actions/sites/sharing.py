@@ -39,7 +39,8 @@ def sharing(
         joined = named[of].groupby("commune_code")["operator"].agg(lambda x: ";".join(sorted(x)))
         texts = [joined.get(code) for code in table["commune_code"]]
         table = table.assign(**{name: pd.Series(texts, index=table.index, dtype="str")})
-    good = table["operators_good"].str.count(";").add(1).fillna(0).to_numpy()
+    counts = named.loc[lists["operators_good"], "commune_code"].value_counts()
+    good = table["commune_code"].map(counts).fillna(0).to_numpy()
     is_short = table["operators_short"].notna().to_numpy()
     is_open = table["operators_open"].notna().to_numpy()
     table["sharing_class"] = np.select(
@@ -47,7 +48,12 @@ def sharing(
         default="nothing_known",
     )  # fmt: skip
     table["sharing_action"] = np.select(
-        [is_short & (good > 1), is_short & (good == 1), is_short & ~is_open, is_short | is_open],
+        [
+            is_short & (good > 1),
+            is_short & (good == 1),
+            is_short & ~is_open,
+            is_short | is_open | (good == 0),
+        ],
         ["own_upgrade", "roam_or_share", "new_site_shared", "measure_more"],
         default="nothing_needed",
     )

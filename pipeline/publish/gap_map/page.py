@@ -88,6 +88,7 @@ def _markup(
         operators=data["operators"],
         views=data["views"],
         villages=bool(data.get("villages")),
+        sites=bool(data.get("sites")),
         top=priorities.sort_values("need_rank").head(TOP).to_dict("records"),
         word=lambda key: texts.word(key, lang),
         picture=base64.b64encode(picture).decode(),

@@ -81,6 +81,9 @@ def page_data(
     if villages is not None and operators:
         shown = _village_lists(villages)
         columns |= _villages(villages, codes, named)
+    sites = {}
+    if "site_plan" in tables and operators:
+        sites = _sites(tables["site_plan"], codes, named)
     return {
         "schema": "lomsong-map/2",
         **about.page(),
@@ -103,6 +106,7 @@ def page_data(
             **shown.get("lists", {}),
         },
         **{key: held for key, held in shown.items() if key != "lists"},
+        **sites,
         "paint": {
             key: {"fill": p.fill, "pattern": p.pattern}
             for key, p in (
@@ -113,7 +117,10 @@ def page_data(
             key: {"breaks": s.breaks, "fills": s.fills, "unit": s.unit}
             for key, s in palette.SCALES.items()
         },
-        "text": {one: page_texts(one, with_villages=bool(shown)) for one in texts.languages()},
+        "text": {
+            one: page_texts(one, with_villages=bool(shown), with_sites=bool(sites))
+            for one in texts.languages()
+        },
         "block": encoded(columns),
     }
 
@@ -178,6 +185,7 @@ def _communes(communes: gpd.GeoDataFrame, summary: pd.DataFrame) -> list[dict[st
             "id": row["commune_code"],
             "name": row["commune_name"],
             "class": row["gap_class"],
+            "everywhere": row["every_operator_meets"],
             "district": _text(row["former_district"]),
             "formers": _text(about["former_communes"][row["commune_code"]]),
             "people": _number(row["population"], 0),
@@ -336,6 +344,28 @@ def _villages(villages: pd.DataFrame, codes: list[str], named: list[str]) -> dic
         carried = _carried("village_status", own.reindex(listed["village_id"]))
         columns |= {f"v.{number}.{name[2:]}": values for name, values in carried.items()}
     return columns
+
+
+def _sites(plan: pd.DataFrame, codes: list[str], named: list[str]) -> dict[str, Any]:
+    """Sites of a plan with a row for each operator, chosen ones in order, then runners-up."""
+    marks = {key: {"shape": m.shape, "fill": m.fill} for key, m in palette.SITE_MARKS.items()}
+    found: dict[tuple[object, ...], dict[str, Any]] = {}
+    for row in plan.to_dict("records"):
+        rank, code = row["site_rank"], str(row["commune_code"])
+        site = {
+            "name": str(row["site_id"]),
+            "at": [round(float(row["site_latitude"]), 5), round(float(row["site_longitude"]), 5)],
+            "commune": codes.index(code) if code in codes else -1,
+            "state": str(row["site_state"]),
+            "rank": None if pd.isna(rank) else int(rank),
+            "rows": [],
+        }
+        held = found.setdefault((site["state"], site["name"], site["rank"]), site)
+        closed = [float(row[f"person_gap_closed{end}"]) for end in ("", "_lo", "_hi")]
+        figures = dict(zip(("closed", "lo", "hi"), closed, strict=True))
+        about = {"operator": named.index(row["operator"]), "action": str(row["site_action"])}
+        held["rows"].append(about | figures)
+    return {"sites": list(found.values()), "site_marks": marks}
 
 
 def _measure_first(rows: pd.DataFrame, codes: list[str], named: list[str]) -> dict[str, np.ndarray]:

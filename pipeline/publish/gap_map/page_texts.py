@@ -16,6 +16,8 @@ from pipeline.schema.fields import (
     GAP_STATES,
     NO_DATA_REASONS,
     OFFICIAL_CLASSES,
+    SITE_ACTIONS,
+    SITE_STATES,
     VILLAGE_CLASSES,
     VILLAGE_GROUNDS,
 )
@@ -23,9 +25,17 @@ from pipeline.schema.fields import (
 _SENTENCES = ("explain_", "gate_")  # of the log: why a verdict is what it is
 
 
-def page_texts(lang: texts.Lang, *, with_villages: bool = False) -> dict[str, str]:
+def page_texts(
+    lang: texts.Lang, *, with_villages: bool = False, with_sites: bool = False
+) -> dict[str, str]:
     """The page's own texts, names of statuses and columns, and the sentences that say why."""
-    return _texts(lang) | (_of_villages(lang) if with_villages else {})
+    more = (_of_villages(lang) if with_villages else {}) | (_of_sites(lang) if with_sites else {})
+    return _texts(lang) | more
+
+
+def _of_sites(lang: texts.Lang) -> dict[str, str]:
+    """Names of a plan's states and actions, under keys of their own."""
+    return {f"site_{key}": texts.word(key, lang) for key in (*SITE_STATES, *SITE_ACTIONS)}
 
 
 def _of_villages(lang: texts.Lang) -> dict[str, str]:

@@ -59,7 +59,7 @@ CHANGE_PAINT: dict[str, Paint] = {
 class Mark:
     """A point's shape and fill: shapes differ, so that it reads without colour."""
 
-    shape: Literal["square", "triangle", "diamond", "circle"]
+    shape: Literal["square", "triangle", "diamond", "circle", "star"]
     fill: str
 
 
@@ -70,6 +70,18 @@ VILLAGE_MARKS: dict[str, Mark] = {
     "below_target": Mark("diamond", "#d2691e"),
     "meets": Mark("circle", "#2f6fa5"),
     "not_known": Mark("circle", "#ffffff"),
+}
+# a site of a plan: none stands for a measurement, so no shape and colour of a class of villages
+SITE_MARKS: dict[str, Mark] = {
+    "chosen": Mark("star", "#2f5a31"),
+    "runner_up": Mark("star", "#ffffff"),
+}
+# whether operators could share, by the classes of CLASS_PAINT
+SHARING_KEYS: dict[str, str] = {
+    "nobody_meets": "total_gap",
+    "one_meets": "partial_gap",
+    "several_meet": "no_gap_found",
+    "nothing_known": "unknown",
 }
 # how many of a commune's operators have a verdict
 KNOWN_PAINT: dict[str, Paint] = {

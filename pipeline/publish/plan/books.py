@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 
 from pipeline.publish.plan.stops import STATES, PlanAbout, Stop, month_of, months_line, phrase
-from pipeline.publish.workbook import Pages
+from pipeline.publish.workbook import BOOK_OPTIONS, Pages
 from pipeline.schema import texts
 from pipeline.schema.column_labels import heading, meaning
 
@@ -21,13 +21,6 @@ if TYPE_CHECKING:
     from xlsxwriter import Workbook
     from xlsxwriter.worksheet import Worksheet
 
-# data is never a formula or a link, whatever it begins with
-OPTIONS = {
-    "strings_to_formulas": False,
-    "strings_to_urls": False,
-    "strings_to_numbers": False,
-    "nan_inf_to_errors": False,
-}
 NOTES = (
     "note_devices", "note_main", "note_orders", "note_windows", "note_states", "note_people",
 )  # fmt: skip
@@ -57,7 +50,7 @@ def write_plan_book(
     import xlsxwriter
 
     lang = about.lang
-    with xlsxwriter.Workbook(path, OPTIONS) as book:
+    with xlsxwriter.Workbook(path, BOOK_OPTIONS) as book:
         pages = Pages(book, _titled(book, about), about.notice, lang)
         pages.table(phrase("sheet_plan", lang), plan)
         pages.table(phrase("sheet_communes", lang), _with_states(plan_communes, lang))
@@ -88,7 +81,7 @@ def write_form(
     import xlsxwriter
 
     lang = about.lang
-    with xlsxwriter.Workbook(path, OPTIONS) as book:
+    with xlsxwriter.Workbook(path, BOOK_OPTIONS) as book:
         pages = Pages(book, _titled(book, about), about.notice, lang)
         rows = form_rows(stops)
         _form_sheet(pages, rows, operators, about)

@@ -31,7 +31,11 @@ SHADES = ("#cfe3f1", "#7fb3d8", "#2f74aa")  # few to many phones
 DECIDED, OTHER = "#cfe6cf", "#f4f2ec"
 _KM = 111.32  # of a degree of longitude at the equator
 _NAMED = 60  # communes whose names a province's map can hold
-_DOT_CM, _LETTER_CM, _LINE_CM = 0.5, 0.15, 0.3  # a dot; a letter and a line of a village's name
+_DOT_CM, _CHARACTER_CM, _LINE_CM = (
+    0.5,
+    0.15,
+    0.3,
+)  # a dot; a character and a line of a village's name
 _SCALES = (0.5, 1, 2, 5, 10, 20, 50, 100, 200)  # km
 Box = tuple[float, float, float, float]  # west, south, east, north, cm
 
@@ -164,7 +168,7 @@ def _neighbour_names(
             continue
         spot = seen.representative_point()
         x, y = frame.in_cm([spot.x], [spot.y])[0]
-        half = _LETTER_CM * len(_cut(name)) / 2
+        half = _CHARACTER_CM * len(_cut(name)) / 2
         if not _covered((x - half, y - _LINE_CM / 2, x + half, y + _LINE_CM / 2), taken, frame):
             axes.text(spot.x, spot.y, _cut(name), fontsize=6.5, color="#77736a", ha="center",
                       va="center", style="italic")  # fmt: skip
@@ -204,7 +208,7 @@ def _village_names(
     for name, (x, y) in zip(names, dots, strict=True):
         if not name:
             continue
-        width = _LETTER_CM * len(name)
+        width = _CHARACTER_CM * len(name)
         boxes = [
             (left, y + up - _LINE_CM / 2, left + width, y + up + _LINE_CM / 2)
             for up in (0, _DOT_CM * 0.75, -_DOT_CM * 0.75)

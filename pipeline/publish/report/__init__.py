@@ -17,6 +17,7 @@ from pipeline.publish.report.content import Content
 from pipeline.publish.report.document import document_bytes
 from pipeline.publish.report.letterhead import area_title, letterhead
 from pipeline.publish.report.office import write_pdf
+from pipeline.publish.report.sites import site_blocks
 from pipeline.publish.report.villages import village_annex, village_blocks
 from pipeline.publish.report.words import said
 from pipeline.schema.month import Month
@@ -60,9 +61,11 @@ def write(folder: Path, month: Month, about: About) -> None:
     trend = Picture(trend_chart(tables, lang), said("f_trend", lang), 14.5)
     villages = tables.get("village_status")
     of_villages = [] if villages is None else village_blocks(content, villages)
+    of_sites = site_blocks(content, tables) if "site_plan" in tables else []
     blocks = [
         *data, *results, *maps, content.matrix(), *content.gaps(), *content.undecided(),
-        *content.changes(), *of_villages, *people, trend, *content.requests(), *content.method(),
+        *content.changes(), *of_villages, *people, trend, *of_sites, *content.requests(),
+        *content.method(),
     ]  # fmt: skip
     path = folder / f"{NAME}.docx"
     annex = None if villages is None else village_annex(content, villages)

@@ -1,7 +1,7 @@
 // Words, numbers and small pieces of the document. Every text goes in as text, never as markup.
 const MISSING = '–';
 const state = {operator: Math.max(0, operators.indexOf(data.start)), view: 'verdict', commune: null, cell: null,
-  lang: data.lang, hidden: new Set(), hiddenCells: new Set(), villages: null, village: null, hiddenVillages: new Set(), sort: {key: 'name', down: false}, table: false};
+  lang: data.lang, hidden: new Set(), hiddenCells: new Set(), villages: null, village: null, hiddenVillages: new Set(), sites: true, hiddenSites: new Set(), sort: {key: 'name', down: false}, table: false};
 const t = (key, values) => {
   const text = data.text[state.lang][key];
   // all at once: what is filled in may look like a placeholder itself

@@ -100,21 +100,33 @@ function legend() {
   document.getElementById('legend-cells-unit').textContent = cellsNow.keys.length ? t('legend_cells', {n: number(drawn)}) : '';
   put('legend-cells', cellsNow.keys.map((key, i) => legendItem(key, tally[i], drawn, state.hiddenCells, key === 'few' ? t('few', {n: data.min_devices}) : keyName(key))));
   villageLegend();
+  siteLegend();
 }
 
 const GOOD = ['no_gap_found', 'meets_confirmed', 'meets_probable'];
 const BAD = ['total_gap', 'gap_rest_borderline', 'partial_gap', 'gap_rest_unknown', 'confirmed_gap', 'probable_gap'];
 const periodName = (period) => period.replace(/^(\d{4})-?(Q\d|\d\d)$/, '$2/$1');
 const verdictKey = (commune) => (isAll() ? commune['class'] : commune.rows[state.operator].verdict);
+// of one operator: sets of verdicts that are counted together; a borderline one is evidence enough
+const COUNTED = {meets: ['meets_confirmed', 'meets_probable'], gap: ['confirmed_gap', 'probable_gap'], borderline: ['borderline'], insufficient_evidence: ['insufficient_evidence'], no_data: ['no_data']};
+function everywhere() {  // bounds of where every operator meets: communes and people
+  const low = data.communes.filter((commune) => commune.everywhere === 'yes'), high = data.communes.filter((commune) => commune.everywhere !== 'no');
+  const range = (from, to) => (from === to ? number(from) : number(from) + ' – ' + number(to)), people = (some) => some.reduce((sum, commune) => sum + commune.people, 0);
+  const said = t('everywhere', {n: range(low.length, high.length), all: number(communeCount)});
+  return data.communes.some((commune) => commune.people === null) ? said : said + t('everywhere_people', {n: range(people(low), people(high))});
+}
 function headline() {
   const keys = data.communes.map(verdictKey), count = (wanted) => keys.filter((key) => wanted.includes(key)).length;
   const good = count(GOOD), bad = count(BAD);
-  document.getElementById('headline').textContent = [data.technology, data.period_label, number(data.target_mbps) + ' Mbps', t('good') + ' ' + number(good),
-    t('bad') + ' ' + number(bad), t('open') + ' ' + number(communeCount - good - bad)].join(' · ');
+  const counts = isAll() ? [['no_gap', good], ['has_gap', bad], ['not_known', communeCount - good - bad]]
+    : Object.keys(COUNTED).map((key) => [key, count(COUNTED[key])]);
+  document.getElementById('headline').textContent = [data.technology, data.period_label, number(data.target_mbps) + ' Mbps', ...counts.map(([key, n]) => t('count_' + key) + ' ' + number(n))].join(' · ')
+    + ' ' + t('of_communes', {all: number(communeCount)});
+  document.getElementById('everywhere').textContent = isAll() ? everywhere() : '';
   const rows = data.communes.flatMap((commune) => (isAll() ? commune.rows.slice(1) : [commune.rows[state.operator]]));
   const changed = (change) => number(rows.filter((row) => row.change === change).length);
-  const counts = Object.fromEntries(lists.changes.map((change) => [change, changed(change)]));
-  document.getElementById('since').textContent = data.former ? t('since', {period: periodName(data.former), ...counts}) : '';
+  const since = Object.fromEntries(lists.changes.map((change) => [change, changed(change)]));
+  document.getElementById('since').textContent = data.former ? t('since', {period: periodName(data.former), ...since}) : '';
 }
 
 function paintCommunes() {

@@ -122,14 +122,14 @@ const shortGap = (gap) => (isAll() ? operators[gap.operator] + ' ' : '') + '#' +
 
 const Cells = L.Layer.extend({
   onAdd(on) {
-    this._canvas = L.DomUtil.create('canvas', 'leaflet-zoom-hide');
+    this.canvas = L.DomUtil.create('canvas', 'leaflet-zoom-hide');
     on.createPane('cells').style.zIndex = 450;
     on.getPane('cells').style.pointerEvents = 'none';
-    on.getPane('cells').appendChild(this._canvas);
+    on.getPane('cells').appendChild(this.canvas);
     on.on('moveend zoomend resize viewreset', this.draw, this);
   },
   draw() {
-    const size = map.getSize(), ratio = window.devicePixelRatio || 1, canvas = this._canvas, near = map.getZoom() >= CELL_ZOOM;
+    const size = map.getSize(), ratio = window.devicePixelRatio || 1, canvas = this.canvas, near = map.getZoom() >= CELL_ZOOM;
     const edge = near ? size.multiplyBy(MARGIN).round() : L.point(0, 0), width = size.x + 2 * edge.x, height = size.y + 2 * edge.y;
     const corner = map.containerPointToLayerPoint([-edge.x, -edge.y]);
     L.DomUtil.setPosition(canvas, corner);
@@ -145,6 +145,7 @@ const Cells = L.Layer.extend({
     const gaps = near ? drawGaps(pen, frame) : [];
     drawVillages(pen, frame);
     drawNames(pen, frame, gaps, near);
+    drawSites(pen, frame);
   }
 });
 const cells = new Cells();

@@ -113,6 +113,6 @@ function card() {
     node('table', {}, [node('thead', {}, [node('tr', {}, ['operator', 'mean', 'interval', 'devices'].map((key, i) => node('th', {text: t(key, confidence()), class: i ? 'number' : '', scope: 'col'})))]),
       node('tbody', {}, order.flatMap((i) => operatorRows(commune, i)))]),
     node('p', {class: 'buttons'}, [copyButton(places(commune.at), t('copy_place')), copyButton(commune.id, t('copy_code'))]),
-    ...villagePart(commune), ...gapLines(commune), ...cellPart(),
+    ...sitePart(commune), ...villagePart(commune), ...gapLines(commune), ...cellPart(),
     commune.formers ? node('p', {class: 'small', text: t('formers') + ': ' + commune.formers}) : null]);
 }

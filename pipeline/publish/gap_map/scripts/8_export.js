@@ -49,6 +49,18 @@ function pictureLegend(pen, left, top, bottom) {  // the same classes and counts
     pen.fillText(t('legend_cells', {n: number(cellsNow.found.filter((place) => place >= 0).length)}), left, y); y += 14;
     cellsNow.keys.filter((key) => !state.hiddenCells.has(key)).forEach((key) => { if (y < bottom) y = draw(key, key === 'few' ? t('few', {n: data.min_devices}) : keyName(key), null, y); });
   }
+  if (sitesOn()) {
+    const counts = siteCounts();
+    y += 14;
+    pen.fillText(t('legend_sites'), left, y); y += 20;
+    SITE_STATES.filter((key) => !state.hiddenSites.has(key)).forEach((key) => {
+      const path = new Path2D();
+      starPath(path, left + 13, y, 8); paintStar(pen, key, path);
+      pen.fillStyle = '#1c1c1c'; pen.fillText(t('site_' + key), left + 34, y);
+      pen.textAlign = 'right'; pen.fillText(number(counts[key]), left + 330, y); pen.textAlign = 'left';
+      y += 24;
+    });
+  }
   if (villagesOn()) {
     const counts = villageCounts();
     y += 14;
@@ -88,6 +100,7 @@ function picture() {  // the view as a canvas of its own: title, map, legend, so
   const gaps = near ? drawGaps(pen, frame) : [];
   drawVillages(pen, frame);
   drawNames(pen, frame, gaps, near);
+  drawSites(pen, frame);
   pen.restore();
   pen.fillStyle = '#1c1c1c'; pen.textAlign = 'left'; pen.textBaseline = 'middle';
   pen.font = '700 20' + face; pen.fillText(titleText(), 16, 26);
@@ -100,17 +113,24 @@ function picture() {  // the view as a canvas of its own: title, map, legend, so
   return canvas;
 }
 
-// print: the page's layout is fixed before the browser takes its picture of it
+// print: the page's layout is fixed before the browser takes its picture of it. Chromium prints a canvas that was cleared as opaque
+// white, over the communes; an image of it prints what is seen.
 let beforePrint = null;
+const printed = node('img', {class: 'printed', alt: ''});
 window.addEventListener('beforeprint', () => {
   beforePrint = {centre: map.getCenter(), zoom: map.getZoom(), bounds: map.getBounds(), table: state.table, villages: state.villages};
   state.villages = villagesOn();  // the printed map's zoom is another
   document.body.classList.add('printing');
   map.invalidateSize({animate: false});
   map.fitBounds(beforePrint.bounds, {animate: false});
+  cells.draw();
+  printed.src = cells.canvas.toDataURL();
+  printed.style.cssText = cells.canvas.style.cssText;
+  cells.canvas.replaceWith(printed);
 });
 window.addEventListener('afterprint', () => {
   document.body.classList.remove('printing');
+  printed.replaceWith(cells.canvas);
   if (beforePrint) state.villages = beforePrint.villages;
   map.invalidateSize({animate: false});
   if (beforePrint) map.setView(beforePrint.centre, beforePrint.zoom, {animate: false});

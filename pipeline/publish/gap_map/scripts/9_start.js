@@ -9,8 +9,10 @@ function keep() {  // the choice in the address, so that a link or a reload show
   if (state.view !== 'verdict') parts.push('view=' + state.view);
   if (state.commune) parts.push('commune=' + encodeURIComponent(state.commune.id));
   if (state.cell !== null) parts.push('cell=' + cellId(state.cell));
-  const hidden = [...state.hidden, ...[...state.hiddenCells].map((key) => 'cell.' + key), ...[...state.hiddenVillages].map((key) => 'village.' + key)];
+  const hidden = [...state.hidden, ...[...state.hiddenCells].map((key) => 'cell.' + key), ...[...state.hiddenVillages].map((key) => 'village.' + key),
+    ...[...state.hiddenSites].map((key) => 'site.' + key)];
   if (state.villages !== null) parts.push('villages=' + Number(state.villages));
+  if (!state.sites) parts.push('sites=0');
   if (hidden.length) parts.push('hide=' + encodeURIComponent(hidden.join(',')));
   if (state.table) parts.push('table=1');
   if (state.lang !== data.lang) parts.push('lang=' + state.lang);
@@ -25,10 +27,13 @@ function fromHash() {
   state.commune = has('commune') && Object.prototype.hasOwnProperty.call(communeOf, wanted.commune) ? communeOf[wanted.commune] : null;
   state.cell = null;
   if (has('cell')) for (let i = 0; i < cellCount; i += 1) if (cellId(i) === wanted.cell) state.cell = i;
-  const hidden = (has('hide') ? wanted.hide.split(',') : []).filter((key) => Object.prototype.hasOwnProperty.call(paints, key.replace(/^cell\./, '')) || (key.startsWith('village.') && CLASSES.includes(key.slice(8))));
-  state.hidden = new Set(hidden.filter((key) => !/^(cell|village)\./.test(key)));
+  const hidden = (has('hide') ? wanted.hide.split(',') : []).filter((key) => Object.prototype.hasOwnProperty.call(paints, key.replace(/^cell\./, '')) || (key.startsWith('village.') && CLASSES.includes(key.slice(8)))
+    || (key.startsWith('site.') && SITE_STATES.includes(key.slice(5))));
+  state.hidden = new Set(hidden.filter((key) => !/^(cell|village|site)\./.test(key)));
   state.hiddenCells = new Set(hidden.filter((key) => key.startsWith('cell.')).map((key) => key.slice(5)));
   state.hiddenVillages = new Set(hidden.filter((key) => key.startsWith('village.')).map((key) => key.slice(8)));
+  state.hiddenSites = new Set(hidden.filter((key) => key.startsWith('site.')).map((key) => key.slice(5)));
+  state.sites = wanted.sites !== '0';
   state.villages = ['0', '1'].includes(wanted.villages) ? wanted.villages === '1' : null;
   state.village = null;
   state.table = wanted.table === '1';
@@ -95,8 +100,8 @@ function sheet(open) {  // the panel of a phone
 const tip = L.tooltip({sticky: true, opacity: 0.97});
 function pointed(event) {
   const commune = communeOf[event.layer.feature.properties.code], cell = map.getZoom() >= CELL_ZOOM && cellViews() !== null ? cellAt(event.latlng) : null;
-  const village = villageAt(event.latlng);
-  const lines = [...(village ? villageLines(village) : []), node('strong', {text: commune.name}), node('span', {text: state.view === 'verdict' || isAll() ? t(verdictKey(commune)) : keyName(plainKey(communeKey(commune)))})];
+  const village = villageAt(event.latlng), site = siteAt(event.latlng);
+  const lines = [...(site ? siteLines(site) : []), ...(village ? villageLines(village) : []), node('strong', {text: commune.name}), node('span', {text: state.view === 'verdict' || isAll() ? t(verdictKey(commune)) : keyName(plainKey(communeKey(commune)))})];
   if (cell !== null) {
     const row = cellRow(cell, state.operator);
     lines.push(node('span', {text: t('cell') + ': ' + (row.mean === null ? t('few', {n: data.min_devices}) : speed(row.mean) + ' Mbps') + ' · ' + number(row.devices) + ' ' + t('devices').toLowerCase()}));
@@ -108,8 +113,8 @@ communes.on('mousemove', pointed);
 communes.on('mouseout', () => tip.remove());
 communes.on('click', (event) => {
   const cell = map.getZoom() >= CELL_ZOOM && cellViews() !== null ? cellAt(event.latlng) : null;
-  const village = villageAt(event.latlng);
-  choose(village ? village.commune : communeOf[event.layer.feature.properties.code], cell === null ? undefined : cell, village);
+  const village = villageAt(event.latlng), site = siteAt(event.latlng);
+  choose(village ? village.commune : site && site.commune ? site.commune : communeOf[event.layer.feature.properties.code], cell === null ? undefined : cell, village);
   map.panInside(event.latlng, {paddingBottomRight: [20, 20 + covered()], animate: !calm()});
 });
 document.querySelectorAll('input[name=operator]').forEach((radio) => radio.addEventListener('change', () => setOperator(radio.value)));
@@ -142,6 +147,7 @@ document.addEventListener('keydown', (event) => {
 window.addEventListener('hashchange', () => { fromHash(); words(); redraw(true); });
 map.on('zoomend', () => { paintCommunes(); villageLegend(); });
 if (villages.length) byId('villages').addEventListener('change', () => { state.villages = byId('villages').checked; keep(); redraw(false); });
+if (sites.length) byId('sites').addEventListener('change', () => { state.sites = byId('sites').checked; keep(); redraw(false); });
 
 fromHash();
 words();
