@@ -46,7 +46,8 @@ class Known:
 
     `units`: of `demand.demand_units`; `places`: of `demand.demand_places`; `sites`: the table
     `sites`, or None; `communes`: commune_code, commune_name, terrain. `guesses`: log_mean and
-    log_sd of units without a verdict, by UNIT, for the questions only.
+    log_sd of units without a verdict, by UNIT, for the questions only. `high_ground`: of
+    `candidates.high_ground`.
     """
 
     units: pd.DataFrame
@@ -54,6 +55,7 @@ class Known:
     sites: pd.DataFrame | None
     communes: pd.DataFrame
     guesses: pd.DataFrame | None = None
+    high_ground: pd.DataFrame | None = None
 
 
 @dataclass(frozen=True)
@@ -135,7 +137,7 @@ class _Model:
     ) -> _Model:
         units = known.units
         units = units[units["operator"].isin(wanted.operators)].reset_index(drop=True)
-        spots = locations(known.sites, known.places, known.communes)
+        spots = locations(known.sites, known.places, known.communes, known.high_ground)
         offered = offers(spots, wanted.operators, prices, is_shared=wanted.is_shared)
         provinces = _provinces(known.communes)
         at_spots = spots["commune_code"].map(provinces).to_numpy()
@@ -277,7 +279,7 @@ def _plan_table(model: _Model, chosen: Chosen, order: Ints, ups: list[int]) -> p
     rows = _with_people(model, rows, served)
     spare = actions.loc[ups].reset_index(names="number").assign(site_state="runner_up")
     alone = np.zeros(len(served))
-    alone[np.isin(model.problem.action, ups)] = 1.0
+    alone[np.isin(model.problem.action, ups) & (model.problem.gain > 0)] = 1.0
     spare = _with_people(model, spare, alone)
     rows = rows.sort_values(["site_rank", "operator"], ignore_index=True)
     rows = _with_sums(model, rows, served)
