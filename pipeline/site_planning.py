@@ -169,7 +169,7 @@ def assumed_of(settings: Settings, operators: list[str]) -> plan.Assumed:
         capacity = about.sectors * (low + high) / 2 / each
     return plan.Assumed(
         settings.target.download_mbps,
-        Effects((low, high), (low, high), about.upgrade_factor),
+        Effects((low, high), (low, high), about.upgrade_factor, about.place_log_sd),
         _shares(about, operators),
         capacity,
     )

@@ -14,7 +14,7 @@ from scipy.optimize import linprog
 from pipeline.actions.sites.choice import Problem, best_choice, build_order, served_by
 
 INF = float("inf")
-QUICK = settings(max_examples=40, deadline=None)
+QUICK = settings(max_examples=25, deadline=None)
 
 
 def problem(
@@ -133,7 +133,7 @@ def test_the_best_of_all_choices(one):
     assert chosen.mip_gap == 0
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=15, deadline=None)
 @given(worlds(actions=4, demands=4, with_capacity=True))
 def test_the_best_of_all_choices_with_capacities(one):
     chosen = best_choice(one)

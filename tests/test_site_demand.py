@@ -24,7 +24,7 @@ from tests.builders import squares
 
 TARGET = 40.0
 EFFECTS = Effects((22.0, 44.0), (10.0, 20.0), (1.3, 2.0))
-QUICK = settings(max_examples=25, deadline=None)
+QUICK = settings(max_examples=20, deadline=None)
 
 
 def villages(*rows: tuple[str, str, float | None]) -> pd.DataFrame:
@@ -264,6 +264,33 @@ def test_effects_of_actions_by_hand():
     assert drawn.gains["upgrade"].mean() == pytest.approx(5 / 40, rel=1e-6)
     fast = futures(known(np.log(50), 1e-9), effects, TARGET, 400)
     assert max(one.max() for one in fast.gains.values()) == 0  # nothing is slowed down
+
+
+@pytest.mark.parametrize(
+    ("mean", "log_sd", "spread"), [(38, 0.2, 0.45), (20, 0.3, 0.6), (70, 0.1, 0.3)]
+)
+def test_places_that_spread_around_their_unit(mean, log_sd, spread):
+    """Against simulated places: the mean of the unit is kept, and each place lacks by itself."""
+    table = known(np.log(mean), log_sd)
+    effects = Effects((25.0, 25.0), (50.0, 50.0), (1.5, 1.5), spread)
+    generator = np.random.default_rng(2)
+    units_mean = np.exp(generator.normal(np.log(mean), log_sd, 400_000))
+    places = units_mean * np.exp(generator.normal(-(spread**2) / 2, spread, 400_000))
+    assert places.mean() == pytest.approx(units_mean.mean(), rel=0.01)
+
+    def lacks(mbps: np.ndarray) -> float:
+        return np.maximum(0, 1 - mbps / TARGET).mean()
+
+    drawn = futures(table, effects, TARGET, 400)
+    share = short_share(table, TARGET, spread).iloc[0]
+    assert share == pytest.approx(lacks(places), abs=2e-3)
+    assert drawn.short.mean() == pytest.approx(share, rel=0.01)
+    after = {
+        "site": np.maximum(places, 25), "satellite": np.maximum(places, 50), "upgrade": 1.5 * places
+    }  # fmt: skip
+    for kind, then in after.items():
+        assert drawn.gains[kind].mean() == pytest.approx(lacks(places) - lacks(then), abs=2e-3)
+    assert drawn.is_gap.mean() == pytest.approx(norm.cdf(np.log(TARGET / mean) / log_sd), abs=0.005)
 
 
 def test_futures_are_the_same_at_every_call():

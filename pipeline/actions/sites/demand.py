@@ -116,62 +116,82 @@ def _solved(z: Floats, short: Floats) -> Floats:
     return np.where((inner > 0) & (found > 0), found, np.abs(z))
 
 
-def short_share(units: pd.DataFrame, target_mbps: float) -> pd.Series:
-    """E max(0, 1 − M / T), the expected share of the target that an inhabitant lacks; 0 if unknown.
+def short_share(units: pd.DataFrame, target_mbps: float, place_log_sd: float = 0.0) -> pd.Series:
+    """E max(0, 1 − X / T), the expected share of the target that an inhabitant lacks; 0 if unknown.
 
-    Closed form (Black 1976, a put on a log-normal): Φ(d) − E M / T · Φ(d − s), with
-    d = (ln T − log_mean) / s.
+    X is the mean where the inhabitant lives: the unit's mean M times a log-normal factor of mean 1
+    and `place_log_sd`; without that M itself. Closed form (Black 1976, a put on a log-normal):
+    Φ(d) − E M / T · Φ(d − s), with s² = log_sd² + place_log_sd² and d = ln(T / E M) / s + s / 2.
     """
-    mean, sd = units["log_mean"].to_numpy(), units["log_sd"].to_numpy()
-    d = (np.log(target_mbps) - mean) / sd
-    share = ndtr(d) - np.exp(mean + sd**2 / 2) / target_mbps * ndtr(d - sd)
+    mean = units["log_mean"].to_numpy() + units["log_sd"].to_numpy() ** 2 / 2
+    sd = np.hypot(units["log_sd"].to_numpy(), place_log_sd)
+    share = _lacking(np.exp(mean), target_mbps, sd) / target_mbps
     return pd.Series(share, index=units.index).where(units["is_known"], 0.0).clip(0, 1)
+
+
+def _lacking(mean: Floats, level: float | Floats, log_sd: Floats) -> Floats:
+    """E max(0, level − X), X log-normal with this mean; `log_sd` 0: max(0, level − mean)."""
+    sd = np.where(log_sd > 0, log_sd, 1.0)
+    d = np.log(level / mean) / sd + sd / 2
+    spread = level * ndtr(d) - mean * ndtr(d - sd)
+    return np.asarray(np.where(log_sd > 0, spread, np.maximum(0.0, level - mean)))
 
 
 @dataclass(frozen=True)
 class Effects:
-    """What an action may do to a place's mean download: ranges (low, high), Mbit/s or times."""
+    """What an action may do to a place's mean download: ranges (low, high), Mbit/s or times.
+
+    `place_log_sd`: how places' means spread around their unit's, log-sd; 0: all equal.
+    """
 
     site_mbps: tuple[float, float]
     satellite_mbps: tuple[float, float]
     upgrade_factor: tuple[float, float]
+    place_log_sd: float = 0.0
 
 
 @dataclass(frozen=True)
 class Futures:
     """Draws of how it is and what actions do: units × draws, shares of the target.
 
-    `short`: what lacks now. `gains`: by kind of action (`site`, `satellite`, `upgrade`), how much
-    less lacks afterwards.
+    `short`: what lacks now, mean over a unit's places. `gains`: by kind of action (`site`,
+    `satellite`, `upgrade`), how much less lacks afterwards. `is_gap`: the unit's mean is below the
+    target.
     """
 
     short: Floats
     gains: Mapping[str, Floats]
+    is_gap: npt.NDArray[np.bool_]
 
 
 def futures(units: pd.DataFrame, effects: Effects, target_mbps: float, draws: int) -> Futures:
     """`draws` futures of `demand_units`, stratified in probability, the same at every call.
 
     The unit's mean is drawn from its distribution, each unit by itself; an action's effect is one
-    draw from its range (uniform) for all its sites, so that ranges are not too narrow.
+    draw from its range (uniform) for all its sites, so that ranges are not too narrow. Places
+    spread around the mean (`Effects.place_log_sd`); their mean is taken, not drawn.
     """
     generator = np.random.default_rng(20)  # any number: the same figures at every run
     levels = (np.arange(draws) + 0.5) / draws
     ranks = np.array([generator.permutation(levels) for _ in range(len(units))])
     ranks = ranks.reshape(len(units), draws)
     mean = units[["log_mean"]].to_numpy() + units[["log_sd"]].to_numpy() * ndtri(ranks)
-    speed = np.exp(np.where(units[["is_known"]].to_numpy(), mean, np.log(target_mbps)))
+    is_known = units[["is_known"]].to_numpy()
+    speed = np.exp(np.where(is_known, mean, np.log(target_mbps)))
+    spread = np.asarray(effects.place_log_sd)
 
-    def lacking(mbps: Floats) -> Floats:
-        return np.maximum(0.0, 1 - mbps / target_mbps)
+    def below(level: float | Floats, mbps: Floats) -> Floats:
+        """What places lack of a level, as a share of the target; nothing where nothing is known."""
+        return np.where(is_known, _lacking(mbps, level, spread) / target_mbps, 0.0)
 
     def drawn(low: float, high: float) -> Floats:
         return np.asarray(low + (high - low) * generator.permutation(levels))
 
-    now = lacking(speed)
-    after = {
-        "site": np.maximum(speed, drawn(*effects.site_mbps)),
-        "satellite": np.maximum(speed, drawn(*effects.satellite_mbps)),
-        "upgrade": speed * drawn(*effects.upgrade_factor),
+    now = below(target_mbps, speed)
+    # a site lifts the places that are slower than it to its own speed
+    gains = {
+        "site": below(np.minimum(drawn(*effects.site_mbps), target_mbps), speed),
+        "satellite": below(np.minimum(drawn(*effects.satellite_mbps), target_mbps), speed),
+        "upgrade": now - below(target_mbps, speed * drawn(*effects.upgrade_factor)),
     }
-    return Futures(now, {kind: now - lacking(then) for kind, then in after.items()})
+    return Futures(now, gains, is_known & (speed < target_mbps))

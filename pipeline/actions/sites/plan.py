@@ -175,6 +175,11 @@ class _Model:
             return best_choice(problem, seconds=seconds)
         return best_of_parts(problem, self.part, seconds=seconds)
 
+    def short_share(self) -> pd.Series:
+        """The expected share of the target that an inhabitant of each unit lacks."""
+        assumed = self.assumed
+        return short_share(self.units, assumed.target_mbps, assumed.effects.place_log_sd)
+
     def expected(self) -> dict[str, Floats]:
         """How much less is lacking by effect and unit: mean over futures; 0 of unknown units."""
         is_known = self.units["is_known"].to_numpy()
@@ -350,7 +355,7 @@ def _reach_table(model: _Model, chosen: Chosen, order: Ints) -> pd.DataFrame:
     )  # fmt: skip
     units = model.units.iloc[table["unit"]].reset_index(drop=True)
     of = actions.iloc[table["action"]].reset_index(drop=True)
-    short = short_share(model.units, model.assumed.target_mbps).to_numpy()
+    short = model.short_share().to_numpy()
     table = table.assign(
         commune_code=units["commune_code"], operator=units["operator"], status=units["status"],
         device_count=units["device_count"],
@@ -371,7 +376,7 @@ def _results(model: _Model, chosen: Chosen, seconds: float) -> dict[str, float]:
     problem = model.problem
     everything = model.by_draw(chosen.served, np.zeros(len(chosen.served), dtype=np.int64), 1)[0]
     lo, hi = np.quantile(everything, RANGE)
-    short = short_share(model.units, model.assumed.target_mbps)
+    short = model.short_share()
     people = model.known.places.groupby("commune_code")["people"].sum()
     share = model.units["operator"].map(dict(model.assumed.shares))
     now = (short.to_numpy() * model.units["commune_code"].map(people).fillna(0.0) * share).sum()
@@ -412,10 +417,10 @@ def _questions(model: _Model, chosen: Chosen, seconds: float) -> pd.DataFrame:
     asked = _unsure(model)
     now = model.expected()
     found = []
-    for row, (chance, gap) in asked.items():
+    for row, (chance, gap, no_gap) in asked.items():
         near = _near(model, chosen, row)
         values = []
-        for state in (gap, dict.fromkeys(now, 0.0)):
+        for state in (gap, no_gap):
             gains = {kind: values_of.copy() for kind, values_of in now.items()}
             for kind, values_of in gains.items():
                 values_of[row] = state[kind]
@@ -450,8 +455,11 @@ def _near(model: _Model, chosen: Chosen, row: int) -> npt.NDArray[np.bool_]:
     return near
 
 
-def _unsure(model: _Model) -> dict[int, tuple[float, dict[str, float]]]:
-    """Units that are not sure: row → (P(gap), how much less is lacking by effect, if a gap)."""
+def _unsure(model: _Model) -> dict[int, tuple[float, dict[str, float], dict[str, float]]]:
+    """Units that are not sure: row → (P(gap), how much less is lacking by effect if so, if not).
+
+    Where places do not spread around their unit's mean, nothing is lacking in a unit without gap.
+    """
     units = model.units.copy()
     is_known = units["is_known"].to_numpy()
     guesses = model.known.guesses
@@ -464,20 +472,28 @@ def _unsure(model: _Model) -> dict[int, tuple[float, dict[str, float]]]:
     assumed = model.assumed
     units[["log_mean", "log_sd"]] = units[["log_mean", "log_sd"]].fillna(1.0)
     drawn = futures(units, assumed.effects, assumed.target_mbps, DRAWS)
-    is_gap = drawn.short > 0
+    is_gap = drawn.is_gap
     chance = is_gap.mean(axis=1)
     chance = np.where(is_known, units["gap_probability"].fillna(0.0), chance)
-    times = np.maximum(is_gap.sum(axis=1), 1)
-    if_gap = {
-        kind: np.where(is_gap, gain, 0.0).sum(axis=1) / times for kind, gain in drawn.gains.items()
-    }
+    gains = drawn.gains.items()
+    if_gap = {kind: _mean_where(is_gap, gain) for kind, gain in gains}
+    if_not = {kind: _mean_where(~is_gap, gain) for kind, gain in gains}
     of_unit = model.pairs.drop_duplicates("demand").groupby("unit")["people"].sum()
     people = of_unit.reindex(range(len(units))).fillna(0.0).to_numpy()
-    lacking = np.where(is_gap, drawn.short, 0.0).sum(axis=1) / times
+    lacking = _mean_where(is_gap, drawn.short)
     doubt = np.where(units["is_known"], chance * (1 - chance) * people * lacking, 0.0)
     order = np.lexsort((np.arange(len(doubt)), -doubt.round(9)))[:QUESTIONS]
     return {
-        int(row): (float(chance[row]), {kind: float(one[row]) for kind, one in if_gap.items()})
+        int(row): (
+            float(chance[row]),
+            {kind: float(one[row]) for kind, one in if_gap.items()},
+            {kind: float(one[row]) for kind, one in if_not.items()},
+        )
         for row in order
         if doubt[row] > 0
     }
+
+
+def _mean_where(kept: npt.NDArray[np.bool_], values: Floats) -> Floats:
+    """Mean of the kept draws of each unit; 0 of none."""
+    return np.asarray(np.where(kept, values, 0.0).sum(axis=1) / np.maximum(kept.sum(axis=1), 1))
