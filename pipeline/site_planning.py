@@ -12,7 +12,7 @@ import pandas as pd
 
 from pipeline.actions import next_tests
 from pipeline.actions.sites import plan
-from pipeline.actions.sites.candidates import Prices
+from pipeline.actions.sites.candidates import HIGH_KM, Prices, high_ground
 from pipeline.actions.sites.coverage import coverage_probability, pairs_within
 from pipeline.actions.sites.demand import Effects, demand_places, demand_units
 from pipeline.actions.sites.sharing import sharing
@@ -76,6 +76,7 @@ def site_tables(inputs: Inputs, judged: Judged, settings: Settings, asked: Asked
         inputs.sites,
         pd.DataFrame(inputs.communes.drop(columns="geometry")),
         _guesses(inputs, judged, settings),
+        _high_ground(places, settings),
     )
     builders = operators if asked.operator is None else [asked.operator]
     wanted = plan.Wanted(
@@ -108,6 +109,17 @@ def places_of(inputs: Inputs) -> pd.DataFrame:
     if inputs.people_grid is not None:
         cells = inhabited_cells(inputs.communes, inputs.people_grid, PLACE_RESOLUTION, LEAST_PEOPLE)
     return demand_places(inputs.communes, inputs.villages, cells)
+
+
+def _high_ground(places: pd.DataFrame, settings: Settings) -> pd.DataFrame | None:
+    """High ground near places, by the elevation raster; None without one."""
+    path = settings.terrain.path
+    if path is None:
+        return None
+    spots = places[["latitude", "longitude"]].to_numpy(dtype="float64")
+    margin = 2 * HIGH_KM / 111  # degrees, so that the window holds what is looked at
+    window = np.concatenate([spots - margin, spots + margin])
+    return high_ground(places, read_elevation(path, window).along)
 
 
 def _paid_by(payer: str | None, places: pd.DataFrame) -> np.ndarray | None:

@@ -64,6 +64,7 @@ def test_a_run_writes_the_declared_files(lomsong, tmp_path):
         "operator_summary",
         "rejects",
         "rejects_summary",
+        "sharing",
     )
     expected = {f"tables/{t}.{e}" for t in tables for e in ("csv", "parquet")}
     names.discard("report/monthly_report.pdf")  # only where LibreOffice is

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.actions.sites.candidates import LOCATION, Prices, locations, offers
+from pipeline.actions.sites.candidates import LOCATION, Prices, high_ground, locations, offers
 from pipeline.config.settings import Settings
 from pipeline.site_planning import prices_of
 
@@ -196,3 +196,31 @@ def test_prices_of_the_settings(costs, cost):
     prices = prices_of(Settings.model_validate({"costs": costs}).costs)
     found = offers(spots({"terrain": "flat"}, {"terrain": None}), ["V"], prices, is_shared=False)
     assert found.sites["site_cost"].tolist() == cost
+
+
+def test_high_ground_is_the_highest_point_near_a_place():
+    """A cone of 300 m, 1 km north of the first place; the second lies on a plain."""
+    top, places = (22.009, 103.0), pd.DataFrame({"latitude": [22.0, 22.5], "longitude": 103.0})
+
+    def along(here, there, samples):
+        share = np.linspace(0, 1, samples)
+        points = here[:, None, :] + (there - here)[:, None, :] * share[None, :, None]
+        km = np.hypot(*np.moveaxis((points - top) * [111.0, 103.0], -1, 0))
+        return np.maximum(0.0, 300 - 300 * km)
+
+    found = high_ground(places, along)
+    assert len(found) == 1
+    assert found.iloc[0].tolist() == pytest.approx(top, abs=0.0006)
+    again = high_ground(pd.concat([places, places + 0.0001]), along)
+    assert len(again) == 1, "one top is one candidate"
+    low = high_ground(places, lambda *given: along(*given) / 20)
+    assert low.empty, "15 m are no high ground"
+    unknown = high_ground(places, lambda *given: along(*given) * np.nan)
+    assert unknown.empty
+
+
+def test_high_ground_is_a_candidate_where_the_list_has_none():
+    high = pd.DataFrame({"latitude": [22.009], "longitude": [103.0]})
+    made = locations(None, PLACES[:1], COMMUNES, high)
+    assert made["site_id"].tolist() == ["P0001", "H0001"]
+    assert made["commune_code"].tolist() == ["a", "a"]

@@ -21,6 +21,9 @@ from PIL import Image
 from pipeline.measurements.fingerprints import of_texts
 from pipeline.publish.gap_map import palette
 from pipeline.publish.guard import PrivacyBreach
+from pipeline.publish.report.blocks import Paragraph, Sheet
+from pipeline.publish.report.content import Content
+from pipeline.publish.report.sites import site_blocks
 from pipeline.publish.site_files import publish_sites
 from pipeline.publish.sites import FILES, TABLES, points, write_sites
 from pipeline.publish.sites.about import SitesAbout, phrase
@@ -30,7 +33,7 @@ from pipeline.schema.column_labels import heading
 from pipeline.schema.columns import TABLES as COLUMNS
 from pipeline.schema.periods import Period
 from pipeline.schema.tables import validated, with_declared_dtypes
-from tests.builders import month_of_tests, read_page, run_lomsong, write_world
+from tests.builders import about, month_of_tests, read_page, run_lomsong, write_world
 from tests.test_map import Seen, browser  # noqa: F401  the fixture
 
 FORMULA, SCRIPT = "=1+1", "<script>alert('&')</script>"
@@ -322,6 +325,33 @@ def test_a_point_elsewhere_than_its_row_says_is_not_published(tmp_path, monkeypa
     monkeypatch.setattr(points, "site_layer", moved)
     with pytest.raises(PrivacyBreach, match="POINT"):
         publish_sites(tmp_path / "2026-10" / "sites", all_tables(), ABOUT)
+
+
+def blocks_of(**tables: pd.DataFrame) -> list:
+    held = Content(tables, ["A", SCRIPT], about("2026-10", lang="en", currency="USD"))
+    return site_blocks(held, tables)
+
+
+def test_the_reports_section_stands_without_what_a_run_leaves_out_when_empty():
+    said = [b.text for b in blocks_of(site_plan=a_plan().tail(1)) if isinstance(b, Paragraph)]
+    assert said[1].startswith("No site closes")
+    assert said[2].endswith("would not change the plan.")
+    tables = {name: all_tables()[name] for name in ("site_plan", "site_reach")}
+    blocks = blocks_of(**tables)
+    said = [block.text for block in blocks if isinstance(block, Paragraph)]
+    assert "3 sites" in said[1]
+    assert "163 people, equivalent (122 to 244 in" in said[1]
+    assert said[2].endswith(": 28.0 USD.")
+    assert said[3].startswith("Of it 90 people")
+    sheet = next(block for block in blocks if isinstance(block, Sheet))
+    assert [row[0] for row in sheet.rows] == ["1", "2", "2", "3"]
+    assert sheet.rows[3][6:] == ["13 (6–25)", "8.0", "163"]
+    assert sum(sheet.widths_cm) == pytest.approx(16.0), "between the margins"
+    tables["site_plan"] = a_plan(is_priced=False)
+    blocks = blocks_of(**tables)
+    assert not any("USD" in block.text for block in blocks if isinstance(block, Paragraph))
+    sheet = next(block for block in blocks if isinstance(block, Sheet))
+    assert [len(sheet.headings), len(sheet.rows[0]), len(sheet.widths_cm)] == [8, 8, 8]
 
 
 # --- the command

@@ -13,13 +13,17 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from pipeline.actions.travel import geodesic_km
+from pipeline.actions.sites.coverage import Heights
+from pipeline.actions.travel import GEOD, geodesic_km
 
 Floats = npt.NDArray[np.float64]
 ACTIONS = ("new_site", "shared_site", "upgrade", "satellite_site", "terminal")
 # what an action does to speeds: key of `demand.Futures.gains`
 EFFECTS = {"new_site": "site", "shared_site": "site", "satellite_site": "satellite",
            "terminal": "satellite"}  # fmt: skip
+HIGH_KM = 2.0  # how far from a place higher ground is looked for
+HIGH_LINES, HIGH_SAMPLES = 12, 21  # a line every 30°, a point every 100 m
+HIGH_M = 30.0  # m above the place: less is no high ground
 ONE_TOWER_KM = 0.1  # sites no farther apart stand on one tower
 LOCATION = (
     "site_id", "latitude", "longitude", "commune_code", "terrain", "place_name", "is_standing",
@@ -50,12 +54,16 @@ class Prices:
 
 
 def locations(
-    sites: pd.DataFrame | None, places: pd.DataFrame, communes: pd.DataFrame
+    sites: pd.DataFrame | None,
+    places: pd.DataFrame,
+    communes: pd.DataFrame,
+    high_ground: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Where sites stand or may stand, by LOCATION; numbered from 0.
 
     Standing sites of one tower are one location. Candidates are those of the table `sites`; where
-    it has none, every place of `demand.demand_places` is one. `operators_there`, `with_4g`:
+    it has none, every place of `demand.demand_places` is one (P0001 …), and so is `high_ground`
+    (latitude, longitude; H0001 …). `operators_there`, `with_4g`:
     tuples of operators; a site whose technology is not known counts as one with 4G.
     `communes`: commune_code, terrain, latitude, longitude (of a point in it).
     """
@@ -65,6 +73,9 @@ def locations(
         made = listed.copy()
     else:
         made = places.assign(site_id=[f"P{n + 1:04d}" for n in range(len(places))])
+        if high_ground is not None and len(high_ground):
+            names = [f"H{n + 1:04d}" for n in range(len(high_ground))]
+            made = pd.concat([made, high_ground.assign(site_id=names)], ignore_index=True)
     parts = [standing.assign(is_standing=True), made.assign(is_standing=False)]
     some = [part for part in parts if len(part)]
     table = pd.concat(some, ignore_index=True) if some else standing
@@ -78,6 +89,32 @@ def locations(
         here = standing[["latitude", "longitude"]].to_numpy(dtype="float64")
         table["backhaul_km"] = geodesic_km(spots, here).min(axis=1).round(2)
     return table
+
+
+def high_ground(places: pd.DataFrame, along: Heights) -> pd.DataFrame:
+    """The highest point near each place: latitude, longitude, in the order of the places.
+
+    Of HIGH_LINES lines of HIGH_KM from the place, at HIGH_SAMPLES points each; left out where it is
+    less than HIGH_M above the place, or nearer than half a kilometre to one that is taken already.
+    `along`: heights in metres along lines between positions, of the elevation raster.
+    """
+    here = places[["latitude", "longitude"]].to_numpy(dtype="float64")
+    turns = np.arange(HIGH_LINES) * 360 / HIGH_LINES
+    start, turn = np.repeat(here, HIGH_LINES, axis=0), np.tile(turns, len(here))
+    x, y, _ = GEOD.fwd(start[:, 1], start[:, 0], turn, np.full(len(turn), HIGH_KM * 1000))
+    there = np.column_stack([y, x])
+    metres = along(start, there, HIGH_SAMPLES).reshape(len(here), HIGH_LINES * HIGH_SAMPLES)
+    found: list[Floats] = []
+    for number, row in enumerate(np.asarray(metres, dtype="float64")):
+        if not np.isfinite(row[0]) or np.nanmax(row) < row[0] + HIGH_M:
+            continue
+        line, sample = divmod(int(np.nanargmax(row)), HIGH_SAMPLES)
+        share = sample / (HIGH_SAMPLES - 1)
+        end = there[number * HIGH_LINES + line]
+        spot = here[number] + (end - here[number]) * share
+        if not found or geodesic_km(spot[None, :], np.array(found)).min() >= HIGH_KM / 4:
+            found.append(spot)
+    return pd.DataFrame(np.array(found).reshape(-1, 2), columns=["latitude", "longitude"])
 
 
 def _towers(sites: pd.DataFrame | None) -> pd.DataFrame:

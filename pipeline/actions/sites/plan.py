@@ -46,7 +46,8 @@ class Known:
 
     `units`: of `demand.demand_units`; `places`: of `demand.demand_places`; `sites`: the table
     `sites`, or None; `communes`: commune_code, commune_name, terrain. `guesses`: log_mean and
-    log_sd of units without a verdict, by UNIT, for the questions only.
+    log_sd of units without a verdict, by UNIT, for the questions only. `high_ground`: of
+    `candidates.high_ground`.
     """
 
     units: pd.DataFrame
@@ -54,6 +55,7 @@ class Known:
     sites: pd.DataFrame | None
     communes: pd.DataFrame
     guesses: pd.DataFrame | None = None
+    high_ground: pd.DataFrame | None = None
 
 
 @dataclass(frozen=True)
@@ -135,7 +137,7 @@ class _Model:
     ) -> _Model:
         units = known.units
         units = units[units["operator"].isin(wanted.operators)].reset_index(drop=True)
-        spots = locations(known.sites, known.places, known.communes)
+        spots = locations(known.sites, known.places, known.communes, known.high_ground)
         offered = offers(spots, wanted.operators, prices, is_shared=wanted.is_shared)
         provinces = _provinces(known.communes)
         at_spots = spots["commune_code"].map(provinces).to_numpy()

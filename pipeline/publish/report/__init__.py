@@ -64,7 +64,7 @@ def write(folder: Path, month: Month, about: About) -> None:
     of_sites = site_blocks(content, tables) if "site_plan" in tables else []
     blocks = [
         *data, *results, *maps, content.matrix(), *content.gaps(), *content.undecided(),
-        *content.changes(), *of_villages, *of_sites, *people, trend, *content.requests(),
+        *content.changes(), *of_villages, *people, trend, *of_sites, *content.requests(),
         *content.method(),
     ]  # fmt: skip
     path = folder / f"{NAME}.docx"

@@ -21,7 +21,7 @@ from pipeline.schema.column_labels import heading
 MOST_SITES, MOST_NAMES = 20, 5
 _COLUMNS = ("site_rank", "site_id", "commune_name", "operator", "site_action", "people_in_reach",
             "person_gap_closed", "cost", "cumulative_closed")  # fmt: skip
-_WIDTHS_CM = [1.1, 1.8, 2.9, 2.1, 2.3, 1.6, 2.4, 1.6, 1.7]
+_WIDTHS_CM = [1.0, 1.6, 2.6, 1.9, 2.1, 1.5, 2.3, 1.5, 1.5]
 
 
 def site_blocks(content: Content, tables: Mapping[str, pd.DataFrame]) -> list[Block]:
@@ -30,7 +30,7 @@ def site_blocks(content: Content, tables: Mapping[str, pd.DataFrame]) -> list[Bl
     chosen = plan[plan["site_state"] == "chosen"].sort_values(["site_rank", "operator"])
     blocks: list[Block] = [Heading(said("h_sites", lang)), content.say("s_modelled")]
     if chosen.empty:
-        return [*blocks, content.say("s_none"), _questions(content, tables["site_questions"])]
+        return [*blocks, content.say("s_none"), _questions(content, tables.get("site_questions"))]
     last = chosen.iloc[-1]
     figures = {"closed": "", "low": "_lo", "high": "_hi"}
     shown = {key: float(last[f"cumulative_closed{end}"]) for key, end in figures.items()}
@@ -43,15 +43,17 @@ def site_blocks(content: Content, tables: Mapping[str, pd.DataFrame]) -> list[Bl
     sure, rest = (float(reach.loc[of, "person_gap_closed"].sum()) for of in (is_sure, ~is_sure))
     blocks += [
         content.say("s_sure", sure=sure, rest=rest),
-        _questions(content, tables["site_questions"]),
+        _questions(content, tables.get("site_questions")),
         _sheet(content, chosen),
         Picture(site_curve(plan, lang, content.about.currency), said("f_sites", lang), 13.0),
     ]
     return blocks
 
 
-def _questions(content: Content, questions: pd.DataFrame) -> Block:
-    """The units whose verdict may change the plan, the most valuable first."""
+def _questions(content: Content, questions: pd.DataFrame | None) -> Block:
+    """The units whose verdict may change the plan, the most valuable first; None: none asked."""
+    if questions is None:
+        return content.say("s_no_measure")
     first = questions[questions["changes_plan"]].head(MOST_NAMES)
     if first.empty:
         return content.say("s_no_measure")

@@ -144,8 +144,8 @@ const Cells = L.Layer.extend({
     if (near) drawCells(pen, frame, [corner.x, corner.y]);
     const gaps = near ? drawGaps(pen, frame) : [];
     drawVillages(pen, frame);
-    drawSites(pen, frame);
     drawNames(pen, frame, gaps, near);
+    drawSites(pen, frame);
   }
 });
 const cells = new Cells();

@@ -99,8 +99,8 @@ function picture() {  // the view as a canvas of its own: title, map, legend, so
   if (near) drawCells(pen, frame, [0, 0]);
   const gaps = near ? drawGaps(pen, frame) : [];
   drawVillages(pen, frame);
-  drawSites(pen, frame);
   drawNames(pen, frame, gaps, near);
+  drawSites(pen, frame);
   pen.restore();
   pen.fillStyle = '#1c1c1c'; pen.textAlign = 'left'; pen.textBaseline = 'middle';
   pen.font = '700 20' + face; pen.fillText(titleText(), 16, 26);
