@@ -114,7 +114,7 @@ class SitePlan(Section):
     # a second carrier of the same width
     upgrade_factor: Range = (1.3, 2.0)
     # log-sd of places' means around their unit's; 0: a commune's places are all alike
-    place_log_sd: float = Field(0.0, ge=0, le=1.0)
+    place_log_sd: float = Field(0.45, ge=0, le=1.0)
     shares: dict[str, float] = Field({})  # of subscribers, by operator; absent: equal
 
     @field_validator("spectral_efficiency", "upgrade_factor")
