@@ -43,7 +43,7 @@ def best_of_parts(problem: Problem, part: Ints, *, seconds: float = 60.0) -> Cho
     low, high = 0.0, _dearest(problem)
     bound, best = np.inf, _joined(problem, parts, [_nothing(one.problem) for one in parts], 1.0)
     chosen: list[Chosen] = []
-    price = 0.0
+    price = _first_price(problem, limit)
     for _ in range(STEPS):
         found = [best_choice(_at(one.problem, price), seconds=seconds) for one in parts]
         used = sum(
@@ -62,15 +62,30 @@ def best_of_parts(problem: Problem, part: Ints, *, seconds: float = 60.0) -> Cho
             low = price
         if used <= limit and (price <= 0.0 or best.value >= bound * (1 - ENOUGH)):
             break
-        price = _between(low, high)
+        price = _between(low, high, price)
     best = _filled(problem, parts, chosen, limit, seconds) if chosen else best
     gap = max(0.0, 1 - best.value / bound) if 0 < bound < np.inf else 0.0
     return replace(best, mip_gap=gap)
 
 
-def _between(low: float, high: float) -> float:
-    """The next price: geometric middle, of a low price of 0 a hundredth of the high one."""
-    return float(np.sqrt(low * high)) if low > 0 else high / 100
+def _first_price(problem: Problem, limit: float) -> float:
+    """What the last unit brings where sites are taken by what each brings alone; 0: all fit."""
+    of_action, of_site = limited_costs(problem)
+    key = problem.site[problem.action] * (int(problem.demand.max(initial=0)) + 1) + problem.demand
+    order = np.lexsort((-problem.gain, key))
+    first = order[np.unique(key[order], return_index=True)[1]]  # the best action of each demand
+    size = len(of_site)
+    gain = np.bincount(problem.site[problem.action[first]], problem.gain[first], minlength=size)
+    cost = of_site + np.bincount(problem.site, of_action, minlength=size)
+    ratio = gain / np.where(cost > 0, cost, np.inf)
+    order = np.argsort(-ratio, kind="stable")
+    beyond = np.flatnonzero(np.cumsum(cost[order]) > limit)
+    return float(ratio[order[beyond[0]]]) if len(beyond) else 0.0
+
+
+def _between(low: float, high: float, last: float) -> float:
+    """The next price: the geometric middle; a quarter of the last one where none was too low."""
+    return float(np.sqrt(low * high)) if low > 0 else last / 4
 
 
 def _dearest(problem: Problem) -> float:
