@@ -151,22 +151,6 @@ def test_another_list_of_events_makes_a_revision(tmp_path):
     assert "events.csv" in str(manifest["revisions"])
 
 
-@pytest.mark.parametrize(("event", "result"), [("on_air", "no_signal"), ("switch_off", "measured")])
-def test_a_visit_before_an_event_no_longer_says_how_it_is(tmp_path, event, result):
-    months = {"2026-10": text(rows("2026-10", "r0c0", SLOW, "a"), others("2026-10"))}
-    lines = with_villages(tmp_path) + '[visits]\npath = "visits.csv"\n' + EVENTS
-    settings = write_world(tmp_path, months, lines)
-    head = "visit_date,commune_code,village_name,operator,visit_result,devices_tested"
-    visit = f"2026-09-05,r0c1,Bản A r0c1,V,{result},3"
-    (tmp_path / "visits.csv").write_text(f"{head}\n{visit}\n", encoding="utf-8")
-    happen(tmp_path, f"2026-09-20,{event},V,,r0c1")
-    table = pd.read_parquet(run(settings, "2026-10") / "tables/village_status.parquet")
-    row = table.set_index("village_name").loc["Bản A r0c1"]
-    assert row["class_grounds"] != "visited"
-    assert pd.notna(row["visit_rank"]), "somebody has to go there again"
-    assert 0.1 < row["no_signal_probability"] < 0.9
-
-
 @pytest.mark.parametrize(("month", "count"), [("2026-11", 300), ("2026-08", 20_000)])
 def test_a_coverage_run_chooses_no_report_month(tmp_path, month, count):
     """A fence is no test: the months are those of tests."""

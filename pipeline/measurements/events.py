@@ -122,9 +122,7 @@ def idle_events(
     strange = named[~named.isin([*tested, ALL])]
     touching = set(found["events"]["event"].unique())  # the last of each place and perhaps no other
     events = {
-        number: one
-        for number, one in enumerate(question.scope.events)
-        if max(one.at, one.last) >= first
+        number: one for number, one in enumerate(question.scope.events) if one.is_since(first)
     }
     idle = [
         one

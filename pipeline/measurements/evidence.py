@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from datetime import date
 
 import numpy as np
 import pandas as pd
@@ -62,7 +63,8 @@ class Evidence:
     events: pd.DataFrame = field(default_factory=no_unit_events)  # of `events.unit_events`
     cell_dates: pd.DataFrame = field(default_factory=no_cell_dates)  # of `cell_dates`
     outdated_count: int = 0  # valid tests of the base window that events leave out
-    network_events: tuple[Event, ...] = ()  # from the window's first day on
+    network_events: tuple[Event, ...] = ()  # up to the window's last day
+    first_day: date | None = None  # of the base window; None of tiles
     names: Names = field(default_factory=no_names)
 
 
@@ -96,7 +98,8 @@ def evidence_of_tests(
         events=unit_events(found["events"], names, scope.events),
         cell_dates=cell_dates(found, names),
         outdated_count=int(found["events"].filter(c(OUTDATED))["tests"].sum()),
-        network_events=tuple(one for one in scope.events if one.at >= scope.windows[0][0]),
+        network_events=scope.events,
+        first_day=scope.windows[0][0],
         names=names,
     )
 
