@@ -11,7 +11,6 @@ import pandas as pd
 import pytest
 
 from tests.builders import HEADINGS, centre, run_lomsong, write_world
-from tests.test_events import AFTER, BEFORE, judged
 
 pytestmark = pytest.mark.slow
 
@@ -110,33 +109,6 @@ def test_an_outage_repairs_nothing(tmp_path):
     found = repaired(tmp_path, "2026-10-20,outage,V,2026-10-21,r0c0")
     assert found["state"].tolist() == ["new", "fixed"]
     assert found["event_kind"].isna().all(), found[["state", "event_date", "event_kind"]]
-
-
-def test_the_mean_after_an_outage_has_no_tests_of_before_it():
-    """4 devices on the 14th, 3 on the 15th; the outage begins on the 15th."""
-    lasting = {"event_kind": "outage", "event_date": "2026-09-15", "event_end_date": "2026-09-15"}
-    later = [{"device_id": f"later {i}", "day": "2026-09-20", "mbps": 90.0} for i in range(3)]
-    _, evidence, _ = judged(BEFORE + AFTER + later, [lasting])
-    row = evidence.events.loc["r0c0", "V"]
-    assert row["mean_after_mbps"] == 90.0  # "mean of device values from the event on"
-    assert row["mean_before_mbps"] == 11.5  # "before the event", not during it
-
-
-def test_a_widened_window_that_straddles_an_event_says_so(tmp_path):
-    months = {
-        f"2026-{month:02d}": text(
-            rows(f"2026-{month:02d}", "r0c0", [20.0] * 3 if month < 6 else [60.0] * 2, f"d{month}"),
-            others(f"2026-{month:02d}"),
-        )
-        for month in range(4, 11)
-    }
-    wide = EVENTS.replace("widened_months = []", "widened_months = [3, 6, 12]")
-    settings = write_world(tmp_path, months, wide)
-    happen(tmp_path, "2026-06-01,on_air,V,,r0c0")
-    status = pd.read_parquet(run(settings, "2026-10") / "tables/commune_status.parquet")
-    row = status.set_index(["commune_code", "operator"]).loc["r0c0", "V"]
-    assert row["window_months"] == 6  # from May: 3 devices of May are left out
-    assert "straddles_event" in row["flags"].split(";")
 
 
 def test_another_list_of_events_makes_a_revision(tmp_path):

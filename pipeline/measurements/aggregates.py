@@ -96,7 +96,6 @@ def aggregates_of(rows: pl.DataFrame, again: pl.DataFrame, scope: Scope) -> Aggr
             "dates": counts.dates(valid),
             "current dates": counts.dates(current),
             "slow": counts.slow_times(current, scope),
-            "events": events.before_and_after(valid, scope.events, scope.windows[0]),
             "stays": id_signs.stays(id_dates),
             "id months": id_signs.id_months(id_dates),
             "spots": id_signs.spots(named),
@@ -115,6 +114,10 @@ def aggregates_of(rows: pl.DataFrame, again: pl.DataFrame, scope: Scope) -> Aggr
             "phones": counts.phones(marked),
             **{f"spans {n}": counts.span_devices(months, one) for n, one in enumerate(scope.spans)},
             **{f"signals {n}": counts.signals(marked, scope.windows[n]) for n in scope.valued},
+            **{
+                f"events {n}": events.before_and_after(valid, scope.events, scope.windows[n])
+                for n in scope.valued
+            },
             **{f"strata {n}": devices.strata(current, scope.windows[n]) for n in scope.valued},
             **{f"values {n}": devices.device_values(one) for n, one in over.items()},
             **{f"units {n}": devices.units(one, len(prints)) for n, one in over.items()},
