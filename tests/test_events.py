@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date
+from pathlib import Path
 
 import h3
 import numpy as np
@@ -23,8 +24,21 @@ from pipeline.sources.events import Asked, read_events
 from pipeline.sources.villages import with_nothing_further
 from pipeline.verdicts.result_tables import _without_small_sides
 from tests.builders import aggregates_of_tests, month_of_tests, run_lomsong, squares, write_world
-from tests.event_worlds import EVENTS, happen, others, rows, run, text
+from tests.event_worlds import (
+    DAYS,
+    EVENTS,
+    FAST,
+    SLOW,
+    happen,
+    ledger,
+    others,
+    rows,
+    run,
+    story,
+    text,
+)
 
+GAP = "r0c0/unstated/V/1"
 COMMUNES = squares(columns=2, rows=1, side=0.5)  # r0c0 west of 103.5, r0c1 east
 HERE, NEAR, FAR = (22.1, 103.1), (22.105, 103.1), (22.3, 103.1)  # NEAR: some 550 m north
 OTHER = (22.1, 103.6)
@@ -671,3 +685,64 @@ def test_a_widened_window_that_straddles_an_event_says_so(tmp_path):
     assert sides.tolist() == [3, 20.0, 10]
     later = table.loc["r1c1", "V"]  # of the base window: no event touches it
     assert (later["window_months"], pd.isna(later["event_date"])) == (3, True)
+
+
+def repaired(tmp_path: Path, *events: str) -> pd.DataFrame:
+    """Slow until September, fast in October: the ledger's rows of its only gap."""
+    months = {f"2026-{n:02d}": (SLOW if n < 10 else FAST, DAYS) for n in (8, 9, 10)}
+    settings = story(tmp_path, months, *events)
+    for period in ("2026-09", "2026-10"):
+        folder = run(settings, period)
+    return ledger(folder).loc[GAP]
+
+
+@pytest.mark.slow
+def test_an_event_before_all_tests_that_were_weak_is_no_cause_of_the_repair(tmp_path):
+    """On air on 5 August; weak by August's and September's tests of after it; fixed in October."""
+    found = repaired(tmp_path, "2026-08-05,on_air,V,,r0c0,,,")
+    assert found["state"].tolist() == ["new", "fixed"]
+    assert found["event_date"].isna().all(), found[["state", "event_date", "event_kind"]]
+
+
+@pytest.mark.slow
+def test_an_outage_repairs_nothing(tmp_path):
+    found = repaired(tmp_path, "2026-10-20,outage,V,2026-10-21,r0c0,,,")
+    assert found["state"].tolist() == ["new", "fixed"]
+    assert found["event_kind"].isna().all(), found[["state", "event_date", "event_kind"]]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("day", "is_cause"), [("2026-09-20", True), ("2026-09-07", False)])
+def test_a_repair_names_the_site_that_went_on_air_since_and_keeps_it(tmp_path, day, is_cause):
+    """The list comes after September's run. That of the 7th has weak tests of after it."""
+    months = {f"2026-{n:02d}": (SLOW if n < 10 else FAST, DAYS) for n in (8, 9, 10, 11)}
+    settings = story(tmp_path, months)
+    run(settings, "2026-09")
+    happen(tmp_path, f"{day},on_air,V,,r0c0,,,")
+    run(settings, "2026-10")
+    happen(tmp_path, f"{day},on_air,V,,r0c0,,,", "2026-11-02,on_air,V,,r0c0,,,")
+    found = ledger(run(settings, "2026-11")).loc[GAP]
+    assert found["state"].tolist() == ["new", "fixed", "fixed"]
+    named = [day, day] if is_cause else [None, None]
+    assert found["event_date"].astype(object).where(found["event_date"].notna(), None).tolist() == [
+        None, *named
+    ]  # fmt: skip
+
+
+@pytest.mark.slow
+def test_a_gap_that_an_event_leaves_without_tests_is_not_retested_and_names_it(tmp_path):
+    """Slow in all months; from 5 October one phone is left, which is too few to retest."""
+    months = {f"2026-{n:02d}": (SLOW, DAYS) for n in (8, 9)}
+    settings = story(tmp_path, months | {"2026-10": (FAST[:1], DAYS)})
+    run(settings, "2026-09")
+    happen(tmp_path, "2026-10-05,on_air,V,,r0c0,,,")
+    folder = run(settings, "2026-10")
+    last = ledger(folder).loc[GAP].iloc[-1]
+    assert last[["state", "event_date", "event_kind"]].tolist() == [
+        "not_retested", "2026-10-05", "on_air"
+    ]  # fmt: skip
+    assert pd.isna(last["fixed_in"])
+    assert pd.read_parquet(folder / "tables/gap_areas.parquet").empty
+    status = pd.read_parquet(folder / "tables/commune_status.parquet")
+    row = status.set_index(["commune_code", "operator"]).loc["r0c0", "V"]
+    assert row["status"] == "insufficient_evidence", "no gap is closed"

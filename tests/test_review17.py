@@ -98,19 +98,6 @@ def repaired(tmp_path: Path, *events: str) -> pd.DataFrame:
     return ledger(folder).loc["r0c0/unstated/V/1"]
 
 
-def test_an_event_before_all_tests_that_were_weak_is_no_cause_of_the_repair(tmp_path):
-    """On air on 5 August; weak by August's and September's tests of after it; fixed in October."""
-    found = repaired(tmp_path, "2026-08-05,on_air,V,,r0c0")
-    assert found["state"].tolist() == ["new", "fixed"]
-    assert found["event_date"].isna().all(), found[["state", "event_date", "event_kind"]]
-
-
-def test_an_outage_repairs_nothing(tmp_path):
-    found = repaired(tmp_path, "2026-10-20,outage,V,2026-10-21,r0c0")
-    assert found["state"].tolist() == ["new", "fixed"]
-    assert found["event_kind"].isna().all(), found[["state", "event_date", "event_kind"]]
-
-
 def test_another_list_of_events_makes_a_revision(tmp_path):
     months = {"2026-10": text(rows("2026-10", "r0c0", SLOW, "a"), others("2026-10"))}
     settings = write_world(tmp_path, months, EVENTS)

@@ -151,8 +151,12 @@ FIELDS: dict[str, Field] = {
         en=("Reason set aside", "why the row is set aside; empty = it counts")),
     # events
     "event_date": Field("text", missing="none",
-        vi=("Ngày sự kiện", "ngày của sự kiện mạng gần nhất chạm tới, YYYY-MM-DD"),
-        en=("Event date", "date of the latest network event that touches it, YYYY-MM-DD")),
+        vi=("Ngày sự kiện",
+            "ngày của sự kiện mạng gần nhất chạm tới, YYYY-MM-DD; của vùng lõm: sự kiện gần nhất "
+            "có thể giải thích trạng thái"),
+        en=("Event date",
+            "date of the latest network event that touches it, YYYY-MM-DD; of a gap, of the latest "
+            "that may explain its state")),
     "event_kind": Field("text", missing="none", among=EVENT_KINDS,
         vi=("Loại sự kiện", "phát sóng, tắt sóng hoặc sự cố"),
         en=("Kind of event", "a site on air, a switch-off or an outage")),
