@@ -43,6 +43,7 @@ from pipeline.sources.visits import visits_until
 from pipeline.verdicts import hex_tables, result_tables
 from pipeline.verdicts.changes import changes
 from pipeline.verdicts.former_districts import former_districts
+from pipeline.verdicts.village_visits import lasting_visits
 from pipeline.verdicts.villages import Asked, inhabited_hexes, village_status
 
 
@@ -231,7 +232,13 @@ def _by_place(
         return {"inhabited_hexes": inhabited_hexes(places, counts, operators, area, asked)}
     visits = inputs.visits
     if visits is not None:
-        visits = visits_until(visits, area.period.end.date())
+        visits = lasting_visits(
+            visits_until(visits, area.period.end.date()),
+            places,
+            evidence.network_events,
+            evidence.names,
+            area.period,
+        )
     return {"village_status": village_status(places, counts, operators, visits, area, asked)}
 
 

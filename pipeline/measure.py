@@ -31,8 +31,8 @@ from pipeline.measurements.alarms import (
     thin_month,
 )
 from pipeline.measurements.books import books_of, copies_of, devices_of, prints_of, rejects_of
-from pipeline.measurements.events import idle_events, with_events
-from pipeline.measurements.evidence import Evidence, evidence_of_tests, units_over, widened
+from pipeline.measurements.events import idle_events, unit_events, with_events
+from pipeline.measurements.evidence import Evidence, Longer, evidence_of_tests, units_over, widened
 from pipeline.measurements.prepare import Prepared, prepared_tests
 from pipeline.measurements.scope import Holdings, Question, question_of
 from pipeline.measurements.strata import (
@@ -201,6 +201,7 @@ def _widened(
         lacking = result_tables.below_first_gate(evidence, inputs.communes, context.rules.gates)
         units = units_over(found, question, number, month_count, least)
         sums = stratum_sums(found[f"strata {number}"], places, question.names)
-        evidence = widened(evidence, *units, sums, lacking, month_count)
+        events = unit_events(found[f"events {number}"], question.names, question.scope.events)
+        evidence = widened(evidence, Longer(month_count, *units, sums, events), lacking)
         context.log("widened", count=len(lacking), months=month_count)
     return evidence

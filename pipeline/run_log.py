@@ -67,8 +67,10 @@ def tests(log: Log, books: pd.DataFrame, evidence: Evidence) -> None:
     left_out = evidence.outdated_count
     placed = int(per_commune.sum()) + left_out
     assert placed == valid
-    if evidence.network_events:
-        log("events", count=len(evidence.network_events), tests=left_out)
+    first = evidence.first_day
+    of_window = [one for one in evidence.network_events if first and one.is_since(first)]
+    if of_window:
+        log("events", count=len(of_window), tests=left_out)
     log("locate", valid=valid, placed=placed, communes=int((per_commune > 0).sum()))
     log("samples", samples=evidence.sample_count, devices=evidence.device_count)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import date
+from pathlib import Path
 
 import h3
 import numpy as np
@@ -21,8 +22,23 @@ from pipeline.schema.tables import with_declared_dtypes
 from pipeline.schema.texts import error_message
 from pipeline.sources.events import Asked, read_events
 from pipeline.sources.villages import with_nothing_further
+from pipeline.verdicts.result_tables import _without_small_sides
 from tests.builders import aggregates_of_tests, month_of_tests, run_lomsong, squares, write_world
+from tests.event_worlds import (
+    DAYS,
+    EVENTS,
+    FAST,
+    SLOW,
+    happen,
+    ledger,
+    others,
+    rows,
+    run,
+    story,
+    text,
+)
 
+GAP = "r0c0/unstated/V/1"
 COMMUNES = squares(columns=2, rows=1, side=0.5)  # r0c0 west of 103.5, r0c1 east
 HERE, NEAR, FAR = (22.1, 103.1), (22.105, 103.1), (22.3, 103.1)  # NEAR: some 550 m north
 OTHER = (22.1, 103.6)
@@ -397,6 +413,64 @@ def test_which_events_leave_samples_out(event, devices):
     assert judged(BEFORE + AFTER, [event])[0]["device_count"] == devices
 
 
+def test_the_mean_after_an_outage_has_no_tests_of_before_it():
+    """4 devices on the 14th, 3 on the 15th; the outage begins on the 15th."""
+    lasting = {"event_kind": "outage", "event_date": "2026-09-15", "event_end_date": "2026-09-15"}
+    later = [{"device_id": f"later {i}", "day": "2026-09-20", "mbps": 90.0} for i in range(3)]
+    _, evidence, _ = judged(BEFORE + AFTER + later, [lasting])
+    row = evidence.events.loc["r0c0", "V"]
+    assert row["mean_after_mbps"] == 90.0  # "mean of device values from the event on"
+    assert row["mean_before_mbps"] == 11.5  # "before the event", not during it
+    assert (row["device_count_before"], row["device_count_after"]) == (4, 3)
+    assert (row["left_out_device_count"], row["touched_device_count"]) == (3, 7)
+
+
+def test_an_outage_after_a_site_on_air_has_no_tests_of_before_the_site_on_its_sides():
+    fault = {"event_kind": "outage", "event_date": "2026-09-20", "event_end_date": "2026-09-21"}
+    during = [{"device_id": "during", "day": "2026-09-21", "mbps": 1.0}]
+    _, evidence, _ = judged(BEFORE + AFTER + during, [{}, fault])
+    row = evidence.events.loc["r0c0", "V"]
+    assert row["event_kind"] == "outage"
+    assert (row["device_count_before"], row["mean_before_mbps"]) == (3, 61.0)
+    assert (row["device_count_after"], row["left_out_device_count"]) == (0, 5)
+    assert pd.isna(row["mean_after_mbps"])
+
+
+def test_an_outage_that_began_before_the_window_is_one_of_the_window():
+    """It leaves out tests of the window, which begins in August: log and flag say so."""
+    fault = {"event_kind": "outage", "event_date": "2026-07-20", "event_end_date": "2026-08-05"}
+    during = [{"device_id": "during", "day": "2026-08-05", "mbps": 1.0}]
+    _, evidence, _ = judged(AFTER + during, [fault])
+    assert [one.is_since(evidence.first_day) for one in evidence.network_events] == [True]
+    assert evidence.outdated_count == 1
+    assert evidence.events.loc["r0c0", "V"]["left_out_device_count"] == 1
+    _, evidence, _ = judged(AFTER, [fault | {"event_end_date": "2026-07-31"}])
+    assert [one.is_since(evidence.first_day) for one in evidence.network_events] == [False]
+    assert evidence.events.loc["r0c0", "V"]["left_out_device_count"] == 0
+
+
+@pytest.mark.parametrize(
+    ("kind", "counts", "shown"),
+    [  # devices of the row, before, after, with samples there that judge
+        ("on_air", (7, 4, 7, 7), (True, True)),
+        ("on_air", (7, 4, 5, 5), (True, False)),  # two devices are elsewhere
+        ("on_air", (5, 2, 5, 5), (False, True)),
+        ("outage", (7, 4, 4, 7), (True, True)),
+        ("outage", (7, 4, 3, 5), (False, True)),  # two are elsewhere
+        ("outage", (7, 5, 4, 7), (False, True)),  # two only after it
+        ("outage", (7, 4, 5, 7), (True, False)),
+    ],
+)
+def test_sides_are_shown_where_neither_tells_of_few_devices(kind, counts, shown):
+    names = [
+        "device_count", "device_count_before", "device_count_after", "touched_device_count"
+    ]  # fmt: skip
+    row = dict(zip(names, map(float, counts), strict=True))
+    rows = pd.DataFrame([row | {"event_kind": kind, "mean_before_mbps": 9, "mean_after_mbps": 9}])
+    found = _without_small_sides(rows, 3)[["mean_before_mbps", "mean_after_mbps"]]
+    assert tuple(found.notna().iloc[0]) == shown
+
+
 def test_of_two_events_the_later_counts():
     counts, evidence, _ = judged(BEFORE + AFTER, [{}, {"event_date": "2026-09-10"}])
     assert counts["device_count"] == 3
@@ -585,3 +659,90 @@ def test_check_says_what_events_do_not_touch_and_keeps_to_the_resolution_of_the_
     code, said = checked(f"05/10/2026,on_air,Viettel,,{kept}")
     assert code == 0, said
     assert "touch no" not in said
+
+
+# --- months of events
+
+
+@pytest.mark.slow
+def test_a_widened_window_that_straddles_an_event_says_so(tmp_path):
+    months = {
+        f"2026-{month:02d}": text(
+            rows(f"2026-{month:02d}", "r0c0", [20.0] * 3 if month < 6 else [60.0] * 2, f"d{month}"),
+            others(f"2026-{month:02d}"),
+        )
+        for month in range(4, 11)
+    }
+    wide = EVENTS.replace("widened_months = []", "widened_months = [3, 6, 12]")
+    settings = write_world(tmp_path, months, wide)
+    happen(tmp_path, "2026-06-01,on_air,V,,r0c0,,,")
+    status = pd.read_parquet(run(settings, "2026-10") / "tables/commune_status.parquet")
+    table = status.set_index(["commune_code", "operator"])
+    row = table.loc["r0c0", "V"]
+    assert row["window_months"] == 6  # from May: 3 devices of May are left out
+    assert "straddles_event" in row["flags"].split(";")
+    sides = row[["device_count_before", "mean_before_mbps", "device_count_after"]]
+    assert sides.tolist() == [3, 20.0, 10]
+    later = table.loc["r1c1", "V"]  # of the base window: no event touches it
+    assert (later["window_months"], pd.isna(later["event_date"])) == (3, True)
+
+
+def repaired(tmp_path: Path, *events: str) -> pd.DataFrame:
+    """Slow until September, fast in October: the ledger's rows of its only gap."""
+    months = {f"2026-{n:02d}": (SLOW if n < 10 else FAST, DAYS) for n in (8, 9, 10)}
+    settings = story(tmp_path, months, *events)
+    for period in ("2026-09", "2026-10"):
+        folder = run(settings, period)
+    return ledger(folder).loc[GAP]
+
+
+@pytest.mark.slow
+def test_an_event_before_all_tests_that_were_weak_is_no_cause_of_the_repair(tmp_path):
+    """On air on 5 August; weak by August's and September's tests of after it; fixed in October."""
+    found = repaired(tmp_path, "2026-08-05,on_air,V,,r0c0,,,")
+    assert found["state"].tolist() == ["new", "fixed"]
+    assert found["event_date"].isna().all(), found[["state", "event_date", "event_kind"]]
+
+
+@pytest.mark.slow
+def test_an_outage_repairs_nothing(tmp_path):
+    found = repaired(tmp_path, "2026-10-20,outage,V,2026-10-21,r0c0,,,")
+    assert found["state"].tolist() == ["new", "fixed"]
+    assert found["event_kind"].isna().all(), found[["state", "event_date", "event_kind"]]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("day", "is_cause"), [("2026-09-20", True), ("2026-09-07", False)])
+def test_a_repair_names_the_site_that_went_on_air_since_and_keeps_it(tmp_path, day, is_cause):
+    """The list comes after September's run. That of the 7th has weak tests of after it."""
+    months = {f"2026-{n:02d}": (SLOW if n < 10 else FAST, DAYS) for n in (8, 9, 10, 11)}
+    settings = story(tmp_path, months)
+    run(settings, "2026-09")
+    happen(tmp_path, f"{day},on_air,V,,r0c0,,,")
+    run(settings, "2026-10")
+    happen(tmp_path, f"{day},on_air,V,,r0c0,,,", "2026-11-02,on_air,V,,r0c0,,,")
+    found = ledger(run(settings, "2026-11")).loc[GAP]
+    assert found["state"].tolist() == ["new", "fixed", "fixed"]
+    named = [day, day] if is_cause else [None, None]
+    assert found["event_date"].astype(object).where(found["event_date"].notna(), None).tolist() == [
+        None, *named
+    ]  # fmt: skip
+
+
+@pytest.mark.slow
+def test_a_gap_that_an_event_leaves_without_tests_is_not_retested_and_names_it(tmp_path):
+    """Slow in all months; from 5 October one phone is left, which is too few to retest."""
+    months = {f"2026-{n:02d}": (SLOW, DAYS) for n in (8, 9)}
+    settings = story(tmp_path, months | {"2026-10": (FAST[:1], DAYS)})
+    run(settings, "2026-09")
+    happen(tmp_path, "2026-10-05,on_air,V,,r0c0,,,")
+    folder = run(settings, "2026-10")
+    last = ledger(folder).loc[GAP].iloc[-1]
+    assert last[["state", "event_date", "event_kind"]].tolist() == [
+        "not_retested", "2026-10-05", "on_air"
+    ]  # fmt: skip
+    assert pd.isna(last["fixed_in"])
+    assert pd.read_parquet(folder / "tables/gap_areas.parquet").empty
+    status = pd.read_parquet(folder / "tables/commune_status.parquet")
+    row = status.set_index(["commune_code", "operator"]).loc["r0c0", "V"]
+    assert row["status"] == "insufficient_evidence", "no gap is closed"

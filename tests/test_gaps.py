@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import json
 import shutil
+from dataclasses import replace
+from datetime import date
 from pathlib import Path
 
 import h3
@@ -17,11 +19,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pipeline.actions import gaps
+from pipeline.actions.gap_events import _explains, _Gap
 from pipeline.actions.gap_tables import Gaps, _retested, gap_tables
 from pipeline.config.rules import rules_of
 from pipeline.config.settings import Settings
 from pipeline.hexgrid import hexes
 from pipeline.measurements.evidence import Evidence
+from pipeline.measurements.scope import Event, Names
 from pipeline.schema.month import AreaPeriod
 from pipeline.schema.periods import Period
 from pipeline.sources.previous_runs import no_ledger
@@ -185,7 +189,13 @@ def samples_in(cells: list[str], month: str, commune: str = "r0c0") -> pd.DataFr
     return pd.DataFrame(rows)
 
 
-def gaps_of(cells: list[str], month: str, former: pd.DataFrame, commune: str = "r0c0") -> Gaps:
+def gaps_of(
+    cells: list[str],
+    month: str,
+    former: pd.DataFrame,
+    commune: str = "r0c0",
+    events: tuple[Event, ...] = (),
+) -> Gaps:
     weak = pd.DataFrame({"hex_id": cells, "operator": "A"})
     prior = statistics.Prior(3.6, 0.2, 0.3, 0.01)
     nothing = pd.DataFrame()
@@ -201,6 +211,9 @@ def gaps_of(cells: list[str], month: str, former: pd.DataFrame, commune: str = "
         sample_count=0,
         device_count=0,
         last_date=None,
+        network_events=events,
+        first_day=date.fromisoformat(f"{month}-01"),
+        names=Names(squares()["commune_code"].to_numpy(dtype=object), ["A"]),
     )
     area = AreaPeriod(squares(), Period.parse(month))
     return gap_tables(weak, evidence, former, {"A": prior}, area, rules_of(Settings()))
@@ -253,6 +266,93 @@ def test_figures_of_an_area_are_those_of_its_devices():
         sum(h3.cell_area(c, unit="km^2") for c in line), rel=0.01
     )
     assert area["lo_mbps"] < 13 < area["hi_mbps"]
+
+
+# --- events
+
+CODES = squares()["commune_code"].tolist()
+GONE = Event(date(2026, 10, 5), "switch_off", None, date(2026, 10, 4))
+
+
+@pytest.mark.parametrize(
+    ("area", "is_named"),
+    [
+        ({"zone": CODES.index("r0c0")}, True),
+        ({"zone": CODES.index("r0c1")}, True),
+        ({"zone": CODES.index("r0c2")}, False),
+        ({"zone": CODES.index("r0c1"), "operator": 1}, False),
+        ({"zone": CODES.index("r0c1"), "circle": (22.05, 103.103, 0.5)}, True),  # over the border
+        ({"zone": CODES.index("r0c1"), "circle": (22.05, 103.15, 0.5)}, False),
+    ],
+)
+def test_an_event_in_the_commune_beside_is_that_of_a_gap_across_the_border(area, is_named):
+    """The gap's cells reach from r0c0, where all of its tests are, to r0c1 (from 103.1 east)."""
+    across = h3.grid_path_cells(
+        h3.latlng_to_cell(22.05, 103.096, 9), h3.latlng_to_cell(22.05, 103.104, 9)
+    )
+    found = gaps_of(across, "2026-10", no_ledger(), events=(replace(GONE, **area),))
+    assert found.areas["commune_code"].tolist() == ["r0c0"]
+    assert found.ledger["event_kind"].eq("switch_off").tolist() == [is_named]
+
+
+SEPTEMBER = (date(2026, 9, 1), date(2026, 9, 30))
+OCTOBER = (date(2026, 10, 1), date(2026, 10, 31))
+AUGUST = date(2026, 8, 1)  # the window is August to October
+NO_DAYS: frozenset[date] = frozenset()
+
+
+@pytest.mark.parametrize(
+    ("state", "kind", "day", "explains"),
+    [
+        ("fixed", "on_air", "2026-10-02", True),
+        ("fixed", "on_air", "2026-09-30", True),  # no test from then to the end of September
+        ("fixed", "on_air", "2026-09-08", False),  # weak by a test of that day
+        ("fixed", "on_air", "2026-08-30", False),
+        ("fixed", "switch_off", "2026-10-02", False),
+        ("fixed", "outage", "2026-10-02", False),
+        ("improving", "on_air", "2026-10-02", True),
+        ("improving", "outage", "2026-10-02", False),
+        ("new", "on_air", "2026-10-02", False),
+        ("new", "switch_off", "2026-10-02", True),
+        ("new", "outage", "2026-08-01", True),
+        ("new", "switch_off", "2026-07-31", False),  # before the window
+        ("returned", "switch_off", "2026-10-02", True),
+        ("returned", "on_air", "2026-10-02", False),
+        ("not_retested", "on_air", "2026-10-02", True),
+        ("not_retested", "on_air", "2026-09-07", True),
+        ("not_retested", "on_air", "2026-08-31", False),
+        ("not_retested", "switch_off", "2026-09-07", True),
+        ("not_retested", "outage", "2026-09-07", True),
+        ("not_retested", "outage", "2026-10-02", False),  # its tests were no part of the gap
+    ],
+)
+def test_which_events_explain_a_state(state, kind, day, explains):
+    """Weak in September, by tests until the 8th; of `new` nothing was known."""
+    at = date.fromisoformat(day)
+    event = Event(at, kind, at if kind == "outage" else None, at)
+    weak = None if state == "new" else SEPTEMBER
+    fixed = OCTOBER if state == "fixed" else None
+    gap = _Gap(state, weak, fixed, frozenset({date(2026, 9, 6), date(2026, 9, 8)}), AUGUST)
+    assert _explains(event, gap) == explains
+
+
+def test_a_repair_has_no_event_of_after_it_nor_of_days_that_are_not_at_hand():
+    def repair(day: date, window: date) -> bool:
+        event = Event(day, "on_air", None, day)
+        return _explains(event, _Gap("fixed", SEPTEMBER, OCTOBER, NO_DAYS, window))
+
+    assert repair(date(2026, 10, 31), AUGUST)
+    assert not repair(date(2026, 11, 1), AUGUST)
+    assert repair(date(2026, 9, 20), AUGUST)
+    assert not repair(date(2026, 9, 20), date(2026, 10, 1))
+    # a later event leaves out the tests that would say that it was weak still
+    first, later = (
+        Event(day, "on_air", None, day) for day in (date(2026, 9, 20), date(2026, 10, 9))
+    )
+    gap = _Gap("fixed", SEPTEMBER, OCTOBER, NO_DAYS, AUGUST)
+    assert [_explains(one, gap, [first, later]) for one in (first, later)] == [False, True]
+    again = _Gap("returned", SEPTEMBER, SEPTEMBER, NO_DAYS, AUGUST)
+    assert not _explains(Event(date(2026, 8, 20), "switch_off", None, AUGUST), again)
 
 
 # --- months in a row

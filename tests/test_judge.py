@@ -305,7 +305,7 @@ FLAG_BASE = dict(
     capped_mean_mbps=45.0, mean_without_fastest_mbps=44.0, recent_mean_mbps=45.0,
     recent_device_count=5, fast_test_count=3, weighted_mean_mbps=45.0,
     ids_restart=False, device_count=20, two_places_device_count=2, crowd_device_count=2,
-    device_count_before=float("nan"),
+    left_out_device_count=float("nan"),
 )  # fmt: skip
 
 
@@ -361,8 +361,8 @@ FLAG_BASE = dict(
         ({"two_places_device_count": 3}, "id_in_two_places"),
         ({"two_places_device_count": 3, "m": 5}, "id_in_two_places"),
         ({"two_places_device_count": 3, "m": 4}, ""),
-        ({"device_count_before": 1.0}, "straddles_event"),
-        ({"device_count_before": 0.0}, ""),
+        ({"left_out_device_count": 1.0}, "straddles_event"),
+        ({"left_out_device_count": 0.0}, ""),
         ({"crowd_device_count": 3}, "many_ids_at_once"),
         ({"crowd_device_count": 3, "m": 4}, ""),
         ({"recent_mean_mbps": 39.9}, "recent_change"),
@@ -421,7 +421,7 @@ def test_no_data_reason(tests, failed, newer, fourth, older, reason):
         [
             dict(
                 test_count=tests,
-                device_count_before=0,
+                left_out_device_count=0,
                 failed_test_count=failed,
                 newer_test_count=newer,
                 test_count_4g=fourth,
@@ -431,7 +431,7 @@ def test_no_data_reason(tests, failed, newer, fourth, older, reason):
     )
     found = judge.no_data_reason(rows).iloc[0]
     assert (None if pd.isna(found) else found) == reason
-    left_out = judge.no_data_reason(rows.assign(device_count_before=2)).iloc[0]
+    left_out = judge.no_data_reason(rows.assign(left_out_device_count=2)).iloc[0]
     assert (None if pd.isna(left_out) else left_out) == ("only_before_event" if reason else None)
 
 

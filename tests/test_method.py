@@ -140,7 +140,7 @@ def test_worked_example(name):
         device_count=len(speeds),
         two_places_device_count=0,
         crowd_device_count=0,
-        device_count_before=0,
+        left_out_device_count=0,
         all_mobile_mean_mbps=np.nan,
     )
     verdict = judge.assign_status(units, T, GATES).iloc[0]

@@ -11,7 +11,6 @@ import pandas as pd
 import pytest
 
 from tests.builders import HEADINGS, centre, run_lomsong, write_world
-from tests.test_events import AFTER, BEFORE, judged
 
 pytestmark = pytest.mark.slow
 
@@ -99,46 +98,6 @@ def repaired(tmp_path: Path, *events: str) -> pd.DataFrame:
     return ledger(folder).loc["r0c0/unstated/V/1"]
 
 
-def test_an_event_before_all_tests_that_were_weak_is_no_cause_of_the_repair(tmp_path):
-    """On air on 5 August; weak by August's and September's tests of after it; fixed in October."""
-    found = repaired(tmp_path, "2026-08-05,on_air,V,,r0c0")
-    assert found["state"].tolist() == ["new", "fixed"]
-    assert found["event_date"].isna().all(), found[["state", "event_date", "event_kind"]]
-
-
-def test_an_outage_repairs_nothing(tmp_path):
-    found = repaired(tmp_path, "2026-10-20,outage,V,2026-10-21,r0c0")
-    assert found["state"].tolist() == ["new", "fixed"]
-    assert found["event_kind"].isna().all(), found[["state", "event_date", "event_kind"]]
-
-
-def test_the_mean_after_an_outage_has_no_tests_of_before_it():
-    """4 devices on the 14th, 3 on the 15th; the outage begins on the 15th."""
-    lasting = {"event_kind": "outage", "event_date": "2026-09-15", "event_end_date": "2026-09-15"}
-    later = [{"device_id": f"later {i}", "day": "2026-09-20", "mbps": 90.0} for i in range(3)]
-    _, evidence, _ = judged(BEFORE + AFTER + later, [lasting])
-    row = evidence.events.loc["r0c0", "V"]
-    assert row["mean_after_mbps"] == 90.0  # "mean of device values from the event on"
-    assert row["mean_before_mbps"] == 11.5  # "before the event", not during it
-
-
-def test_a_widened_window_that_straddles_an_event_says_so(tmp_path):
-    months = {
-        f"2026-{month:02d}": text(
-            rows(f"2026-{month:02d}", "r0c0", [20.0] * 3 if month < 6 else [60.0] * 2, f"d{month}"),
-            others(f"2026-{month:02d}"),
-        )
-        for month in range(4, 11)
-    }
-    wide = EVENTS.replace("widened_months = []", "widened_months = [3, 6, 12]")
-    settings = write_world(tmp_path, months, wide)
-    happen(tmp_path, "2026-06-01,on_air,V,,r0c0")
-    status = pd.read_parquet(run(settings, "2026-10") / "tables/commune_status.parquet")
-    row = status.set_index(["commune_code", "operator"]).loc["r0c0", "V"]
-    assert row["window_months"] == 6  # from May: 3 devices of May are left out
-    assert "straddles_event" in row["flags"].split(";")
-
-
 def test_another_list_of_events_makes_a_revision(tmp_path):
     months = {"2026-10": text(rows("2026-10", "r0c0", SLOW, "a"), others("2026-10"))}
     settings = write_world(tmp_path, months, EVENTS)
@@ -149,22 +108,6 @@ def test_another_list_of_events_makes_a_revision(tmp_path):
     manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
     assert manifest["revision"] == 2
     assert "events.csv" in str(manifest["revisions"])
-
-
-@pytest.mark.parametrize(("event", "result"), [("on_air", "no_signal"), ("switch_off", "measured")])
-def test_a_visit_before_an_event_no_longer_says_how_it_is(tmp_path, event, result):
-    months = {"2026-10": text(rows("2026-10", "r0c0", SLOW, "a"), others("2026-10"))}
-    lines = with_villages(tmp_path) + '[visits]\npath = "visits.csv"\n' + EVENTS
-    settings = write_world(tmp_path, months, lines)
-    head = "visit_date,commune_code,village_name,operator,visit_result,devices_tested"
-    visit = f"2026-09-05,r0c1,Bản A r0c1,V,{result},3"
-    (tmp_path / "visits.csv").write_text(f"{head}\n{visit}\n", encoding="utf-8")
-    happen(tmp_path, f"2026-09-20,{event},V,,r0c1")
-    table = pd.read_parquet(run(settings, "2026-10") / "tables/village_status.parquet")
-    row = table.set_index("village_name").loc["Bản A r0c1"]
-    assert row["class_grounds"] != "visited"
-    assert pd.notna(row["visit_rank"]), "somebody has to go there again"
-    assert 0.1 < row["no_signal_probability"] < 0.9
 
 
 @pytest.mark.parametrize(("month", "count"), [("2026-11", 300), ("2026-08", 20_000)])

@@ -13,6 +13,7 @@ from pipeline import journey
 from pipeline.config.run_context import RunContext
 from pipeline.config.settings import read_settings
 from pipeline.hexgrid.hexes import indexes
+from pipeline.measurements.alarms import Copies, alarms
 from pipeline.measurements.scope import Names
 from pipeline.measurements.village_counts import (
     VillageCounts,
@@ -282,6 +283,36 @@ def test_coverage_runs_change_what_silence_says_and_nothing_else(tmp_path):
         return float(one["no_signal_probability"])
 
     assert probability(works) < 0.01 < probability(without) < probability(dead)
+
+
+def test_a_coverage_run_that_was_delivered_twice_stops_nothing(tmp_path):
+    """Fences count by device: another copy of each says nothing more."""
+    once = month_with(tmp_path / "once", *runs(""))
+    twice = month_with(tmp_path / "twice", *runs(""), *runs(""))
+    book = twice.results["books"]["runs"]
+    assert (book["read_count"], book["reject_count"]) == (480, 480)
+    reasons = twice.tables["rejects"]["reject_reason"].value_counts()
+    assert reasons.to_dict() == {"coverage_only": 240, "duplicate": 240}
+    assert not [one for one in twice.warnings if one.code == "many_duplicates"]
+    name = "village_status"
+    pd.testing.assert_frame_equal(twice.tables[name], once.tables[name])
+
+
+@pytest.mark.parametrize(
+    ("tests", "fences", "share"), [(0, 600, None), (100, 0, 25), (100, 600, 25), (80, 600, None)]
+)
+def test_repeated_fences_neither_make_nor_hide_an_alarm_of_repeated_tests(tests, fences, share):
+    """Of 400 tests and 600 fences, all of which are delivered twice or once."""
+    reasons = ["coverage_only"] * 600 + ["duplicate"] * (tests + fences)
+    rejects = pd.DataFrame({"source": "s", "reject_reason": reasons})
+    books = pd.DataFrame(
+        {"read_count": [1000 + fences], "valid_count": [400 - tests]}, index=["s"]
+    )  # fmt: skip
+    devices = pd.DataFrame({"source": [], "rows": []})
+    found = alarms(rejects, books, {"s": Copies(tests, fences)}, {}, devices)
+    assert [(one.code, one.values["share"]) for one in found] == (
+        [("many_duplicates", share)] if share else []
+    )
 
 
 def test_where_no_villages_are_listed_a_cell_belongs_to_its_inhabited_hex_and_commune():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from datetime import date, timedelta
 
 import numpy as np
 import pandas as pd
@@ -10,13 +11,17 @@ import pytest
 
 from pipeline.config.rules import priority_rules_of, rules_of
 from pipeline.config.settings import Settings
+from pipeline.measurements.scope import Event, Names
 from pipeline.measurements.village_counts import COUNTS, VillageCounts
 from pipeline.schema.month import AreaPeriod
 from pipeline.schema.periods import Period
 from pipeline.schema.tables import with_declared_dtypes
 from pipeline.sources.villages import with_nothing_further
+from pipeline.verdicts.village_visits import lasting_visits
 from pipeline.verdicts.villages import HIDDEN, Asked, village_status
-from tests.builders import squares
+from tests.builders import squares, write_world
+from tests.event_worlds import EVENTS, happen, others, rows, run, text, with_villages
+from tests.event_worlds import SLOW as SLOW_TESTS
 
 AREA = AreaPeriod(squares(columns=2, rows=1), Period.parse("2026-10"))
 SETTINGS = Settings.model_validate({})
@@ -266,3 +271,101 @@ def test_the_order_of_villages_does_not_matter():
     np.testing.assert_allclose(
         again.loc[first.index, "no_signal_probability"], first["no_signal_probability"], atol=1e-9
     )
+
+
+# --- visits that no longer count
+
+UP, GONE, FAULT = "on_air", "switch_off", "outage"
+
+
+def lasting(found: list[tuple[str, str]], *events: tuple[str, str], **area: object) -> list[str]:
+    """Days of the visits of V in Bản 9 (day, result) that count after events (day, kind).
+
+    An outage lasts a day. `area`: of all events; the commune of the village if none is given.
+    """
+    visits = pd.DataFrame(
+        [
+            {"visit_date": day, "commune_code": "r0c1", "village_name": "Bản 9", "operator": "V",
+             "visit_result": result, "devices_tested": 3.0}
+            for day, result in found
+        ]
+    )  # fmt: skip
+    happened = tuple(
+        Event(
+            at := date.fromisoformat(day),
+            kind,
+            at if kind == FAULT else None,
+            at if kind == FAULT else at - timedelta(days=1),
+            **({"zone": 1} | area),
+        )
+        for day, kind in events
+    )
+    names = Names(np.array(["r0c0", "r0c1"], dtype=object), ["V", "W"])
+    kept = lasting_visits(visits, listed(), happened, names, AREA.period)
+    assert list(kept.columns) == list(visits.columns)
+    return kept["visit_date"].tolist()
+
+
+@pytest.mark.parametrize(
+    ("result", "kind", "day", "counts"),
+    [
+        ("no_signal", UP, "2026-09-20", False),
+        ("no_signal", UP, "2026-09-06", False),
+        ("no_signal", UP, "2026-09-05", True),  # the day itself is one of after it
+        ("measured", UP, "2026-09-20", True),  # there was a signal already
+        ("measured", GONE, "2026-09-20", False),
+        ("measured", GONE, "2026-09-05", True),
+        ("no_signal", GONE, "2026-09-20", True),  # there was none already
+        ("no_signal", FAULT, "2026-09-05", False),
+        ("no_signal", FAULT, "2026-09-06", True),
+        ("measured", FAULT, "2026-09-20", True),
+    ],
+)
+def test_visits_that_an_event_overtakes_do_not_count(result, kind, day, counts):
+    visits = [("2026-09-05", result)]
+    assert lasting(visits, (day, kind)) == (["2026-09-05"] if counts else [])
+
+
+@pytest.mark.parametrize(
+    ("area", "counts"),
+    [
+        ({"operator": 0}, False),
+        ({"operator": 1}, True),
+        ({"zone": 0}, True),
+        ({"circle": (22.05, 103.05, 0.01)}, False),
+        ({"circle": (22.06, 103.05, 1.0)}, True),  # 1.1 km away
+        ({"circle": (22.06, 103.05, 1.2)}, False),
+    ],
+)
+def test_an_event_elsewhere_overtakes_no_visit(area, counts):
+    found = lasting([("2026-09-05", "no_signal")], ("2026-09-20", UP), **area)
+    assert bool(found) == counts
+
+
+def test_a_visit_since_the_event_counts_and_one_before_takes_no_other_ones_place():
+    before, later = ("2026-09-05", "no_signal"), ("2026-09-25", "no_signal")
+    assert lasting([before, later], ("2026-09-20", UP)) == ["2026-09-25"]
+    first = ("2026-09-01", "measured")  # contradicted on the 5th: it does not come back
+    assert lasting([first, before], ("2026-09-20", UP)) == []
+    assert lasting([first, before], ("2026-09-05", FAULT)) == ["2026-09-01"]  # a passing fault
+
+
+def test_a_visit_counts_for_twelve_months():
+    assert lasting([("2025-10-31", "no_signal"), ("2025-11-01", "no_signal")]) == ["2025-11-01"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("event", "result"), [("on_air", "no_signal"), ("switch_off", "measured")])
+def test_a_visit_before_an_event_no_longer_says_how_it_is(tmp_path, event, result):
+    months = {"2026-10": text(rows("2026-10", "r0c0", SLOW_TESTS, "a"), others("2026-10"))}
+    lines = with_villages(tmp_path) + '[visits]\npath = "visits.csv"\n' + EVENTS
+    settings = write_world(tmp_path, months, lines)
+    head = "visit_date,commune_code,village_name,operator,visit_result,devices_tested"
+    visit = f"2026-09-05,r0c1,Bản A r0c1,V,{result},3"
+    (tmp_path / "visits.csv").write_text(f"{head}\n{visit}\n", encoding="utf-8")
+    happen(tmp_path, f"2026-09-20,{event},V,,r0c1,,,")
+    table = pd.read_parquet(run(settings, "2026-10") / "tables/village_status.parquet")
+    row = table.set_index("village_name").loc["Bản A r0c1"]
+    assert row["class_grounds"] != "visited"
+    assert pd.notna(row["visit_rank"]), "somebody has to go there again"
+    assert 0.1 < row["no_signal_probability"] < 0.9

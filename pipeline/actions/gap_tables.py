@@ -81,7 +81,7 @@ def gap_tables(
     retested = _retested(new_tests[new_tests["local_date"].str[:7] > last_seen], priors, rules)
     history = _rows(known, areas, retested, period, rules)
     history = history.merge(register, on="gap_id")
-    history = history.join(event_of_gaps(history, evidence, finest))
+    history = history.join(event_of_gaps(history, former, evidence, communes, finest))
     ledger = pd.concat([former, history], ignore_index=True).sort_values(
         ["gap_id", "period"], ignore_index=True
     )

@@ -22,7 +22,7 @@ import polars as pl
 
 from pipeline.measurements import counts, devices, events, fingerprints, id_signs
 from pipeline.measurements.prepare import Prepared, rows_of
-from pipeline.measurements.samples import UNIT_CODES, repeats, row_number, samples
+from pipeline.measurements.samples import UNIT_CODES, during, repeats, row_number, samples
 from pipeline.measurements.scope import Scope
 from pipeline.schema.tables import TABLES, with_declared_dtypes
 from pipeline.sources.table import tests_in_memory
@@ -96,7 +96,6 @@ def aggregates_of(rows: pl.DataFrame, again: pl.DataFrame, scope: Scope) -> Aggr
             "dates": counts.dates(valid),
             "current dates": counts.dates(current),
             "slow": counts.slow_times(current, scope),
-            "events": events.before_and_after(valid, scope.events, scope.windows[0]),
             "stays": id_signs.stays(id_dates),
             "id months": id_signs.id_months(id_dates),
             "spots": id_signs.spots(named),
@@ -109,12 +108,19 @@ def aggregates_of(rows: pl.DataFrame, again: pl.DataFrame, scope: Scope) -> Aggr
             "attempts": counts.attempts(events.left(tries, scope.events)),
             "tried": tries.select(*UNIT_CODES, "cell").unique(),
             "repeats": counts.repeats_by_month(marked, scope),
-            "repeats in file": counts.repeats_in_own_file(marked, scope),
+            "repeats in file": counts.repeats_in_own_file(
+                marked.filter(c("reason").ne_missing(counts.FENCE)), scope
+            ),
+            "repeated fences": _repeated_fences(marked, scope),
             "present": counts.present(marked, scope),
             "met": counts.met(marked, scope),
             "phones": counts.phones(marked),
             **{f"spans {n}": counts.span_devices(months, one) for n, one in enumerate(scope.spans)},
             **{f"signals {n}": counts.signals(marked, scope.windows[n]) for n in scope.valued},
+            **{
+                f"events {n}": events.before_and_after(valid, scope.events, scope.windows[n])
+                for n in scope.valued
+            },
             **{f"strata {n}": devices.strata(current, scope.windows[n]) for n in scope.valued},
             **{f"values {n}": devices.device_values(one) for n, one in over.items()},
             **{f"units {n}": devices.units(one, len(prints)) for n, one in over.items()},
@@ -139,6 +145,13 @@ def aggregates_of(rows: pl.DataFrame, again: pl.DataFrame, scope: Scope) -> Aggr
             }
         )
     return found | {"cells": ordered(found["cells"], *UNIT_CODES, "cell")}
+
+
+def _repeated_fences(rows: pl.LazyFrame, scope: Scope) -> pl.LazyFrame:
+    """source: fences of the base window that repeat another."""
+    is_fence = c("reason").eq_missing(counts.FENCE)
+    some = rows.filter(is_fence & c("is_repeat") & during(scope.windows[0]))
+    return some.group_by("source").agg(repeats=pl.len())
 
 
 def _collected(tables: dict[str, pl.LazyFrame]) -> dict[str, pl.DataFrame]:

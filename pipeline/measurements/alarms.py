@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -34,17 +34,23 @@ UNDERSTOOD = ("outside_window", "other_technology", "not_kept", "coverage_only",
 PLACES = ("bad_position", "outside_area")
 
 
+class Copies(NamedTuple):
+    """Rows that repeat another. Fences of coverage runs are no tests, and no alarm."""
+
+    tests: int = 0  # of their own file: files may overlap, and an overlap is no alarm
+    fences: int = 0  # of any file
+
+
 def alarms(
     rejects: pd.DataFrame,
     books: pd.DataFrame,
-    copies: Mapping[str, int],
+    copies: Mapping[str, Copies],
     speeds: Mapping[str, Counter[Any]],
     devices: pd.DataFrame,
 ) -> list[Fault]:
     """A fault for each finding; its `file` is the source.
 
-    `rejects`: source, reject_reason. `books`: by source. `copies`: rows that repeat one of their
-    own file, by source: files may overlap, and an overlap is no alarm. `speeds`: rows by source and
+    `rejects`: source, reject_reason. `books`, `copies`: by source. `speeds`: rows by source and
     `prepare.speed_class`. `devices`: source, rows of each device id.
     """
     return [
@@ -139,15 +145,17 @@ def _why(reason: str) -> Said:
 
 
 def _of_rejects(
-    rejects: pd.DataFrame, books: pd.DataFrame, copies: Mapping[str, int]
+    rejects: pd.DataFrame, books: pd.DataFrame, copies: Mapping[str, Copies]
 ) -> Iterable[Fault]:
     for source, book in books.iterrows():
         reasons = rejects.loc[rejects["source"] == source, "reject_reason"]
         of_source = {str(reason): int(n) for reason, n in reasons.value_counts().items()}
+        copied = copies.get(str(source), Copies())
         within = int(book["read_count"]) - sum(of_source.get(one, 0) for one in UNDERSTOOD)
+        within -= copied.fences  # the first of each is one of UNDERSTOOD
         if within < FEWEST_ROWS:
             continue
-        of_source["duplicate"] = copies.get(str(source), 0)
+        of_source["duplicate"] = copied.tests
         astray = sum(of_source.pop(reason, 0) for reason in PLACES)
         if astray > MOST_REJECTS * within:
             share = round(100 * astray / within)

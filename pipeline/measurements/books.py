@@ -12,6 +12,7 @@ import polars as pl
 
 from pipeline.measurements import fingerprints
 from pipeline.measurements.aggregates import Aggregates
+from pipeline.measurements.alarms import Copies
 from pipeline.measurements.prepare import Preparation
 from pipeline.schema.tables import decode_labels
 
@@ -43,13 +44,17 @@ def rejects_of(found: Aggregates, how: Preparation) -> pd.DataFrame:
     )  # fmt: skip
 
 
-def copies_of(found: Aggregates, how: Preparation) -> dict[str, int]:
-    """By source: rows of the window that repeat one of their own file.
-
-    Files of several months may overlap; one that repeats itself has another reason.
-    """
-    counts = found["repeats in file"].group_by("source").agg(pl.col("repeats").sum())
-    return {how.sources[source]: count for source, count in counts.iter_rows()}
+def copies_of(found: Aggregates, how: Preparation) -> dict[str, Copies]:
+    """By source: rows of the window that repeat another."""
+    counts = {
+        name: dict(found[name].group_by("source").agg(pl.col("repeats").sum()).iter_rows())
+        for name in ("repeats in file", "repeated fences")
+    }
+    tests, fences = counts.values()
+    return {
+        how.sources[number]: Copies(tests.get(number, 0), fences.get(number, 0))
+        for number in {*tests, *fences}
+    }
 
 
 def devices_of(found: Aggregates, how: Preparation) -> pd.DataFrame:

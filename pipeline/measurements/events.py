@@ -120,11 +120,10 @@ def idle_events(
     tested = {names[number] for number in places["operator"].unique().drop_nulls()}
     named = table.loc[table["event_date"] <= last.isoformat(), "event_operator"]
     strange = named[~named.isin([*tested, ALL])]
-    touching = set(found["events"]["event"].unique())  # the last of each place and perhaps no other
+    # the last of each place and perhaps no other
+    touching = set(found["events 0"]["event"].unique())
     events = {
-        number: one
-        for number, one in enumerate(question.scope.events)
-        if max(one.at, one.last) >= first
+        number: one for number, one in enumerate(question.scope.events) if one.is_since(first)
     }
     idle = [
         one
@@ -188,25 +187,42 @@ def left(rows: pl.LazyFrame, events: tuple[Event, ...]) -> pl.LazyFrame:
 def before_and_after(
     valid: pl.LazyFrame, events: tuple[Event, ...], window: Window
 ) -> pl.LazyFrame:
-    """UNIT_CODES, device, is_outdated: event, tests, samples, download (sum).
+    """UNIT_CODES, device, is_outdated, side: event, tests, samples, download (sum).
 
     Of samples of a window that an event touches; the event is the last that touches any of them.
+    `side`: `before` its date, or `after` (from its date on, or after an outage's last day), of the
+    samples that tell of the network then: those before an outage and after any event judge. Null of
+    others.
     """
     if not events:
         schema = {
             "zone": pl.Int32, "operator": pl.Int8, "device": pl.UInt64, OUTDATED: pl.Boolean,
-            "event": pl.Int32, "tests": pl.UInt32, "samples": pl.UInt32, "download": pl.Int64,
+            "side": pl.String, "event": pl.Int32, "tests": pl.UInt32, "samples": pl.UInt32,
+            "download": pl.Int64,
         }  # fmt: skip
         return pl.LazyFrame(schema=schema)
-    here = valid.filter(during(window) & c("event").is_not_null())
-    return here.group_by(*UNIT_CODES, "device", OUTDATED).agg(
-        c("event").max(), c("tests").sum(), samples=pl.len(), download=c("mean").sum()
+    about = pl.LazyFrame(
+        {
+            "event": pl.Series(range(len(events)), dtype=pl.Int32),
+            "at": [one.at for one in events],
+            "is_outage": [one.kind == "outage" for one in events],
+        }
+    )
+    here = valid.filter(during(window) & c("event").is_not_null()).join(about, on="event")
+    side = (
+        pl.when(~c(OUTDATED) & (c("day") >= c("at"))).then(pl.lit("after"))
+        .when((c("day") < c("at")) & (c(OUTDATED) != c("is_outage"))).then(pl.lit("before"))
+    )  # fmt: skip
+    return (
+        here.with_columns(side=side)
+        .group_by(*UNIT_CODES, "device", OUTDATED, "side")
+        .agg(c("event").max(), c("tests").sum(), samples=pl.len(), download=c("mean").sum())
     )
 
 
 FIGURES = (
     "event_date", "event_kind", "device_count_before", "mean_before_mbps", "device_count_after",
-    "mean_after_mbps",
+    "mean_after_mbps", "left_out_device_count", "touched_device_count",
 )  # fmt: skip
 
 
@@ -217,27 +233,33 @@ def no_unit_events() -> pd.DataFrame:
 
 
 def unit_events(found: pl.DataFrame, names: Names, events: tuple[Event, ...]) -> pd.DataFrame:
-    """FIGURES by commune_code and operator, where an event of the window touches tests.
+    """FIGURES by commune_code and operator, where an event touches tests of a window.
 
-    Means of device values (Mbit/s) at the places that it touches, before (samples that it leaves
-    out) and after. The event is the last that touches any.
+    `found`: of `before_and_after`. Means of device values (Mbit/s) at the places that it touches,
+    by side. The event is the last that touches any. left_out_device_count: devices with samples
+    that are left out; touched_device_count: with samples there that judge.
     """
     if not found.height:
         return no_unit_events()
-    keys = [*UNIT_CODES, OUTDATED]
-    values = found.with_columns(mbps=pl.Series(mean_of(found, "download", "samples")))
-    means = values.sort(*keys, "mbps").group_by(keys, maintain_order=True).agg(
-        c("event").max(), mean=c("mbps").mean(), devices=pl.len()
-    )  # fmt: skip
-    both = means.group_by(UNIT_CODES).agg(c("event").max())
-    for name, is_out in (("before", True), ("after", False)):
-        part = means.filter(c(OUTDATED) == is_out).select(
+    sums = found.group_by(*UNIT_CODES, "device", "side").agg(c("download", "samples").sum())
+    values = sums.with_columns(mbps=pl.Series(mean_of(sums, "download", "samples")))
+    means = values.sort(*UNIT_CODES, "side", "mbps").group_by(
+        *UNIT_CODES, "side", maintain_order=True
+    ).agg(mean=c("mbps").mean(), devices=pl.len())  # fmt: skip
+    devices = c("device")
+    both = found.group_by(UNIT_CODES).agg(
+        c("event").max(),
+        left_out_device_count=devices.filter(c(OUTDATED)).n_unique(),
+        touched_device_count=devices.filter(~c(OUTDATED)).n_unique(),
+    )
+    for name in ("before", "after"):
+        part = means.filter(c("side") == name).select(
             *UNIT_CODES,
             c("devices").alias(f"device_count_{name}"),
             c("mean").alias(f"mean_{name}_mbps"),
         )
         both = both.join(part, on=UNIT_CODES, how="left")
-    counts = [f"device_count_{name}" for name in ("before", "after")]
+    counts = [name for name in FIGURES if "_count" in name]
     both = both.with_columns(c(counts).fill_null(0).cast(pl.Float64)).sort(UNIT_CODES)
     operators = np.array(names.operators, dtype=object)
     table = both.to_pandas()

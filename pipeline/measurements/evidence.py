@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
+from datetime import date
 
 import numpy as np
 import pandas as pd
@@ -62,7 +63,8 @@ class Evidence:
     events: pd.DataFrame = field(default_factory=no_unit_events)  # of `events.unit_events`
     cell_dates: pd.DataFrame = field(default_factory=no_cell_dates)  # of `cell_dates`
     outdated_count: int = 0  # valid tests of the base window that events leave out
-    network_events: tuple[Event, ...] = ()  # from the window's first day on
+    network_events: tuple[Event, ...] = ()  # up to the window's last day
+    first_day: date | None = None  # of the base window; None of tiles
     names: Names = field(default_factory=no_names)
 
 
@@ -93,10 +95,11 @@ def evidence_of_tests(
         area["device"].n_unique(),
         str(last) if last is not None else None,
         id_life=id_life(found),
-        events=unit_events(found["events"], names, scope.events),
+        events=unit_events(found["events 0"], names, scope.events),
         cell_dates=cell_dates(found, names),
-        outdated_count=int(found["events"].filter(c(OUTDATED))["tests"].sum()),
-        network_events=tuple(one for one in scope.events if one.at >= scope.windows[0][0]),
+        outdated_count=int(found["events 0"].filter(c(OUTDATED))["tests"].sum()),
+        network_events=scope.events,
+        first_day=scope.windows[0][0],
         names=names,
     )
 
@@ -350,18 +353,19 @@ def _small_operators(device_count: pd.Series, min_devices: int) -> pd.Series:
     return pd.Series(np.where(pooled, found, 0.0), index=device_count.index).fillna(0.0)
 
 
-def widened(
-    base: Evidence,
-    devices: pd.DataFrame,
-    counts: pd.DataFrame,
-    sums: pd.DataFrame,
-    units: Iterable[tuple[str, str]],
-    month_count: int,
-) -> Evidence:
-    """The evidence with the given units taken from a longer window (METHOD §2.5).
+@dataclass(frozen=True)
+class Longer:
+    """A longer window of `month_count` months: figures as in `Evidence`, `sums` by place."""
 
-    `devices`, `counts`, `sums` (by place): of that window.
-    """
+    month_count: int
+    devices: pd.DataFrame
+    counts: pd.DataFrame
+    sums: pd.DataFrame
+    events: pd.DataFrame
+
+
+def widened(base: Evidence, longer: Longer, units: Iterable[tuple[str, str]]) -> Evidence:
+    """The evidence with the given units taken from a longer window (METHOD §2.5)."""
     chosen = pd.MultiIndex.from_tuples(sorted(units), names=UNIT)
 
     def exchanged(ours: pd.DataFrame, theirs: pd.DataFrame) -> pd.DataFrame:
@@ -369,11 +373,22 @@ def widened(
         return pd.concat([kept, theirs[pd.MultiIndex.from_frame(theirs[UNIT]).isin(chosen)]])
 
     joined = pd.concat(
-        [base.counts[~base.counts.index.isin(chosen)], counts.reindex(chosen)]
+        [base.counts[~base.counts.index.isin(chosen)], longer.counts.reindex(chosen)]
     ).sort_index()
-    joined.loc[chosen, "window_months"] = float(month_count)
-    values = exchanged(base.devices, devices)
+    joined.loc[chosen, "window_months"] = float(longer.month_count)
+    values = exchanged(base.devices, longer.devices)
     values = values.sort_values([*UNIT, "device_key"], ignore_index=True)
-    places = exchanged(base.strata.sums, sums).sort_values([*UNIT, "stratum"], ignore_index=True)
-    strata = replace(base.strata, sums=places)
-    return replace(base, devices=values, counts=joined, strata=strata)
+    places = exchanged(base.strata.sums, longer.sums)
+    places = places.sort_values([*UNIT, "stratum"], ignore_index=True)
+    events = [
+        base.events[~base.events.index.isin(chosen)],
+        longer.events[longer.events.index.isin(chosen)],
+    ]
+    some = [one for one in events if len(one)] or [no_unit_events()]
+    return replace(
+        base,
+        devices=values,
+        counts=joined,
+        strata=replace(base.strata, sums=places),
+        events=pd.concat(some).sort_index(),
+    )

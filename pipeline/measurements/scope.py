@@ -56,6 +56,14 @@ class Event:
     cell: int | None = None
     circle: tuple[float, float, float] | None = None
 
+    def is_since(self, day: date) -> bool:
+        """Whether it begins, or as an outage ends, on that day or later."""
+        return max(self.at, self.last) >= day
+
+    def leaves_out(self, day: date) -> bool:
+        """Whether samples of that day are out."""
+        return (self.first or date.min) <= day <= self.last
+
 
 @dataclass(frozen=True)
 class Scope:

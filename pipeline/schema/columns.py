@@ -151,8 +151,12 @@ FIELDS: dict[str, Field] = {
         en=("Reason set aside", "why the row is set aside; empty = it counts")),
     # events
     "event_date": Field("text", missing="none",
-        vi=("Ngày sự kiện", "ngày của sự kiện mạng gần nhất chạm tới, YYYY-MM-DD"),
-        en=("Event date", "date of the latest network event that touches it, YYYY-MM-DD")),
+        vi=("Ngày sự kiện",
+            "ngày của sự kiện mạng gần nhất chạm tới, YYYY-MM-DD; của vùng lõm: sự kiện gần nhất "
+            "có thể giải thích trạng thái"),
+        en=("Event date",
+            "date of the latest network event that touches it, YYYY-MM-DD; of a gap, of the latest "
+            "that may explain its state")),
     "event_kind": Field("text", missing="none", among=EVENT_KINDS,
         vi=("Loại sự kiện", "phát sóng, tắt sóng hoặc sự cố"),
         en=("Kind of event", "a site on air, a switch-off or an outage")),
@@ -205,17 +209,25 @@ FIELDS: dict[str, Field] = {
         vi=("Trạm dự kiến", "vị trí dự kiến đặt trạm, chưa có trạm"),
         en=("Candidate", "a place where a site may be built; none stands there")),
     "device_count_before": Field("count", missing="none",
-        vi=("Thiết bị trước sự kiện", "số thiết bị đo trước sự kiện, tại các nơi nó chạm tới"),
-        en=("Devices before", "devices before the event, at the places that it touches")),
+        vi=("Thiết bị trước sự kiện", "số thiết bị đo trước ngày sự kiện, tại các nơi nó chạm tới"),
+        en=("Devices before",
+            "devices before the date of the event, at the places that it touches")),
     "mean_before_mbps": Field("speed", of="device_count_before", missing="none",
-        vi=("Trước sự kiện (Mbps)", "trung bình của các thiết bị trước sự kiện"),
-        en=("Mean before (Mbps)", "mean of device values before the event")),
+        vi=("Trước sự kiện (Mbps)", "trung bình của các thiết bị trước ngày sự kiện"),
+        en=("Mean before (Mbps)", "mean of device values before the date of the event")),
     "device_count_after": Field("count", missing="none",
-        vi=("Thiết bị sau sự kiện", "số thiết bị đo từ sự kiện, tại các nơi nó chạm tới"),
-        en=("Devices after", "devices from the event on, at the places that it touches")),
+        vi=("Thiết bị sau sự kiện",
+            "số thiết bị đo từ ngày sự kiện, hoặc sau ngày cuối của sự cố, "
+            "tại các nơi nó chạm tới"),
+        en=("Devices after",
+            "devices from the date of the event on, or after the last day of an outage, "
+            "at the places that it touches")),
     "mean_after_mbps": Field("speed", of="device_count_after", missing="none",
-        vi=("Sau sự kiện (Mbps)", "trung bình của các thiết bị từ sự kiện"),
-        en=("Mean after (Mbps)", "mean of device values from the event on")),
+        vi=("Sau sự kiện (Mbps)",
+            "trung bình của các thiết bị từ ngày sự kiện, hoặc sau ngày cuối của sự cố"),
+        en=("Mean after (Mbps)",
+            "mean of device values from the date of the event on, "
+            "or after the last day of an outage")),
     # villages
     "village_id": Field("text",
         vi=("Mã thôn, bản", "mã xã và số thứ tự trong danh sách của xã; chỉ dùng với danh sách đó"),

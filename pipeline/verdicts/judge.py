@@ -257,7 +257,7 @@ def no_data_reason(rows: pd.DataFrame) -> pd.Series:
     empty = rows["test_count"] == 0
     reason = np.select(
         [
-            empty & (rows["device_count_before"] > 0),
+            empty & (rows["left_out_device_count"] > 0),
             empty & (rows["failed_test_count"] > 0),
             empty & (rows["newer_test_count"] > 0),
             empty & (rows["test_count_4g"] > 0),
@@ -295,7 +295,7 @@ def flags(rows: pd.DataFrame, target: float, gates: Gates) -> pd.Series:
         & (rows["fast_test_count"] > 0)
         & (rows["m"] >= gates.min_devices),
         "recent_change": is_contrary_lately(rows, target, gates) & mean.notna(),
-        "straddles_event": rows["device_count_before"] > 0,
+        "straddles_event": rows["left_out_device_count"] > 0,
         "testers_differ": (rows["m"] >= gates.min_devices)
         & ((rows["weighted_mean_mbps"] / mean - 1).abs() > gates.testers_differ_share),
         "ids_restart": rows["ids_restart"] & (rows["m"] > 0),

@@ -275,12 +275,20 @@ def _without_small_sides(rows: pd.DataFrame, min_devices: int) -> pd.DataFrame:
     """The rows with the means before and after an event emptied where few devices made them.
 
     The mean after it and the row's mean would also reveal the few devices that the event does not
-    touch.
+    touch; of an outage the row rests on both sides, and either mean would.
     """
-    before, after = rows["device_count_before"], rows["device_count_after"]
-    untouched = (rows["device_count"] - after).between(1, min_devices - 1)
-    rows = privacy.without(rows, before < min_devices, "device_count_before")
-    return privacy.without(rows, (after < min_devices) | untouched, "device_count_after")
+    all_of, before, after = (
+        rows[name] for name in ("device_count", "device_count_before", "device_count_after")
+    )
+    is_few = {
+        name: (all_of - count).between(1, min_devices - 1)
+        for name, count in (
+            ("before", before), ("after", after), ("touched", rows["touched_device_count"])
+        )
+    }  # fmt: skip
+    of_outage = rows["event_kind"].eq("outage") & (is_few["before"] | is_few["touched"])
+    rows = privacy.without(rows, (before < min_devices) | of_outage, "device_count_before")
+    return privacy.without(rows, (after < min_devices) | is_few["after"], "device_count_after")
 
 
 def commune_summary(
