@@ -79,12 +79,9 @@ def next_tests(
     places = places_of_communes(
         known.strata, known.villages, known.communes, rules.shown_min_devices
     )
+    shown = _shown_sums(known)  # where one or two devices tested must not show in the places
     spread = placed(
-        pd.MultiIndex.from_frame(units[UNIT]),
-        places,
-        known.strata.sums,
-        weighted.shares_between(_shown_sums(known)),
-        MOST,
+        pd.MultiIndex.from_frame(units[UNIT]), places, shown, weighted.shares_between(shown), MOST
     )
     chance = chances_of_units(units, spread, rules)
     asked = pd.Series(wanted.quotas or {}, dtype="float64")

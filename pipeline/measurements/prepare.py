@@ -103,7 +103,9 @@ def chunks_of(part: Part, how: Preparation) -> Iterator[Chunk]:
     try:
         for tests, account in read_part(part):
             rows = rows_of(tests, how)
-            days = rows["day"].drop_nulls().value_counts()
+            # a fence is no test: a coverage run chooses no report month
+            tests_of = rows.filter(c("reason").ne_missing("coverage_only"))
+            days = tests_of["day"].drop_nulls().value_counts()
             for day, count in days.iter_rows():
                 account.months[f"{day.year:04}-{day.month:02}"] += count
             account.operators.update(tests["operator_met"].drop_nulls().unique().to_list())
