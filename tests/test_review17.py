@@ -224,23 +224,6 @@ def test_what_a_fault_of_a_form_with_two_tables_says_to_write_is_a_setting(tmp_p
     assert code == 0 or "[visits]" not in said, said  # `[visits] sheet` is no setting
 
 
-def test_a_test_that_failed_beside_a_strong_signal_is_no_sign_of_no_signal(tmp_path):
-    """Three phones on 4G at -75 dBm with an answered ping, whose downloads failed: a server."""
-    latitude, longitude = centre("r0c0")
-    failed = [
-        f"2026-10-{day:02d} 08:{n:02d}:00,{latitude:.6f},{longitude:.6f},10,V,4G,,,25,f{n},-75"
-        for n in range(3)
-        for day in (6, 7, 8)
-    ]
-    tests = "\n".join([f"{HEADINGS},rsrp", *(f"{one},-90" for one in others("2026-10")), *failed])
-    settings = write_world(tmp_path, {"2026-10": tests + "\n"}, with_villages(tmp_path) + RULES)
-    table = pd.read_parquet(run(settings, "2026-10") / "tables/village_status.parquet")
-    row = table.set_index("village_name").loc["Bản A r0c0"]
-    assert row["failed_test_count"] == 9
-    assert row["village_class"] != "no_signal", row["no_signal_probability"]
-    assert "silence" not in row["class_grounds"], "phones of the operator did test"
-
-
 def test_where_silence_says_nothing_the_report_does_not_say_that_no_village_needs_a_visit(tmp_path):
     """No village has a usable test: there is no probability of any."""
     latitude, longitude = centre("r0c0")

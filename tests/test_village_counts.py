@@ -23,7 +23,16 @@ from pipeline.measurements.village_counts import (
 from pipeline.schema.periods import Period
 from pipeline.schema.tables import with_declared_dtypes
 from pipeline.sources.villages import with_nothing_further
-from tests.builders import aggregates_of_tests, month_of_tests, squares, write_world
+from tests.builders import (
+    HEADINGS,
+    aggregates_of_tests,
+    centre,
+    month_of_tests,
+    run_lomsong,
+    squares,
+    write_world,
+)
+from tests.village_world import RULES, others, with_villages
 
 COMMUNES = squares(columns=2, rows=1, side=0.5)  # r0c0 west of 103.5, r0c1 east
 KM = 1 / 111.195  # degrees of latitude
@@ -49,6 +58,7 @@ BASE = {
     "download_mbps": 30.0, "place": FIRST, "unreadable": "", "signal_dbm": np.nan,
     "latency_ms": 20.0,
 }  # fmt: skip
+SILENT = {"latency_ms": np.nan}  # no answer
 
 
 def counted(*changes: dict) -> VillageCounts:
@@ -92,8 +102,8 @@ def test_tests_count_in_the_village_that_is_nearest_within_its_commune():
     ("change", "expected"),
     [
         ({}, {"test_count": 2, "device_count": 2, "usable_device_count": 2}),
-        ({"download_mbps": 0.0}, {"failed_test_count": 1, "failed_device_count": 1}),
-        ({"download_mbps": np.nan}, {"failed_test_count": 1, "failed_device_count": 1}),
+        ({"download_mbps": 0.0, **SILENT}, {"failed_test_count": 1, "failed_device_count": 1}),
+        ({"download_mbps": np.nan, **SILENT}, {"failed_test_count": 1, "failed_device_count": 1}),
         ({"technology": "3G"}, {"fallback_test_count": 1, "usable_device_count": 2}),
         ({"technology": "2G"}, {"fallback_test_count": 1, "usable_device_count": 2}),
         ({"technology": "5G"}, {"fallback_test_count": 0, "usable_device_count": 2}),
@@ -165,6 +175,33 @@ def test_fences_count_by_device_as_heard_or_not_and_as_no_test(fences, usable, f
     assert (found["usable_device_count"], found["failed_device_count"]) == (usable, failed)
     tests = ("test_count", "device_count", "failed_test_count", "no_service_count")
     assert [found[name] for name in tests] == [1, 1, 0, 0]
+
+
+@pytest.mark.parametrize("speed", [0.0, np.nan])
+@pytest.mark.parametrize(
+    ("heard", "usable", "failed", "failed_tests"),
+    [
+        ({}, 1, 1, 1),
+        ({"latency_ms": 25.0}, 2, 0, 1),
+        ({"latency_ms": 0.0}, 1, 1, 1),
+        ({"signal_dbm": -75.0}, 2, 0, 1),
+        ({"signal_dbm": -124.0}, 2, 0, 1),
+        ({"signal_dbm": -125.0}, 1, 1, 1),
+        ({"signal_dbm": -139.0}, 1, 1, 1),
+        ({"latency_ms": 25.0, "signal_dbm": -139.0}, 2, 0, 1),
+        ({"latency_ms": 25.0, "unreadable": "no_coverage"}, 1, 1, 0),
+        ({"latency_ms": 25.0, "technology": "wifi"}, 1, 0, 0),
+        ({"latency_ms": 25.0, "measured_at": "2026-07-31 08:00"}, 1, 0, 0),
+    ],
+)
+def test_a_failed_test_with_an_answer_or_a_signal_was_heard(
+    speed, heard, usable, failed, failed_tests
+):
+    """Its server failed, not the network."""
+    test = {"download_mbps": speed, "latency_ms": np.nan, "device_id": "d2", **heard}
+    found = row(counted({}, test), 0)
+    assert (found["usable_device_count"], found["failed_device_count"]) == (usable, failed)
+    assert (found["test_count"], found["failed_test_count"]) == (1, failed_tests)
 
 
 def test_an_unheard_fence_names_its_own_operator():
@@ -282,6 +319,36 @@ def test_coverage_runs_change_what_silence_says_and_nothing_else(tmp_path):
         return float(one["no_signal_probability"])
 
     assert probability(works) < 0.01 < probability(without) < probability(dead)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("latency", "signal", "village_class", "grounds"),
+    [
+        (25, -75, "weak", "failed_tests"),
+        (25, "", "weak", "failed_tests"),
+        ("", -75, "weak", "failed_tests"),
+        ("", "", "no_signal", "unreached;failed_tests"),
+    ],
+)
+def test_a_servers_fault_is_no_sign_of_no_signal(tmp_path, latency, signal, village_class, grounds):
+    """Three phones on 4G whose downloads failed."""
+    latitude, longitude = centre("r0c0")
+    failed = [
+        f"2026-10-{day:02d} 08:{n:02d}:00,{latitude:.6f},{longitude:.6f},10,V,4G,,,{latency},f{n},"
+        f"{signal}"
+        for n in range(3)
+        for day in (6, 7, 8)
+    ]
+    tests = "\n".join([f"{HEADINGS},rsrp", *(f"{one},-90" for one in others("2026-10")), *failed])
+    settings = write_world(tmp_path, {"2026-10": tests + "\n"}, with_villages(tmp_path) + RULES)
+    parts = ("--publish", "tables", "--out", tmp_path / "out")
+    code, said = run_lomsong("run", "--settings", settings, *parts)
+    assert code == 0, said
+    table = pd.read_parquet(tmp_path / "out/2026-10/tables/village_status.parquet")
+    row = table.set_index("village_name").loc["Bản A r0c0"]
+    assert row["failed_test_count"] == 9
+    assert (row["village_class"], row["class_grounds"]) == (village_class, grounds)
 
 
 def test_where_no_villages_are_listed_a_cell_belongs_to_its_inhabited_hex_and_commune():

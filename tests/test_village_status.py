@@ -100,8 +100,8 @@ FAILED = {"failed_test_count": 4.0, "failed_device_count": 4.0}
         ),
         ([38.0, 42.0, 39.0, 44.0, 36.0, 45.0, 30.0, 52.0], "not_known", "undecided"),
         ({"failed_test_count": 2.0, "failed_device_count": 2.0}, "not_known", "few_devices"),
-        (FAILED, "no_signal", "silence;failed_tests"),
-        ({"no_service_count": 5.0, "failed_device_count": 3.0}, "no_signal", "silence;no_service"),
+        (FAILED, "no_signal", "unreached;failed_tests"),
+        ({"no_service_count": 5.0, "failed_device_count": 3.0}, "no_signal", "unreached;no_service"),
     ],
 )
 def test_classes_by_what_was_measured(change, village_class, grounds):

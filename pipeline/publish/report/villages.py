@@ -177,7 +177,7 @@ def _listed(content: Content, number: int, row: Mapping[Hashable, Any]) -> list[
 def _note(content: Content, row: Mapping[Hashable, Any]) -> str:
     """Probability, order of the visit, whether it differs, and what the list says of plans."""
     lang, notes = content.lang, []
-    if "silence" in row["class_grounds"].split(";"):
+    if {"silence", "unreached"} & set(row["class_grounds"].split(";")):
         notes.append(said("n_chance", lang, share=percent(row["no_signal_probability"], lang)))
     if pd.notna(row["visit_rank"]):
         notes.append(said("n_visit", lang, rank=content.number(row["visit_rank"])))
