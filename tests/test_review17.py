@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
-import docx
-import openpyxl
 import pandas as pd
 import pytest
 
@@ -139,18 +136,6 @@ def test_a_widened_window_that_straddles_an_event_says_so(tmp_path):
     assert "straddles_event" in row["flags"].split(";")
 
 
-def test_another_list_of_events_makes_a_revision(tmp_path):
-    months = {"2026-10": text(rows("2026-10", "r0c0", SLOW, "a"), others("2026-10"))}
-    settings = write_world(tmp_path, months, EVENTS)
-    happen(tmp_path, "2026-01-01,on_air,V,,r0c0")
-    run(settings, "2026-10")
-    happen(tmp_path, "2026-10-08,on_air,V,,r0c0")  # two thirds of r0c0's tests no longer judge
-    folder = run(settings, "2026-10")
-    manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
-    assert manifest["revision"] == 2
-    assert "events.csv" in str(manifest["revisions"])
-
-
 @pytest.mark.parametrize(("event", "result"), [("on_air", "no_signal"), ("switch_off", "measured")])
 def test_a_visit_before_an_event_no_longer_says_how_it_is(tmp_path, event, result):
     months = {"2026-10": text(rows("2026-10", "r0c0", SLOW, "a"), others("2026-10"))}
@@ -189,55 +174,3 @@ def test_a_coverage_run_chooses_no_report_month(tmp_path, month, count):
     assert code == 0, said
     assert "the data hold the periods: 2026-08, 2026-09, 2026-10\n" in said
     assert "period 2026-10," in said
-
-
-def test_a_plan_does_not_show_where_one_or_two_devices_tested(tmp_path):
-    plans = []
-    for name, north in (("middle", 0.0), ("north", 0.03), ("south", -0.03)):
-        folder = tmp_path / name
-        tests = text(
-            rows("2026-10", "r0c0", SLOW, "a"),
-            others("2026-10"),
-            rows("2026-10", "r0c1", [20.0, 20.0], "few", north),
-        )
-        settings = write_world(folder, {"2026-10": tests}, with_villages(folder) + RULES)
-        code, said = run_lomsong(
-            "plan", "--devices", "120", "--settings", settings, "--out", folder / "out"
-        )
-        assert code == 0, said
-        plans.append((folder / "out/2026-10/plan/plan.csv").read_bytes())
-    assert plans[0] == plans[1] == plans[2]
-
-
-def test_what_a_fault_of_a_form_with_two_tables_says_to_write_is_a_setting(tmp_path):
-    months = {"2026-10": text(rows("2026-10", "r0c0", SLOW, "a"))}
-    settings = write_world(tmp_path, months, with_villages(tmp_path) + RULES)
-    book = openpyxl.Workbook()
-    book.active.append(["abc", "x"])
-    book.active.append(["1", "2"])
-    form = book.create_sheet("F")
-    form.append(["Visit date", "Commune code", "Village", "Operator", "Result", "Phones tested"])
-    form.append(["05/10/2026", "r0c0", "Bản A r0c0", "V", "no signal", 3])
-    book.save(tmp_path / "form.xlsx")
-    ask = ("plan", "--read", tmp_path / "form.xlsx", "--settings", settings, "--lang", "en")
-    code, said = run_lomsong(*ask)
-    assert code == 0 or "[visits]" not in said, said  # `[visits] sheet` is no setting
-
-
-def test_where_silence_says_nothing_the_report_does_not_say_that_no_village_needs_a_visit(tmp_path):
-    """No village has a usable test: there is no probability of any."""
-    latitude, longitude = centre("r0c0")
-    away = [
-        f"2026-10-{day:02d} 08:00:00,{latitude + 0.045:.6f},{longitude:.6f},10,V,4G,50,9,40,d"
-        for day in (6, 7, 8)
-    ]
-    settings = write_world(tmp_path, {"2026-10": text(away)}, with_villages(tmp_path) + RULES)
-    out = tmp_path / "out"
-    asked = ("run", "--settings", settings, "--out", out, "--publish", "tables,report")
-    code, said = run_lomsong(*asked, "--lang", "en")
-    assert code == 0, said
-    table = pd.read_parquet(out / "2026-10/tables/village_status.parquet")
-    assert table["no_signal_probability"].isna().all()
-    report = docx.Document(str(out / "2026-10/report/monthly_report.docx"))
-    words = " ".join(one.text for one in report.paragraphs)
-    assert "No village needs a visit" not in words

@@ -83,7 +83,8 @@ def _visits(content: Content, villages: pd.DataFrame) -> list[Block]:
     lang = content.lang
     wanted = villages[villages["visit_rank"].notna()].sort_values("visit_rank")
     if wanted.empty:
-        return [content.say("v_no_visits")]
+        is_known = villages["no_signal_probability"].notna().any()
+        return [content.say("v_no_visits" if is_known else "v_visits_unknown")]
     rows = [
         [
             content.number(row["visit_rank"]),
