@@ -242,7 +242,7 @@ def test_the_place_of_one_or_two_devices_does_not_show_in_the_places(alone):
     sums = planning.pooled(sums_by_hand({4: 6.0, alone: 2.0}), 3)
     assert dict(zip(sums["stratum"], sums["votes"], strict=True)) == {planning.POOLED: 2.0, 4: 6.0}
     found = placed(X, places, sums, RHO, 4)
-    assert found.order[0].tolist() == [0, 2, 1, 3]
+    assert found.order[0].tolist() == [0, 2, 1, 3], "far from v4, then between"
 
 
 def test_three_devices_of_a_place_steer_and_small_places_are_one():

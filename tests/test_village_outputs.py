@@ -334,7 +334,7 @@ def test_the_report_counts_villages_by_class_and_operator(outputs, table):
         "Có 7 trường hợp thôn, bản × nhà mạng đã có phân loại chính thức",
         "phân loại đề xuất khác với danh sách ở 3 trường hợp.",
         "không phải là kết luận đã được xác nhận và không nói gì về tốc độ",
-        "Không nêu số liệu của thôn, bản có dưới 3 thiết bị của nhà mạng.",
+        "máy của nhà mạng thử đo nhưng dưới 3 thiết bị thì không nêu số liệu; ở nơi không có",
     ],
 )
 def test_the_reports_sentences_say_the_figures_counted_by_hand(outputs, sentence):
