@@ -298,9 +298,9 @@ def diff(
     run_b: Annotated[Path, typer.Argument(help="Folder of the later run.")],
     lang: LangName = None,
 ) -> None:
-    """List verdicts that changed between two runs, and why: data, rule, boundary or settings.
+    """List verdicts that changed between two runs, and why: data, inputs, rule, boundary, settings.
 
-    So hai lần chạy: xã nào đổi kết luận, và vì dữ liệu, quy tắc, ranh giới hay cài đặt.
+    So hai lần chạy: xã nào đổi kết luận, và vì dữ liệu, đầu vào, quy tắc, ranh giới, cài đặt.
     """
     language = lang or texts.languages()[0]
     with user_faults_shown(language):

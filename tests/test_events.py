@@ -8,6 +8,7 @@ from pathlib import Path
 
 import h3
 import numpy as np
+import openpyxl
 import pandas as pd
 import polars as pl
 import pytest
@@ -282,6 +283,25 @@ def test_days_of_an_outage_are_shown_as_they_are_written(tmp_path, start, end, s
     codes, said = wrong(tmp_path, f"{start},outage,V,{end},,r0c0,,,,,")
     assert codes == ["event_end"]
     assert said["en"].endswith(said_in_english)
+
+
+def test_of_a_workbook_the_sheet_with_the_headings_of_events_is_read(tmp_path):
+    book = openpyxl.Workbook()
+    for line in [["a", "b", "c"]] + [[1, 2, 3]] * 40:
+        book.active.append(line)
+    book.active.title = "Other"
+    for name in ("Events", "Aside"):
+        sheet = book.create_sheet(name)
+        sheet.append(["date", "kind", "operator", "commune_code"])
+        sheet.append(["05/10/2026", "on_air", "V", "r0c0"])
+    book["Aside"].sheet_state = "hidden"
+    book.save(tmp_path / "events.xlsx")
+    table, warnings = read_events(tmp_path / "events.xlsx", COMMUNES, villages(), ASKED)
+    assert table["event_date"].tolist() == ["2026-10-05"]
+    assert {one.code: one.values["found"] for one in warnings} == {
+        "hidden_form_sheets": ["Aside (1)"], "sheets_not_read": ["Other (40)"],
+    }  # fmt: skip
+    assert all(error_message(one, lang) for one in warnings for lang in ("vi", "en"))
 
 
 @pytest.mark.parametrize("rows", [(), (",,,,,,,,,,",)])

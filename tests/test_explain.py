@@ -220,7 +220,7 @@ def test_a_row_that_changed_through_others_data_has_a_cause_of_its_own():
     after = before.assign(status="probable_gap")
     after.loc[1, "mean_mbps"] = 29.0
     after.loc[2, "commune_code"] = "d"
-    why = {"data": ["one.csv"], "boundary": [], "settings": [], "rule": []}
+    why = {"data": ["one.csv"], "inputs": [], "boundary": [], "settings": [], "rule": []}
     table = compare.changed_rows(before, after, why).set_index("commune_code")["cause"].to_dict()
     assert table == {"a": "others", "b": "data", "c": "gone", "d": "appeared"}
     both = why | {
@@ -231,3 +231,35 @@ def test_a_row_that_changed_through_others_data_has_a_cause_of_its_own():
     table = compare.changed_rows(before, after, both).set_index("commune_code")["cause"].to_dict()
     assert table["a"] == "settings+rule"
     assert table["b"] == "data+boundary+settings"
+    other = {name: ["events.csv"] if name == "inputs" else [] for name in why}
+    table = compare.changed_rows(before, after, other).set_index("commune_code")["cause"].to_dict()
+    assert (table["a"], table["b"]) == ("inputs", "inputs")
+
+
+def account(period: str = "2026-10", **hashes: str) -> dict:
+    """What a manifest says of a run whose inputs are in these roles (`_` for a space)."""
+    inputs = [
+        {"role": role.replace("_", " "), "name": f"{role}.csv", "sha256": sha256,
+         "is_delivery": role == "ispeed"}
+        for role, sha256 in hashes.items()
+    ]  # fmt: skip
+    return {"period": period, "window_months": 3, "settings": {}, "inputs": inputs}
+
+
+@pytest.mark.parametrize(
+    ("role", "cause"),
+    [("ispeed", "data"), ("boundaries", "boundary")]
+    + [(role.replace(" ", "_"), "inputs") for role in compare.ROLES if role != "boundaries"],
+)
+def test_another_file_in_any_role_is_a_cause(role, cause):
+    nothing = {name: [] for name in ("data", "inputs", "boundary", "settings", "rule")}
+    one, other = account(**{role: "a"}), account(**{role: "b"})
+    assert compare.causes(one, one) == nothing
+    assert compare.causes(one, other) == nothing | {cause: [f"{role}.csv"]}
+    assert compare.causes(account(), one) == nothing | {cause: [f"{role}.csv"]}
+
+
+def test_results_of_former_runs_are_no_cause_between_two_periods():
+    one = account("2026-09", gap_ledger="a", former_period="a", events="a")
+    other = account("2026-10", gap_ledger="b", former_period="b", events="b")
+    assert compare.causes(one, other)["inputs"] == ["events.csv"]

@@ -73,3 +73,9 @@ def test_its_map_opens_on_it(pack, chromium):
             == "MobiFone"
         )
         browser.close()
+
+
+def test_its_readme_says_that_the_map_holds_every_operator(pack):
+    """Tables and layers are its own."""
+    text = (pack / "README.txt").read_text(encoding="utf-8-sig")
+    assert "bản đồ có mọi nhà mạng" in text

@@ -19,7 +19,10 @@ from pipeline.config.settings import Settings
 from pipeline.measurements.strata import SUMS, Strata, no_strata
 from pipeline.publish.plan import FILES
 from pipeline.verdicts.prospects import DRAWS, MOST, chances
-from tests.builders import month_of_tests, write_world
+from tests.builders import month_of_tests, run_lomsong, write_world
+from tests.village_world import RULES as WINDOW
+from tests.village_world import SLOW, others, text, with_villages
+from tests.village_world import rows as rows_of
 
 RULES = rules_of(Settings())
 UNIT = ["commune_code", "operator"]
@@ -230,6 +233,45 @@ def test_effective_devices_by_hand():
     factor = 29 / 256 + 121 / 768
     assert found.effective[0, 0] == pytest.approx((1 - 0.25 * 10 / 16) / factor)
     assert found.effective[0, 1] > found.effective[0, 0]
+
+
+@pytest.mark.parametrize("alone", [0, 1, 2, 3])
+def test_the_place_of_one_or_two_devices_does_not_show_in_the_places(alone):
+    """A unit of six devices in v4 and two in another village."""
+    places = places_by_hand([0.2, 0.2, 0.2, 0.2, 0.2])
+    sums = planning.pooled(sums_by_hand({4: 6.0, alone: 2.0}), 3)
+    assert dict(zip(sums["stratum"], sums["votes"], strict=True)) == {planning.POOLED: 2.0, 4: 6.0}
+    found = placed(X, places, sums, RHO, 4)
+    assert found.order[0].tolist() == [0, 2, 1, 3], "far from v4, then between"
+
+
+def test_three_devices_of_a_place_steer_and_small_places_are_one():
+    sums = planning.pooled(sums_by_hand({0: 3.0, 1: 2.9, 2: 1.0, 7: 0.1 + 0.2 + 2.7}), 3)
+    found = dict(zip(sums["stratum"], sums["votes"], strict=True))
+    assert found == pytest.approx({planning.POOLED: 3.9, 0: 3.0, 7: 3.0})
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("devices", [2, 5])
+def test_a_plan_does_not_show_where_one_or_two_devices_tested(tmp_path, devices):
+    """Of a hidden unit, and of one whose other devices tested between the villages."""
+    plans = []
+    for name, north in (("middle", 0.0), ("north", 0.03), ("south", -0.03)):
+        folder = tmp_path / name
+        tests = text(
+            rows_of("2026-10", "r0c0", SLOW, "a"),
+            others("2026-10"),
+            rows_of("2026-10", "r0c1", [20.0, 20.0], "few", north),
+            rows_of("2026-10", "r0c1", [20.0] * (devices - 2), "away", 0.045),
+        )
+        settings = write_world(folder, {"2026-10": tests}, with_villages(folder) + WINDOW)
+        code, said = run_lomsong(
+            "plan", "--devices", "120", "--settings", settings, "--out", folder / "out"
+        )
+        assert code == 0, said
+        plans.append(pd.read_csv(folder / "out/2026-10/plan/plan.csv"))
+    names = [one.loc[one["commune_code"] == "r0c1", "village_name"].tolist() for one in plans]
+    assert names[0] == names[1] == names[2] != []
 
 
 def test_a_cluster_of_few_devices_has_no_cell():

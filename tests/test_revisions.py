@@ -12,6 +12,7 @@ import pandas as pd
 import pytest
 
 from tests.builders import month_of_tests, write_world
+from tests.village_world import RULES, SLOW, others, rows, text, with_villages
 
 pytestmark = pytest.mark.slow  # whole months are run
 
@@ -118,3 +119,30 @@ def test_a_source_called_like_a_role_is_logged_and_blamed_as_a_source(tmp_path, 
     assert f"read {name}: 126 rows from 2 files" in text
     assert "differs from the one before in data;" in text
     assert manifest(tmp_path)["revisions"][0]["differs"] == {"data": ["late.csv"]}
+
+
+def test_another_list_of_events_or_villages_makes_a_revision(tmp_path, lomsong):
+    def run(part: str) -> dict:
+        code, said = lomsong("run", "--settings", settings, "--publish", "tables", "--lang", "en")
+        assert code == 0, said
+        assert part in said, said
+        return manifest(tmp_path)
+
+    def happen(day: str) -> None:
+        lines = f"date,kind,operator,end_date,commune_code\n{day},on_air,V,,r0c0\n"
+        (tmp_path / "events.csv").write_text(lines, encoding="utf-8")
+
+    months = {"2026-10": text(rows("2026-10", "r0c0", SLOW, "a"), others("2026-10"))}
+    lines = with_villages(tmp_path) + RULES + '[events]\npath = "events.csv"\n'
+    settings = write_world(tmp_path, months, lines)
+    happen("2026-01-01")
+    assert run("")["revision"] == 1
+    happen("2026-10-08")  # two thirds of r0c0's tests no longer judge
+    found = run("revision 2 of this period; differs from the one before in other inputs;")
+    assert found["revisions"][0]["differs"] == {"inputs": ["events.csv"]}
+    assert found["revisions"][0]["changed"][0].startswith("r0c0 ")
+    assert found["revisions"][0]["changed"][0].endswith(" (inputs)")
+    assert run("")["revision"] == 2
+    with_villages(tmp_path, "A", "B", "D")
+    found = run("differs from the one before in other inputs")
+    assert found["revisions"][1]["differs"] == {"inputs": ["villages.csv"]}

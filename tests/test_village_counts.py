@@ -24,7 +24,16 @@ from pipeline.measurements.village_counts import (
 from pipeline.schema.periods import Period
 from pipeline.schema.tables import with_declared_dtypes
 from pipeline.sources.villages import with_nothing_further
-from tests.builders import aggregates_of_tests, month_of_tests, squares, write_world
+from tests.builders import (
+    HEADINGS,
+    aggregates_of_tests,
+    centre,
+    month_of_tests,
+    run_lomsong,
+    squares,
+    write_world,
+)
+from tests.village_world import FAST, RULES, SLOW, others, rows, text, with_villages
 
 COMMUNES = squares(columns=2, rows=1, side=0.5)  # r0c0 west of 103.5, r0c1 east
 KM = 1 / 111.195  # degrees of latitude
@@ -50,6 +59,7 @@ BASE = {
     "download_mbps": 30.0, "place": FIRST, "unreadable": "", "signal_dbm": np.nan,
     "latency_ms": 20.0,
 }  # fmt: skip
+SILENT = {"latency_ms": np.nan}  # no answer
 
 
 def counted(*changes: dict) -> VillageCounts:
@@ -93,8 +103,8 @@ def test_tests_count_in_the_village_that_is_nearest_within_its_commune():
     ("change", "expected"),
     [
         ({}, {"test_count": 2, "device_count": 2, "usable_device_count": 2}),
-        ({"download_mbps": 0.0}, {"failed_test_count": 1, "failed_device_count": 1}),
-        ({"download_mbps": np.nan}, {"failed_test_count": 1, "failed_device_count": 1}),
+        ({"download_mbps": 0.0, **SILENT}, {"failed_test_count": 1, "failed_device_count": 1}),
+        ({"download_mbps": np.nan, **SILENT}, {"failed_test_count": 1, "failed_device_count": 1}),
         ({"technology": "3G"}, {"fallback_test_count": 1, "usable_device_count": 2}),
         ({"technology": "2G"}, {"fallback_test_count": 1, "usable_device_count": 2}),
         ({"technology": "5G"}, {"fallback_test_count": 0, "usable_device_count": 2}),
@@ -166,6 +176,33 @@ def test_fences_count_by_device_as_heard_or_not_and_as_no_test(fences, usable, f
     assert (found["usable_device_count"], found["failed_device_count"]) == (usable, failed)
     tests = ("test_count", "device_count", "failed_test_count", "no_service_count")
     assert [found[name] for name in tests] == [1, 1, 0, 0]
+
+
+@pytest.mark.parametrize("speed", [0.0, np.nan])
+@pytest.mark.parametrize(
+    ("heard", "usable", "failed", "failed_tests"),
+    [
+        ({}, 1, 1, 1),
+        ({"latency_ms": 25.0}, 2, 0, 1),
+        ({"latency_ms": 0.0}, 1, 1, 1),
+        ({"signal_dbm": -75.0}, 2, 0, 1),
+        ({"signal_dbm": -124.0}, 2, 0, 1),
+        ({"signal_dbm": -125.0}, 1, 1, 1),
+        ({"signal_dbm": -139.0}, 1, 1, 1),
+        ({"latency_ms": 25.0, "signal_dbm": -139.0}, 2, 0, 1),
+        ({"latency_ms": 25.0, "unreadable": "no_coverage"}, 1, 1, 0),
+        ({"latency_ms": 25.0, "technology": "wifi"}, 1, 0, 0),
+        ({"latency_ms": 25.0, "measured_at": "2026-07-31 08:00"}, 1, 0, 0),
+    ],
+)
+def test_a_failed_test_with_an_answer_or_a_signal_was_heard(
+    speed, heard, usable, failed, failed_tests
+):
+    """Its server failed, not the network."""
+    test = {"download_mbps": speed, "latency_ms": np.nan, "device_id": "d2", **heard}
+    found = row(counted({}, test), 0)
+    assert (found["usable_device_count"], found["failed_device_count"]) == (usable, failed)
+    assert (found["test_count"], found["failed_test_count"]) == (1, failed_tests)
 
 
 def test_an_unheard_fence_names_its_own_operator():
@@ -315,6 +352,36 @@ def test_repeated_fences_neither_make_nor_hide_an_alarm_of_repeated_tests(tests,
     )
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("latency", "signal", "village_class", "grounds"),
+    [
+        (25, -75, "weak", "failed_tests"),
+        (25, "", "weak", "failed_tests"),
+        ("", -75, "weak", "failed_tests"),
+        ("", "", "no_signal", "unreached;failed_tests"),
+    ],
+)
+def test_a_servers_fault_is_no_sign_of_no_signal(tmp_path, latency, signal, village_class, grounds):
+    """Three phones on 4G whose downloads failed."""
+    latitude, longitude = centre("r0c0")
+    failed = [
+        f"2026-10-{day:02d} 08:{n:02d}:00,{latitude:.6f},{longitude:.6f},10,V,4G,,,{latency},f{n},"
+        f"{signal}"
+        for n in range(3)
+        for day in (6, 7, 8)
+    ]
+    tests = "\n".join([f"{HEADINGS},rsrp", *(f"{one},-90" for one in others("2026-10")), *failed])
+    settings = write_world(tmp_path, {"2026-10": tests + "\n"}, with_villages(tmp_path) + RULES)
+    parts = ("--publish", "tables", "--out", tmp_path / "out")
+    code, said = run_lomsong("run", "--settings", settings, *parts)
+    assert code == 0, said
+    table = pd.read_parquet(tmp_path / "out/2026-10/tables/village_status.parquet")
+    row = table.set_index("village_name").loc["Bản A r0c0"]
+    assert row["failed_test_count"] == 9
+    assert (row["village_class"], row["class_grounds"]) == (village_class, grounds)
+
+
 def test_where_no_villages_are_listed_a_cell_belongs_to_its_inhabited_hex_and_commune():
     hexes = [h3.latlng_to_cell(*place, 7) for place in (FIRST, SECOND)]
     table = pd.DataFrame({"commune_code": ["r0c0", "r0c1"], "hex_id": hexes})
@@ -323,3 +390,28 @@ def test_where_no_villages_are_listed_a_cell_belongs_to_its_inhabited_hex_and_co
     cell = indexes(pd.Series([fine[0], fine[1], fine[1], fine[0]]))
     found = place_of(np.array([0, 1, 0, 1], dtype=np.int32), cell)
     assert found.tolist() == [0, 1, -1, -1]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("month", "count"), [("2026-11", 300), ("2026-08", 20_000)])
+def test_a_coverage_run_chooses_no_report_month(tmp_path, month, count):
+    """A fence is no test: the months are those of tests."""
+    months = {
+        one: text(rows(one, "r0c0", SLOW[:8], "a"), rows(one, "r1c1", FAST[:8], "b"))
+        for one in ("2026-08", "2026-09", "2026-10")
+    }
+    settings = write_world(tmp_path, months, RULES + '[sources.runs]\npath = "runs"\n')
+    latitude, longitude = centre("r2c2")
+    head = "fence_id,open_uuid,open_test_uuid,fence_time,latitude,longitude,accuracy,technology,"
+    lines = [head + "avg_ping_ms,network_name"]
+    lines += [
+        f"{n},P{n % 3},T{n % 3},{month}-{1 + n // 3600:02d}T{n // 600 % 6:02d}:{n // 60 % 60:02d}:"
+        f"{n % 60:02d}Z,{latitude + n % 400 * 1e-4:.6f},{longitude + n * 1e-6:.6f},5,4G,30,V"
+        for n in range(count)
+    ]
+    (tmp_path / "runs").mkdir()
+    (tmp_path / "runs/fences.csv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    code, said = run_lomsong("check", "--settings", settings, "--lang", "en")
+    assert code == 0, said
+    assert "the data hold the periods: 2026-08, 2026-09, 2026-10\n" in said
+    assert "period 2026-10," in said

@@ -70,7 +70,7 @@ def test_the_page_holds_the_table_and_nothing_of_hidden_rows(outputs, table):  #
         held = {name: block[f"v.{number}.{name}"].astype("int64") for name in names}
         classes = [VILLAGE_CLASSES[one - 1] for one in held["class"]]
         assert classes == rows["village_class"].tolist()
-        grounds = [{VILLAGE_GROUNDS[bit] for bit in range(10) if (one - 1) >> bit & 1}
+        grounds = [{VILLAGE_GROUNDS[bit] for bit in range(11) if (one - 1) >> bit & 1}
                    for one in held["grounds"]]  # fmt: skip
         assert grounds == [set(one.split(";")) for one in rows["class_grounds"]]
         hidden = rows["device_count"].isna().to_numpy()

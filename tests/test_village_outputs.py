@@ -10,10 +10,12 @@ import zipfile
 from dataclasses import replace
 from html import unescape
 from pathlib import Path
+from types import SimpleNamespace
 from xml.etree import ElementTree
 
 import docx
 import geopandas as gpd
+import numpy as np
 import pandas as pd
 import pyogrio
 import pytest
@@ -24,6 +26,7 @@ from pipeline.config.run_context import RunContext
 from pipeline.config.settings import read_settings
 from pipeline.publish import Outputs, publish_month
 from pipeline.publish.gap_map import palette
+from pipeline.publish.report import villages as village_report
 from pipeline.publish.report.blocks import Paragraph
 from pipeline.publish.report.content import Content
 from pipeline.publish.report.villages import village_annex, village_blocks
@@ -34,9 +37,10 @@ from pipeline.schema.fields import VILLAGE_CLASSES
 from pipeline.schema.periods import Period
 from pipeline.schema.tables import validated, with_declared_dtypes
 from pipeline.verdicts.villages import HIDDEN, PUBLISHED
-from tests.builders import about, golden_world, squares
+from tests.builders import about, centre, golden_world, run_lomsong, squares, write_world
 from tests.test_report import body_text, cells, table_after
 from tests.test_workbook import opened, sheet_of
+from tests.village_world import RULES, text, with_villages
 
 pytestmark = pytest.mark.slow  # months are published
 
@@ -330,11 +334,42 @@ def test_the_report_counts_villages_by_class_and_operator(outputs, table):
         "Có 7 trường hợp thôn, bản × nhà mạng đã có phân loại chính thức",
         "phân loại đề xuất khác với danh sách ở 3 trường hợp.",
         "không phải là kết luận đã được xác nhận và không nói gì về tốc độ",
-        "Không nêu số liệu của thôn, bản có dưới 3 thiết bị của nhà mạng.",
+        "máy của nhà mạng thử đo nhưng dưới 3 thiết bị thì không nêu số liệu; ở nơi không có",
     ],
 )
 def test_the_reports_sentences_say_the_figures_counted_by_hand(outputs, sentence):
     assert sentence in body_text(blocks_of(outputs))
+
+
+@pytest.mark.parametrize("lang", ["vi", "en"])
+@pytest.mark.parametrize(("chance", "key"), [(None, "v_visits_unknown"), (0.1, "v_no_visits")])
+def test_without_visits_the_report_says_whether_they_are_known(table, lang, chance, key):
+    rows = table.assign(visit_rank=None, no_signal_probability=np.nan)
+    rows.loc[rows.index[:1], "no_signal_probability"] = chance
+    content = SimpleNamespace(lang=lang, say=lambda key: key)
+    assert village_report._visits(content, rows) == [key]
+    assert texts.text("report", key, lang)
+
+
+@pytest.mark.slow
+def test_where_no_village_has_a_usable_test_no_visit_is_known(tmp_path):
+    """The report does not say that no village needs a visit."""
+    latitude, longitude = centre("r0c0")
+    away = [
+        f"2026-10-{day:02d} 08:00:00,{latitude + 0.045:.6f},{longitude:.6f},10,V,4G,50,9,40,d"
+        for day in (6, 7, 8)
+    ]
+    settings = write_world(tmp_path, {"2026-10": text(away)}, with_villages(tmp_path) + RULES)
+    out = tmp_path / "out"
+    asked = ("run", "--settings", settings, "--out", out, "--publish", "tables,report")
+    code, said = run_lomsong(*asked, "--lang", "en")
+    assert code == 0, said
+    found = pd.read_parquet(out / "2026-10/tables/village_status.parquet")
+    assert found["no_signal_probability"].isna().all()
+    report = docx.Document(str(out / "2026-10/report/monthly_report.docx"))
+    words = " ".join(one.text for one in report.paragraphs)
+    assert "No village needs a visit" not in words
+    assert "Which villages need a visit is not known" in words
 
 
 def test_the_first_visits_and_the_differences_are_the_tables(outputs, table):

@@ -80,6 +80,7 @@ def one(change, village: int = 9, operator: str = "V", **more) -> pd.Series:
 
 NOTHING: dict = {}
 FAILED = {"failed_test_count": 4.0, "failed_device_count": 4.0}
+LOST = {"no_service_count": 5.0, "failed_device_count": 3.0}
 
 
 @pytest.mark.parametrize(
@@ -105,8 +106,8 @@ FAILED = {"failed_test_count": 4.0, "failed_device_count": 4.0}
         ),
         ([38.0, 42.0, 39.0, 44.0, 36.0, 45.0, 30.0, 52.0], "not_known", "undecided"),
         ({"failed_test_count": 2.0, "failed_device_count": 2.0}, "not_known", "few_devices"),
-        (FAILED, "no_signal", "silence;failed_tests"),
-        ({"no_service_count": 5.0, "failed_device_count": 3.0}, "no_signal", "silence;no_service"),
+        (FAILED, "no_signal", "unreached;failed_tests"),
+        (LOST, "no_signal", "unreached;no_service"),
     ],
 )
 def test_classes_by_what_was_measured(change, village_class, grounds):
@@ -157,6 +158,16 @@ def test_a_silent_operator_where_the_other_is_tested_much():
     assert silent["village_test_count"] == 0
     assert silent["visit_rank"] == 1
     assert found["visit_rank"].notna().sum() == 1
+
+
+def test_that_nobody_tested_is_said_only_where_nobody_tried():
+    units = {key: value for key, value in usual().items() if key != (9, "V")}
+    units |= {(place, "W"): [40.0] * 60 for place in range(10)}
+    units |= {(place, "V"): [40.0] * 30 for place in range(9)}
+    silent = status(units).loc["Bản 9", "V"]
+    assert (silent["village_class"], silent["class_grounds"]) == ("no_signal", "silence")
+    tried_in_vain = status(units | {(9, "V"): LOST}).loc["Bản 9", "V"]
+    assert tried_in_vain["class_grounds"] == "unreached;no_service"
 
 
 @pytest.mark.parametrize(

@@ -317,6 +317,93 @@ def test_nobody_tested_where_there_is_no_signal_is_no_fault(tmp_path):
     assert read(form(tmp_path, ROW.format("không có sóng", 0)))[0] == [(*VISIT, "no_signal", 0)]
 
 
+def workbook(path: Path, *sheets: tuple[str, str, list[list[object]]]) -> Path:
+    """A workbook of (name, state, rows)."""
+    book = openpyxl.Workbook()
+    book.remove(book.active)
+    for name, state, lines in sheets:
+        sheet = book.create_sheet(name)
+        sheet.sheet_state = state
+        for line in lines:
+            sheet.append(line)
+    book.save(path)
+    return path
+
+
+def filled_form(village: str = "Bản Một") -> list[list[object]]:
+    heads = ["Visit date", "Commune code", "Village", "Operator", "Result", "Phones tested"]
+    return [heads, ["05/10/2026", "r0c0", village, "Viettel", "no signal", 3]]
+
+
+FORM = ("F", "visible", filled_form())
+TABLE: list[list[object]] = [["a", "b", "c"], *[[n, n, n] for n in range(60)]]
+
+
+@pytest.mark.parametrize(
+    ("sheets", "said"),
+    [
+        ([FORM], {}),
+        ([("T", "visible", TABLE), FORM], {"sheets_not_read": ["T (60)"]}),
+        ([FORM, ("T", "visible", TABLE)], {"sheets_not_read": ["T (60)"]}),
+        ([("T", "hidden", TABLE), FORM], {}),
+        ([("L", "visible", [["x", "y"], [1, 2]]), FORM], {}),
+        ([("H", "hidden", filled_form("Nà Tăm")), FORM], {"hidden_form_sheets": ["H (1)"]}),
+        ([("H", "hidden", filled_form()[:1]), FORM], {}),
+    ],
+)
+def test_of_a_workbook_the_sheet_with_the_forms_headings_is_read(tmp_path, sheets, said):
+    found, warnings = read(workbook(tmp_path / "form.xlsx", *sheets))
+    assert [one[2] for one in found] == ["Bản Một"]
+    assert {code: one.values["found"] for code, one in warnings.items()} == said
+
+
+def test_all_sheets_with_the_forms_headings_are_read(tmp_path):
+    path = workbook(tmp_path / "form.xlsx", FORM, ("G", "visible", filled_form("Nà Tăm")))
+    assert [one[2] for one in read(path)[0]] == ["Bản Một", "Nà Tăm"]
+    path = workbook(tmp_path / "form.xlsx", FORM, ("G", "visible", filled_form("Nowhere")))
+    assert [(one.code, one.file) for one in faults(path)] == [("visit_village", "form.xlsx › G")]
+
+
+def test_a_form_in_the_folder_of_visits_may_have_another_table(tmp_path):
+    file = world(tmp_path)
+    (tmp_path / "data/visits").mkdir(parents=True)
+    workbook(tmp_path / "data/visits/form.xlsx", ("T", "visible", TABLE[:3]), FORM)
+    found, inputs = visits_in(file)
+    assert len(found) == 1
+    assert "sheets_not_read" in [one.code for one in inputs.warnings]
+
+
+def kept_visits(folder: Path) -> Path:
+    visits = read_visits([form(folder, ROW.format("đã đo", 1))], squares(), villages(),
+                         Asked(OPERATORS))[0]  # fmt: skip
+    moved = visits.assign(village_name="Bản Cũ")
+    gone = visits.assign(commune_code="r9c9")
+    other = visits.assign(operator="Beeline")
+    return keep_visits(folder / "kept", pd.concat([visits, moved, gone, other]))[0]
+
+
+def test_kept_visits_of_names_that_changed_are_left_out_with_a_warning(tmp_path):
+    found, warnings = read(kept_visits(tmp_path))
+    assert [(one[1], one[2], one[3]) for one in found] == [("r0c0", "Bản Một", "Viettel")]
+    assert list(warnings) == ["visits_left_out"]
+    about = warnings["visits_left_out"]
+    assert (about.file, about.values["count"]) == ("visits.csv", 3)
+    assert about.values["found"] == [
+        "Bản Cũ (r0c0), Viettel", "Bản Một (r0c0), Beeline", "Bản Một (r9c9), Viettel",
+    ]  # fmt: skip
+
+
+def test_wrong_dates_in_kept_visits_and_changed_names_in_forms_are_faults(tmp_path):
+    path = kept_visits(tmp_path)
+    text = path.read_text(encoding="utf-8-sig")
+    line = ROW.format("đã đo", 1).replace("Bản Một", "Bản Cũ")
+    assert [one.code for one in faults(form(tmp_path, line))] == ["visit_village"]
+    first = next(one for one in text.splitlines() if "Bản Cũ" in one)
+    wrong = first.replace(first.split(",")[0], "2026-13-45")
+    path.write_bytes(text.replace(first, wrong).replace("\n", "\r\n").encode("utf-8-sig"))
+    assert {one.code for one in faults(path)} == {"visit_date", "visit_village"}
+
+
 def test_two_results_of_one_place_and_day_contradict_each_other(tmp_path):
     a = form(tmp_path, ROW.format("đã đo", 5), name="a.csv")
     b = form(tmp_path, ROW.format("đã đo", 3), ROW.format("không có sóng", ""), name="b.csv")

@@ -40,6 +40,8 @@ UNKNOWN_LEVEL_SD = 0.5  # of log means around the target, where the crossed mode
 UNKNOWN_SPREAD = 0.5  # variance of log device values there
 EARLIEST, LATEST = 7, 21  # hours in which a team may ask people to test
 WINDOW_HOURS = 2
+POOLED = -2  # the stratum of votes whose place may not show: no place, it tells of the mean alone
+_ROUNDING = 1e-9  # of votes, sums of shares
 
 
 @dataclass(frozen=True)
@@ -80,9 +82,11 @@ def next_tests(
         known.strata, known.villages, known.communes, rules.shown_min_devices
     )
     shown = _shown_sums(known)  # where one or two devices tested must not show in the places
+    least = rules.shown_min_devices
     spread = placed(
-        pd.MultiIndex.from_frame(units[UNIT]), places, shown, weighted.shares_between(shown), MOST
-    )
+        pd.MultiIndex.from_frame(units[UNIT]), places, pooled(shown, least),
+        weighted.shares_between(shown), MOST,
+    )  # fmt: skip
     chance = chances_of_units(units, spread, rules)
     asked = pd.Series(wanted.quotas or {}, dtype="float64")
     quotas = np.asarray(units["operator"].map(asked), dtype=np.float64)
@@ -144,6 +148,18 @@ def _shown_sums(known: Known) -> pd.DataFrame:
     """The sums by place without those of suppressed units."""
     units = pd.MultiIndex.from_frame(known.strata.sums[UNIT])
     return known.strata.sums[~known.suppressed.reindex(units).eq(True).to_numpy()]
+
+
+def pooled(sums: pd.DataFrame, least: int) -> pd.DataFrame:
+    """Votes by unit and place; of places with fewer than `least` votes in one stratum, POOLED.
+
+    A unit of many devices may have one or two in a village: which village that is would show in
+    the places that a plan leaves out. A device has one vote at most, so `least` votes are of as
+    many devices.
+    """
+    stratum = sums["stratum"].mask(sums["votes"] < least - _ROUNDING, POOLED)
+    table = sums[[*UNIT, "votes"]].assign(stratum=stratum)
+    return table.groupby([*UNIT, "stratum"], as_index=False).sum()
 
 
 def _with_usual_levels(rows: pd.DataFrame, rules: Rules) -> pd.DataFrame:

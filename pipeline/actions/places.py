@@ -170,11 +170,15 @@ class _Grid:
         return cls(commune, row, km, share[commune], votes, can_choose)
 
     def nearest_tested(self) -> Floats:
-        """Distance in km of each place to the nearest tested one; 1e4 where none is tested."""
+        """Distance in km of each place to the nearest tested one; 1e4 where none is tested.
+
+        Strata that are no place lie nowhere and are near to none.
+        """
         near = np.full(self.votes.shape, 1e4)
         for place in range(self.votes.shape[1]):
             to = self.km[self.commune, place]
-            near = np.where(self.votes[:, [place]] > 0, np.minimum(near, to), near)
+            is_tested = (self.votes[:, [place]] > 0) & self.can_choose[:, [place]]
+            near = np.where(is_tested, np.minimum(near, to), near)
         return near
 
 

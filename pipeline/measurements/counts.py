@@ -15,6 +15,10 @@ from pipeline.schema.tables import TECHNOLOGIES
 
 FENCE = "coverage_only"  # reason of all fences of coverage runs
 FOURTH = TECHNOLOGIES.index("4G")  # numbers below it are 2G and 3G
+# A failed test with more than this found its network, and something else failed. Below every RSRP
+# at which a signal is called weak (−110), and 15 dB above −140, what phones write where they hear
+# nothing: Android shows no bar up to −128, other phones up to −125 or −120.
+HEARD_DBM = -125.0
 c = pl.col
 
 
@@ -71,20 +75,25 @@ def tries(rows: pl.LazyFrame, drawn: pl.LazyFrame, scope: Scope) -> pl.LazyFrame
     device, cell, day, and what they are.
 
     is_failed (without a speed); is_newer, is_older (with a speed, of a mobile technology that comes
-    after the target's or before it); is_silent (the phone found no network); of fences of coverage
-    runs is_heard (pings were answered) and is_unheard. A row without an operator is of the one that
-    all the device's samples have, where that is one (`drawn`: `samples` of all technologies).
+    after the target's or before it); is_silent (the phone found no network); is_heard (a ping was
+    answered at a fence of a coverage run or in a failed test, or a failed test had a signal above
+    HEARD_DBM: its server failed, not the network); is_unheard (a fence without an answer). A row
+    without an operator is of the one that all the device's samples have, where that is one
+    (`drawn`: `samples` of all technologies).
     """
     is_other = (c("reason") == "other_technology") & (c("technology") < WIFI) & (c("bits") > 0)
     is_older = c("technology") < scope.technology
     is_failed, is_fence = c("reason").is_null() & _has_no_speed(), c("reason") == FENCE
+    was_answered = c("latency_ns") > 0
+    is_fence_heard = is_fence & was_answered & (c("technology") < WIFI)
+    is_test_heard = is_failed & ~c("is_uncovered") & (was_answered | (c("signal") > HEARD_DBM))
     has_none = c("technology").is_null() | (c("technology") == scope.technology)
     kinds = {
         "is_failed": is_failed & ~c("is_uncovered"),
         "is_newer": is_other & ~is_older,
         "is_older": is_other & is_older,
         "is_silent": ((c("reason") == "no_service") | is_failed) & c("is_uncovered"),
-        "is_heard": is_fence & (c("latency_ns") > 0) & (c("technology") < WIFI),
+        "is_heard": is_fence_heard.fill_null(False) | is_test_heard.fill_null(False),
         "is_unheard": is_fence & (c("bits") == 0) & has_none,
     }
     here = rows.filter((c("zone") >= 0) & ~c("is_repeat") & during(scope.windows[0]))
@@ -115,8 +124,8 @@ def attempts(tries: pl.LazyFrame) -> pl.LazyFrame:
 
 
 def usable(valid: pl.LazyFrame, tries: pl.LazyFrame, scope: Scope) -> pl.LazyFrame:
-    """UNIT_CODES, device, cell of devices that had a usable test there, or an answered ping of a
-    coverage run, in the base window.
+    """UNIT_CODES, device, cell of devices that had a usable test there, or heard the operator
+    (`is_heard` of `tries`), in the base window.
 
     Of any mobile technology. `valid`, `tries`: those that show a signal that is still there: a site
     that goes on air takes none away.

@@ -69,7 +69,7 @@ def publish_month(month: Month, context: RunContext, outputs: Outputs) -> Path:
             last = revision["revisions"][-1]
             number, causes, count = (
                 revision["revision"],
-                list(last["differs"]),
+                texts.joined(*map(texts.worded, last["differs"]), by=", "),
                 last["changed_count"],
             )
             if count is None:

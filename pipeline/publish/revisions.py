@@ -1,7 +1,8 @@
 """A period that is run again: its revision number, and what changed since the run that it replaces.
 
-Late deliveries, new boundaries, other settings or rules make a revision; the same inputs give the
-same one again. Does not belong here: telling causes apart (`compare.py`).
+Late deliveries, other inputs (events, villages, people, …), new boundaries, other settings or
+rules make a revision; the same inputs give the same one again. Does not belong here: telling causes
+apart (`compare.py`).
 """
 
 from __future__ import annotations

@@ -111,6 +111,7 @@ VILLAGE_GROUNDS = (
     "undecided",
     "few_devices",
     "no_tests",
+    "unreached",
 )
 VISIT_RESULTS = ("measured", "no_signal")
 TERRAINS = ("flat", "hilly", "mountainous")  # the settings may name others

@@ -88,7 +88,7 @@ def read_events(
     left out with a warning. Raises `UserFault` with what is wrong in all rows: areas that do not
     meet the bounds of the communes too.
     """
-    table = other_tables.read_table(path, "events", {})
+    table = other_tables.read_table(path, "events", {}, _is_list)
     reader = _Reader(table, Register(communes), bounds_of(communes), villages, asked)
     rows = reader.rows()
     if reader.faults:
@@ -108,6 +108,16 @@ def read_events(
     elif not rows:
         warnings.append(Fault("no_events", table.file))
     return validated("events", with_declared_dtypes("events", found)), warnings
+
+
+def _usual(name: str) -> tuple[str, ...]:
+    """Keys of the headings of a column."""
+    return (heading_key(name.replace("_", " ")), *HEADINGS[name])
+
+
+def _is_list(names: Sequence[str]) -> bool:
+    """Whether headings are those of a list of events."""
+    return all(other_tables.usual_names(names, _usual(name)) for name in NEEDED)
 
 
 @cache
@@ -135,10 +145,8 @@ class _Reader:
     def __post_init__(self) -> None:
         """Find the headings and the operators."""
         self.headings = {
-            name: other_tables.usual_column(
-                self.table, (heading_key(name.replace("_", " ")), *usual), name, self.faults
-            )
-            for name, usual in HEADINGS.items()
+            name: other_tables.usual_column(self.table, _usual(name), name, self.faults)
+            for name in HEADINGS
         }
         lacking = [name for name in NEEDED if self.headings[name] is None]
         if lacking:

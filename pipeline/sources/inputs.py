@@ -355,9 +355,10 @@ def _visits(
         reading.warnings.append(Fault("visits_without_villages", path.name))
         return None
     survey = containers.survey([str(path)])
-    if survey.faults:
-        raise UserFault(survey.faults)
-    files = sorted({one.path for one in survey.deliveries})
+    # a form's own sheet is known by its headings
+    if wrong := [one for one in survey.faults if one.code != "which_sheet"]:
+        raise UserFault(wrong)
+    files = sorted(containers.paths_of([str(path)]))
     asked = visits.Asked(tuple(settings.operators))
     rows, found = visits.read_visits(files, communes, places, asked)
     hashes = [_sha256(one) for one in files]

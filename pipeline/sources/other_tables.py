@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -19,11 +19,14 @@ import polars as pl
 from pipeline.schema.errors import Fault, UserFault, fault
 from pipeline.sources import containers, values
 from pipeline.sources.cells import spellings
-from pipeline.sources.containers import OVERFLOW, ROW, Delivery, Layout
+from pipeline.sources.containers import OVERFLOW, ROW, Delivery, Layout, workbooks
+from pipeline.sources.containers.archives import WITHIN
 
+Fits = Callable[[Sequence[str]], bool]
 FILE = "__file"
 NONE = "không có"  # a word for nothing, but an answer where it is asked what there is
 _NO_WORDS = spellings.MISSING - {NONE}
+_NARROW = 2  # columns of a list beside a table
 _DOTS = re.compile(r"[\s.…·–—-]*")
 _WHOLE = re.compile(r"^(\d+)\.0+$")
 EXPECTED = "CSV, XLSX, ODS, Parquet, GeoPackage"
@@ -113,16 +116,49 @@ def _for_section(one: Fault, section: str) -> Fault:
     return replace(one, code=code, values={"found": one.values["found"], "lines": lines})
 
 
-def read_table(path: Path, section: str, how: Mapping[str, Any]) -> Table:
+def read_table(path: Path, section: str, how: Mapping[str, Any], fits: Fits | None = None) -> Table:
     """The rows of a file, all of its sheets, members and layers that are one table.
 
-    `how`: delimiter, encoding, sheet, layer, heading_row; None or absent: found. Rows below the
-    table that are notes are left out and said. Raises `UserFault`: rows with more fields than
-    headings too.
+    `how`: delimiter, encoding, sheet, layer, heading_row; None or absent: found. `fits`: whether
+    headings are those of the table that is asked for; of a workbook with such sheets no other is
+    read. Rows below the table that are notes are left out and said. Raises `UserFault`: rows with
+    more fields than headings too.
     """
     given = {key: value for key, value in how.items() if value is not None}
-    deliveries, notes = listed(path, section, given)
+    deliveries, notes = ([], []) if fits is None else fitting_sheets(path, fits)
+    if not deliveries:
+        deliveries, notes = listed(path, section, given)
     return table_of(deliveries, section, given, notes)
+
+
+def fitting_sheets(path: Path, fits: Fits) -> tuple[list[Delivery], list[Fault]]:
+    """(the visible sheets of a workbook whose headings fit, notes on sheets with other rows).
+
+    Nothing of files that are no workbook or cannot be read: reading them says what is wrong. Sheets
+    of one or two columns are lists and remarks, no tables.
+    """
+    whole = Delivery(path, path.name)
+    try:
+        held = workbooks.sheets(whole) if containers.kind_of(whole) == "workbook" else []
+    except UserFault:
+        return [], []
+    found: list[str] = []
+    hidden, others = [], []
+    for sheet in held:
+        layout = workbooks.layout_of(sheet)
+        names = () if layout is None else layout.names
+        size = f"{sheet.name} ({max(sheet.row_count - 1, 0)})"
+        if fits(names) and sheet.is_visible:
+            found.append(sheet.name)
+        elif fits(names) and sheet.row_count > 1:
+            hidden.append(size)
+        elif len(names) > _NARROW and sheet.is_visible and sheet.row_count > 1:
+            others.append(size)
+    listed_ = {"hidden_form_sheets": hidden, "sheets_not_read": others}
+    notes = [Fault(code, path.name, values={"found": one}) for code, one in listed_.items() if one]
+    is_one = len(found) == 1
+    named = [(name, path.name if is_one else f"{path.name}{WITHIN}{name}") for name in found]
+    return [replace(whole, name=shown, inside=name) for name, shown in named], notes
 
 
 def table_of(
@@ -173,9 +209,14 @@ def heading_key(heading: str) -> str:
 
 def usual_columns(table: Table, usual: Iterable[str]) -> list[str]:
     """The table's columns under usual headings, of several words each `Dân số / Tổng số` too."""
+    return usual_names(table.names, usual)
+
+
+def usual_names(names: Iterable[str], usual: Iterable[str]) -> list[str]:
+    """As `usual_columns`, of headings."""
     wanted = set(usual)
     found = []
-    for name in table.names:
+    for name in names:
         last = [part.strip() for part in name.split(" / ")]
         keys = {heading_key(name)} | {heading_key(part) for part in last[-1:] if len(last) > 1}
         if keys & wanted:

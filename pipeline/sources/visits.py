@@ -63,6 +63,8 @@ _SERIAL = re.compile(r"(\d{5})(?:[.,]0+)?")  # days of Excel: 2009 to 2064
 _YEARS = range(2009, 2065)
 _EXCEL_ZERO = date(1899, 12, 30)
 _ESCAPED = re.compile(r"^'(?='*[=+\-@])")  # the apostrophe that keeps a text from being a formula
+_LISTED = 5  # places that a warning names
+_OUTDATED = {"visit_commune", "visit_village", "visit_operator"}  # what changes after a visit
 _PASSED = ("sheets_passed_over", "hidden_sheets")  # notes on the form's own other sheets
 
 
@@ -100,7 +102,9 @@ def read_visits(
 
     A row without date, result and number of phones was not visited and is left out. Rows of one
     village, operator and day with one result are one visit, with the largest number of phones.
-    `villages`: the declared table; None: names of villages are taken as they are. Raises
+    `villages`: the declared table; None: names of villages are taken as they are. Visits of a file
+    of `keep_visits` whose commune, village or operator is not known any more (merged, renamed) are
+    left out with a warning: they were right when they were kept. Raises
     `UserFault` with what is wrong in all files: columns that lack, communes, villages, operators,
     dates and results that are not understood, half filled rows, and results that contradict each
     other.
@@ -108,7 +112,8 @@ def read_visits(
     reader = _Reader(communes, villages, asked or Asked())
     for path in sorted(set(paths)):
         try:
-            reader.read(_own_table(path) or other_tables.read_table(path, "visits", {}))
+            own = _own_table(path)
+            reader.read(own or _form(path), is_kept=own is not None)
         except UserFault as error:
             reader.faults += error.faults
     reader.compare()
@@ -153,11 +158,22 @@ def keep_visits(folder: Path, visits: pd.DataFrame) -> tuple[Path, int]:
 def _kept(path: Path) -> pd.DataFrame:
     """The kept file as it was written; a file of another form is a fault."""
     reader = _Reader(None, None, Asked())
-    reader.read(_own_table(path) or other_tables.read_table(path, "visits", {}))
+    reader.read(_own_table(path) or _form(path))
     reader.compare()
     if reader.faults:
         raise UserFault(reader.faults)
     return reader.table()
+
+
+def _form(path: Path) -> Table:
+    """A form's rows: of a workbook the sheets that have its headings."""
+    return other_tables.read_table(path, "visits", {}, _is_form)
+
+
+def _is_form(names: Sequence[str]) -> bool:
+    usual = _headings()
+    met = {name for name in COLUMNS if other_tables.usual_names(names, usual[name])}
+    return met >= set(NEEDED) and bool(met & {"commune_code", "commune_name"})
 
 
 def _own_table(path: Path) -> Table | None:
@@ -270,6 +286,7 @@ class _Reader:
     notes: list[Fault] = field(default_factory=list)
     respelled: dict[str, None] = field(default_factory=dict)
     shared: dict[str, None] = field(default_factory=dict)
+    left_out: dict[str, list[str]] = field(default_factory=dict)  # places by kept file
 
     def __post_init__(self) -> None:
         self.register = None if self.communes is None else Register(self.communes)
@@ -281,8 +298,8 @@ class _Reader:
         self.operators = {values.name_key(name): name for name in self.asked.operators}
         self.shipped = operator_names.operator_table()
 
-    def read(self, table: Table) -> None:
-        """Add a file's visits and faults."""
+    def read(self, table: Table, *, is_kept: bool = False) -> None:
+        """Add a file's visits and faults; of a kept one no fault of names that changed since."""
         self.notes += [one for one in table.notes if one.code not in _PASSED]
         headings = self._headings(table)
         if headings is None:
@@ -292,8 +309,15 @@ class _Reader:
         for place, (file, row) in enumerate(zip(files, rows, strict=True)):
             cells = {name: _ESCAPED.sub("", texts[place]) for name, texts in columns.items()}
             found = _Cells(file, row, headings, cells, self.faults)
-            if any(cells[name] for name in ("visit_date", "visit_result", "devices_tested")):
-                self._row(found)
+            if not any(cells[name] for name in ("visit_date", "visit_result", "devices_tested")):
+                continue
+            before = len(self.faults)
+            self._row(found)
+            wrong = {one.code for one in self.faults[before:]}
+            if is_kept and wrong and wrong <= _OUTDATED:
+                del self.faults[before:]
+                where = f"{cells['village_name']} ({cells['commune_code']}), {cells['operator']}"
+                self.left_out.setdefault(table.file, []).append(where)
 
     def _headings(self, table: Table) -> dict[str, str | None] | None:
         found: dict[str, str | None] = {}
@@ -458,6 +482,10 @@ class _Reader:
         ):  # fmt: skip
             if names:
                 found.append(Fault(code, values={"found": list(names)}))
+        for file, places in self.left_out.items():
+            first = list(dict.fromkeys(places))[:_LISTED]
+            about: dict[str, object] = {"count": len(places), "found": first}
+            found.append(Fault("visits_left_out", file, values=about))
         return found
 
 

@@ -1,4 +1,4 @@
-"""What changed between two runs, and whether by data, rule, boundary or settings.
+"""What changed between two runs, and whether by data, other inputs, rule, boundary or settings.
 
 Does not belong here: reading the runs (`previous_runs.py`), printing (`cli.py`).
 """
@@ -25,8 +25,10 @@ OWN = [
 ]
 VERDICT = ["status", "evidence", "evidence_basis"]
 BOUNDARIES = "boundaries"
+# results of runs before, inputs of what compares with them
+FORMER = ("gap ledger", "former period", "one window earlier")
 ROLES = (
-    BOUNDARIES, "population", "gap ledger", "former period", "one window earlier", "crosswalk",
+    BOUNDARIES, "population", *FORMER, "crosswalk",
     "installs", "facilities", "villages", "visits", "events", "roads", "terrain",
     "sites",
 )  # fmt: skip
@@ -39,9 +41,16 @@ WITHOUT_EFFECT = (
 
 
 def causes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, list[str]]:
-    """Differences of two manifests by `data`, `boundary`, `settings` and `rule`."""
+    """Differences of two manifests by `data`, `inputs`, `boundary`, `settings` and `rule`.
+
+    `data`: deliveries of tests. `inputs`: all other files but boundaries, by role; results of
+    former runs only of one period run twice, since those of two periods always differ.
+    """
     files = {role: _files(before, role) ^ _files(after, role) for role in (BOUNDARIES, None)}
     data = sorted({name for name, _ in files[None]})
+    same_period = before["period"] == after["period"]
+    others = [role for role in ROLES if role != BOUNDARIES and (same_period or role not in FORMER)]
+    inputs = {name for one in others for name, _ in _files(before, one) ^ _files(after, one)}
     if before["window_months"] != after["window_months"]:
         data.insert(0, f"{before['period']} → {after['period']}")
     boundary = sorted({name for name, _ in files[BOUNDARIES]})
@@ -53,7 +62,10 @@ def causes(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, lis
         for name in ("lomsong", "rules_sha256")
         if before.get(name) != after.get(name)
     ]
-    return {"data": data, "boundary": boundary, "settings": settings, "rule": rule}
+    return {
+        "data": data, "inputs": sorted(inputs), "boundary": boundary, "settings": settings,
+        "rule": rule,
+    }  # fmt: skip
 
 
 def _files(manifest: Mapping[str, Any], role: str | None) -> set[tuple[str, str]]:
@@ -107,9 +119,10 @@ def changed_rows(
     Rows are joined by code, so both must be of one boundary vintage (`is_comparable`): an
     `AssertionError` otherwise.
 
-    `why`: of `causes`. A row whose own evidence is equal changed by settings or rule, or else
-    through the data of others (prior, q-values: `others`). A row whose evidence differs changed by
-    its data, its boundary, or the settings that choose tests. Several possible causes are joined by
+    `why`: of `causes`. A row whose own evidence is equal changed by other inputs (people, by whom
+    places weigh), settings or rule, or else through the data of others (prior, q-values:
+    `others`). A row whose evidence differs changed by its data, other inputs (events), its
+    boundary, or the settings that choose tests. Several possible causes are joined by
     `+`. `appeared`, `gone`: the commune or operator is in one of the runs only.
     """
     assert is_comparable(before, after), "codes of two vintages are never joined"
@@ -132,8 +145,9 @@ def _possible_causes(why: Mapping[str, list[str]]) -> tuple[str, str]:
     settings = why["settings"]
     choosing = [k for k in settings if k.split(".")[0] not in JUDGED_BY or k.endswith("_months")]
     judging = [key for key in settings if key not in choosing]
-    evidence = {"data": why["data"], "boundary": why["boundary"], "settings": choosing}
-    rules = {"settings": judging, "rule": why["rule"]}
+    chosen = {"settings": choosing}
+    evidence = {name: why[name] for name in ("data", "inputs", "boundary")} | chosen
+    rules = {"inputs": why["inputs"], "settings": judging, "rule": why["rule"]}
     by_evidence = "+".join(name for name, found in evidence.items() if found)
     by_rules = "+".join(name for name, found in rules.items() if found)
     return by_evidence or ("rule" if why["rule"] else "data"), by_rules or "others"

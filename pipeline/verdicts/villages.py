@@ -272,9 +272,11 @@ def _classes(rows: pd.DataFrame, asked: Asked) -> pd.DataFrame:
         "failed_tests": (failed > 0).to_numpy(),
         "no_service": (rows["no_service_count"] > 0).to_numpy(),
     }
-    is_silence = grounds == "silence"
-    more = _listed(tries)
-    grounds[is_silence] = ["silence" + (f";{one}" if one else "") for one in more[is_silence]]
+    # "nobody tested" is said only where nobody did
+    did_try = (rows["usable_device_count"] + rows["failed_device_count"] > 0).to_numpy()
+    is_silence, more = grounds == "silence", _listed(tries)
+    grounds[is_silence & did_try] = "unreached"
+    grounds[is_silence] += [f";{one}" if one else "" for one in more[is_silence]]
     official = rows["official_class"].fillna("").to_numpy()
     differs = [
         name in CONTRADICTIONS.get(listed, ())

@@ -83,7 +83,8 @@ def _visits(content: Content, villages: pd.DataFrame) -> list[Block]:
     lang = content.lang
     wanted = villages[villages["visit_rank"].notna()].sort_values("visit_rank")
     if wanted.empty:
-        return [content.say("v_no_visits")]
+        is_known = villages["no_signal_probability"].notna().any()
+        return [content.say("v_no_visits" if is_known else "v_visits_unknown")]
     rows = [
         [
             content.number(row["visit_rank"]),
@@ -177,7 +178,7 @@ def _listed(content: Content, number: int, row: Mapping[Hashable, Any]) -> list[
 def _note(content: Content, row: Mapping[Hashable, Any]) -> str:
     """Probability, order of the visit, whether it differs, and what the list says of plans."""
     lang, notes = content.lang, []
-    if "silence" in row["class_grounds"].split(";"):
+    if {"silence", "unreached"} & set(row["class_grounds"].split(";")):
         notes.append(said("n_chance", lang, share=percent(row["no_signal_probability"], lang)))
     if pd.notna(row["visit_rank"]):
         notes.append(said("n_visit", lang, rank=content.number(row["visit_rank"])))
