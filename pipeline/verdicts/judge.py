@@ -376,7 +376,6 @@ def summarise(status: pd.DataFrame) -> pd.DataFrame:
             "operators_gap": listed(is_gap),
             "operators_meeting": listed(meets),
             "operators_unknown": listed(unknown),
-            "every_operator_meets": every_operator_meets(status).reindex(communes),
         }
     )
 

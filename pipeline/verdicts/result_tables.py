@@ -300,6 +300,7 @@ def commune_summary(
     """
     communes, period = area.communes, area.period
     verdicts = judge.summarise(rows)
+    verdicts["every_operator_meets"] = judge.every_operator_meets(rows)
     pooled = rows[rows["operator"] == ALL].set_index("commune_code")
     hidden = suppressed.xs(ALL, level="operator").reindex(pooled.index)
     least = rules.shown_min_devices
