@@ -72,7 +72,7 @@ SWITCH = """async selector => {
 }"""
 SWITCH_PROJECT, SWITCH_PEER = "input[name=operator]", ".leaflet-control-layers input"
 FIND_MAP = "const map = Object.values(window).find(v => v && v.panBy && v.getZoom);"
-ZOOM_IN = f"() => {{ {FIND_MAP} map.setZoom(10, {{animate: false}}); }}"
+ZOOM_IN = f"() => {{ {FIND_MAP} map.setZoom(10.5, {{animate: false}}); }}"
 PAN = f"""async () => {{
   {FIND_MAP}
   const gaps = [];
@@ -170,7 +170,7 @@ def opened(browser: Browser, page: Path, slow: int, *, is_project: bool) -> dict
         OPEN_PROJECT if is_project else OPEN_PEER, state="attached", timeout=120_000
     )
     first = tab.evaluate(AFTER_PAINT) / 1000
-    # both peers draw their cells at every zoom; this map from zoom 10 on
+    # both peers draw their cells at every zoom; this map from one zoom above its first view on
     tab.evaluate(ZOOM_IN)
     tab.evaluate(AFTER_PAINT)
     switch = median(tab.evaluate(SWITCH, SWITCH_PROJECT if is_project else SWITCH_PEER))

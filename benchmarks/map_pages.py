@@ -95,6 +95,7 @@ def drawn_cells(month: Month, cell_count: int, density: str) -> gpd.GeoDataFrame
             "latency_median_ms": np.where(is_private, np.nan, draw.uniform(20, 120, size)),
             "share_devices_below_target": np.where(is_private, np.nan, draw.uniform(0, 1, size)),
             "is_weak": ~is_private & (mean < 20) & (devices > 8),
+            "is_fast_enough": ~is_private & (mean > 80) & (devices > 8),
             "gap_id": None,
             "population": np.nan,
             "hex_commune_code": month.communes["commune_code"].iloc[0],

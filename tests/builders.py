@@ -273,7 +273,9 @@ def page_table(data: dict, kind: str) -> pd.DataFrame:
         part = pd.DataFrame(
             {name: figures(f"c.{number}.{name}", scale) for name, scale in scales.items()}
         )
-        part["weak"] = columns[f"c.{number}.weak"] == 1
+        part["weak"], part["fast"] = (
+            columns[f"c.{number}.{name}"] == 1 for name in ("weak", "fast")
+        )
         parts.append(part.assign(hex_id=ids, operator=operator).dropna(subset="devices"))
     return pd.concat(parts).set_index(["hex_id", "operator"]).sort_index()
 

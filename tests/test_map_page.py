@@ -174,8 +174,8 @@ def test_both_languages_have_every_word():
     scripts = "".join(p.read_text(encoding="utf-8") for p in FOLDER.glob("scripts/*.js"))
     used = set(re.findall(r"""\bt\('(\w+)'""", scripts))
     assert used
-    starts = {"key_", "view_", "explain_", "gate_", "village_", "ground_", "official_", "site_"}
-    starts |= {"count_"}
+    starts = {"key_", "view_", "explain_", "gate_", "village_", "ground_", "official_", "count_"}
+    starts.add("site_")
     assert used - starts <= set(vietnamese)
 
 
@@ -272,7 +272,7 @@ def test_the_headline_counts_every_class_with_a_gap_as_not_met():
 
 def test_scripts_stay_small():
     scripts = list(FOLDER.glob("scripts/*.js"))
-    assert len(scripts) == 11
+    assert len(scripts) == 12
     assert all(
         p.stat().st_size < 60_000 and p.read_text(encoding="utf-8").count("\n") <= 400
         for p in scripts

@@ -246,6 +246,30 @@ def test_no_count_is_weak_without_a_prior_or_below_eight_devices():
     assert weak.tolist() == [True, False, False]
 
 
+@pytest.mark.parametrize(
+    ("count", "least"), [(7, 8), (8, 6), (9, 6), (10, 7), (12, 8), (20, 11), (40, 20)]
+)
+def test_fast_enough_is_the_mirror_of_weak(count, least):
+    """Worked by hand with P(Bin(n, Φ(−.4)) ≥ k) ≤ .05; fewer than eight devices say nothing."""
+    above = pd.Series(range(count + 1))
+    fast = weak_hexes.is_fast_enough(
+        above,
+        pd.Series(count, index=above.index),
+        pd.Series(0.8, index=above.index),
+        min_devices=8,
+        significance=0.05,
+    )
+    weak = weak_hexes.is_weak(
+        count - above,
+        pd.Series(count, index=above.index),
+        pd.Series(0.8, index=above.index),
+        min_devices=8,
+        significance=0.05,
+    )
+    assert above[fast].tolist() == list(range(least, count + 1))
+    assert not (fast & weak).any()
+
+
 def priority_rows(terrain: tuple[str, str, str]) -> pd.DataFrame:
     return pd.DataFrame(
         {

@@ -170,7 +170,7 @@ def page(tmp_path: Path, kind: str, devices: int, mean: float | None) -> Path:
     some = {"mean": scaled(np.array([np.nan if mean is None else mean]), 10)}
     figures_of = {
         "s": guard.page_figures("commune_status"),
-        "c": [*guard.page_figures("hex_status"), "weak"],
+        "c": [*guard.page_figures("hex_status"), "weak", "fast"],
     }
     blank = dict.fromkeys(figures_of[kind], nothing)
     other = "c.0" if kind == "s" else "s"

@@ -111,7 +111,8 @@ def test_every_text_of_the_page_is_used():
         re.findall(r'data-t(?:-label)?="(\w+)"', PAGE)
     )
     views = {f"view_{view}" for view in (*palette.SCALES, "verdict", "evidence", "change")}
-    legends = {f"key_{key}" for key in ("none", "confirmed", "probable", "weak_some", "weak_none",
+    legends = {f"key_{key}" for key in ("none", "confirmed", "probable", "weak_some", "fast_some",
+                                        "weak_none",
                                         *palette.KNOWN_PAINT)}  # fmt: skip
     said = ("no_gap", "has_gap", "not_known", "meets", "gap", "borderline", "no_data",
             "insufficient_evidence")  # fmt: skip

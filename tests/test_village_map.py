@@ -138,11 +138,11 @@ def test_villages_are_off_until_one_zooms_in_or_ticks_the_box(seen, table):  # n
     zoom_to(page, (22.2, 103.2), 10)
     assert not page.is_checked("#villages")
     assert counts(page) == {}
-    zoom_to(page, place(table, "Bản Hai"), 11)
+    zoom_to(page, place(table, "Bản Hai"), 13)
     assert page.is_checked("#villages")
     assert len(counts(page)) == 5
     page.uncheck("#villages")
-    zoom_to(page, place(table, "Bản Hai"), 12)
+    zoom_to(page, place(table, "Bản Hai"), 14)
     assert not page.is_checked("#villages"), "the box has the last word"
     assert "villages=0" in page.evaluate("location.hash")
     page.check("#villages")

@@ -279,7 +279,8 @@ def _village_faults(columns: Mapping[str, Any], operators: list[str]) -> list[st
 def _page_faults(page: Mapping[str, Any], min_devices: int) -> list[str]:
     columns, operators = page["block"], page["operators"]
     size, found = len(operators), _village_faults(columns, operators)
-    of_communes, of_cells = page_figures("commune_status"), [*page_figures("hex_status"), "weak"]
+    of_communes = page_figures("commune_status")
+    of_cells = [*page_figures("hex_status"), "weak", "fast"]
     status = {key: columns[f"s.{key}"].reshape(-1, size) for key in ("devices", *of_communes)}
     for number, operator in enumerate(operators):
         cells = {key: columns[f"c.{number}.{key}"] for key in ("devices", *of_cells)}

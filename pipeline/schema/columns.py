@@ -782,6 +782,9 @@ FIELDS: dict[str, Field] = {
     "is_weak": Field("flag", page=("c.weak",),
         vi=("Ô yếu", "số thiết bị dưới mục tiêu nhiều hơn mức ngẫu nhiên"),
         en=("Weak", "more devices below the target than chance explains")),
+    "is_fast_enough": Field("flag", page=("c.fast",),
+        vi=("Ô đạt rõ", "số thiết bị đạt mục tiêu nhiều hơn mức ngẫu nhiên"),
+        en=("Clearly meets", "more devices at or above the target than chance explains")),
     "hex_commune_code": Field("text", missing="none",
         vi=("Xã chứa tâm ô", "xã chứa tâm của ô; trống nếu ngoài địa bàn"),
         en=("Commune of the centre",
@@ -1116,7 +1119,7 @@ TABLES: dict[str, tuple[str, ...]] = {
         "hex_id", "h3_resolution", "operator", "period", "window_months", "test_count",
         "device_count", "hex_failed_count", "last_test_date", "evidence_age_days", "mean_mbps",
         "median_mbps", "upload_mean_mbps", "latency_median_ms", "share_devices_below_target",
-        "is_weak", "gap_id", "population", "hex_commune_code", "geometry",
+        "is_weak", "is_fast_enough", "gap_id", "population", "hex_commune_code", "geometry",
     ),
     "village_status": (
         "village_id", "village_name", "commune_code", "commune_name", "boundary_vintage",

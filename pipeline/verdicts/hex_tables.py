@@ -29,7 +29,7 @@ def hex_figures(
     rules: Rules,
     resolution: int | None = None,
 ) -> pd.DataFrame:
-    """Cells × operators with their figures and `is_weak`; nothing is suppressed yet.
+    """Cells × operators with figures, `is_weak`, `is_fast_enough`; nothing is suppressed yet.
 
     `resolution`: of all cells; without it the cells are adaptive (METHOD §5).
     """
@@ -45,15 +45,17 @@ def hex_figures(
     figures = figures.merge(_dates_of(evidence, shown), how="left", on=["hex_id", "operator"])
     spreads = {name: np.sqrt(prior.sw2) for name, prior in priors.items() if prior}
     log_sd = figures["operator"].map(spreads).astype("float64")
+    count, least = figures["value_count"], max(rules.weak_min_devices, rules.shown_min_devices)
+    level = rules.weak_significance
     weak = weak_hexes.is_weak(
-        figures["below_count"],
-        figures["value_count"],
-        log_sd,
-        min_devices=max(rules.weak_min_devices, rules.shown_min_devices),
-        significance=rules.weak_significance,
+        figures["below_count"], count, log_sd, min_devices=least, significance=level
+    )
+    fast = weak_hexes.is_fast_enough(
+        count - figures["below_count"], count, log_sd, min_devices=least, significance=level
     )
     # a tile is an average, not a device: counting tiles below the target tests nothing
-    return figures.assign(is_weak=weak & (not evidence.is_tiles))
+    is_of_devices = not evidence.is_tiles
+    return figures.assign(is_weak=weak & is_of_devices, is_fast_enough=fast & is_of_devices)
 
 
 def _dates_of(evidence: Evidence, shown: pd.Series) -> pd.DataFrame:
@@ -140,7 +142,8 @@ def coarser_cells(
     at_risk = count.gt(0) & count.lt(least)
     at_risk |= at_risk.groupby(figures["hex_id"]).transform("any") & figures["operator"].eq(ALL)
     figures = privacy.without(figures, at_risk)
-    figures["is_weak"] &= ~at_risk
+    for name in ("is_weak", "is_fast_enough"):
+        figures[name] &= ~at_risk
     nothing = pd.DataFrame({"hex_id": [], "operator": [], "gap_id": []}, dtype="str")
     people = pd.Series(np.nan, index=pd.Index([], dtype="str"))
     return hex_status(figures, nothing, people, area, evidence.window_months, least)

@@ -1,4 +1,4 @@
-"""Hexes where more devices are below the target than chance explains (METHOD §5).
+"""Hexes where more devices are below the target, or above it, than chance explains (METHOD §5).
 
 Does not belong here: contiguous areas of weak hexes (`actions/gaps.py`), H3 itself (`hexgrid/`).
 """
@@ -31,6 +31,25 @@ def is_weak(
         device_count.to_numpy(dtype="float64"), log_sd.to_numpy(dtype="float64"), significance
     )
     return (device_count >= min_devices) & (below_count >= k_star)
+
+
+def is_fast_enough(
+    above_count: pd.Series,
+    device_count: pd.Series,
+    log_sd: pd.Series,
+    *,
+    min_devices: int,
+    significance: float,
+) -> pd.Series:
+    """Whether k of n devices at or above the target are more than chance explains.
+
+    The mirror of `is_weak`: a device of a cell that just meets the target is at or above it with
+    probability 1 − p0 = Φ(−sw/2), and k ≥ the smallest k with P(Bin(n, 1 − p0) ≥ k) ≤
+    `significance`. Below a half no hex is both.
+    """
+    return is_weak(
+        above_count, device_count, -log_sd, min_devices=min_devices, significance=significance
+    )
 
 
 def least_weak_count(n: Floats, log_sd: Floats, significance: float) -> Floats:

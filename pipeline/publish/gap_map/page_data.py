@@ -110,7 +110,10 @@ def page_data(
         "paint": {
             key: {"fill": p.fill, "pattern": p.pattern}
             for key, p in (
-                palette.STATUS_PAINT | palette.CLASS_PAINT | palette.CHANGE_PAINT
+                palette.STATUS_PAINT
+                | palette.CLASS_PAINT
+                | palette.CHANGE_PAINT
+                | palette.KNOWN_PAINT
             ).items()
         },
         "scales": {

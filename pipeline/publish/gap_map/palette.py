@@ -85,8 +85,8 @@ SHARING_KEYS: dict[str, str] = {
 }
 # how many of a commune's operators have a verdict
 KNOWN_PAINT: dict[str, Paint] = {
-    "known_all": Paint("#68a6d6"),
-    "known_some": Paint("#c3dcf1"),
+    "known_all": Paint("#2f5a31"),  # greens: known says nothing of good or bad
+    "known_some": Paint("#a8c08a"),
     "known_none": Paint("#ddd8e6", "dots"),
 }
 # patterns as matplotlib writes them, with their ink

@@ -87,13 +87,14 @@ function outlines(prefix) {
 const hexRings = outlines('h'), gapRings = outlines('g');
 const cellCount = columns['h.id_low'].length;
 const cellId = (i) => (columns['h.id_high'][i].toString(16) + columns['h.id_low'][i].toString(16).padStart(8, '0'));
+const cellCommune = (i) => (columns['h.commune'][i] ? data.communes[columns['h.commune'][i] - 1] : null);  // that holds its centre
 const cellResolution = (i) => (columns['h.id_high'][i] >>> 20) & 15;
 function cellRow(i, operator) {
   const key = 'c.' + operator + '.';
   return {
     devices: figure(key + 'devices', i), tests: figure(key + 'tests', i), mean: figure(key + 'mean', i, CELL_SPEED),
     median: figure(key + 'median', i, CELL_SPEED), upload: figure(key + 'upload', i, CELL_SPEED),
-    latency: figure(key + 'latency', i, CELL_LATENCY), weak: columns[key + 'weak'][i] === 1
+    latency: figure(key + 'latency', i, CELL_LATENCY), weak: columns[key + 'weak'][i] === 1, fast: columns[key + 'fast'][i] === 1
   };
 }
 function cellCentre(i) {  // of its first ring's corners; exact enough to be found again

@@ -40,9 +40,13 @@ function node(tag, attributes, children) {
   return made;
 }
 const put = (id, children) => {
-  const place = document.getElementById(id);
+  const place = document.getElementById(id), focusable = () => [...place.querySelectorAll('button, input, summary, a, [tabindex]')];
+  const had = place.contains(document.activeElement) ? focusable().indexOf(document.activeElement) : -1;
   place.textContent = '';
   children.forEach((child) => { if (child) place.appendChild(child); });
+  // what is drawn anew keeps the focus where it was
+  const again = had >= 0 ? focusable()[Math.min(had, focusable().length - 1)] : null;
+  if (again) again.focus({preventScroll: true});
 };
 const SVG = 'http://www.w3.org/2000/svg';
 function svg(tag, attributes, children) {
@@ -56,14 +60,15 @@ function svg(tag, attributes, children) {
 const mixed = (fill, share) => '#' + [1, 3, 5].map((at) => Math.round(parseInt(fill.substr(at, 2), 16) * share + 255 * (1 - share)).toString(16).padStart(2, '0')).join('');
 const paints = Object.assign({}, data.paint, {
   none: {fill: '#ffffff', pattern: ''}, hidden: {fill: '#e9e6df', pattern: ''}, few: {fill: '#ddd8e6', pattern: 'hatch'},
-  weak_some: {fill: data.paint.partial_gap.fill, pattern: ''}, weak_none: {fill: '#efe9dc', pattern: ''},
-  known_all: {fill: '#68a6d6', pattern: ''}, known_some: {fill: '#c3dcf1', pattern: ''}, known_none: {fill: '#ddd8e6', pattern: 'dots'},
+  weak_some: {fill: data.paint.partial_gap.fill, pattern: ''}, fast_some: {fill: data.paint.no_gap_found.fill, pattern: ''}, weak_none: {fill: '#f5f1e6', pattern: 'hatch', ink: '#ddd3bb'},
   confirmed: {fill: '#2f5a31', pattern: ''}, probable: {fill: '#a8c08a', pattern: 'hatch'}
 });
 Object.entries(data.scales).forEach(([view, scale]) => scale.fills.forEach((fill, i) => {
   paints[view + ':' + i] = {fill, pattern: ''};
   paints[view + ':' + i + ':unsure'] = {fill: mixed(fill, 0.5), pattern: 'hatch', ink: fill};
 }));
+// confirmed with the evidence of other operators: thin lines the other way
+['confirmed_gap', 'meets_confirmed', 'confirmed'].forEach((key) => { paints[key + ':borrowed'] = {fill: paints[key].fill, pattern: 'thin'}; });
 const pale = (key) => {  // the same class under cells, so that these stand out
   const name = key + ':pale', paint = paints[key];
   paints[name] = paints[name] || {fill: mixed(paint.fill, 0.3), pattern: paint.pattern, ink: mixed(inkOf(paint), 0.3)};
@@ -72,17 +77,17 @@ const pale = (key) => {  // the same class under cells, so that these stand out
 const inkOf = (paint) => paint.ink || (paint.pattern === 'dots' ? '#77736a' : '#ffffff');
 const tile = (key) => {
   const paint = paints[key];
-  return {size: 8, fill: paint.fill, hatch: paint.pattern === 'hatch', ink: inkOf(paint)};
+  return {size: 8, fill: paint.fill, lines: LINES[paint.pattern], ink: inkOf(paint)};
 };
-const HATCH = 'M-2,2 l4,-4 M0,8 l8,-8 M6,10 l4,-4';
+const LINES = {hatch: {path: 'M-2,2 l4,-4 M0,8 l8,-8 M6,10 l4,-4', width: 2}, thin: {path: 'M-2,6 l4,4 M0,0 l8,8 M6,-2 l4,4', width: 1}};
 function fillOf(key) {  // of an SVG shape
   if (!paints[key].pattern) return paints[key].fill;
   const id = 'p-' + key.replace(/:/g, '-');
   if (!document.getElementById(id)) {
-    const {size, fill, hatch, ink} = tile(key);
+    const {size, fill, lines, ink} = tile(key);
     document.getElementById('patterns').appendChild(svg('pattern', {id, width: size, height: size, patternUnits: 'userSpaceOnUse'}, [
       svg('rect', {width: size, height: size, fill}),
-      hatch ? svg('path', {d: HATCH, stroke: ink, 'stroke-width': 2}) : svg('circle', {cx: 4, cy: 4, r: 1.2, fill: ink})]));
+      lines ? svg('path', {d: lines.path, stroke: ink, 'stroke-width': lines.width}) : svg('circle', {cx: 4, cy: 4, r: 1.2, fill: ink})]));
   }
   return 'url(#' + id + ')';
 }
@@ -90,15 +95,16 @@ const patterns = {};
 function penFill(pen, key, left, top) {  // of a canvas; the pattern stands still on the map
   if (!paints[key].pattern) return paints[key].fill;
   if (!patterns[key]) {
-    const {size, fill, hatch, ink} = tile(key), canvas = document.createElement('canvas');
+    const {size, fill, lines, ink} = tile(key), canvas = document.createElement('canvas');
     canvas.width = canvas.height = size;
     const brush = canvas.getContext('2d');
     brush.fillStyle = fill; brush.fillRect(0, 0, size, size);
-    if (hatch) { brush.strokeStyle = ink; brush.lineWidth = 2; brush.stroke(new Path2D(HATCH)); }
+    if (lines) { brush.strokeStyle = ink; brush.lineWidth = lines.width; brush.stroke(new Path2D(lines.path)); }
     else { brush.fillStyle = ink; brush.beginPath(); brush.arc(4, 4, 1.2, 0, 7); brush.fill(); }
     patterns[key] = pen.createPattern(canvas, 'repeat');
   }
   patterns[key].setTransform(new DOMMatrix().translate(-((left % 8) + 8) % 8, -((top % 8) + 8) % 8));
   return patterns[key];
 }
-const swatch = (key) => svg('svg', {class: 'swatch', 'aria-hidden': 'true'}, [svg('rect', {width: '100%', height: '100%', fill: fillOf(key)})]);
+// one paint, or several side by side
+const swatch = (...keys) => svg('svg', {class: 'swatch', 'aria-hidden': 'true'}, keys.map((key, i) => svg('rect', {x: 100 * i / keys.length + '%', width: 100 / keys.length + '%', height: '100%', fill: fillOf(key)})));

@@ -5,28 +5,32 @@ const ONE_OPERATOR = ['mean', 'median', 'upload', 'latency'];  // operators are 
 const isAll = () => operators[state.operator] === 'all' && !pooled;
 const viewOpen = (view) => !(isAll() && ONE_OPERATOR.includes(view));
 const classIndex = (view, value) => data.scales[view].breaks.filter((limit) => value >= limit).length;
+const UNDECIDED = ['insufficient_evidence', 'borderline'];
 const RANKED_CHANGES = ['new_gap', 'worse', 'closed_gap', 'better', 'decided', 'no_change', 'not_comparable'];
 
 function communeKey(commune) {
   const row = commune.rows[state.operator], view = state.view;
-  if (view === 'verdict') return isAll() ? commune['class'] : row.verdict;
+  if (view === 'verdict') return isAll() ? commune['class'] : borrowedKey(row, row.verdict);
   if (COUNTS.includes(view)) return view + ':' + classIndex(view, row[view] || 0);
   if (view === 'change') {
     const found = isAll() ? commune.rows.slice(1).map((one) => one.change) : [row.change];
     return RANKED_CHANGES.find((change) => found.includes(change)) || 'not_comparable';
   }
   if (view === 'evidence') {
-    if (!isAll()) return evidenceOf(row.verdict);
+    if (!isAll()) return borrowedKey(row, evidenceOf(row.verdict));
     const open = commune.rows.slice(1).filter((one) => ['insufficient_evidence', 'no_data', 'borderline'].includes(one.verdict)).length;
     return open === 0 ? 'known_all' : open < operators.length - 1 ? 'known_some' : 'known_none';
   }
   if (row[view] === null) return 'none';
   if (view === 'age') return view + ':' + classIndex(view, row[view]);
-  return view + ':' + classIndex(view, row[view]) + (row.verdict === 'insufficient_evidence' ? ':unsure' : '');
+  return view + ':' + classIndex(view, row[view]) + (UNDECIDED.includes(row.verdict) ? ':unsure' : '');
 }
+const borrowedKey = (row, key) => (row.borrowed && paints[key + ':borrowed'] ? key + ':borrowed' : key);
 const evidenceOf = (verdict) => (['confirmed_gap', 'meets_confirmed'].includes(verdict) ? 'confirmed'
   : ['probable_gap', 'meets_probable'].includes(verdict) ? 'probable' : verdict);
-const plainKey = (key) => key.replace(/:unsure$/, '');  // of the legend: sure and unsure are one class
+const plainKey = (key) => key.replace(/:(unsure|borrowed)$/, '');  // of the legend: sure, unsure and borrowed are one class
+// the paints of a class that are drawn at the moment
+const variants = (key, drawn) => { const found = [key, key + ':unsure', key + ':borrowed'].filter((one) => drawn.has(one)); return found.length ? found : [key]; };
 
 const shownKey = (commune) => { const key = communeKey(commune); return state.hidden.has(plainKey(key)) ? 'hidden' : key; };
 
@@ -56,22 +60,28 @@ function cellKeys() {  // key number of every cell, and the keys
   if (view === null) return {keys: [], found};
   const devices = columns['c.' + operator + '.devices'];
   if (view === 'weak') {
-    const weak = operators.slice(1).map((_, i) => columns['c.' + (i + 1) + '.weak']);
-    for (let i = 0; i < cellCount; i += 1) if (devices[i]) found[i] = weak.some((one) => one[i]) ? 0 : devices[i] - 1 < data.min_devices ? 2 : 1;
-    return {keys: ['weak_some', 'weak_none', 'few'], found};
+    const [weak, fast] = ['.weak', '.fast'].map((flag) => operators.slice(1).map((_, i) => columns['c.' + (i + 1) + flag]));
+    for (let i = 0; i < cellCount; i += 1) if (devices[i]) found[i] = weak.some((one) => one[i]) ? 0 : fast.some((one) => one[i]) ? 1 : devices[i] - 1 < data.min_devices ? 3 : 2;
+    return {keys: ['weak_some', 'fast_some', 'weak_none', 'few'], found};
   }
-  const keys = data.scales[view].fills.map((_, i) => view + ':' + i).concat(view === 'tests' ? [] : ['few']);
-  const values = columns['c.' + operator + '.' + view], scale = ['tests', 'age'].includes(view) ? 1 : view === 'latency' ? CELL_LATENCY : CELL_SPEED;
+  const plain = data.scales[view].fills.map((_, i) => view + ':' + i), isSpeed = ['mean', 'median'].includes(view), counted = ['tests', 'age'].includes(view);
+  // a hex has its class's plain colour only where more devices than chance explains are below the target, or above it
+  const keys = counted ? plain.concat(view === 'age' ? ['few'] : []) : plain.concat(plain.map((key) => key + ':unsure'), ['few']);
+  const weak = columns['c.' + operator + '.weak'], fast = columns['c.' + operator + '.fast'], split = data.scales[view].breaks.indexOf(data.target_mbps);
+  const values = columns['c.' + operator + '.' + view], scale = counted ? 1 : view === 'latency' ? CELL_LATENCY : CELL_SPEED;
   const breaks = data.scales[view].breaks.map((limit) => limit * scale);
   for (let i = 0; i < cellCount; i += 1) {
     if (!devices[i]) continue;
     if (!values[i]) { found[i] = keys.length - 1; continue; }
     let place = 0;
     while (place < breaks.length && values[i] - 1 >= breaks[place]) place += 1;
-    found[i] = place;
+    // of a speed the rule must agree with the class; where the target is no class's edge, either
+    const isSure = counted || (!isSpeed || split < 0 ? weak[i] || fast[i] : place > split ? fast[i] : weak[i]);
+    found[i] = place + (isSure ? 0 : plain.length);
   }
   return {keys, found};
 }
+const cellsSeen = () => isNear() && cellViews() !== null;
 let cellsNow = null;  // of the present choice
 
 function legendItem(key, count, total, hidden, name, mark) {
@@ -83,22 +93,26 @@ function legendItem(key, count, total, hidden, name, mark) {
   return node('li', {'data-key': key, class: hidden.has(key) ? 'off' : ''}, [node('label', {}, [box, mark || swatch(key), node('span', {class: 'name', text: name}),
     node('span', {class: 'count', text: number(count)}), total ? node('span', {class: 'share', text: number(100 * count / total, 0) + ' %'}) : null])]);
 }
+const cellClasses = () => cellsNow.keys.filter((key) => key === plainKey(key));
+const cellName = (key) => (key === 'few' ? t('few', {n: data.min_devices}) : keyName(key));
+function legendNote(keys, mark, text, tint) {  // what a hatch means, and how many have it
+  const found = keys.filter((key) => key.endsWith(mark));
+  return found.length ? [node('span', {class: 'note'}, [swatch(tint(found[0])), node('span', {text: t(text)}), node('span', {class: 'count', text: number(found.length)})])] : [];
+}
 function legend() {
-  const counts = {};
-  let unsure = 0;
-  data.communes.forEach((commune) => {
-    const key = communeKey(commune);
-    if (key !== plainKey(key)) unsure += 1;
-    counts[plainKey(key)] = (counts[plainKey(key)] || 0) + 1;
-  });
+  first.near = isNear();
+  const counts = {}, keys = data.communes.map(communeKey), drawn = new Set(keys), tint = cellsSeen() ? pale : (key) => key;
+  keys.forEach((key) => { counts[plainKey(key)] = (counts[plainKey(key)] || 0) + 1; });
   document.getElementById('legend-unit').textContent = t('legend_communes', {n: number(communeCount)});
-  put('legend', legendKeys().map((key) => legendItem(key, counts[key] || 0, communeCount, state.hidden, keyName(key))));
-  put('legend-note', unsure ? [swatch(state.view + ':2:unsure'), node('span', {text: t('unsure_note')}), node('span', {class: 'count', text: number(unsure)})] : []);
-  const tally = new Array(cellsNow.keys.length).fill(0);
-  let drawn = 0;
-  cellsNow.found.forEach((place) => { if (place >= 0) { tally[place] += 1; drawn += 1; } });
-  document.getElementById('legend-cells-unit').textContent = cellsNow.keys.length ? t('legend_cells', {n: number(drawn)}) : '';
-  put('legend-cells', cellsNow.keys.map((key, i) => legendItem(key, tally[i], drawn, state.hiddenCells, key === 'few' ? t('few', {n: data.min_devices}) : keyName(key))));
+  put('legend', legendKeys().map((key) => legendItem(key, counts[key] || 0, communeCount, state.hidden, keyName(key), swatch(...variants(key, drawn).map(tint)))));
+  put('legend-note', legendNote(keys, ':unsure', 'unsure_note', tint).concat(legendNote(keys, ':borrowed', 'borrowed_key', tint)));
+  const cellTally = {}, cellsDrawn = [];
+  cellsNow.found.forEach((place) => { if (place >= 0) cellsDrawn.push(cellsNow.keys[place]); });
+  cellsDrawn.forEach((key) => { cellTally[plainKey(key)] = (cellTally[plainKey(key)] || 0) + 1; });
+  const shown = new Set(cellsDrawn), near = isNear();
+  document.getElementById('legend-cells-unit').textContent = cellsNow.keys.length ? t(near ? 'legend_cells' : 'cells_closer', {n: number(cellsDrawn.length)}) : '';
+  put('legend-cells', near ? cellClasses().map((key) => legendItem(key, cellTally[key] || 0, cellsDrawn.length, state.hiddenCells, cellName(key), swatch(...variants(key, shown)))) : []);
+  put('legend-cells-note', near ? legendNote(cellsDrawn, ':unsure', 'unsure_cells', (key) => key) : []);
   villageLegend();
   siteLegend();
 }
@@ -130,7 +144,7 @@ function headline() {
 }
 
 function paintCommunes() {
-  const far = map.getZoom() < CELL_ZOOM || cellViews() === null;
+  const far = !cellsSeen();
   communes.eachLayer((layer) => {
     const commune = communeOf[layer.feature.properties.code], chosen = commune === state.commune, key = shownKey(commune);
     layer.setStyle({fillColor: fillOf(far ? key : pale(key)), color: chosen ? '#000000' : '#4a4a4a', weight: chosen ? 3.5 : communeCount > 400 ? 0.5 : 1});

@@ -1,6 +1,5 @@
-// One canvas for all cells, gap areas, villages and names: drawn from CELL_ZOOM on, redrawn where the map comes to rest.
-const map = map_lomsong, communes = geo_json_communes;
-const CELL_ZOOM = 10, SMALL_PX = 16, MARGIN = 0.15, BATCH = 16;  // a canvas without a GPU fills one path of thousands of cells ten times slower than batches;
+// One canvas for all cells, gap areas, villages and names, redrawn where the map comes to rest.
+const SMALL_PX = 16, MARGIN = 0.15, BATCH = 16;  // a canvas without a GPU fills one path of thousands of cells ten times slower than batches;
 // margin: share of the view that is drawn beyond its edges
 const boxIn = (boxes, ring, view) => boxes[4 * ring] < view[2] && boxes[4 * ring + 2] > view[0] && boxes[4 * ring + 1] < view[3] && boxes[4 * ring + 3] > view[1];
 
@@ -27,16 +26,15 @@ function drawCells(pen, frame, anchor) {
   if (widest < SMALL_PX && widest > 0) { drawSmall(pen, frame, byKey, anchor); return; }
   pen.strokeStyle = '#4a4a4a'; pen.lineWidth = 0.5;
   byKey.forEach((rings, place) => {
-    pen.fillStyle = penFill(pen, state.hiddenCells.has(cellsNow.keys[place]) ? 'hidden' : cellsNow.keys[place], anchor[0], anchor[1]);
+    pen.fillStyle = penFill(pen, cellPaint(place), anchor[0], anchor[1]);
     for (let from = 0; from < rings.length; from += BATCH) {
       const path = new Path2D();
       rings.slice(from, from + BATCH).forEach((ring) => ringPath(path, hexRings, ring, scale, left, top));
-      pen.globalAlpha = 0.88; pen.fill(path);
-      if (widest > 9) { pen.globalAlpha = 1; pen.stroke(path); }
+      pen.fill(path);
+      if (widest > 9) pen.stroke(path);
     }
   });
-  pen.globalAlpha = 1;
-  if (strong.length && state.view === 'verdict') {
+  if (strong.length && state.view === 'verdict' && !isAll()) {
     const path = new Path2D();
     strong.forEach((ring) => ringPath(path, hexRings, ring, scale, left, top));
     pen.lineWidth = 2; pen.stroke(path);
@@ -46,12 +44,12 @@ function drawCells(pen, frame, anchor) {
 function drawSmall(pen, frame, byKey, anchor) {
   const ratio = pen.getTransform().a, width = Math.round(frame.width * ratio), height = Math.round(frame.height * ratio);
   const picture = new ImageData(width, height), pixels = new Uint32Array(picture.data.buffer);
-  const whole = (fill) => ((225 << 24) | (parseInt(fill.substr(5, 2), 16) << 16) | (parseInt(fill.substr(3, 2), 16) << 8) | parseInt(fill.substr(1, 2), 16)) >>> 0;
+  const whole = (fill) => ((255 << 24) | (parseInt(fill.substr(5, 2), 16) << 16) | (parseInt(fill.substr(3, 2), 16) << 8) | parseInt(fill.substr(1, 2), 16)) >>> 0;
   const scale = frame.scale * ratio, left = frame.left * ratio, top = frame.top * ratio, {boxes, corner, start, x, y} = hexRings;
   const skew = Math.round((anchor[0] + anchor[1]) * ratio), turn = Math.round(8 * ratio);  // where the hatch stands on the map
   const xs = new Float64Array(64), ys = new Float64Array(64);
   byKey.forEach((rings, place) => {
-    const paint = paints[state.hiddenCells.has(cellsNow.keys[place]) ? 'hidden' : cellsNow.keys[place]];
+    const paint = paints[cellPaint(place)];
     const fill = whole(paint.fill), ink = whole(inkOf(paint)), hatched = paint.pattern === 'hatch';
     for (let n = 0; n < rings.length; n += 1) {
       const ring = rings[n], from = start[ring], count = Math.min(64, start[ring + 1] - from), cellWidth = (boxes[4 * ring + 2] - boxes[4 * ring]) * scale;
@@ -84,7 +82,8 @@ function drawSmall(pen, frame, byKey, anchor) {
   layer.getContext('2d').putImageData(picture, 0, 0);
   pen.drawImage(layer, 0, 0, frame.width, frame.height);
 }
-const gapShown = (gap) => isAll() || gap.operator === state.operator || pooled;
+const cellPaint = (place) => (state.hiddenCells.has(plainKey(cellsNow.keys[place])) ? 'hidden' : cellsNow.keys[place]);
+const gapShown = (gap) => (isAll() && operators[gap.operator] !== 'all') || gap.operator === state.operator || pooled;
 function drawGaps(pen, frame) {
   const {scale, left, top} = frame, path = new Path2D(), seen = [];
   for (let ring = 0; ring < gapRings.count; ring += 1) {
@@ -98,26 +97,6 @@ function drawGaps(pen, frame) {
   pen.strokeStyle = '#1c1c1c'; pen.lineWidth = 2; pen.setLineDash([6, 4]); pen.stroke(path); pen.setLineDash([]);
   return seen;
 }
-const plane = (at) => { const p = L.CRS.EPSG3857.latLngToPoint(L.latLng(at), 0); return [p.x, p.y]; };
-// names that do not run into each other: fixed labels, then gap areas, then communes by people
-function drawNames(pen, frame, gaps, withCommunes) {
-  const taken = [], {scale, left, top} = frame;
-  const write = (text, at, font, ink) => {
-    const [x, y] = plane(at).map((v, i) => v * scale - (i ? top : left));
-    if (x < 0 || y < 0 || x > frame.width || y > frame.height) return;
-    pen.font = font;
-    const half = pen.measureText(text).width / 2 + 3, box = [x - half, y - 8, x + half, y + 8];
-    if (taken.some((b) => box[0] < b[2] && box[2] > b[0] && box[1] < b[3] && box[3] > b[1])) return;
-    taken.push(box);
-    pen.lineWidth = 3.5; pen.strokeStyle = '#ffffff'; pen.fillStyle = ink;
-    pen.strokeText(text, x, y); pen.fillText(text, x, y);
-  };
-  pen.textAlign = 'center'; pen.textBaseline = 'middle';
-  const face = 'px system-ui, "Noto Sans", "DejaVu Sans", sans-serif';
-  data.labels.forEach((label) => write(label.name, [label.latitude, label.longitude], 'italic 600 13' + face, '#1c1c1c'));
-  gaps.forEach((gap) => write(shortGap(gap), gap.at, '600 11' + face, '#5c1a06'));
-  if (withCommunes) [...data.communes].sort((a, b) => (b.people || 0) - (a.people || 0)).forEach((commune) => write(commune.name, commune.at, '600 12' + face, '#1c1c1c'));
-}
 const shortGap = (gap) => (isAll() ? operators[gap.operator] + ' ' : '') + '#' + gap.id.split('/').pop();
 
 const Cells = L.Layer.extend({
@@ -129,8 +108,8 @@ const Cells = L.Layer.extend({
     on.on('moveend zoomend resize viewreset', this.draw, this);
   },
   draw() {
-    const size = map.getSize(), ratio = window.devicePixelRatio || 1, canvas = this.canvas, near = map.getZoom() >= CELL_ZOOM;
-    const edge = near ? size.multiplyBy(MARGIN).round() : L.point(0, 0), width = size.x + 2 * edge.x, height = size.y + 2 * edge.y;
+    const size = map.getSize(), ratio = window.devicePixelRatio || 1, canvas = this.canvas, near = isNear();
+    const edge = size.multiplyBy(MARGIN).round(), width = size.x + 2 * edge.x, height = size.y + 2 * edge.y;
     const corner = map.containerPointToLayerPoint([-edge.x, -edge.y]);
     L.DomUtil.setPosition(canvas, corner);
     if (canvas.width !== Math.round(width * ratio) || canvas.height !== Math.round(height * ratio)) {
@@ -142,6 +121,7 @@ const Cells = L.Layer.extend({
     pen.clearRect(0, 0, width, height);
     const frame = {scale: Math.pow(2, map.getZoom()), left: origin.x, top: origin.y, width, height};
     if (near) drawCells(pen, frame, [corner.x, corner.y]);
+    if (cellsSeen()) drawBorders(pen, frame);
     const gaps = near ? drawGaps(pen, frame) : [];
     drawVillages(pen, frame);
     drawNames(pen, frame, gaps, near);

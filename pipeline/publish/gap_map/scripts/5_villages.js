@@ -1,5 +1,5 @@
-// Villages: a point each, in the shape and colour of the class proposed for the chosen operator. Shown from VILLAGE_ZOOM on, or as the box says.
-const VILLAGE_ZOOM = 11, NEAR_PX = 14;
+// Villages: a point each, in the shape and colour of the class proposed for the chosen operator. Shown from VILLAGE_STEP closer than the first view on, or as the box says.
+const NEAR_PX = 14;
 const CLASSES = lists.village_classes || [];  // the worst first
 const villageRow = (i, key) => ({
   'class': listed(key + 'class', i, CLASSES), grounds: named(key + 'grounds', i, lists.grounds), chance: figure(key + 'chance', i, SHARE),
@@ -12,14 +12,14 @@ const villages = data.villages ? (() => {
 })() : [];
 villages.forEach((village) => { village.plane = plane(village.at); });
 
-const villagesOn = () => villages.length > 0 && (state.villages === null ? map.getZoom() >= VILLAGE_ZOOM : state.villages);
+const villagesOn = () => villages.length > 0 && (state.villages === null ? map.getZoom() >= first.zoom + VILLAGE_STEP : state.villages);
 // of the chosen operator; of all operators the row with the worst class
 function villageShown(village) {
   if (!isAll()) return village.rows[state.operator];
   return village.rows.slice(1).reduce((worst, row) => (CLASSES.indexOf(row['class']) < CLASSES.indexOf(worst['class']) ? row : worst));
 }
 const villageVisible = (village) => !state.hiddenVillages.has(villageShown(village)['class']);
-const radiusOf = (key) => (key === 'not_known' ? 2.5 : 5.5) * (map.getZoom() < 9 ? 0.7 : 1);  // px
+const radiusOf = (key) => (key === 'not_known' ? 2.5 : 5.5) * (map.getZoom() < first.zoom ? 0.7 : 1);  // px
 function markPath(path, shape, x, y, r) {
   if (shape === 'circle') { path.moveTo(x + r, y); path.arc(x, y, r, 0, 7); return; }
   const corners = {square: [[-1, -1], [1, -1], [1, 1], [-1, 1]], triangle: [[0, -1.25], [1.15, 0.85], [-1.15, 0.85]], diamond: [[0, -1.3], [1.3, 0], [0, 1.3], [-1.3, 0]]}[shape];

@@ -49,6 +49,8 @@ function reasons(row, say) {
   if (['confirmed_gap', 'meets_confirmed'].includes(row.verdict)) return [...lines, say('explain_passed')];
   return failed.length ? [...lines, say('explain_failed_gates'), ...failed] : lines;
 }
+// a probability below one is never written as 100 %
+const surely = (share) => (share === null ? MISSING : share >= 0.9995 ? '>' + number(99.9, 1) : number(100 * share, 1)) + ' %';
 // how the rank comes about: people × depth × probability, and the weights that apply
 function rankLine(gap) {
   const weights = [], p = rules.priority;
@@ -56,7 +58,7 @@ function rankLine(gap) {
   if (gap.facilities) weights.push('× ' + told(1 + p.facility_weight * Math.min(gap.facilities, p.facility_cap)) + ' (' + t('facilities') + ' ' + number(gap.facilities) + ')');
   if (gap.road) weights.push('× ' + told(1 + p.road_weight) + ' (' + t('road') + ')');
   const values = {rank: number(gap.rank), lo: number(gap.lo), hi: number(gap.hi), efficiency: number(gap.efficiency), people: number(gap.commune.people),
-    depth: number(gap.depth, 3), chance: number(100 * gap.chance, 1), waiting: number(gap.waiting), index: number(gap.index), weights: weights.join(' ')};
+    depth: number(gap.depth, 3), chance: surely(gap.chance), waiting: number(gap.waiting), index: number(gap.index), weights: weights.join(' ')};
   const hint = [gap.cause ? t('cause') + ': ' + t(gap.cause) : '', gap.action ? t('action') + ': ' + t(gap.action) : ''].filter(Boolean).join(' · ');
   const line = gap.waiting === null ? t('rank_only', values) : t(weights.length ? 'rank_weighted' : 'rank_why', values);
   return node('p', {class: 'rank'}, [node('span', {text: line}), hint ? node('span', {class: 'small block', text: hint}) : null]);
@@ -78,7 +80,7 @@ function operatorRows(commune, i) {
       node('td', {class: 'number', text: row.lo === null ? MISSING : speed(row.lo) + ' – ' + speed(row.hi)}),
       node('td', {class: 'number', text: number(row.devices)})]),
     node('tr', {class: 'notes'}, [node('td', {colspan: 4}, [
-      node('div', {class: 'verdict'}, [swatch(row.verdict), node('span', {text: t(row.verdict)})]), change,
+      node('div', {class: 'verdict'}, [swatch(borrowedKey(row, row.verdict)), node('span', {text: t(row.verdict)})]), change,
       node('div', {text: notes.join(' · ')}), rank ? rankLine(rank) : null,
       node('details', {open: chosen}, [node('summary', {text: t('why')}),
         node('ul', {class: 'why', 'data-why': operators[i]}, why(row, commune).map((line) => node('li', {text: line.replace(/^ +– /, '– '), class: /^ +– /.test(line) ? 'gate' : ''})))])])])];
@@ -92,23 +94,26 @@ function gapLines(commune) {
       gap.people === null ? '' : number(gap.people) + ' ' + t('people').toLowerCase()].filter(Boolean).join(' · ')}),
     copyButton(gap.id, t('copy_gap')), copyButton(places(gap.at), t('copy_place'))])))];
 }
+const isPooledRow = (i) => operators[i] === 'all' && !pooled;
 function cellPart() {
   if (state.cell === null) return [];
-  const id = cellId(state.cell), rows = operators.map((_, i) => cellRow(state.cell, i));
+  const id = cellId(state.cell), rows = operators.map((_, i) => (isPooledRow(i) ? {devices: null} : cellRow(state.cell, i)));
   return [node('h3', {id: 'card-cell', text: t('cell') + ' ' + id}), node('p', {class: 'small', text: t('cell_note', {n: cellResolution(state.cell)})}),
     node('table', {class: 'cell'}, [node('thead', {}, [node('tr', {}, ['operator', 'mean', 'median', 'devices', 'tests'].map((key, i) => node('th', {scope: 'col', class: i ? 'number' : '', text: t(key)})))]),
       node('tbody', {}, rows.map((row, i) => (row.devices === null ? null : node('tr', {'data-cell-operator': operators[i], class: i === state.operator ? 'chosen' : ''}, [
-        node('th', {scope: 'row', text: operatorName(i) + (row.weak ? ' – ' + t('weak') : '')}), node('td', {class: 'number', text: speed(row.mean)}),
+        node('th', {scope: 'row', text: operatorName(i) + (row.weak ? ' – ' + t('weak') : row.fast ? ' – ' + t('fast') : '')}), node('td', {class: 'number', text: speed(row.mean)}),
         node('td', {class: 'number', text: speed(row.median)}), node('td', {class: 'number', text: number(row.devices)}), node('td', {class: 'number', text: number(row.tests)})]))))]),
     node('p', {class: 'buttons'}, [copyButton(id, t('copy_cell')), copyButton(places(cellCentre(state.cell)), t('copy_place'))])];
 }
 function card() {
   const commune = state.commune;
   if (!commune) { put('card', [node('p', {class: 'small', text: t('card_hint')})]); return; }
-  const order = operators.map((_, i) => i).sort((a, b) => (operators[a] === 'all') - (operators[b] === 'all'));
+  // operators are never pooled into one mean: of all together only the counts are said
+  const order = operators.map((_, i) => i).filter((i) => !isPooledRow(i)), all = commune.rows[0];
   put('card', [
-    node('h2', {}, [node('span', {text: commune.name}), node('button', {type: 'button', text: t('close'), click: () => choose(null)})]),
+    node('h2', {}, [node('span', {text: commune.name, tabindex: -1}), node('button', {type: 'button', id: 'close-card', text: t('close'), click: () => { choose(null); map.getContainer().focus({preventScroll: true}); }})]),
     node('p', {class: 'small', text: [t('code') + ' ' + commune.id, commune.district, pooled ? '' : t(commune['class']), commune.people === null ? '' : t('people') + ' ' + number(commune.people),
+      pooled || all.tests === null ? '' : t('tests') + ' ' + number(all.tests), pooled || !all.devices ? '' : t('devices') + ' ' + number(all.devices),
       commune.tests_month === null ? '' : t('tests_month') + ' ' + number(commune.tests_month)].filter(Boolean).join(' · ')}),
     node('table', {}, [node('thead', {}, [node('tr', {}, ['operator', 'mean', 'interval', 'devices'].map((key, i) => node('th', {text: t(key, confidence()), class: i ? 'number' : '', scope: 'col'})))]),
       node('tbody', {}, order.flatMap((i) => operatorRows(commune, i)))]),

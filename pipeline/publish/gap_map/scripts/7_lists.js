@@ -2,7 +2,7 @@
 function topGaps() {
   const rows = priorities.filter((gap) => isAll() || gap.operator === state.operator).slice(0, 10);
   put('top-gaps', rows.length ? rows.map((gap) => node('li', {}, [node('button', {type: 'button', click: () => { choose(gap.commune); flyTo(gap.gap ? gap.gap.at : null, gap.commune); }}, [
-    node('span', {text: number(gap.rank) + '.'}), swatch(gap.commune.rows[gap.operator].verdict),
+    node('span', {text: number(gap.rank) + '.'}), swatch(borrowedKey(gap.commune.rows[gap.operator], gap.commune.rows[gap.operator].verdict)),
     node('span', {class: 'grow', text: gap.commune.name + ' · ' + operatorName(gap.operator)}),
     node('span', {class: 'count', text: speed(gap.commune.rows[gap.operator].mean) + ' Mbps'})])]))
     : [node('li', {class: 'small', text: t('top_none')})]);
@@ -72,7 +72,7 @@ function table() {
   put('table-caption', [node('span', {text: [operatorName(state.operator), data.period_label, t('view_' + state.view), t('rows', {n: number(rows.length), all: number(communeCount)})].join(' · ')})]);
   put('table', [node('thead', {}, [node('tr', {}, head)]), node('tbody', {}, rows.map((commune) => node('tr', {class: commune === state.commune ? 'chosen' : ''}, wanted.map((column, i) => {
     const value = column.of(commune), shown = value === null ? MISSING : column.shown ? column.shown(value) : value;
-    if (i === 0) return node('th', {scope: 'row'}, [node('button', {type: 'button', class: 'link', text: shown, click: () => { state.table = false; choose(commune); flyTo(null, commune); }})]);
+    if (i === 0) return node('th', {scope: 'row'}, [node('button', {type: 'button', class: 'link', text: shown, click: () => { state.table = false; choose(commune); flyTo(null, commune); document.querySelector('#card h2 span').focus({preventScroll: true}); }})]);
     return node('td', {class: column.text ? '' : 'number', text: shown});
   }))))]);
 }

@@ -28,26 +28,30 @@ function csvText() {
 
 const titleText = () => [t('title'), data.area].filter(Boolean).join(' – ');
 function pictureLegend(pen, left, top, bottom) {  // the same classes and counts as beside the map
-  const draw = (key, text, count, y) => {
-    pen.fillStyle = penFill(pen, key, 0, 0); pen.fillRect(left, y, 26, 16);
+  const draw = (keys, text, count, y) => {
+    keys.forEach((key, i) => { pen.fillStyle = penFill(pen, key, 0, 0); pen.fillRect(left + 26 * i / keys.length, y, 26 / keys.length, 16); });
     pen.strokeStyle = '#77736a'; pen.lineWidth = 1; pen.strokeRect(left, y, 26, 16);
     pen.fillStyle = '#1c1c1c'; pen.fillText(text, left + 34, y + 8);
     if (count !== null) { pen.textAlign = 'right'; pen.fillText(count, left + 330, y + 8); pen.textAlign = 'left'; }
     return y + 24;
   };
-  const counts = {};
-  data.communes.forEach((commune) => { const key = plainKey(communeKey(commune)); counts[key] = (counts[key] || 0) + 1; });
+  const counts = {}, communeKeys = data.communes.map(communeKey), drawn = new Set(communeKeys), tint = cellsSeen() ? pale : (key) => key;
+  communeKeys.forEach((key) => { counts[plainKey(key)] = (counts[plainKey(key)] || 0) + 1; });
+  const note = (mark, text, keys, tinted) => { const found = keys.filter((key) => key.endsWith(mark)); if (found.length) y = draw([tinted(found[0])], t(text), number(found.length), y); };
   pen.textAlign = 'left'; pen.textBaseline = 'middle';
   let y = top;
   pen.font = '600 15px system-ui, "Noto Sans", "DejaVu Sans", sans-serif';
   pen.fillStyle = '#1c1c1c'; pen.fillText(operatorName(state.operator) + ' · ' + t('view_' + state.view), left, y + 8);
   pen.font = '14px system-ui, "Noto Sans", "DejaVu Sans", sans-serif';
   y += 30;
-  legendKeys().filter((key) => !state.hidden.has(key)).forEach((key) => { y = draw(key, keyName(key), number(counts[key] || 0), y); });
-  if (map.getZoom() >= CELL_ZOOM && cellsNow.keys.length) {
+  legendKeys().filter((key) => !state.hidden.has(key)).forEach((key) => { y = draw(variants(key, drawn).map(tint), keyName(key), number(counts[key] || 0), y); });
+  note(':unsure', 'unsure_note', communeKeys, tint); note(':borrowed', 'borrowed_key', communeKeys, tint);
+  if (isNear() && cellsNow.keys.length) {
     y += 14;
     pen.fillText(t('legend_cells', {n: number(cellsNow.found.filter((place) => place >= 0).length)}), left, y); y += 14;
-    cellsNow.keys.filter((key) => !state.hiddenCells.has(key)).forEach((key) => { if (y < bottom) y = draw(key, key === 'few' ? t('few', {n: data.min_devices}) : keyName(key), null, y); });
+    const cellsDrawn = [...cellsNow.found].filter((place) => place >= 0).map((place) => cellsNow.keys[place]), shown = new Set(cellsDrawn);
+    cellClasses().filter((key) => !state.hiddenCells.has(key)).forEach((key) => { if (y < bottom) y = draw(variants(key, shown), cellName(key), null, y); });
+    note(':unsure', 'unsure_cells', cellsDrawn, (key) => key);
   }
   if (sitesOn()) {
     const counts = siteCounts();
@@ -85,18 +89,16 @@ function picture() {  // the view as a canvas of its own: title, map, legend, so
   pen.beginPath(); pen.rect(0, head, size.x, height - head - foot); pen.clip();
   pen.fillStyle = '#dddad2'; pen.fillRect(0, head, size.x, height - head - foot);
   pen.translate(0, head);
-  const origin = map.getPixelBounds().min, near = map.getZoom() >= CELL_ZOOM;
+  const origin = map.getPixelBounds().min, near = isNear();
   const frame = {scale: Math.pow(2, map.getZoom()), left: origin.x, top: origin.y, width: size.x, height: height - head - foot};
   communes.eachLayer((layer) => {
     const path = new Path2D(), key = shownKey(communeOf[layer.feature.properties.code]);
-    layer.feature.geometry.coordinates.flat().forEach((ring) => {
-      ring.forEach(([lng, lat], i) => { const [x, y] = plane([lat, lng]).map((v, k) => v * frame.scale - (k ? frame.top : frame.left)); if (i) path.lineTo(x, y); else path.moveTo(x, y); });
-      path.closePath();
-    });
+    communePath(path, communeOf[layer.feature.properties.code], frame);
     pen.fillStyle = penFill(pen, near && cellViews() !== null ? pale(key) : key, 0, 0); pen.fill(path, 'evenodd');
     pen.strokeStyle = '#4a4a4a'; pen.lineWidth = 1; pen.stroke(path);
   });
   if (near) drawCells(pen, frame, [0, 0]);
+  if (cellsSeen()) drawBorders(pen, frame);
   const gaps = near ? drawGaps(pen, frame) : [];
   drawVillages(pen, frame);
   drawNames(pen, frame, gaps, near);
@@ -118,8 +120,9 @@ function picture() {  // the view as a canvas of its own: title, map, legend, so
 let beforePrint = null;
 const printed = node('img', {class: 'printed', alt: ''});
 window.addEventListener('beforeprint', () => {
-  beforePrint = {centre: map.getCenter(), zoom: map.getZoom(), bounds: map.getBounds(), table: state.table, villages: state.villages};
+  beforePrint = {centre: map.getCenter(), zoom: map.getZoom(), bounds: map.getBounds(), table: state.table, villages: state.villages, moved: first.moved};
   state.villages = villagesOn();  // the printed map's zoom is another
+  first.held = isNear();
   document.body.classList.add('printing');
   map.invalidateSize({animate: false});
   map.fitBounds(beforePrint.bounds, {animate: false});
@@ -130,8 +133,9 @@ window.addEventListener('beforeprint', () => {
 });
 window.addEventListener('afterprint', () => {
   document.body.classList.remove('printing');
+  first.held = null;
   printed.replaceWith(cells.canvas);
   if (beforePrint) state.villages = beforePrint.villages;
   map.invalidateSize({animate: false});
-  if (beforePrint) map.setView(beforePrint.centre, beforePrint.zoom, {animate: false});
+  if (beforePrint) { map.setView(beforePrint.centre, beforePrint.zoom, {animate: false}); first.moved = beforePrint.moved; }
 });
