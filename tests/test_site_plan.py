@@ -222,6 +222,14 @@ def test_a_site_carries_no_more_than_its_capacity(capacity):
     assert found.results["closed"] == pytest.approx(2 * capacity * 0.5)
 
 
+def test_a_runner_up_carries_no_more_than_its_capacity():
+    assumed = replace(ASSUMED, capacity=60.0)
+    found = site_plan(known(), Wanted(["V"], most=1), assumed, PRICES, Reach(REACH))
+    table = found.tables["site_plan"]
+    assert table["site_state"].tolist() == ["chosen", "runner_up"]
+    assert table["person_gap_closed"].tolist() == pytest.approx([60 * 0.5, 60 * 0.5])
+
+
 @pytest.mark.parametrize(
     "wanted",
     [

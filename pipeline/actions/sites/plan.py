@@ -284,7 +284,8 @@ def _plan_table(model: _Model, chosen: Chosen, order: Ints, ups: list[int]) -> p
     rows = _with_people(model, rows, served)
     spare = actions.loc[ups].reset_index(names="number").assign(site_state="runner_up")
     alone = np.zeros(len(served))
-    alone[np.isin(model.problem.action, ups) & (model.problem.gain > 0)] = 1.0
+    for one in ups:  # each by itself, within its capacity
+        alone += served_by(model.problem, np.arange(len(actions)) == one)
     spare = _with_people(model, spare, alone)
     rows = rows.sort_values(["site_rank", "operator"], ignore_index=True)
     rows = _with_sums(model, rows, served)
