@@ -453,3 +453,17 @@ def test_operators_of_each_kind_and_the_host():
     assert row["host_km"] == pytest.approx(0.02 * 110.7, abs=0.02)
     (alone,) = shared(statuses).to_dict("records")
     assert pd.isna(alone["host_operator"])
+
+
+def test_a_few_sites_of_two_provinces_are_chosen_as_of_one():
+    """Money for one site and a half: by prices the bound is far above the best plan."""
+    wanted = Wanted(["V", "P"], budget=20.0)
+    provinces = COMMUNES.assign(province_name=["P1", "P2"])
+    reach = {one: chance for one, chance in REACH.items() if one != ("C2", "A2")}
+    rows = [one | {"mean_mbps": 20.0} if one["operator"] == "P" else one for one in UNITS]
+    rows = [*rows[:2], unit("b", "V", 10.0), rows[3]]
+    two = plan(wanted, known(rows, communes=provinces), reach=reach)
+    one = plan(wanted, known(rows), reach=reach)
+    assert two.results["mip_gap"] == 0
+    assert chosen(two) == chosen(one)
+    assert two.results["regret"] == pytest.approx(one.results["regret"])
