@@ -6,7 +6,15 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from pipeline.actions.sites.candidates import LOCATION, Prices, high_ground, locations, offers
+from pipeline.actions.sites.candidates import (
+    LOCATION,
+    Prices,
+    _nearest,
+    high_ground,
+    locations,
+    offers,
+)
+from pipeline.actions.travel import geodesic_km
 from pipeline.config.settings import Settings
 from pipeline.site_planning import prices_of
 
@@ -224,3 +232,13 @@ def test_high_ground_is_a_candidate_where_the_list_has_none():
     made = locations(None, PLACES[:1], COMMUNES, high)
     assert made["site_id"].tolist() == ["P0001", "H0001"]
     assert made["commune_code"].tolist() == ["a", "a"]
+
+
+def test_the_nearest_is_that_of_all_pairs_and_of_equal_ones_the_first():
+    rng = np.random.default_rng(4)
+    here, there = (np.array([22.0, 103.0]) + rng.random((n, 2)) for n in (60, 40))
+    row, km = _nearest(here, np.concatenate([there, there]))
+    pairs = geodesic_km(here, there)
+    assert (row < len(there)).all()
+    assert km == pytest.approx(pairs[np.arange(60), row])
+    assert km == pytest.approx(pairs.min(axis=1), rel=0.006)  # a sphere for WGS 84

@@ -236,6 +236,19 @@ def test_amounts_in_dong_are_kept_to():
     assert chosen.value == pytest.approx(best_of_all(one))
 
 
+@pytest.mark.parametrize("unit", [1e-10, 1e-6, 1e-3, 1.0, 1e15])
+@pytest.mark.parametrize("seed", range(3))
+def test_a_budget_is_kept_in_any_currency(unit, seed):
+    rng = np.random.default_rng(seed)
+    pairs = [(d, a, float(rng.integers(1, 500))) for d in range(6) for a in range(6)]
+    cost = rng.integers(2, 9, 6)
+    one = problem(pairs, list(range(6)), cost.tolist(), budget=11.0)
+    there = problem(pairs, list(range(6)), (cost * unit).tolist(), budget=11.0 * unit)
+    chosen = best_choice(there)
+    assert (cost[chosen.sites]).sum() <= 11
+    assert chosen.value == pytest.approx(best_of_all(one))
+
+
 @pytest.mark.parametrize("limits", [{}, {"budget": 5.0}, {"most": 2}, {"most": 0}])
 @pytest.mark.parametrize("pairs", [[], [(0, 0, 0.0), (1, 1, 0.0)]])
 def test_without_anybody_to_serve_nothing_is_chosen(pairs, limits):

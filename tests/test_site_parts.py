@@ -7,7 +7,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from pipeline.actions.sites.choice import Problem, best_choice, spent
+from pipeline.actions.sites import parts
+from pipeline.actions.sites.choice import Chosen, Problem, best_choice, spent
 from pipeline.actions.sites.parts import best_of_parts
 
 
@@ -63,3 +64,29 @@ def test_one_part_is_the_whole_problem():
     alone = best_of_parts(problem, np.zeros(len(problem.site_cost), dtype=int))
     assert alone.value == best_choice(problem).value
     assert alone.mip_gap == 0
+
+
+@pytest.mark.parametrize("limit", [{"budget": 25.0}, {"most": 7}])
+@pytest.mark.parametrize("gap", [1.0, np.inf])
+def test_a_part_without_a_choice_in_time_leaves_the_bound_above_the_best(monkeypatch, limit, gap):
+    problem, part = drawn(1)
+    problem = replace(problem, **limit)
+    best = best_choice(problem)
+
+    def late(one: Problem, *, seconds: float = 60.0) -> Chosen:
+        """No choice for the part whose first demand has the number 0."""
+        found = best_choice(one if one.demand.min() else replace(one, most=0), seconds=seconds)
+        return found if one.demand.min() else replace(found, mip_gap=gap)
+
+    monkeypatch.setattr(parts, "best_choice", late)
+    found = best_of_parts(problem, part)
+    assert found.value < best.value * 0.999
+    assert best.value <= found.value / (1 - found.mip_gap) * (1 + 1e-6)
+
+
+def test_without_time_nothing_counts_as_proven():
+    problem, part = drawn(1)
+    problem = replace(problem, most=7)
+    found = best_of_parts(problem, part, seconds=1e-9)
+    best = best_choice(problem)
+    assert best.value * (1 - found.mip_gap) <= found.value * (1 + 1e-6)

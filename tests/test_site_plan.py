@@ -222,6 +222,14 @@ def test_a_site_carries_no_more_than_its_capacity(capacity):
     assert found.results["closed"] == pytest.approx(2 * capacity * 0.5)
 
 
+def test_a_runner_up_carries_no_more_than_its_capacity():
+    assumed = replace(ASSUMED, capacity=60.0)
+    found = site_plan(known(), Wanted(["V"], most=1), assumed, PRICES, Reach(REACH))
+    table = found.tables["site_plan"]
+    assert table["site_state"].tolist() == ["chosen", "runner_up"]
+    assert table["person_gap_closed"].tolist() == pytest.approx([60 * 0.5, 60 * 0.5])
+
+
 @pytest.mark.parametrize(
     "wanted",
     [
@@ -445,3 +453,17 @@ def test_operators_of_each_kind_and_the_host():
     assert row["host_km"] == pytest.approx(0.02 * 110.7, abs=0.02)
     (alone,) = shared(statuses).to_dict("records")
     assert pd.isna(alone["host_operator"])
+
+
+def test_a_few_sites_of_two_provinces_are_chosen_as_of_one():
+    """Money for one site and a half: by prices the bound is far above the best plan."""
+    wanted = Wanted(["V", "P"], budget=20.0)
+    provinces = COMMUNES.assign(province_name=["P1", "P2"])
+    reach = {one: chance for one, chance in REACH.items() if one != ("C2", "A2")}
+    rows = [one | {"mean_mbps": 20.0} if one["operator"] == "P" else one for one in UNITS]
+    rows = [*rows[:2], unit("b", "V", 10.0), rows[3]]
+    two = plan(wanted, known(rows, communes=provinces), reach=reach)
+    one = plan(wanted, known(rows), reach=reach)
+    assert two.results["mip_gap"] == 0
+    assert chosen(two) == chosen(one)
+    assert two.results["regret"] == pytest.approx(one.results["regret"])

@@ -139,6 +139,12 @@ class SitePlan(Section):
         return value
 
     @model_validator(mode="after")
+    def _one_limit(self) -> SitePlan:
+        if self.sites is not None and self.budget is not None:
+            raise ValueError("sites or budget, one of the two")
+        return self
+
+    @model_validator(mode="after")
     def _reaches(self) -> SitePlan:
         if self.min_rsrp_dbm >= self.eirp_dbm:
             raise ValueError("min_rsrp_dbm must be below eirp_dbm")

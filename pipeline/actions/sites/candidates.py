@@ -12,9 +12,11 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
+from scipy.spatial import cKDTree
 
-from pipeline.actions.sites.coverage import Heights
+from pipeline.actions.sites.coverage import Heights, pairs_within
 from pipeline.actions.travel import GEOD, geodesic_km
+from pipeline.measurements.strata import on_sphere
 
 Floats = npt.NDArray[np.float64]
 ACTIONS = ("new_site", "shared_site", "upgrade", "satellite_site", "terminal")
@@ -87,7 +89,7 @@ def locations(
     table["backhaul_km"] = np.nan
     if len(standing):
         here = standing[["latitude", "longitude"]].to_numpy(dtype="float64")
-        table["backhaul_km"] = geodesic_km(spots, here).min(axis=1).round(2)
+        table["backhaul_km"] = _nearest(spots, here)[1].round(2)
     return table
 
 
@@ -123,8 +125,9 @@ def _towers(sites: pd.DataFrame | None) -> pd.DataFrame:
         return pd.DataFrame(columns=list(LOCATION))
     rows = sites[~sites["is_candidate"]].reset_index(drop=True)
     spots = rows[["latitude", "longitude"]].to_numpy(dtype="float64")
-    near = geodesic_km(spots, spots) <= ONE_TOWER_KM
-    rows["tower"] = near.argmax(axis=1)  # the first site that is near
+    site, near, _ = pairs_within(spots, spots, np.full(len(spots), ONE_TOWER_KM))
+    _, first = np.unique(site, return_index=True)
+    rows["tower"] = near[first]  # the first site that is near
     is_4g = rows["site_technology"].fillna("4G").str.contains("4G")
     rows["with_4g"] = rows["site_operator"].where(is_4g)
     return rows.groupby("tower", as_index=False).agg(
@@ -133,6 +136,19 @@ def _towers(sites: pd.DataFrame | None) -> pd.DataFrame:
         band_mhz=("band_mhz", "min"), operators_there=("site_operator", _names),
         with_4g=("with_4g", _names),
     )  # fmt: skip
+
+
+def _nearest(here: Floats, there: Floats) -> tuple[npt.NDArray[np.int64], Floats]:
+    """(row of the nearest of `there`, how far, km) of each position: latitude, longitude.
+
+    By a tree: of a nation all pairs would be hundreds of millions. Of equally near ones the first.
+    """
+    tree = cKDTree(on_sphere(there))
+    apart, row = tree.query(on_sphere(here))
+    equal = tree.query_ball_point(on_sphere(here), apart * (1 + 1e-9) + 1e-12)
+    row = np.array([min([*rows, one]) for rows, one in zip(equal, row, strict=True)], dtype="int64")
+    _, _, metres = GEOD.inv(here[:, 1], here[:, 0], there[row, 1], there[row, 0])
+    return row, np.asarray(metres) / 1000
 
 
 def _names(column: pd.Series) -> tuple[str, ...]:
@@ -146,7 +162,7 @@ def _with_surroundings(
     if not len(table) or not len(places):
         return table
     spots = table[["latitude", "longitude"]].to_numpy(dtype="float64")
-    nearest = geodesic_km(spots, places[["latitude", "longitude"]].to_numpy()).argmin(axis=1)
+    nearest, _ = _nearest(spots, places[["latitude", "longitude"]].to_numpy(dtype="float64"))
     for name in ("commune_code", "place_name", "has_grid_power", "is_difficult_zone", "payer"):
         table[name] = places[name].to_numpy(dtype=object)[nearest]
     terrain = communes.set_index("commune_code")["terrain"]

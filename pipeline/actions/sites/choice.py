@@ -215,7 +215,9 @@ def _constraints(problem: Problem, kept: Ints, at: tuple[int, int, int]) -> list
         found.append(LinearConstraint(limited, ub=0.0))
     costs = np.concatenate([np.zeros(pairs), problem.action_cost, problem.site_cost])
     if problem.budget is not None:
-        found.append(LinearConstraint(costs[None, :], ub=problem.budget))
+        # the solver's tolerances are absolute: of very small and very large currencies others count
+        unit = problem.budget / np.clip(problem.budget, 1.0, 1e12) if problem.budget > 0 else 1.0
+        found.append(LinearConstraint(costs[None, :] / unit, ub=problem.budget / unit))
     if problem.most is not None:
         counts = np.zeros(size)
         counts[first_site:] = 1

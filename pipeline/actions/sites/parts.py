@@ -50,10 +50,8 @@ def best_of_parts(problem: Problem, part: Ints, *, seconds: float = 60.0) -> Cho
             spent(one.problem, it.sites, it.actions) for one, it in zip(parts, found, strict=True)
         )
         value = sum(it.value for it in found)
-        slack = sum(
-            it.mip_gap * max(it.value, 1e-9) for it in found
-        )  # a part that is not proven widens the bound
-        bound = min(bound, value + slack - price * (used - limit))
+        most = sum(_most(one.problem, it, price) for one, it in zip(parts, found, strict=True))
+        bound = min(bound, most + price * limit)
         if used <= limit:
             high = price
             if value > best.value or not chosen:
@@ -66,6 +64,20 @@ def best_of_parts(problem: Problem, part: Ints, *, seconds: float = 60.0) -> Cho
     best = _filled(problem, parts, chosen, limit, seconds) if chosen else best
     gap = max(0.0, 1 - best.value / bound) if 0 < bound < np.inf else 0.0
     return replace(best, mip_gap=gap)
+
+
+def _most(part: Problem, found: Chosen, price: float) -> float:
+    """No choice of the part is worth more at this price.
+
+    A relative distance of 1 or more says nothing: the search ended with no choice, or with one that
+    is worth nothing. Then it is what serving every demand at its best would bring, for nothing.
+    """
+    if found.mip_gap < 1:
+        net = found.value - price * spent(part, found.sites, found.actions)
+        return net + found.mip_gap * found.value
+    best = np.zeros(int(part.demand.max(initial=-1)) + 1)
+    np.maximum.at(best, part.demand, part.gain)
+    return float(best.sum())
 
 
 def _first_price(problem: Problem, limit: float) -> float:

@@ -34,6 +34,8 @@ DRAWS = 400
 RANGE = (0.05, 0.95)  # of futures, between people_lo and people_hi
 RUNNER_UPS = 10
 QUESTIONS = 20  # units of which the value of knowing is computed
+MOST_GAP = 0.01  # relative distance to the optimum at which several provinces are left as they are
+TOGETHER = 50_000  # pairs of an action and a place that are solved as one problem
 LEAST_WORTH = 1e-4  # of the plan's value: below it knowing changes nothing
 # by location × place within reach: site, place (row numbers), km, probability of coverage, is_near
 # (within reach of a small site)
@@ -170,10 +172,18 @@ class _Model:
         )
 
     def best(self, problem: Problem, seconds: float) -> Chosen:
-        """The best choice: of one province exactly, of several by a common price."""
+        """The best choice: of one province exactly, of several by a common price.
+
+        Of few sites the bound by prices lies far from the best: a few provinces are then solved
+        together.
+        """
         if (self.part == 0).all():
             return best_choice(problem, seconds=seconds)
-        return best_of_parts(problem, self.part, seconds=seconds)
+        found = best_of_parts(problem, self.part, seconds=seconds)
+        if found.mip_gap <= MOST_GAP or len(problem.gain) > TOGETHER:
+            return found
+        whole = best_choice(problem, seconds=seconds)
+        return whole if whole.mip_gap < found.mip_gap and whole.value >= found.value else found
 
     def short_share(self) -> pd.Series:
         """The expected share of the target that an inhabitant of each unit lacks."""
@@ -284,7 +294,8 @@ def _plan_table(model: _Model, chosen: Chosen, order: Ints, ups: list[int]) -> p
     rows = _with_people(model, rows, served)
     spare = actions.loc[ups].reset_index(names="number").assign(site_state="runner_up")
     alone = np.zeros(len(served))
-    alone[np.isin(model.problem.action, ups) & (model.problem.gain > 0)] = 1.0
+    for one in ups:  # each by itself, within its capacity
+        alone += served_by(model.problem, np.arange(len(actions)) == one)
     spare = _with_people(model, spare, alone)
     rows = rows.sort_values(["site_rank", "operator"], ignore_index=True)
     rows = _with_sums(model, rows, served)
