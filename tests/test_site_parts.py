@@ -90,3 +90,16 @@ def test_without_time_nothing_counts_as_proven():
     found = best_of_parts(problem, part, seconds=1e-9)
     best = best_choice(problem)
     assert best.value * (1 - found.mip_gap) <= found.value * (1 + 1e-6)
+
+
+@pytest.mark.parametrize("seed", range(60))
+def test_a_budget_for_everything_to_the_last_digit_buys_everything(seed):
+    rng = np.random.default_rng(seed)
+    every, cost = np.arange(12), rng.choice([0.1, 0.2, 0.3, 0.7, 1.1], 12)
+    gain = rng.uniform(1, 9, 12)
+    budget = float(np.cumsum(cost[np.argsort(-gain / cost, kind="stable")])[-1])
+    problem = Problem(every, every, gain, np.ones(12), every, np.zeros(12), np.full(12, np.inf),
+                      cost, budget=budget)  # fmt: skip
+    found = best_of_parts(problem, every % 2)
+    assert found.value == pytest.approx(gain.sum())
+    assert found.mip_gap <= 1e-6

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pipeline.actions.sites.choice import (
+    EQUAL,
     Chosen,
     Ints,
     Part,
@@ -52,13 +53,14 @@ def best_of_parts(problem: Problem, part: Ints, *, seconds: float = 60.0) -> Cho
         value = sum(it.value for it in found)
         most = sum(_most(one.problem, it, price) for one, it in zip(parts, found, strict=True))
         bound = min(bound, most + price * limit)
-        if used <= limit:
+        is_within = used <= limit * (1 + EQUAL)  # sums of other orders differ by their rounding
+        if is_within:
             high = price
             if value > best.value or not chosen:
                 best, chosen = _joined(problem, parts, found, 0.0), found
         else:
             low = price
-        if used <= limit and (price <= 0.0 or best.value >= bound * (1 - ENOUGH)):
+        if is_within and (price <= 0.0 or best.value >= bound * (1 - ENOUGH)):
             break
         price = _between(low, high, price)
     best = _filled(problem, parts, chosen, limit, seconds) if chosen else best
