@@ -70,6 +70,7 @@ def site_tables(inputs: Inputs, judged: Judged, settings: Settings, asked: Asked
     prices = prices_of(settings.costs)
     places = places_of(inputs)
     _check(asked, operators, prices, places)
+    _check_backhaul(prices, inputs.sites)
     known = plan.Known(
         demand_units(rows, judged.verdicts.suppressed, settings.target.download_mbps),
         places,
@@ -101,6 +102,12 @@ def _check(asked: Asked, operators: list[str], prices: Prices, places: pd.DataFr
         raise fault("sites_without_costs")
     if not len(places):
         raise fault("sites_without_people")
+
+
+def _check_backhaul(prices: Prices, sites: pd.DataFrame | None) -> None:
+    """Without a standing site the distance to one is not known: it would cost nothing."""
+    if prices.backhaul_km and (sites is None or sites["is_candidate"].all()):
+        raise fault("sites_without_backhaul")
 
 
 def places_of(inputs: Inputs) -> pd.DataFrame:

@@ -263,6 +263,15 @@ def test_no_data_and_beyond_the_raster_are_not_known(tmp_path):
     assert np.isnan(just_outside[0])
 
 
+def test_voids_that_the_file_does_not_declare_are_not_known(tmp_path):
+    path = write_raster(tmp_path / "e.tif", nodata=None)
+    with rasterio.open(path, "r+") as raster:
+        heights = raster.read(1)
+        heights[:, 0] = -32768
+        raster.write(heights, 1)
+    assert np.isnan(heights_along(path, np.array([[22.05, 103.0005]]), EAST, 9)[0, 0])
+
+
 def test_a_large_window_is_read_coarser(tmp_path, monkeypatch):
     path = write_raster(tmp_path / "e.tif")
     monkeypatch.setattr(elevation, "MAX_CELLS", 2_000)

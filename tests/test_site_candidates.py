@@ -128,8 +128,10 @@ SMALL = Prices(others={"satellite_site": 9.0, "terminal": 1.0})
         (OURS, False, Prices(), [("V", "upgrade", "site")]),  # no 4G there yet
         (OURS, True, Prices(), [("V", "upgrade", "site"), ("P", "shared_site", "site")]),
         ({"is_standing": True}, False, Prices(), []),  # nobody knows whose it is
-        ({}, False, SMALL, [("V", "satellite_site", "satellite"), ("V", "terminal", "satellite"),
-                            ("P", "satellite_site", "satellite"), ("P", "terminal", "satellite")]),
+        ({}, False, SMALL, [("V", "terminal", "satellite"), ("P", "terminal", "satellite")]),
+        ({"for_operator": "V"}, False, Prices(), [("V", "new_site", "site")]),
+        ({"for_operator": "V"}, True, Prices(),
+         [("V", "new_site", "site"), ("P", "new_site", "site")]),
         ({}, False, Prices(new_site={"": 5.0}),
          [("V", "new_site", "site"), ("P", "new_site", "site")]),
         (OURS, True, Prices(new_site={"": 5.0}), []),  # neither has a price

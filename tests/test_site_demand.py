@@ -17,6 +17,7 @@ from pipeline.actions.sites.demand import (
     demand_places,
     demand_units,
     futures,
+    short_chance,
     short_share,
 )
 from pipeline.schema.fields import ALL
@@ -165,7 +166,7 @@ def test_without_a_root_within_bounds_the_probability_is_kept(mean, chance, sd):
         ({"status": "insufficient"}, None, None),
         ({"status": "no_data"}, None, None),
         ({"status": "confirmed_gap"}, 0.9, 30.0),
-        ({"status": "meets_target"}, 0.9, 30.0),
+        ({"status": "meets_target"}, None, None),  # nobody falls short there
         ({"status": "borderline"}, 0.9, 30.0),
         ({"gap_probability": np.nan}, None, None),
         ({"eb_mean_mbps": np.nan, "mean_mbps": np.nan}, None, None),
@@ -299,3 +300,15 @@ def test_futures_are_the_same_at_every_call():
     assert first.short.tobytes() == second.short.tobytes()
     assert first.gains["site"].tobytes() == second.gains["site"].tobytes()
     assert futures(table.iloc[:0], EFFECTS, TARGET, 50).short.shape == (0, 50)
+
+
+@pytest.mark.parametrize("spread", [0.0, 0.45])
+def test_the_chance_of_a_place_below_the_target_against_simulation(spread):
+    table = units({"gap_probability": 0.8, "eb_mean_mbps": 34.0})
+    draw = np.random.default_rng(5).normal(size=(2, 400_000))
+    log_mean, log_sd = table["log_mean"].iloc[0], table["log_sd"].iloc[0]
+    places = np.exp(log_mean + log_sd * draw[0] + spread * draw[1] - spread**2 / 2)
+    expected = (places < TARGET).mean()
+    assert short_chance(table, TARGET, spread).iloc[0] == pytest.approx(expected, abs=0.003)
+    unknown = units({"status": "no_data"})
+    assert short_chance(unknown, TARGET, spread).tolist() == [0]

@@ -143,7 +143,7 @@ def test_every_figure_of_the_plan():
         "commune_code": ["a", "a", "b", "b"],
         "place_name": ["A1", "A1", "B1", "B1"],
         "people_in_reach": [360, 400, 240, 160],
-        "people_short": [360, 320 * 0.9, 216, 144 * 0.9],
+        "people_short": [360, 320, 216, 144],  # both means are certain to be below
         "person_gap_closed": [180, 80, 108, 36],
         "cost": [10, 10, 14, 14],
     }
@@ -378,6 +378,17 @@ def test_questions_that_do_not_fit(asked, operators, prices, places, code):
     with pytest.raises(UserFault) as raised:
         site_planning._check(asked, operators, prices, places)
     assert [one.code for one in raised.value.faults] == [code]
+
+
+@pytest.mark.parametrize("sites", [None, SITES.assign(is_candidate=True)])
+def test_backhaul_needs_a_standing_site(sites):
+    """Its distance is not known without one, and it must not be free."""
+    with pytest.raises(UserFault) as raised:
+        site_planning._check_backhaul(Prices(new_site={"": 5.0}, backhaul_km=2.0), sites)
+    assert [one.code for one in raised.value.faults] == ["sites_without_backhaul"]
+    site_planning._check_backhaul(Prices(new_site={"": 5.0}), sites)
+    standing = SITES.assign(is_candidate=False)
+    site_planning._check_backhaul(Prices(new_site={"": 5.0}, backhaul_km=2.0), standing)
 
 
 def test_assumptions_by_hand():

@@ -645,9 +645,10 @@ FIELDS: dict[str, Field] = {
     "people_short": Field("figure", unit="people", low=0, shown="whole",
         public="of units with a published verdict, and of people",
         vi=("Dân thiếu tốc độ được phủ",
-            "dân trong tầm phủ × xác suất được phủ × xác suất lõm (ước tính)"),
+            "dân trong tầm phủ × xác suất được phủ × xác suất nơi ở dưới mục tiêu (ước tính)"),
         en=("People short of target, covered",
-            "people in reach × probability of coverage × gap probability (estimate)")),
+            "people in reach × probability of coverage × chance that their place is below the "
+            "target (estimate)")),
     "person_gap_closed": Field("figure", unit="people", low=0, shown="whole",
         public="of units with a published verdict, and of people",
         vi=("Mức thiếu được bù",
@@ -1211,7 +1212,7 @@ TABLES: dict[str, tuple[str, ...]] = {
     ),
     "site_reach": (
         "site_rank", "site_id", "operator", "site_action", "commune_code", "commune_name",
-        "status", "device_count", "gap_probability", "mean_mbps", "short_share", "place_count",
+        "status", "device_count", "gap_probability", "eb_mean_mbps", "short_share", "place_count",
         "people_in_reach", "coverage_probability", "closed_share", "person_gap_closed",
     ),
     "site_questions": (

@@ -18,6 +18,7 @@ from pipeline.sources.rasters import crs_and_bounds
 
 Floats = npt.NDArray[np.float64]
 WGS84 = "EPSG:4326"
+LOWEST_M, HIGHEST_M = -500.0, 9000.0  # of land
 MAX_CELLS = 40_000_000  # of a window in memory, 160 MB; of a larger one every n-th cell is read
 
 
@@ -88,6 +89,8 @@ def read_elevation(path: Path, points: Floats) -> Elevation:
         shape = (math.ceil((bottom - top) / step), math.ceil((right - left) / step))
         window = Window(left, top, right - left, bottom - top)
         metres = raster.read(1, window=window, out_shape=shape, masked=True).astype("float32")
+        # voids that the file does not declare, such as -32768 of SRTM
+        metres = np.ma.masked_outside(metres, LOWEST_M, HIGHEST_M)
     wide, high = shape[1] / (right - left), shape[0] / (bottom - top)
     to_window = np.array([[wide, 0, -left * wide], [0, high, -top * high], [0, 0, 1]])
     return Elevation(metres.filled(np.nan), to_window @ to_cell, transformer)

@@ -30,7 +30,7 @@ ONE_TOWER_KM = 0.1  # sites no farther apart stand on one tower
 LOCATION = (
     "site_id", "latitude", "longitude", "commune_code", "terrain", "place_name", "is_standing",
     "operators_there", "with_4g", "height_m", "band_mhz", "has_grid_power", "is_difficult_zone",
-    "payer", "backhaul_km",
+    "payer", "backhaul_km", "for_operator",
 )  # fmt: skip
 
 
@@ -72,7 +72,7 @@ def locations(
     standing = _towers(sites)
     listed = pd.DataFrame() if sites is None else sites[sites["is_candidate"]]
     if len(listed):
-        made = listed.copy()
+        made = listed.assign(for_operator=listed["site_operator"])
     else:
         made = places.assign(site_id=[f"P{n + 1:04d}" for n in range(len(places))])
         if high_ground is not None and len(high_ground):
@@ -189,9 +189,15 @@ def offers(
 
     Where an operator stands: an upgrade (of a site without 4G: a site's effect). Elsewhere a new
     site; shared: on towers of others and new ones together, a further operator for the price of
-    `shared_site`. Satellite sites and terminals where they have a price. With prices an action
-    without one is not offered.
+    `shared_site`. A candidate that is listed for an operator is its own, unless shared. Where a
+    satellite site or a terminal has a price the cheaper of the two: they do the same. With prices
+    an action without one is not offered.
     """
+    small = min(
+        (one for one in ("satellite_site", "terminal") if one in prices.others),
+        key=lambda one: prices.others[one] + prices.running(one),
+        default=None,
+    )
     found = []
     for number, row in enumerate(places.to_dict("records")):
         there, with_4g = row["operators_there"], row["with_4g"]
@@ -202,13 +208,12 @@ def offers(
             elif row["is_standing"]:
                 if is_shared:
                     found.append((number, operator, "shared_site", "site", f"{number}"))
-            else:
+            elif is_shared or row["for_operator"] == operator or pd.isna(row["for_operator"]):
                 at = f"{number}" if is_shared else f"{number} {operator}"
                 found.append((number, operator, "new_site", "site", at))
-                for action in ("satellite_site", "terminal"):
-                    if action in prices.others:
-                        own = f"{number} {operator} {action}"
-                        found.append((number, operator, action, EFFECTS[action], own))
+                if small is not None:
+                    own = f"{number} {operator} {small}"
+                    found.append((number, operator, small, EFFECTS[small], own))
     table = pd.DataFrame(found, columns=["location", "operator", "action", "effect", "at"])
     if not len(table):
         table = table.astype({"location": "int64"})

@@ -21,7 +21,7 @@ from pipeline.schema.fields import ALL
 
 Floats = npt.NDArray[np.float64]
 UNIT = ["commune_code", "operator"]
-KNOWN = ("confirmed_gap", "probable_gap", "borderline", "meets_target")
+KNOWN = ("confirmed_gap", "probable_gap", "borderline")  # one that meets the target lacks nothing
 LEAST_SD, MOST_SD = 0.05, 0.8  # of the log mean: no verdict is surer, none less sure
 PLACE = (
     "commune_code", "place_name", "latitude", "longitude", "people", "has_grid_power",
@@ -83,7 +83,7 @@ def demand_units(rows: pd.DataFrame, suppressed: pd.Series, target_mbps: float) 
     is_confirmed (a confirmed gap); log_mean, log_sd: a log-normal distribution of the unit's mean
     M with E M = mean_mbps and P(M < T) = gap_probability. With z = Φ⁻¹(gap_probability), s solves
     s² / 2 − z s + ln(T / mean) = 0; where it has no real root, s = |z|, and only the probability
-    is kept. Unknown units have none.
+    is kept. Units without a verdict and those that meet the target have none.
     """
     named = rows[rows["operator"] != ALL].sort_values(UNIT)
     chance = named["gap_probability"].fillna(1 - named["p_gap"])
@@ -127,6 +127,17 @@ def short_share(units: pd.DataFrame, target_mbps: float, place_log_sd: float = 0
     sd = np.hypot(units["log_sd"].to_numpy(), place_log_sd)
     share = _lacking(np.exp(mean), target_mbps, sd) / target_mbps
     return pd.Series(share, index=units.index).where(units["is_known"], 0.0).clip(0, 1)
+
+
+def short_chance(units: pd.DataFrame, target_mbps: float, place_log_sd: float = 0.0) -> pd.Series:
+    """P(X < T), that the mean where an inhabitant lives is below the target; 0 if unknown.
+
+    X as in `short_share`: Φ(d).
+    """
+    sd = np.hypot(units["log_sd"].to_numpy(), place_log_sd)
+    mean = units["log_mean"].to_numpy() + units["log_sd"].to_numpy() ** 2 / 2
+    chance = ndtr((np.log(target_mbps) - mean) / sd + sd / 2)
+    return pd.Series(chance, index=units.index).where(units["is_known"], 0.0)
 
 
 def _lacking(mean: Floats, level: float | Floats, log_sd: Floats) -> Floats:

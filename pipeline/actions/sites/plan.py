@@ -23,7 +23,7 @@ from pipeline.actions.sites.choice import (
     part_of,
     served_by,
 )
-from pipeline.actions.sites.demand import Effects, Futures, futures, short_share
+from pipeline.actions.sites.demand import Effects, Futures, futures, short_chance, short_share
 from pipeline.actions.sites.parts import best_of_parts
 from pipeline.schema.tables import validated, with_declared_dtypes
 
@@ -190,6 +190,11 @@ class _Model:
         assumed = self.assumed
         return short_share(self.units, assumed.target_mbps, assumed.effects.place_log_sd)
 
+    def short_chance(self) -> pd.Series:
+        """The chance that the mean where an inhabitant of each unit lives is below the target."""
+        assumed = self.assumed
+        return short_chance(self.units, assumed.target_mbps, assumed.effects.place_log_sd)
+
     def expected(self) -> dict[str, Floats]:
         """How much less is lacking by effect and unit: mean over futures; 0 of unknown units."""
         is_known = self.units["is_known"].to_numpy()
@@ -319,7 +324,7 @@ def _with_people(model: _Model, rows: pd.DataFrame, served: Floats) -> pd.DataFr
     size, action = len(model.offers.actions), model.problem.action
     pairs = model.pairs
     people, weight = (pairs[name].to_numpy() * served for name in ("people", "weight"))
-    chance = model.units["gap_probability"].fillna(0.0).to_numpy()[pairs["unit"]]
+    chance = model.short_chance().to_numpy()[pairs["unit"]]
     number = rows["number"].to_numpy()
     per_draw = model.by_draw(served, action, size)[number]
     lo, hi = (np.quantile(per_draw, one, axis=1) for one in RANGE)
@@ -370,7 +375,7 @@ def _reach_table(model: _Model, chosen: Chosen, order: Ints) -> pd.DataFrame:
     table = table.assign(
         commune_code=units["commune_code"], operator=units["operator"], status=units["status"],
         device_count=units["device_count"],
-        gap_probability=units["gap_probability"], mean_mbps=units["mean_mbps"],
+        gap_probability=units["gap_probability"], eb_mean_mbps=units["mean_mbps"],
         short_share=short[table["unit"]], site_action=of["action"],
         site_rank=of["site"].map(_order_of_sites(model, order)),
         site_id=model.locations["site_id"].to_numpy()[of["location"]],
@@ -477,6 +482,7 @@ def _unsure(model: _Model) -> dict[int, tuple[float, dict[str, float], dict[str,
     if guesses is not None:
         keys = pd.MultiIndex.from_frame(units[UNIT])
         guessed = guesses.reindex(keys)
+        guessed[units["status"].eq("meets_target").to_numpy()] = np.nan  # no question
         for name in ("log_mean", "log_sd"):
             units[name] = np.where(is_known, units[name], guessed[name].to_numpy())
     units["is_known"] = units["log_mean"].notna() & units["log_sd"].gt(0)
