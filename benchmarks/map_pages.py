@@ -97,6 +97,7 @@ def drawn_cells(month: Month, cell_count: int, density: str) -> gpd.GeoDataFrame
             "is_weak": ~is_private & (mean < 20) & (devices > 8),
             "is_fast_enough": ~is_private & (mean > 80) & (devices > 8),
             "gap_id": None,
+            "evidence_age_days": np.where(is_private, np.nan, draw.integers(0, 92, size)),
             "population": np.nan,
             "hex_commune_code": month.communes["commune_code"].iloc[0],
         }

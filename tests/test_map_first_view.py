@@ -154,3 +154,22 @@ def test_a_window_of_another_size_shows_the_province_again_until_one_moves(opene
     page.evaluate(resized)
     page.set_viewport_size({"width": 1400, "height": 800})
     assert page.evaluate("window.resized") == first + 2
+
+
+@pytest.mark.parametrize("size", [(1366, 768), (390, 844)])
+def test_an_open_card_stands_above_the_legend_and_its_head_is_in_sight(
+    browser,  # noqa: F811
+    demo_outputs,
+    size,
+):
+    seen = screen(browser, demo_outputs, size, "#operator=Viettel&commune=03390")
+    for selector in ("#card h2 span", "#close-card", '#card tr[data-operator="MobiFone"]'):
+        box = seen.page.query_selector(selector).bounding_box()
+        assert box["y"] >= 0
+        assert box["y"] + box["height"] <= size[1]
+    order = "[...document.querySelectorAll('#panel > section')].map(one => one.id).filter(Boolean)"
+    assert seen.page.evaluate(order)[:2] == ["card", "legends"]
+    seen.page.focus("#close-card")
+    seen.page.keyboard.press("Enter")
+    assert seen.page.evaluate(order)[:2] == ["legends", "card"]
+    seen.context.close()

@@ -30,7 +30,7 @@ const evidenceOf = (verdict) => (['confirmed_gap', 'meets_confirmed'].includes(v
   : ['probable_gap', 'meets_probable'].includes(verdict) ? 'probable' : verdict);
 const plainKey = (key) => key.replace(/:(unsure|borrowed)$/, '');  // of the legend: sure, unsure and borrowed are one class
 // the paints of a class that are drawn at the moment
-const variants = (key, drawn) => { const found = [key, key + ':unsure', key + ':borrowed'].filter((one) => drawn.has(one)); return found.length ? found : [key]; };
+const variants = (key, drawn) => { const found = [key, key + ':unsure', key + ':borrowed'].filter((one) => drawn[one]); return found.length ? found : [key]; };
 
 const shownKey = (commune) => { const key = communeKey(commune); return state.hidden.has(plainKey(key)) ? 'hidden' : key; };
 
@@ -95,24 +95,33 @@ function legendItem(key, count, total, hidden, name, mark) {
 }
 const cellClasses = () => cellsNow.keys.filter((key) => key === plainKey(key));
 const cellName = (key) => (key === 'few' ? t('few', {n: data.min_devices}) : keyName(key));
-function legendNote(keys, mark, text, tint) {  // what a hatch means, and how many have it
-  const found = keys.filter((key) => key.endsWith(mark));
-  return found.length ? [node('span', {class: 'note'}, [swatch(tint(found[0])), node('span', {text: t(text)}), node('span', {class: 'count', text: number(found.length)})])] : [];
+const countsOf = (keys) => keys.reduce((counts, key) => { counts[key] = (counts[key] || 0) + 1; return counts; }, {});
+function cellCounts() {  // of every key that is drawn
+  const counts = new Array(cellsNow.keys.length).fill(0), found = {};
+  for (let i = 0; i < cellCount; i += 1) if (cellsNow.found[i] >= 0) counts[cellsNow.found[i]] += 1;
+  counts.forEach((count, place) => { if (count) found[cellsNow.keys[place]] = count; });
+  return found;
+}
+const sum = (counts, chosen) => Object.keys(counts).filter(chosen).reduce((all, key) => all + counts[key], 0);
+const classCount = (counts, key) => sum(counts, (one) => plainKey(one) === key);
+function marked(counts, mark) {  // what a hatch stands for: a key that has it, and how many have
+  const chosen = (key) => key.endsWith(mark);
+  return {key: Object.keys(counts).find(chosen), count: sum(counts, chosen)};
+}
+function legendNote(counts, mark, text, tint) {
+  const {key, count} = marked(counts, mark);
+  return count ? [node('span', {class: 'note'}, [swatch(tint(key)), node('span', {text: t(text)}), node('span', {class: 'count', text: number(count)})])] : [];
 }
 function legend() {
   first.near = isNear();
-  const counts = {}, keys = data.communes.map(communeKey), drawn = new Set(keys), tint = cellsSeen() ? pale : (key) => key;
-  keys.forEach((key) => { counts[plainKey(key)] = (counts[plainKey(key)] || 0) + 1; });
+  const counts = countsOf(data.communes.map(communeKey)), tint = cellsSeen() ? pale : (key) => key;
   document.getElementById('legend-unit').textContent = t('legend_communes', {n: number(communeCount)});
-  put('legend', legendKeys().map((key) => legendItem(key, counts[key] || 0, communeCount, state.hidden, keyName(key), swatch(...variants(key, drawn).map(tint)))));
-  put('legend-note', legendNote(keys, ':unsure', 'unsure_note', tint).concat(legendNote(keys, ':borrowed', 'borrowed_key', tint)));
-  const cellTally = {}, cellsDrawn = [];
-  cellsNow.found.forEach((place) => { if (place >= 0) cellsDrawn.push(cellsNow.keys[place]); });
-  cellsDrawn.forEach((key) => { cellTally[plainKey(key)] = (cellTally[plainKey(key)] || 0) + 1; });
-  const shown = new Set(cellsDrawn), near = isNear();
-  document.getElementById('legend-cells-unit').textContent = cellsNow.keys.length ? t(near ? 'legend_cells' : 'cells_closer', {n: number(cellsDrawn.length)}) : '';
-  put('legend-cells', near ? cellClasses().map((key) => legendItem(key, cellTally[key] || 0, cellsDrawn.length, state.hiddenCells, cellName(key), swatch(...variants(key, shown)))) : []);
-  put('legend-cells-note', near ? legendNote(cellsDrawn, ':unsure', 'unsure_cells', (key) => key) : []);
+  put('legend', legendKeys().map((key) => legendItem(key, classCount(counts, key), communeCount, state.hidden, keyName(key), swatch(...variants(key, counts).map(tint)))));
+  put('legend-note', legendNote(counts, ':unsure', 'unsure_note', tint).concat(legendNote(counts, ':borrowed', 'borrowed_key', tint)));
+  const drawn = cellCounts(), all = sum(drawn, () => true), near = isNear();
+  document.getElementById('legend-cells-unit').textContent = cellsNow.keys.length ? t(near ? 'legend_cells' : 'cells_closer', {n: number(all)}) : '';
+  put('legend-cells', near ? cellClasses().map((key) => legendItem(key, classCount(drawn, key), all, state.hiddenCells, cellName(key), swatch(...variants(key, drawn)))) : []);
+  put('legend-cells-note', near ? legendNote(drawn, ':unsure', 'unsure_cells', (key) => key) : []);
   villageLegend();
   siteLegend();
 }

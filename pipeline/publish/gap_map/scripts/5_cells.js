@@ -46,7 +46,7 @@ function drawSmall(pen, frame, byKey, anchor) {
   const picture = new ImageData(width, height), pixels = new Uint32Array(picture.data.buffer);
   const whole = (fill) => ((255 << 24) | (parseInt(fill.substr(5, 2), 16) << 16) | (parseInt(fill.substr(3, 2), 16) << 8) | parseInt(fill.substr(1, 2), 16)) >>> 0;
   const scale = frame.scale * ratio, left = frame.left * ratio, top = frame.top * ratio, {boxes, corner, start, x, y} = hexRings;
-  const skew = Math.round((anchor[0] + anchor[1]) * ratio), turn = Math.round(8 * ratio);  // where the hatch stands on the map
+  const skew = Math.round((anchor[0] + anchor[1]) * ratio), turn = Math.round(8 * ratio), third = turn / 3;  // where the hatch stands on the map
   const xs = new Float64Array(64), ys = new Float64Array(64);
   byKey.forEach((rings, place) => {
     const paint = paints[cellPaint(place)];
@@ -73,7 +73,14 @@ function drawSmall(pen, frame, byKey, anchor) {
         const begin = Math.max(0, Math.round(low)), end = Math.min(width, Math.max(Math.round(high), Math.round(low) + 1));
         if (end <= begin) continue;
         if (!hatched) pixels.fill(fill, py * width + begin, py * width + end);
-        else for (let px = begin; px < end; px += 1) pixels[py * width + px] = (((px + py + skew) % turn) + turn) % turn < turn / 3 ? ink : fill;
+        else {
+          let phase = (((begin + py + skew) % turn) + turn) % turn;
+          for (let at = py * width + begin, stop = py * width + end; at < stop; at += 1) {
+            pixels[at] = phase < third ? ink : fill;
+            phase += 1;
+            if (phase === turn) phase = 0;
+          }
+        }
       }
     }
   });

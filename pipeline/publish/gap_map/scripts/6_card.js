@@ -106,7 +106,8 @@ function cellPart() {
     node('p', {class: 'buttons'}, [copyButton(id, t('copy_cell')), copyButton(places(cellCentre(state.cell)), t('copy_place'))])];
 }
 function card() {
-  const commune = state.commune;
+  const commune = state.commune, place = document.getElementById('card'), below = document.getElementById(commune ? 'legends' : 'views');
+  if (place.nextElementSibling !== below) below.before(place);  // an open card stands above the legend
   if (!commune) { put('card', [node('p', {class: 'small', text: t('card_hint')})]); return; }
   // operators are never pooled into one mean: of all together only the counts are said
   const order = operators.map((_, i) => i).filter((i) => !isPooledRow(i)), all = commune.rows[0];

@@ -35,22 +35,21 @@ function pictureLegend(pen, left, top, bottom) {  // the same classes and counts
     if (count !== null) { pen.textAlign = 'right'; pen.fillText(count, left + 330, y + 8); pen.textAlign = 'left'; }
     return y + 24;
   };
-  const counts = {}, communeKeys = data.communes.map(communeKey), drawn = new Set(communeKeys), tint = cellsSeen() ? pale : (key) => key;
-  communeKeys.forEach((key) => { counts[plainKey(key)] = (counts[plainKey(key)] || 0) + 1; });
-  const note = (mark, text, keys, tinted) => { const found = keys.filter((key) => key.endsWith(mark)); if (found.length) y = draw([tinted(found[0])], t(text), number(found.length), y); };
+  const counts = countsOf(data.communes.map(communeKey)), tint = cellsSeen() ? pale : (key) => key;
+  const note = (mark, text, among, tinted) => { const {key, count} = marked(among, mark); if (count) y = draw([tinted(key)], t(text), number(count), y); };
   pen.textAlign = 'left'; pen.textBaseline = 'middle';
   let y = top;
   pen.font = '600 15px system-ui, "Noto Sans", "DejaVu Sans", sans-serif';
   pen.fillStyle = '#1c1c1c'; pen.fillText(operatorName(state.operator) + ' · ' + t('view_' + state.view), left, y + 8);
   pen.font = '14px system-ui, "Noto Sans", "DejaVu Sans", sans-serif';
   y += 30;
-  legendKeys().filter((key) => !state.hidden.has(key)).forEach((key) => { y = draw(variants(key, drawn).map(tint), keyName(key), number(counts[key] || 0), y); });
-  note(':unsure', 'unsure_note', communeKeys, tint); note(':borrowed', 'borrowed_key', communeKeys, tint);
+  legendKeys().filter((key) => !state.hidden.has(key)).forEach((key) => { y = draw(variants(key, counts).map(tint), keyName(key), number(classCount(counts, key)), y); });
+  note(':unsure', 'unsure_note', counts, tint); note(':borrowed', 'borrowed_key', counts, tint);
   if (isNear() && cellsNow.keys.length) {
     y += 14;
-    pen.fillText(t('legend_cells', {n: number(cellsNow.found.filter((place) => place >= 0).length)}), left, y); y += 14;
-    const cellsDrawn = [...cellsNow.found].filter((place) => place >= 0).map((place) => cellsNow.keys[place]), shown = new Set(cellsDrawn);
-    cellClasses().filter((key) => !state.hiddenCells.has(key)).forEach((key) => { if (y < bottom) y = draw(variants(key, shown), cellName(key), null, y); });
+    pen.fillText(t('legend_cells', {n: number(sum(cellCounts(), () => true))}), left, y); y += 14;
+    const cellsDrawn = cellCounts();
+    cellClasses().filter((key) => !state.hiddenCells.has(key)).forEach((key) => { if (y < bottom) y = draw(variants(key, cellsDrawn), cellName(key), null, y); });
     note(':unsure', 'unsure_cells', cellsDrawn, (key) => key);
   }
   if (sitesOn()) {
