@@ -340,7 +340,7 @@ def test_the_reports_section_stands_without_what_a_run_leaves_out_when_empty():
     blocks = blocks_of(**tables)
     said = [block.text for block in blocks if isinstance(block, Paragraph)]
     assert "3 sites" in said[1]
-    assert "163 people, equivalent (122 to 244 in" in said[1]
+    assert "163 people, equivalent (122 to 244: 5th" in said[1]
     assert said[2].endswith(": 28.0 USD.")
     assert said[3].startswith("Of it 90 people")
     sheet = next(block for block in blocks if isinstance(block, Sheet))
@@ -506,7 +506,7 @@ def test_the_report_says_what_the_tables_say(month):
     figures = (last[f"cumulative_closed{end}"] for end in ("", "_lo", "_hi"))
     closed, low, high = (texts.number(one, "en") for one in figures)
     assert f"{last['site_rank']} sites" in said[at + 2]
-    assert f"{closed} people, equivalent ({low} to {high} in" in said[at + 2]
+    assert f"{closed} people, equivalent ({low} to {high}: 5th" in said[at + 2]
     assert f"{last['cumulative_cost']:,.1f} triệu đồng" in said[at + 3]
     sure = reach.loc[reach["status"] == "confirmed_gap", "person_gap_closed"].sum()
     assert f"Of it {texts.number(sure, 'en')} people" in said[at + 4]
