@@ -161,7 +161,7 @@ changes = st.fixed_dictionaries(
 
 
 @pytest.mark.slow
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(st.lists(changes, min_size=1, max_size=12))
 def test_the_books_balance_whatever_comes(rows):
     tests = rows_of(*rows)

@@ -516,7 +516,7 @@ def run_on(rows: list[list[str]], lomsong, folder: Path, more: str = "") -> tupl
 
 
 law = settings(
-    max_examples=5, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+    max_examples=4, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
 )
 
 

@@ -70,7 +70,7 @@ row = st.tuples(
 )
 months = st.lists(row, min_size=40, max_size=160)
 few = settings(
-    max_examples=6,
+    max_examples=4,
     deadline=None,
     suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )

@@ -64,7 +64,7 @@ def plain(tests: pd.DataFrame) -> pd.DataFrame:
 
 
 @pytest.mark.slow
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=40, deadline=None)
 @given(
     st.lists(one_test, min_size=1, max_size=25), st.integers(2, 3), st.sampled_from([10.0, 30.0])
 )

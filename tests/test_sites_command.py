@@ -342,7 +342,7 @@ def test_the_reports_section_stands_without_what_a_run_leaves_out_when_empty():
     assert "3 sites" in said[1]
     assert "163 people, equivalent (122 to 244: 5th" in said[1]
     assert said[2].endswith(": 28.0 USD.")
-    assert said[3].startswith("Of it 90 people")
+    assert said[3].startswith("Of the person gap closed, 90 people")
     sheet = next(block for block in blocks if isinstance(block, Sheet))
     assert [row[0] for row in sheet.rows] == ["1", "2", "2", "3"]
     assert sheet.rows[3][6:] == ["13 (6–25)", "8.0", "163"]
@@ -509,7 +509,7 @@ def test_the_report_says_what_the_tables_say(month):
     assert f"{closed} people, equivalent ({low} to {high}: 5th" in said[at + 2]
     assert f"{last['cumulative_cost']:,.1f} triệu đồng" in said[at + 3]
     sure = reach.loc[reach["status"] == "confirmed_gap", "person_gap_closed"].sum()
-    assert f"Of it {texts.number(sure, 'en')} people" in said[at + 4]
+    assert f"Of the person gap closed, {texts.number(sure, 'en')} people" in said[at + 4]
     named = questions.loc[questions["changes_plan"], "commune_name"].head(5)
     assert all(name in said[at + 5] for name in named)
     headings = [[cell.text for cell in table.rows[0].cells] for table in document.tables]
