@@ -16,7 +16,8 @@ DEMO   ?= data/demo
 OUT    ?= outputs
 BUNDLE ?= dist/lomsong-bundle
 
-PYTEST := $(BIN)/pytest -n auto --dist worksteal
+# a worker per core: threads of the libraries beside them would only wait for each other
+PYTEST := POLARS_MAX_THREADS=1 OMP_NUM_THREADS=1 OPENBLAS_NUM_THREADS=1 $(BIN)/pytest -n auto --dist worksteal
 
 .PHONY: run test test-quick check-code calibrate bench bench-map gis-check bundle clean
 .DELETE_ON_ERROR:
