@@ -14,7 +14,6 @@ from filelock import FileLock
 from pipeline.demo.province import write_demo
 from tests.builders import SHARED, golden_world, months_run, run_lomsong
 
-
 # tests make many short-lived tables: looking for cycles less often saves a tenth of the time
 gc.set_threshold(100_000, 50, 50)
 
