@@ -42,7 +42,7 @@ _TOTAL = re.compile(
     r"|tong cong .{0,20}|tong so .{0,20}"
     r"|(?:grand |sub ?)?totals?|sum|whole (?:province|country)|(?:province|country) total)"
 )
-_ALIKE = 0.75  # of `difflib`: a letter of four may differ
+_ALIKE = 0.75  # of `difflib`: one character of four may differ
 
 
 def is_total(text: str) -> bool:

@@ -84,16 +84,16 @@ class _PlanSheet:
 
     def cell(self, row: int, column: str) -> str:
         """A cell of the table, such as `$A11`."""
-        return f"${_letter(self.columns.index(column))}{row + 1}"
+        return f"${_column_name(self.columns.index(column))}{row + 1}"
 
     def range(self, column: str) -> str:
         """A column of the chosen sites, such as `$A$11:$A$30`."""
-        letter = _letter(self.columns.index(column))
-        return f"${letter}${BODY + 1}:${letter}${BODY + max(1, self.count)}"
+        name = _column_name(self.columns.index(column))
+        return f"${name}${BODY + 1}:${name}${BODY + max(1, self.count)}"
 
     def limit(self, name: str) -> str:
         """The cell in which a limit stands, such as `$D$4`."""
-        return f"${_letter(INPUT_COLUMN)}${INPUT_ROWS[name] + 1}"
+        return f"${_column_name(INPUT_COLUMN)}${INPUT_ROWS[name] + 1}"
 
     def write(self) -> None:
         sheet, lang, pages = self.sheet, self.about.lang, self.pages
@@ -156,7 +156,7 @@ class _PlanSheet:
             self._sum(row, SUM_COLUMN, formula, value, is_money=key == "sum_cost")
             self.sheet.write_string(row, LABEL_COLUMN, phrase(key, lang), self.pages.plain)
         row = 1 + len(found)
-        count = f"${_letter(SUM_COLUMN)}$3"
+        count = f"${_column_name(SUM_COLUMN)}$3"
         for position, name in enumerate(("cumulative_closed_lo", "cumulative_closed_hi"), start=1):
             value = float(chosen[name].iloc[-1]) if self.count else 0.0
             formula = (
@@ -215,7 +215,7 @@ class _PlanSheet:
         return f'=SUMIF({self.range("site_rank")},"<="&{rank},{self.range(column)})'
 
 
-def _letter(column: int) -> str:
+def _column_name(column: int) -> str:
     from xlsxwriter.utility import xl_col_to_name
 
     return str(xl_col_to_name(column))

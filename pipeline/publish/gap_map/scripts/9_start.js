@@ -205,6 +205,6 @@ if (state.commune) {
   map.fitBounds(layerOf[state.commune.id].getBounds(), Object.assign(framed(), {animate: false}));
 }
 redraw(true);
-// a headline of more lines leaves the map less room
+// a headline of more lines leaves the map less height
 new ResizeObserver(() => { if (first.held === null) map.invalidateSize({animate: false}); }).observe(map.getContainer());
 document.documentElement.setAttribute('data-ready', 'true');
