@@ -300,7 +300,8 @@ def diff(
 ) -> None:
     """List verdicts that changed between two runs, and why: data, inputs, rule, boundary, settings.
 
-    So hai lần chạy: xã nào đổi kết luận, và vì dữ liệu, đầu vào, quy tắc, ranh giới, cài đặt.
+    So hai lần chạy: xã nào đổi kết luận, và vì dữ liệu, đầu vào, quy tắc,
+    ranh giới, cài đặt.
     """
     language = lang or texts.languages()[0]
     with user_faults_shown(language):

@@ -164,9 +164,9 @@ def prices_of(costs: Costs) -> Prices:
 def assumed_of(settings: Settings, operators: list[str]) -> plan.Assumed:
     """`[site_plan]` as plain values.
 
-    A site's speed is that of one user alone in a sector: bandwidth × spectral efficiency. Capacity:
-    sectors × bandwidth × mean spectral efficiency over a customer's mean traffic in the busy hour,
-    GB a month × 8,000 / 30 × busy share / 3,600 (Mbit/s).
+    A site's speed is that of one user alone in a sector: bandwidth × spectral efficiency.
+    Capacity: sectors × bandwidth × mean spectral efficiency over a customer's mean traffic in the
+    busy hour, GB a month × 8,000 / 30 × busy share / 3,600 (Mbit/s).
     """
     about = settings.site_plan
     low, high = (about.bandwidth_mhz * one for one in about.spectral_efficiency)

@@ -13,6 +13,7 @@ from filelock import FileLock
 
 from pipeline.demo.province import write_demo
 from tests.builders import SHARED, golden_world, months_run, run_lomsong
+from tests.map_page import Seen
 
 # tests make many short-lived tables: looking for cycles less often saves a tenth of the time
 gc.set_threshold(100_000, 50, 50)
@@ -130,3 +131,30 @@ def chromium() -> str:
             "no Chromium on a CI machine: tools/install_browser.sh should have installed it"
         )
     pytest.skip("no Chromium here: tools/install_browser.sh installs it as root on Debian")
+
+
+FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
+
+
+@pytest.fixture(scope="module")
+def browser(chromium):
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        yield running
+        running.close()
+
+
+@pytest.fixture
+def opened(browser, demo_outputs):
+    seen = Seen(
+        browser,
+        demo_outputs / "maps/coverage_gaps.html",
+        viewport={"width": 1366, "height": 768},
+        reduced_motion="reduce",
+    ).ready()
+    yield seen
+    assert seen.complaints == []
+    assert [r for r in seen.requests if not r.startswith(seen.url)] == []
+    seen.context.close()

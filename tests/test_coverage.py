@@ -65,7 +65,7 @@ def test_published_formulas_of_hata(km, band, height, terrain, at_1_km, slope):
 def test_reference_values_of_ns_3(terrain, expected):
     """ns-3, okumura-hata test suite: 869 MHz, 2 km, 30 m, phone at 1 m.
 
-    A phone at 1.5 m loses half of 1.1 log f − 0.7 less, and Extended Hata rounds Hata's constants.
+    A phone at 1.5 m loses half of 1.1 log f − 0.7 less; Extended Hata rounds Hata's constants.
     """
     phone = 0.5 * (1.1 * np.log10(869) - 0.7)
     assert one(path_loss_db(2.0, 869, 30, terrain)) == pytest.approx(expected - phone, abs=0.2)
@@ -83,7 +83,7 @@ def test_terrain_that_is_not_known_loses_as_hilly():
 
 
 def test_far_paths_have_the_exponent_of_sm_2028():
-    """100 km, 900 MHz, 50 m: the exponent is 1 + (0.14 + 0.1683 + 0.0535) · 0.6990^0.8 = 1.2717."""
+    """At 100 km, 900 MHz, 50 m: 1 + (0.14 + 0.1683 + 0.0535) · 0.6990^0.8 = 1.2717."""
     urban = 69.6 + 26.2 * np.log10(900) - 13.82 * np.log10(50) - 0.0163
     urban += (44.9 - 6.55 * np.log10(50)) * 2**1.2717
     assert one(path_loss_db(100, 900, 50, "mountainous")) == pytest.approx(urban, abs=0.01)
@@ -207,7 +207,7 @@ def test_ridges_lose_more_on_higher_bands(ridge_m, at, band, height):
 
 
 def write_raster(path, crs: str = "EPSG:4326", nodata: float | None = -9999):
-    """103–103.2° E, 22–22.1° N in cells of 0.001°: a plain of 500 m, a wall of 900 m at 103.1°."""
+    """103–103.2° E, 22–22.1° N in cells of 0.001°: a plain of 500 m, a wall at 103.1°."""
     if crs == "EPSG:4326":
         west, north, size, shape = 103.0, 22.1, 0.001, (100, 200)
     else:  # metres, 100 m

@@ -257,7 +257,7 @@ def test_an_empty_operator_without_a_list_of_operators(tmp_path):
         ("00009", "", "it may be: Nà Tăm (00002), Bình Lư (00001)"),
         ("99999", "Nà Tăm", "it may be: Nà Tăm (00002)"),
         ("00001", "Nà Tăm", "it may be: Bình Lư (00001), Nà Tăm (00002)"),
-        ("", "Xã Khác Hẳn", "none has a similar code or name; write it as the boundaries do, such"),
+        ("", "Xã Khác Hẳn", "none has a similar code or name; write it as the boundaries do"),
     ],
 )
 def test_communes_that_may_be_meant_are_proposed(tmp_path, code, name, proposed):

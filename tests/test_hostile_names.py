@@ -22,7 +22,7 @@ from pipeline.schema import texts
 from pipeline.schema.errors import Fault
 from pipeline.sources.cells.spellings import tidy
 from tests.builders import centre, read_page, run_lomsong, squares, write_boundaries
-from tests.test_map import Seen, browser  # noqa: F401  the fixture
+from tests.map_page import Seen
 from tests.test_outputs import everything_in
 
 RAN = "ran"  # what a name that runs as code leaves behind
@@ -387,7 +387,7 @@ def test_the_report_says_the_settings_texts(hostile):
 
 @pytest.mark.slow
 @pytest.mark.browser
-def test_nothing_runs_on_the_pages_and_names_are_shown_as_text(hostile, browser):  # noqa: F811
+def test_nothing_runs_on_the_pages_and_names_are_shown_as_text(hostile, browser):
     pages = [hostile / "maps/coverage_gaps.html", *sorted(hostile.glob("maps/provinces/*.html"))]
     assert len(pages) == 1 + 8
     for path in pages:

@@ -18,68 +18,9 @@ from pipeline.schema.fields import CHANGES
 from pipeline.sources.previous_runs import read_run
 from pipeline.verdicts.explain import explanation
 from tests.builders import golden_world, page_table, read_page
+from tests.map_page import Seen, choose, legend, named
 
 AXE = Path(axe_playwright_python.__file__).with_name("axe.min.js")
-FLAGS = ["--headless", "--no-sandbox", "--disable-gpu", "--disable-background-networking"]
-
-
-@pytest.fixture(scope="module")
-def browser(chromium):
-    from playwright.sync_api import sync_playwright
-
-    with sync_playwright() as playwright:
-        running = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-        yield running
-        running.close()
-
-
-class Seen:
-    """A page with everything it asked for and complained about."""
-
-    def __init__(self, browser, path: Path, hash_text: str = "", **context) -> None:
-        self.context = browser.new_context(offline=True, **context)
-        self.page = self.context.new_page()
-        self.requests: list[str] = []
-        self.complaints: list[str] = []
-        self.page.on("request", lambda r: self.requests.append(r.url))
-        self.page.on("console", lambda m: self.complaints.append(m.text))
-        self.page.on("pageerror", lambda e: self.complaints.append(str(e)))
-        self.url = path.resolve().as_uri()
-        self.page.goto(self.url + hash_text)
-
-    def ready(self) -> Seen:
-        self.page.wait_for_selector("html[data-ready=true]")
-        return self
-
-
-@pytest.fixture
-def opened(browser, demo_outputs):
-    seen = Seen(
-        browser,
-        demo_outputs / "maps/coverage_gaps.html",
-        viewport={"width": 1366, "height": 768},
-        reduced_motion="reduce",
-    ).ready()
-    yield seen
-    assert seen.complaints == []
-    assert [r for r in seen.requests if not r.startswith(seen.url)] == []
-    seen.context.close()
-
-
-def legend(page) -> dict[str, int]:
-    return {
-        li.get_attribute("data-key"): int(li.query_selector(".count").inner_text())
-        for li in page.query_selector_all("#legend li")
-    }
-
-
-def named(rows: pd.DataFrame) -> pd.DataFrame:
-    """Without the rows of all operators together: they are never pooled into one mean."""
-    return rows[rows["operator"] != "all"]
-
-
-def choose(page, operator: str) -> None:
-    page.check(f'input[name=operator][value="{operator}"]', force=True)
 
 
 @pytest.mark.browser

@@ -7,7 +7,7 @@ import itertools
 import pandas as pd
 import pytest
 
-from tests.test_map import Seen, browser, legend, opened  # noqa: F401  the fixtures
+from tests.map_page import Seen, legend
 
 pytestmark = pytest.mark.browser
 PAGE = "maps/coverage_gaps.html"
@@ -26,7 +26,7 @@ WRITTEN = """() => {
 }"""
 
 
-def screen(browser, outputs, size: tuple[int, int], hash_text: str = "") -> Seen:  # noqa: F811
+def screen(browser, outputs, size: tuple[int, int], hash_text: str = "") -> Seen:
     return Seen(
         browser,
         outputs / PAGE,
@@ -64,9 +64,7 @@ def names_of(lines: list[list], known: set[str]) -> list[str]:
 
 @pytest.mark.parametrize("size", SCREENS)
 def test_every_screen_begins_with_the_provinces_verdicts_and_their_legend(
-    browser,  # noqa: F811
-    demo_outputs,
-    size,
+    browser, demo_outputs, size
 ):
     seen = screen(browser, demo_outputs, size)
     page = seen.page
@@ -97,7 +95,7 @@ def test_every_screen_begins_with_the_provinces_verdicts_and_their_legend(
 
 
 @pytest.mark.parametrize("size", SCREENS)
-def test_names_stand_apart_and_the_largest_communes_come_first(browser, demo_outputs, size):  # noqa: F811
+def test_names_stand_apart_and_the_largest_communes_come_first(browser, demo_outputs, size):
     summary = pd.read_csv(demo_outputs / "tables/commune_summary.csv")
     by_people = summary.sort_values("population", ascending=False, kind="stable")["commune_name"]
     expected = [short(name) for name in by_people]
@@ -117,7 +115,7 @@ def test_names_stand_apart_and_the_largest_communes_come_first(browser, demo_out
 
 
 @pytest.mark.parametrize("size", SCREENS)
-def test_hexes_begin_one_zoom_above_the_first_view_on_every_screen(browser, demo_outputs, size):  # noqa: F811
+def test_hexes_begin_one_zoom_above_the_first_view_on_every_screen(browser, demo_outputs, size):
     seen = screen(browser, demo_outputs, size)
     counts = []
     for steps in (0, 0.75, 1, 0.75):
@@ -127,7 +125,7 @@ def test_hexes_begin_one_zoom_above_the_first_view_on_every_screen(browser, demo
     seen.context.close()
 
 
-def test_a_phone_keeps_the_province_in_sight_when_the_sheet_opens(browser, demo_outputs):  # noqa: F811
+def test_a_phone_keeps_the_province_in_sight_when_the_sheet_opens(browser, demo_outputs):
     seen = screen(browser, demo_outputs, (390, 844))
     for state in ("true", "false"):
         seen.page.click("#sheet")
@@ -141,7 +139,7 @@ def test_a_phone_keeps_the_province_in_sight_when_the_sheet_opens(browser, demo_
     seen.context.close()
 
 
-def test_a_window_of_another_size_shows_the_province_again_until_one_moves(opened):  # noqa: F811
+def test_a_window_of_another_size_shows_the_province_again_until_one_moves(opened):
     page = opened.page
     first = page.evaluate("map_lomsong.getZoom()")
     page.set_viewport_size({"width": 2560, "height": 1440})
@@ -157,11 +155,7 @@ def test_a_window_of_another_size_shows_the_province_again_until_one_moves(opene
 
 
 @pytest.mark.parametrize("size", [(1366, 768), (390, 844)])
-def test_an_open_card_stands_above_the_legend_and_its_head_is_in_sight(
-    browser,  # noqa: F811
-    demo_outputs,
-    size,
-):
+def test_an_open_card_stands_above_the_legend_and_its_head_is_in_sight(browser, demo_outputs, size):
     seen = screen(browser, demo_outputs, size, "#operator=Viettel&commune=03390")
     for selector in ("#card h2 span", "#close-card", '#card tr[data-operator="MobiFone"]'):
         box = seen.page.query_selector(selector).bounding_box()

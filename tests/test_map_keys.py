@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from pipeline.schema import texts
-from tests.test_map import browser, choose, opened  # noqa: F401  the fixtures
+from tests.map_page import choose
 from tests.test_map_uncertainty import status_of
 
 pytestmark = pytest.mark.browser
@@ -25,7 +25,7 @@ def arrive(page, code: str) -> None:
     )
 
 
-def test_arrow_keys_reach_every_commune_from_every_other(opened, demo_outputs):  # noqa: F811
+def test_arrow_keys_reach_every_commune_from_every_other(opened, demo_outputs):
     page = opened.page
     summary = pd.read_csv(demo_outputs / "tables/commune_summary.csv", dtype={"commune_code": str})
     code_of = dict(zip(summary["commune_name"], summary["commune_code"], strict=True))
@@ -47,7 +47,7 @@ def test_arrow_keys_reach_every_commune_from_every_other(opened, demo_outputs): 
         assert met == set(ways)
 
 
-def test_enter_opens_the_card_of_the_commune_that_the_arrows_reached(opened):  # noqa: F811
+def test_enter_opens_the_card_of_the_commune_that_the_arrows_reached(opened):
     page = opened.page
     page.focus(".map")
     before = page.evaluate("() => { const c = map_lomsong.getCenter(); return [c.lat, c.lng]; }")
@@ -62,7 +62,7 @@ def test_enter_opens_the_card_of_the_commune_that_the_arrows_reached(opened):  #
     assert after == before, "arrows go from commune to commune, the map stays"
 
 
-def test_the_focus_never_falls_to_the_body(opened):  # noqa: F811
+def test_the_focus_never_falls_to_the_body(opened):
     page, seen = opened.page, []
 
     def press(selector: str, key: str) -> None:
@@ -88,7 +88,7 @@ def test_the_focus_never_falls_to_the_body(opened):  # noqa: F811
     assert "body" not in seen
 
 
-def test_a_hex_opens_the_commune_that_holds_its_centre(opened, demo_outputs):  # noqa: F811
+def test_a_hex_opens_the_commune_that_holds_its_centre(opened, demo_outputs):
     """Clicked at corners that lie in another commune, or outside the area."""
     page = opened.page
     choose(page, "Viettel")
@@ -124,7 +124,7 @@ def test_a_hex_opens_the_commune_that_holds_its_centre(opened, demo_outputs):  #
     assert crossed >= 5, "communes under the pointer were other ones"
 
 
-def test_the_map_speaks_the_words_of_the_issue(opened, demo_outputs):  # noqa: F811
+def test_the_map_speaks_the_words_of_the_issue(opened, demo_outputs):
     page = opened.page
     assert page.inner_text("#take h2") == "Tải xuống và chia sẻ"
     priorities = pd.read_csv(demo_outputs / "tables/priorities.csv", dtype={"commune_code": str})

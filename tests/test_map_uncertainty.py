@@ -13,7 +13,7 @@ import pytest
 from PIL import Image
 
 from pipeline.publish.gap_map import palette
-from tests.test_map import browser, choose, opened  # noqa: F401  the fixtures
+from tests.map_page import choose
 from tests.test_map_first_view import zoom_by
 
 pytestmark = pytest.mark.browser
@@ -79,7 +79,7 @@ def away(colour: tuple[int, ...], pairs: np.ndarray) -> float:
 
 @pytest.mark.parametrize("operator", ["all", "Viettel", "VinaPhone"])
 @pytest.mark.parametrize("steps", [0, 1.5, 3.5])
-def test_every_large_colour_of_the_map_is_a_colour_of_the_legend(opened, operator, steps):  # noqa: F811
+def test_every_large_colour_of_the_map_is_a_colour_of_the_legend(opened, operator, steps):
     page = opened.page
     choose(page, operator)
     page.evaluate("() => document.getElementById('villages').checked = false")
@@ -94,7 +94,7 @@ def test_every_large_colour_of_the_map_is_a_colour_of_the_legend(opened, operato
 
 
 @pytest.mark.parametrize("operator", ["all", "MobiFone", "Viettel"])
-def test_a_class_of_the_legend_has_its_colour_on_the_map(opened, demo_outputs, operator):  # noqa: F811
+def test_a_class_of_the_legend_has_its_colour_on_the_map(opened, demo_outputs, operator):
     """The other way round, at the first view: what the legend counts is painted so."""
     page = opened.page
     choose(page, operator)
@@ -110,7 +110,7 @@ def test_a_class_of_the_legend_has_its_colour_on_the_map(opened, demo_outputs, o
 
 
 @pytest.mark.parametrize("view", ["mean", "median", "upload", "latency"])
-def test_what_is_not_decided_is_hatched_in_every_view_of_figures(opened, demo_outputs, view):  # noqa: F811
+def test_what_is_not_decided_is_hatched_in_every_view_of_figures(opened, demo_outputs, view):
     page = opened.page
     choose(page, "Viettel")
     pick(page, view)
@@ -125,7 +125,7 @@ def test_what_is_not_decided_is_hatched_in_every_view_of_figures(opened, demo_ou
     assert page.inner_text("#legend-note .count") == str(len(hatched))
 
 
-def test_borrowed_verdicts_carry_thin_lines_and_the_legend_and_card_say_so(opened, demo_outputs):  # noqa: F811
+def test_borrowed_verdicts_carry_thin_lines_and_the_legend_and_card_say_so(opened, demo_outputs):
     page = opened.page
     for operator in ("MobiFone", "Vietnamobile", "Viettel", "VinaPhone"):
         choose(page, operator)
@@ -143,7 +143,7 @@ def test_borrowed_verdicts_carry_thin_lines_and_the_legend_and_card_say_so(opene
     assert page.query_selector('#card .swatch rect[fill*="borrowed"]')
 
 
-def test_known_is_never_the_colour_of_good(opened):  # noqa: F811
+def test_known_is_never_the_colour_of_good(opened):
     page = opened.page
     pick(page, "evidence")
     good = {palette.STATUS_PAINT[key].fill for key in ("meets_confirmed", "meets_probable")}
@@ -156,7 +156,7 @@ def test_known_is_never_the_colour_of_good(opened):  # noqa: F811
 
 @pytest.mark.parametrize("operator", ["MobiFone", "Viettel", "VinaPhone"])
 @pytest.mark.parametrize("view", ["verdict", "median", "upload"])
-def test_a_hex_is_plain_only_where_the_rule_holds(opened, demo_outputs, operator, view):  # noqa: F811
+def test_a_hex_is_plain_only_where_the_rule_holds(opened, demo_outputs, operator, view):
     """Recomputed from the table: the legend's counts of plain and hatched, class by class."""
     page = opened.page
     choose(page, operator)
@@ -190,7 +190,7 @@ def test_no_hex_is_plain_that_is_neither_weak_nor_clearly_above(demo_outputs):
     assert share[fast].max() < share[weak].min()
 
 
-def test_the_view_of_all_operators_prints_no_pooled_speed(opened, demo_outputs):  # noqa: F811
+def test_the_view_of_all_operators_prints_no_pooled_speed(opened, demo_outputs):
     page = opened.page
     table = pd.read_csv(demo_outputs / "tables/commune_status.csv", dtype={"commune_code": str})
     page.evaluate("() => { location.hash = '#commune=03549'; }")

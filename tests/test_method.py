@@ -250,7 +250,7 @@ def test_no_count_is_weak_without_a_prior_or_below_eight_devices():
     ("count", "least"), [(7, 8), (8, 6), (9, 6), (10, 7), (12, 8), (20, 11), (40, 20)]
 )
 def test_fast_enough_is_the_mirror_of_weak(count, least):
-    """Worked by hand with P(Bin(n, Φ(−.4)) ≥ k) ≤ .05; fewer than eight devices say nothing."""
+    """By hand with P(Bin(n, Φ(−.4)) ≥ k) ≤ .05; fewer than eight devices say nothing."""
     above = pd.Series(range(count + 1))
     fast = weak_hexes.is_fast_enough(
         above,

@@ -206,7 +206,7 @@ def known(log_mean: float, log_sd: float) -> pd.DataFrame:
     [
         # d = 0: Φ(0) − e^0.125 Φ(−0.5) = 0.5 − 1.13315 × 0.30854
         (np.log(40), 0.5, 0.15038),
-        # d = ln 2 / 0.4 = 1.73287: 0.95844 − 0.5 e^0.08 × Φ(1.33287) = 0.95844 − 0.54164 × 0.90871
+        # d = ln 2 / 0.4 = 1.73287: 0.95844 − 0.5 e^0.08 × Φ(1.33287), Φ = 0.90871
         (np.log(20), 0.4, 0.46625),
         # d = −ln 2 / 0.4: 0.04156 − 2 e^0.08 × Φ(−2.13287) = 0.04156 − 2.16657 × 0.01647
         (np.log(80), 0.4, 0.00588),
@@ -255,7 +255,7 @@ def test_a_slower_unit_lacks_more(mean, more, log_sd):
 
 
 def test_effects_of_actions_by_hand():
-    """A unit that has 10 Mbit/s for sure, target 40: a site of 20–30, an upgrade of 1–2 times."""
+    """A unit of 10 Mbit/s for sure, target 40: a site of 20–30, an upgrade of 1–2 times."""
     effects = Effects((20.0, 30.0), (12.0, 12.0), (1.0, 2.0))
     drawn = futures(known(np.log(10), 1e-9), effects, TARGET, 400)
     assert drawn.short[0] == pytest.approx(np.full(400, 0.75))

@@ -34,7 +34,7 @@ from pipeline.schema.columns import TABLES as COLUMNS
 from pipeline.schema.periods import Period
 from pipeline.schema.tables import validated, with_declared_dtypes
 from tests.builders import about, month_of_tests, read_page, run_lomsong, write_world
-from tests.test_map import Seen, browser  # noqa: F401  the fixture
+from tests.map_page import Seen
 
 FORMULA, SCRIPT = "=1+1", "<script>alert('&')</script>"
 ABOUT = SitesAbout(
@@ -286,7 +286,8 @@ def test_sharing_and_assumptions_are_in_the_workbook(written):
     ]
     sheet = book.worksheets[3]
     assert [c.value for c in sheet[1]][3:6] == [SCRIPT, "A", "B"]
-    assert [c.value for c in sheet[3]][3:7] == ["chưa rõ", "lõm", "đạt", "Một mạng đạt"]
+    cells = [c.value for c in sheet[3]][3:7]
+    assert cells == ["chưa rõ", "lõm", "đạt", "Một mạng đạt"]
     fills = [sheet.cell(3, column).fill.fgColor.rgb for column in (4, 5, 6)]
     assert len(set(fills)) == 3
     said = {row[0].value: row[1].value for row in book.worksheets[4].iter_rows()}
@@ -539,7 +540,7 @@ def test_the_page_holds_the_sites_of_the_table(with_map):
 
 @pytest.mark.slow
 @pytest.mark.browser
-def test_the_map_shows_them_as_modelled_and_takes_them_off(with_map, browser):  # noqa: F811
+def test_the_map_shows_them_as_modelled_and_takes_them_off(with_map, browser):
     plan = read(with_map / "tables/site_plan.csv")
     chosen = plan[plan["site_state"] == "chosen"]
     seen = Seen(

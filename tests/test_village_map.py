@@ -17,7 +17,8 @@ from pipeline.publish.village_lists import percent
 from pipeline.schema import texts
 from pipeline.schema.fields import VILLAGE_CLASSES, VILLAGE_GROUNDS
 from tests.builders import read_page
-from tests.test_map import AXE, Seen, browser, choose  # noqa: F401  the fixture
+from tests.map_page import Seen, choose
+from tests.test_map import AXE
 from tests.test_village_outputs import FORMULA, SCRIPT, outputs, table, without  # noqa: F401  the fixtures
 
 pytestmark = pytest.mark.slow

@@ -77,7 +77,8 @@ def sites(  # noqa: PLR0913, PLR0917 - options of a command
     What a site covers is modelled, not measured. `site_plan.xlsx` computes sums again for another
     budget; `site_questions.csv` says what to measure before building.
 
-    Lập kế hoạch đầu tư trạm: xây, nâng cấp, dùng chung ở đâu để bù được nhiều nhất.
+    Lập kế hoạch đầu tư trạm: xây, nâng cấp, dùng chung ở đâu
+    để bù được nhiều nhất.
     """
     language = language_of(settings, lang)
     with user_faults_shown(language):

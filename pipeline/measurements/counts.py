@@ -16,8 +16,8 @@ from pipeline.schema.tables import TECHNOLOGIES
 FENCE = "coverage_only"  # reason of all fences of coverage runs
 FOURTH = TECHNOLOGIES.index("4G")  # numbers below it are 2G and 3G
 # A failed test with more than this found its network, and something else failed. Below every RSRP
-# at which a signal is called weak (−110), and 15 dB above −140, what phones write where they hear
-# nothing: Android shows no bar up to −128, other phones up to −125 or −120.
+# at which a signal is called weak (−110), and 15 dB above −140, what phones write where they
+# hear nothing: Android shows no bar up to −128, other phones up to −125 or −120.
 HEARD_DBM = -125.0
 c = pl.col
 

@@ -134,7 +134,7 @@ def read_sites(
     return validated("sites", with_declared_dtypes("sites", rows)), warnings
 
 
-# ── columns ──────────────────────────────────────────────────────────────────────────────────────
+# --- columns
 
 
 def _read_places(
@@ -210,7 +210,7 @@ def _without_doubtful(table: Table, columns: dict[str, str | None], about: Asked
     return notes
 
 
-# ── cells of the table ───────────────────────────────────────────────────────────────────────────
+# --- cells of the table
 
 
 def _rows(
@@ -267,7 +267,7 @@ def _repeated(table: Table, column: str | None, rows: pd.DataFrame) -> list[Faul
     return faults
 
 
-# ── cells of OpenCellID ──────────────────────────────────────────────────────────────────────────
+# --- cells of OpenCellID
 
 
 def _own_cells(table: Table, rows: pd.DataFrame, about: Asked) -> tuple[pd.DataFrame, list[Fault]]:
@@ -323,7 +323,7 @@ def sites_of_cells(cells: pd.DataFrame) -> pd.DataFrame:
     return found.reset_index(drop=True)
 
 
-# ── where and which ──────────────────────────────────────────────────────────────────────────────
+# --- where and which
 
 
 def _on_sphere(latitude: np.ndarray, longitude: np.ndarray) -> np.ndarray:

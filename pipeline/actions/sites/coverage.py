@@ -58,7 +58,7 @@ class Pairs:
         )
 
 
-# ── loss over distance ───────────────────────────────────────────────────────────────────────────
+# --- loss over distance
 
 
 def path_loss_db(km: Numbers, band_mhz: Numbers, height_m: Numbers, terrain: Texts) -> Floats:
@@ -141,7 +141,7 @@ def radius_km(band_mhz: Numbers, height_m: Numbers, terrain: Texts, about: Radio
     return np.where(path_loss_db(NEAREST_KM, f, h, terrain) <= allowed, low, 0.0)
 
 
-# ── ground between ───────────────────────────────────────────────────────────────────────────────
+# --- ground between
 
 
 def knife_edge_db(v: Numbers) -> Floats:
@@ -206,7 +206,7 @@ def _bullington_db(
     return knife_edge_db(np.where(is_hidden, hidden, in_sight))
 
 
-# ── sites and places ─────────────────────────────────────────────────────────────────────────────
+# --- sites and places
 
 
 def coverage_probability(

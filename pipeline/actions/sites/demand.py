@@ -81,9 +81,9 @@ def demand_units(rows: pd.DataFrame, suppressed: pd.Series, target_mbps: float) 
     A unit whose figures are not published (`suppressed`) counts as one without a verdict.
     gap_probability and mean_mbps as the priorities use them (`prioritise.score`), is_known,
     is_confirmed (a confirmed gap); log_mean, log_sd: a log-normal distribution of the unit's mean
-    M with E M = mean_mbps and P(M < T) = gap_probability. With z = Φ⁻¹(gap_probability), s solves
-    s² / 2 − z s + ln(T / mean) = 0; where it has no real root, s = |z|, and only the probability
-    is kept. Units without a verdict and those that meet the target have none.
+    M with E M = mean_mbps and P(M < T) = gap_probability. With z = Φ⁻¹(gap_probability), s
+    solves s² / 2 − z s + ln(T / mean) = 0; where it has no real root, s = |z|, and only the
+    probability is kept. Units without a verdict and those that meet the target have none.
     """
     named = rows[rows["operator"] != ALL].sort_values(UNIT)
     chance = named["gap_probability"].fillna(1 - named["p_gap"])
@@ -108,7 +108,7 @@ def demand_units(rows: pd.DataFrame, suppressed: pd.Series, target_mbps: float) 
 
 
 def _solved(z: Floats, short: Floats) -> Floats:
-    """The positive root s of s² / 2 − z s + short = 0 nearest to certainty; |z| where none is."""
+    """The positive root s of s² / 2 − z s + short = 0 nearest to certainty; |z| without one."""
     inner = z**2 - 2 * short
     root = np.sqrt(np.maximum(inner, 0.0))
     smaller, larger = z - root, z + root
@@ -117,11 +117,12 @@ def _solved(z: Floats, short: Floats) -> Floats:
 
 
 def short_share(units: pd.DataFrame, target_mbps: float, place_log_sd: float = 0.0) -> pd.Series:
-    """E max(0, 1 − X / T), the expected share of the target that an inhabitant lacks; 0 if unknown.
+    """E max(0, 1 − X / T), the share of the target that an inhabitant lacks; 0 if unknown.
 
     X is the mean where the inhabitant lives: the unit's mean M times a log-normal factor of mean 1
     and `place_log_sd`; without that M itself. Closed form (Black 1976, a put on a log-normal):
-    Φ(d) − E M / T · Φ(d − s), with s² = log_sd² + place_log_sd² and d = ln(T / E M) / s + s / 2.
+    Φ(d) − E M / T · Φ(d − s), with s² = log_sd² + place_log_sd² and
+    d = ln(T / E M) / s + s / 2.
     """
     mean = units["log_mean"].to_numpy() + units["log_sd"].to_numpy() ** 2 / 2
     sd = np.hypot(units["log_sd"].to_numpy(), place_log_sd)

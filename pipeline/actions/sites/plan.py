@@ -240,7 +240,7 @@ def _no_problem() -> Problem:
 def _pairs(
     reach: pd.DataFrame, offered: Offers, known: Known, units: pd.DataFrame, wanted: Wanted
 ) -> pd.DataFrame:
-    """Every action × place in reach, with the unit and the demand (place × operator) it serves."""
+    """Every action × place in reach, with the unit and demand (place × operator) it serves."""
     actions = offered.actions.reset_index(names="number")
     pairs = actions.merge(reach, how="inner", left_on="location", right_on="site",
                           suffixes=("", "_reach"))  # fmt: skip
@@ -423,12 +423,13 @@ def _cost(problem: Problem, chosen: Chosen) -> float:
 def _questions(model: _Model, chosen: Chosen, seconds: float) -> pd.DataFrame:
     """The declared table `site_questions`: units whose verdict would change the plan most.
 
-    value_of_knowing = P · (V*(gap) − V(gap)) + (1 − P) · (V*(no gap) − V(no gap)): V* of the best
-    plan and V of this one where the unit is known to be a gap, or not (expected value of perfect
-    information; Raiffa and Schlaifer 1961). V* is of plans of this one's sites, of those that reach
-    the unit and of the runners-up, so the value is one that can be had, not the highest. Of units
-    that are not sure, the QUESTIONS with the largest P (1 − P) × person gap in reach. Units without
-    a verdict enter by the guesses of the model.
+    value_of_knowing = P · (V*(gap) − V(gap)) + (1 − P) · (V*(no gap) − V(no gap)): V* of the
+    best plan and V of this one where the unit is known to be a gap, or not (expected value of
+    perfect information; Raiffa and Schlaifer 1961). V* is of plans of this one's sites, of those
+    that reach the unit and of the runners-up, so the value is one that can be had, not the
+    highest. Of units
+    that are not sure, the QUESTIONS with the largest P (1 − P) × person gap in reach. Units
+    without a verdict enter by the guesses of the model.
     """
     asked = _unsure(model)
     now = model.expected()
