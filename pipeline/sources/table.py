@@ -37,7 +37,7 @@ NEVER_NEGATIVE = ("upload_mbps", "latency_ms", "jitter_ms")
 POSITION = ("latitude", "longitude")
 NAMES = ("operator", "technology")
 # RSRP of LTE in dBm at its floor (RSRP_00 of 3GPP TS 36.133, 9.1.4: below −140): what phones
-# write where they hear nothing. Below −200 and from 0 up stand marks for nothing known (2147483647)
+# write where they hear nothing. Below −200 and from 0 up stand marks of nothing (2147483647)
 NO_SIGNAL_DBM = (-200.0, -140.0)
 IDS = ("test_id", "device_id")
 

@@ -63,8 +63,8 @@ def best_choice(problem: Problem, *, seconds: float = 60.0) -> Chosen:
     """The sites and actions that serve most, by HiGHS (`scipy.optimize.milp`).
 
     Maximises Σ gain · x over pairs; Σ x of a demand ≤ 1, x ≤ y of its action, y ≤ t of its
-    site, Σ load · x ≤ capacity · y, Σ costs ≤ budget, Σ t ≤ most; y and t are 0 or 1, x from
-    0 to 1.
+    site, Σ load · x ≤ capacity · y, Σ costs ≤ budget, Σ t ≤ most; y and t are 0 or 1, x is
+    from 0 to 1.
     With a `price` the aim is that sum less the price of what counts against the limit. After
     `seconds` the best choice so far, with its gap.
     """

@@ -423,8 +423,8 @@ def _cost(problem: Problem, chosen: Chosen) -> float:
 def _questions(model: _Model, chosen: Chosen, seconds: float) -> pd.DataFrame:
     """The declared table `site_questions`: units whose verdict would change the plan most.
 
-    value_of_knowing = P · (V*(gap) − V(gap)) + (1 − P) · (V*(no gap) − V(no gap)): V* of the
-    best plan and V of this one where the unit is known to be a gap, or not (expected value of
+    value_of_knowing = P · (V*(gap) − V(gap)) + (1 − P) · (V*(no gap) − V(no gap)): V* of
+    the best plan and V of this one where the unit is known to be a gap, or not (expected value of
     perfect information; Raiffa and Schlaifer 1961). V* is of plans of this one's sites, of those
     that reach the unit and of the runners-up, so the value is one that can be had, not the
     highest. Of units
